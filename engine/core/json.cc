@@ -1,0 +1,174 @@
+#include "core/json.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+namespace kiban {
+namespace {
+
+void print_string(std::string& out, std::string_view text) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  out += '"';
+  for (const char c : text) {
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          out += "\\u00";
+          out += hex[static_cast<unsigned char>(c) >> 4];
+          out += hex[static_cast<unsigned char>(c) & 15];
+        } else {
+          out += c;
+        }
+    }
+  }
+  out += '"';
+}
+
+// Java's Double.toString: plain between 1e-3 and 1e7, otherwise d.dddE±n; always a digit behind the
+// point.
+void print_double(std::string& out, double number) {
+  if (!std::isfinite(number)) {
+    out += "null";
+    return;
+  }
+  const double size = std::fabs(number);
+  char buffer[64];
+  if (size == 0 || (size >= 1e-3 && size < 1e7)) {
+    const auto end =
+        std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::fixed).ptr;
+    const std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
+    out += text;
+    if (text.find('.') == std::string_view::npos) out += ".0";
+    return;
+  }
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::scientific).ptr;
+  const std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
+  const auto e = text.find('e');
+  const std::string_view digits = text.substr(0, e);
+  out += digits;
+  if (digits.find('.') == std::string_view::npos) out += ".0";
+  out += 'E';
+  std::string_view exponent = text.substr(e + 1);
+  if (exponent[0] == '-') out += '-';
+  exponent.remove_prefix(1);
+  while (exponent.size() > 1 && exponent[0] == '0') exponent.remove_prefix(1);
+  out += exponent;
+}
+
+void print(std::string& out, const json::value& value) {
+  switch (value.kind()) {
+    case json::kind::null:
+      out += "null";
+      break;
+    case json::kind::bool_:
+      out += value.get_bool() ? "true" : "false";
+      break;
+    case json::kind::int64:
+      out += fmt::format_int(value.get_int64()).str();
+      break;
+    case json::kind::uint64:
+      out += fmt::format_int(value.get_uint64()).str();
+      break;
+    case json::kind::double_:
+      print_double(out, value.get_double());
+      break;
+    case json::kind::string:
+      print_string(out, value.get_string());
+      break;
+    case json::kind::array: {
+      out += '[';
+      bool first = true;
+      for (const json::value& element : value.get_array()) {
+        if (!first) out += ',';
+        first = false;
+        print(out, element);
+      }
+      out += ']';
+      break;
+    }
+    case json::kind::object: {
+      out += '{';
+      bool first = true;
+      for (const auto& member : value.get_object()) {
+        if (!first) out += ',';
+        first = false;
+        print_string(out, member.key());
+        out += ':';
+        print(out, member.value());
+      }
+      out += '}';
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+Result<json::value> parse_json(std::string_view text) {
+  json::parse_options options;
+  options.max_depth = json_depth_max;
+  json::error_code code;
+  json::stream_parser parser({}, options);
+  const std::size_t consumed = parser.write_some(text, code);
+  if (!code && consumed < text.size()) code = json::error::extra_data;
+  if (!code) parser.finish(code);
+  if (!code) return parser.release();
+  std::size_t line = 1;
+  std::size_t column = 1;
+  for (const char c : text.substr(0, consumed)) {
+    column = c == '\n' ? 1 : column + 1;
+    line += c == '\n' ? 1 : 0;
+  }
+  return fail("InvalidJson", fmt::format("{} at line {}, column {}", code.message(), line, column));
+}
+
+std::string print_json(const json::value& value) {
+  std::string out;
+  print(out, value);
+  return out;
+}
+
+const json::value* find(const json::object& object, std::string_view key) {
+  return object.if_contains(key);
+}
+
+const json::string* find_string(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value ? value->if_string() : nullptr;
+}
+
+const json::object* find_object(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value ? value->if_object() : nullptr;
+}
+
+const json::array* find_array(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value ? value->if_array() : nullptr;
+}
+
+}  // namespace kiban
