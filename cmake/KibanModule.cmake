@@ -1,14 +1,15 @@
-# kiban_module(NAME [PURE] [DEPENDS module...] [LIBRARIES target...])
+# kiban_module(NAME [PURE] [DEPENDS module...] [LIBRARIES target...] [TEST_DEPENDS module...])
 #
 # Declares engine/NAME as the static library kiban_NAME ('/' becomes '_') from its *.cc. Beside the code may lie
 #   *_test.cc    all together become the test program NAME_test (GoogleTest), run by ctest
 #   *_fuzz.cc    each a libFuzzer program, built when KIBAN_FUZZ is on; seeds in corpus/<stem>/ beside it
 #   *_bench.cc   each a Google Benchmark program, built when KIBAN_BENCH is on
+# What only the tests need (TEST_DEPENDS) may stand further down in the order.
 # A PURE module may only depend on PURE ones: configuring fails otherwise.
 set_property(GLOBAL PROPERTY KIBAN_PURE_MODULES "")
 
 function(kiban_module name)
-  cmake_parse_arguments(ARG "PURE" "" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "PURE" "" "DEPENDS;LIBRARIES;TEST_DEPENDS" ${ARGN})
   string(REPLACE "/" "_" id ${name})
   set(dir ${CMAKE_SOURCE_DIR}/engine/${name})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
@@ -47,6 +48,10 @@ function(kiban_module name)
   if(KIBAN_TESTS AND tests)
     add_executable(${id}_test ${tests})
     target_link_libraries(${id}_test PRIVATE kiban_${id} GTest::gmock GTest::gtest_main)
+    foreach(dependency IN LISTS ARG_TEST_DEPENDS)
+      string(REPLACE "/" "_" dependency_id ${dependency})
+      target_link_libraries(${id}_test PRIVATE kiban_${dependency_id})
+    endforeach()
     add_test(NAME ${id} COMMAND ${id}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   endif()
   if(KIBAN_FUZZ)

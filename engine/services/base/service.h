@@ -1,0 +1,143 @@
+// What a service is, and what it may touch. A service is a set of typed operations over rows; the
+// kernel (engine/kernel) runs them on its one thread. Nothing here reads a clock, a file, a socket
+// or a random source: time, seed and caller come with the command.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/json.h"
+#include "core/random.h"
+#include "core/result.h"
+#include "core/time.h"
+#include "store/store.h"
+
+namespace kiban::services {
+
+// On whose behalf an operation runs.
+struct Caller {
+  std::string account{"000000000000"};
+  std::string region{"ap-northeast-1"};
+  std::string arn{};            // Principal: arn:aws:iam::…:root, …:assumed-role/NAME/SESSION, or
+                                // a service's own name (ecs.amazonaws.com).
+  std::string access_key_id{};  // Empty on internal hops.
+  bool operator==(const Caller&) const = default;
+};
+
+// Work outside the kernel, handed over once the batch that decided it is durable, and again after a
+// restart until its final outcome came: performing it must be idempotent by (service, id).
+struct Effect {
+  std::string service{};  // Whose on_outcome hears of it.
+  std::string kind{};     // Which performer does it, such as "container.run" or "http.post".
+  std::string id{};       // Unique within the service.
+  json::object payload{};
+};
+
+// Progress or result of an effect. Several may come; the last has final = true.
+struct Outcome {
+  std::string id{};
+  bool final{true};
+  json::object payload{};
+};
+
+// An AWS service event (aws.ecs "ECS Task State Change", ...), offered to every service's on_event.
+struct Event {
+  std::string source{};
+  std::string detail_type{};
+  std::string region{};
+  std::string account{};
+  std::vector<std::string> resources{};
+  json::object detail{};
+};
+
+// Keys of rows begin with the service's name and '/': "sns/ap-northeast-1/topic/NAME". A service
+// reads and writes its own rows only; what others own it asks for through call().
+class Context {
+ public:
+  virtual ~Context() = default;
+
+  virtual Timestamp now() const = 0;
+  virtual Random& random() = 0;
+  virtual const Caller& caller() const = 0;
+  // Base URL at which clients reach this server, without a slash at the end: http://127.0.0.1:4566.
+  virtual const std::string& endpoint() const = 0;
+
+  // Rows, as this command's own writes left them. What a failed operation wrote is undone.
+  virtual std::optional<std::string> get(std::string_view key) const = 0;
+  virtual std::vector<store::Row> scan(std::string_view prefix, std::string_view after = {},
+                                       std::size_t limit = SIZE_MAX) const = 0;
+  virtual void put(std::string_view key, std::string value) = 0;
+  virtual void erase(std::string_view key) = 0;
+
+  // Another service's operation, in the same batch, authorised as `as`. A failure undoes what the
+  // callee wrote and nothing else.
+  virtual Result<json::object> call(std::string_view service, std::string_view operation,
+                                    const json::object& input, const Caller& as) = 0;
+
+  // At `at` (or as soon after as may be) the service's on_timer gets `payload`, once. Setting an id
+  // again replaces it. Ids are the service's own.
+  virtual void set_timer(std::string_view service, std::string_view id, Timestamp at,
+                         json::object payload) = 0;
+  virtual void cancel_timer(std::string_view service, std::string_view id) = 0;
+  virtual void perform(Effect effect) = 0;
+  // Offered to all services after this operation, in the same batch.
+  virtual void publish(Event event) = 0;
+
+  // Long polls. `defer` drops what this attempt wrote and runs the operation again when somebody
+  // notifies `channel`, at the latest at `until`, when last_attempt() is true and defer must not be
+  // called. The value returned along with it is ignored. Only operations that came over the wire.
+  virtual void defer(std::string_view channel, Timestamp until) = 0;
+  virtual bool last_attempt() const = 0;
+  virtual void notify(std::string_view channel) = 0;
+
+  // Bulk bytes by the SHA-256 of their content, lower-case hex. Over the wire a member that the
+  // model marks as streaming arrives and leaves as {"Digest": hex, "Size": n}.
+  virtual Result<std::string> read_blob(std::string_view digest) const = 0;
+  virtual std::string put_blob(std::string_view bytes) = 0;
+
+  // Asks the authoriser, as the caller of this command. Records caller, action ("ecs:RunTask") and
+  // resource ARN; Error AccessDenied… once policies are evaluated.
+  virtual Result<void> authorise(std::string_view action, std::string_view resource) = 0;
+  // A caller that is a session of `role_arn`, assumed by the service `principal`
+  // (states.amazonaws.com). Under --auth sigv4 the role must exist and trust it: Error AccessDenied.
+  virtual Result<Caller> assume_role(std::string_view role_arn, std::string_view principal,
+                                     std::string_view session_name) = 0;
+};
+
+class Service {
+ public:
+  virtual ~Service() = default;
+  // The folder's name, which is what call() and Effect::service use: "states", "cloudwatch".
+  virtual std::string_view name() const = 0;
+  // `input` was decoded and checked against the model (api/), members named as AWS names them;
+  // timestamps are seconds as a double, blobs base64, absent members absent. So is the reply.
+  // An operation without an implementation: Error "UnknownOperationException".
+  virtual Result<json::object> call(Context& context, std::string_view operation,
+                                    const json::object& input) = 0;
+  virtual void on_timer(Context&, const json::object& /*payload*/) {}
+  virtual void on_outcome(Context&, std::string_view /*kind*/, const json::object& /*payload*/,
+                          const Outcome&) {}
+  virtual void on_event(Context&, const Event&) {}
+  // Once after a restart, before anything else, to fill caches from rows.
+  virtual void on_start(Context&) {}
+};
+
+// Rows that hold one JSON object.
+std::optional<json::object> get_json(const Context& context, std::string_view key);
+void put_json(Context& context, std::string_view key, const json::object& value);
+
+// One page of `all` for list operations: `limit` entries from the opaque `token` on, and the token
+// of the next page when there is one.
+struct Page {
+  json::array entries{};
+  std::optional<std::string> next_token{};
+};
+Result<Page> paginate(const json::array& all, std::size_t limit, const json::string* token);
+
+// "arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE" in the caller's region and account.
+std::string make_arn(const Context& context, std::string_view service, std::string_view resource);
+
+}  // namespace kiban::services
