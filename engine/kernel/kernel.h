@@ -1,0 +1,119 @@
+// The one deterministic thread: commands, due timers, outcomes and events are decided as a batch,
+// written with one commit, and only then answered and acted upon. Same commands, same times and
+// seeds, same store: same result. Not thread-safe: one thread owns a Kernel and its services.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "services/base/service.h"
+#include "store/blobs.h"
+#include "store/store.h"
+
+namespace kiban::kernel {
+
+// What came over the wire, decoded. `reply` is called once: when the batch that decided it is
+// durable, or with an Error when it failed.
+struct Command {
+  std::string service{};
+  std::string operation{};
+  json::object input{};
+  services::Caller caller{};
+  std::function<void(Result<json::object>)> reply{};
+  // True once nobody waits for the reply any more: a deferred command is dropped then.
+  std::function<bool()> abandoned{};
+};
+
+// Performs effects outside of the kernel; what comes of them goes back in through Kernel::outcome.
+class EffectSink {
+ public:
+  virtual ~EffectSink() = default;
+  // Called on the kernel's thread, after the commit. Must not call into the kernel except
+  // outcome() and submit().
+  virtual void perform(const services::Effect& effect) = 0;
+};
+
+enum class Auth { Any, Sigv4 };
+
+struct Options {
+  std::string account{"000000000000"};
+  std::string region{"ap-northeast-1"};
+  std::string endpoint{"http://127.0.0.1:4566"};
+  Auth auth{Auth::Any};
+  store::Blobs* blobs{nullptr};  // Outlives the kernel; nullptr: a store in memory of its own.
+  EffectSink* sink{nullptr};     // Outlives the kernel; nullptr: effects stay pending rows.
+  // Our own mistakes (an exception out of a service, a timer for a service that is gone).
+  std::function<void(const std::string&)> log{};
+};
+
+// One answer of the authoriser.
+struct Authorisation {
+  Timestamp time{};
+  std::string caller{};    // Principal ARN.
+  std::string action{};    // "ecs:RunTask"
+  std::string resource{};  // ARN or "*".
+  bool allowed{true};
+  bool operator==(const Authorisation&) const = default;
+};
+
+// Operations, timer firings, outcomes and event deliveries that one batch decides; what is left
+// over goes on in the next batch, so an endless chain never holds up a commit.
+constexpr std::size_t batch_fuel = 20'000;
+// Nested call()s of one operation, and how deep they go.
+constexpr std::size_t calls_per_operation_max = 50'000;
+constexpr std::size_t call_depth_max = 32;
+constexpr std::size_t authorisations_kept = 10'000;
+
+class Kernel {
+ public:
+  Kernel(store::Store& store, std::vector<std::unique_ptr<services::Service>> services,
+         Options options = {});
+  ~Kernel();
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+
+  // Services' on_start as one batch, then pending effects to the sink again. run_batch does it when
+  // nobody has.
+  Result<void> start(Timestamp now, std::uint64_t seed);
+
+  void submit(Command command);
+  // Ignored when the effect is unknown or had its final outcome.
+  void outcome(std::string service, services::Outcome outcome);
+
+  // Decides what waits and what is due at `now`, commits once, replies, hands effects over. Error
+  // `StoreFailed`: nothing was decided, those who waited were told, and every later call fails too:
+  // the caller ends the process.
+  Result<void> run_batch(Timestamp now, std::uint64_t seed);
+  // Commands, outcomes or left-overs wait for a batch.
+  bool busy() const;
+  // When run_batch must run next though nothing was submitted: timers and ends of long polls.
+  std::optional<Timestamp> next_timer() const;
+  bool failed() const;
+
+  // For tests and simulation: runs batches until nothing waits, jumping from timer to timer, but
+  // not beyond `until`. Returns the time then: that of the last batch. Seeds derive from `seed`.
+  Timestamp run_until_idle(Timestamp now, Timestamp until = Timestamp::max(),
+                           std::uint64_t seed = 1);
+
+  // For tests: one operation as the account's root, its batch included. Long polls end at once.
+  Result<json::object> call(std::string service, std::string operation, json::object input,
+                            Timestamp now, std::uint64_t seed = 1);
+
+  services::Caller root() const;
+  std::vector<services::Effect> pending_effects() const;
+  const std::deque<Authorisation>& authorisations() const;
+  std::size_t waiting_long_polls() const;
+
+ private:
+  class Batch;
+  friend class Batch;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kiban::kernel

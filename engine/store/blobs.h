@@ -1,0 +1,27 @@
+// Bulk bytes by the SHA-256 of their content, lower-case hex. Safe to use from several threads.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/result.h"
+
+namespace kiban::store {
+
+class Blobs {
+ public:
+  virtual ~Blobs() = default;
+  // The digest. Durable when it returns; bytes that are there already are not written again.
+  virtual Result<std::string> put(std::string_view bytes) = 0;
+  // Error `NoSuchBlob`.
+  virtual Result<std::string> read(std::string_view digest) const = 0;
+};
+
+std::string sha256_hex(std::string_view bytes);
+
+std::unique_ptr<Blobs> make_memory_blobs();
+// One file per blob: DIRECTORY/ab/abcdef…. Error `StoreFailed`.
+Result<std::unique_ptr<Blobs>> open_directory_blobs(const std::string& directory);
+
+}  // namespace kiban::store
