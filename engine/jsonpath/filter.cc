@@ -1,0 +1,139 @@
+#include "jsonpath/filter.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+namespace kiban::jsonpath {
+namespace {
+
+constexpr std::uint32_t match_limit = 100'000;  // Backtracking steps of one regular expression.
+
+bool regex_matches(std::string_view pattern, std::string_view text) {
+  int code = 0;
+  PCRE2_SIZE offset = 0;
+  const std::unique_ptr<pcre2_code, void (*)(pcre2_code*)> compiled(
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                    PCRE2_ANCHORED | PCRE2_ENDANCHORED, &code, &offset, nullptr),
+      [](pcre2_code* c) { pcre2_code_free(c); });
+  if (!compiled) return false;
+  const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> data(
+      pcre2_match_data_create_from_pattern(compiled.get(), nullptr),
+      [](pcre2_match_data* d) { pcre2_match_data_free(d); });
+  const std::unique_ptr<pcre2_match_context, void (*)(pcre2_match_context*)> context(
+      pcre2_match_context_create(nullptr),
+      [](pcre2_match_context* c) { pcre2_match_context_free(c); });
+  pcre2_set_match_limit(context.get(), match_limit);
+  return pcre2_match(compiled.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0,
+                     data.get(), context.get()) >= 0;
+}
+
+std::optional<json::value> value_of(const Operand& operand, const json::value& node,
+                                    const json::value& root) {
+  if (operand.kind == Operand::Kind::Literal) return operand.literal;
+  auto found = operand.path.select(operand.kind == Operand::Kind::Node ? node : root);
+  if (!found) return std::nullopt;
+  return *std::move(found);
+}
+
+std::optional<int> order(const json::value& a, const json::value& b) {
+  if (a.is_number() && b.is_number()) {
+    const double x = a.to_number<double>();
+    const double y = b.to_number<double>();
+    return x < y ? -1 : x > y ? 1 : 0;
+  }
+  if (a.is_string() && b.is_string()) {
+    const int order = a.get_string().compare(b.get_string());
+    return order < 0 ? -1 : order > 0 ? 1 : 0;
+  }
+  return std::nullopt;
+}
+
+bool contains(const json::array& list, const json::value& value) {
+  for (const json::value& element : list) {
+    if (same(element, value)) return true;
+  }
+  return false;
+}
+
+std::optional<std::size_t> size_of(const json::value& value) {
+  if (value.is_array()) return value.get_array().size();
+  if (value.is_string()) return value.get_string().size();
+  if (value.is_object()) return value.get_object().size();
+  return std::nullopt;
+}
+
+bool compare(const Filter& filter, const json::value& left, const json::value& right) {
+  switch (filter.op) {
+    case Operator::Equal:
+      return same(left, right);
+    case Operator::NotEqual:
+      return !same(left, right);
+    case Operator::Less:
+      return order(left, right).value_or(1) < 0;
+    case Operator::LessEqual:
+      return order(left, right).value_or(1) <= 0;
+    case Operator::Greater:
+      return order(left, right).value_or(-1) > 0;
+    case Operator::GreaterEqual:
+      return order(left, right).value_or(-1) >= 0;
+    case Operator::Matches:
+      return left.is_string() && right.is_string() &&
+             regex_matches(std::string_view(right.get_string()),
+                           std::string_view(left.get_string()));
+    case Operator::In:
+      return right.is_array() && contains(right.get_array(), left);
+    case Operator::NotIn:
+      return !right.is_array() || !contains(right.get_array(), left);
+    case Operator::Contains:
+      if (left.is_array()) return contains(left.get_array(), right);
+      return left.is_string() && right.is_string() &&
+             left.get_string().find(right.get_string()) != json::string::npos;
+    case Operator::Size: {
+      const auto size = size_of(left);
+      return size && right.is_number() && same(json::value(*size), right);
+    }
+    case Operator::Empty: {
+      const auto size = size_of(left);
+      return size && right.is_bool() && (*size == 0) == right.get_bool();
+    }
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool same(const json::value& a, const json::value& b) {
+  if (a.is_number() && b.is_number()) return order(a, b) == 0;
+  return a == b;
+}
+
+bool matches(const Filter& filter, const json::value& node, const json::value& root) {
+  switch (filter.op) {
+    case Operator::And:
+      for (const Filter& part : filter.parts) {
+        if (!matches(part, node, root)) return false;
+      }
+      return true;
+    case Operator::Or:
+      for (const Filter& part : filter.parts) {
+        if (matches(part, node, root)) return true;
+      }
+      return false;
+    case Operator::Not:
+      return !matches(filter.parts.front(), node, root);
+    case Operator::Exists: {
+      const auto value = value_of(filter.left, node, root);
+      if (!value) return false;
+      return filter.left.path.definite() || !value->is_array() || !value->get_array().empty();
+    }
+    default: {
+      const auto left = value_of(filter.left, node, root);
+      const auto right = value_of(filter.right, node, root);
+      if (!left || !right) return filter.op == Operator::NotEqual && (left || right);
+      return compare(filter, *left, *right);
+    }
+  }
+}
+
+}  // namespace kiban::jsonpath

@@ -1,0 +1,44 @@
+// Filter expressions of JSONPath, [?( )], as Jayway reads them.
+#pragma once
+
+#include "jsonpath/path.h"
+
+namespace kiban::jsonpath {
+
+enum class Operator : std::uint8_t {
+  And,
+  Or,
+  Not,
+  Exists,
+  Equal,
+  NotEqual,
+  Less,
+  LessEqual,
+  Greater,
+  GreaterEqual,
+  Matches,
+  In,
+  NotIn,
+  Contains,
+  Size,
+  Empty,
+};
+
+struct Operand {  // A literal, or a path from @ (the node) or $ (the root).
+  enum class Kind : std::uint8_t { Literal, Node, Root } kind{Kind::Literal};
+  json::value literal{};
+  Path path{};
+};
+
+struct Filter {
+  Operator op{Operator::Exists};
+  std::vector<Filter> parts{};  // Of And, Or, Not.
+  Operand left{};
+  Operand right{};
+};
+
+bool matches(const Filter& filter, const json::value& node, const json::value& root);
+// Numbers by value, whatever their kind.
+bool same(const json::value& a, const json::value& b);
+
+}  // namespace kiban::jsonpath

@@ -1,0 +1,76 @@
+// JSONPath in the dialect that Step Functions reads: Jayway's (github.com/json-path/JsonPath),
+// which the Amazon States Language names for its paths. Parsed once, evaluated often; pure.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/json.h"
+#include "core/result.h"
+
+namespace kiban::jsonpath {
+
+constexpr std::size_t steps_max = 256;          // Our own bounds: of one path,
+constexpr std::size_t filter_depth_max = 32;    // of brackets nested in a filter,
+constexpr std::size_t results_max = 1'000'000;  // and of what one evaluation may visit.
+
+struct Filter;  // The inside of [?( )].
+
+struct Names {  // .a, ['a'], ['a','b']
+  std::vector<std::string> names{};
+};
+struct Indices {  // [0], [-1], [0,2]
+  std::vector<std::int64_t> indices{};
+};
+struct Slice {  // [1:3], [:2], [-2:]
+  std::optional<std::int64_t> from{};
+  std::optional<std::int64_t> to{};
+  std::int64_t step{1};
+};
+struct Wildcard {};  // .*, [*]
+struct Descend {};   // ..; the next step applies to every node below.
+struct Where {       // [?(@.price < 10)]
+  std::shared_ptr<const Filter> filter{};
+};
+struct Function {  // .length(), at the end only
+  std::string name{};
+};
+using Step = std::variant<Names, Indices, Slice, Wildcard, Descend, Where, Function>;
+
+class Path {
+ public:
+  Path() = default;  // $
+  // Error `InvalidPath`, whose cause says where.
+  static Result<Path> parse(std::string_view text);
+
+  // At most one result: no wildcard, filter, slice, list of names or descent.
+  bool definite() const { return definite_; }
+  // A path that may be written to (ResultPath): definite, names and single indices only.
+  bool reference() const { return reference_; }
+  bool root() const { return steps_.empty(); }
+  const std::vector<Step>& steps() const { return steps_; }
+
+  // The node of a definite path without functions, not copied; nullptr when there is none.
+  const json::value* find(const json::value& root) const;
+  // Of a definite path its value; of another an array of all, maybe empty. Error `PathNotFound`
+  // with Jayway's words, such as "No results for path: $['a']".
+  Result<json::value> select(const json::value& root) const;
+  // Puts `value` where a reference path points, making objects that are missing. Error
+  // `PathNotWritable`.
+  Result<void> assign(json::value& root, json::value value) const;
+  // $['a'][0], as Jayway prints it.
+  std::string normalised() const;
+
+ private:
+  friend struct Parser;
+  std::vector<Step> steps_{};
+  bool definite_{true};
+  bool reference_{true};
+};
+
+}  // namespace kiban::jsonpath
