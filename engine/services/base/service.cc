@@ -1,0 +1,52 @@
+#include "services/base/service.h"
+
+#include <charconv>
+
+namespace kiban::services {
+
+std::optional<json::object> get_json(const Context& context, std::string_view key) {
+  const std::optional<std::string> text = context.get(key);
+  if (!text) return std::nullopt;
+  Result<json::value> value = parse_json(*text);
+  KIBAN_CHECK(value && value->is_object(), "row " + std::string(key) + " holds no JSON object");
+  return std::move(value->get_object());
+}
+
+void put_json(Context& context, std::string_view key, const json::object& value) {
+  context.put(key, print_json(value));
+}
+
+namespace {
+
+// Tokens are opaque to clients; ours is the index of the next entry, marked so that a foreign token
+// is refused.
+constexpr std::string_view token_mark = "kiban-page-";
+
+}  // namespace
+
+Result<Page> paginate(const json::array& all, std::size_t limit, const json::string* token) {
+  std::size_t start = 0;
+  if (token != nullptr) {
+    const std::string_view text{token->data(), token->size()};
+    const char* const end = text.data() + text.size();
+    const char* const digits = text.starts_with(token_mark) ? text.data() + token_mark.size() : end;
+    const auto [stop, error] = std::from_chars(digits, end, start);
+    if (digits == end || error != std::errc{} || stop != end)
+      return fail("InvalidToken", "Invalid Token: '" + std::string(text) + "'");
+  }
+  Page page;
+  for (std::size_t i = start; i < all.size() && page.entries.size() < limit; ++i)
+    page.entries.push_back(all[i]);
+  if (start + page.entries.size() < all.size() && !page.entries.empty())
+    page.next_token = std::string(token_mark) + std::to_string(start + page.entries.size());
+  return page;
+}
+
+std::string make_arn(const Context& context, std::string_view service, std::string_view resource) {
+  const Caller& caller = context.caller();
+  std::string arn{"arn:aws:"};
+  arn.append(service).append(":").append(caller.region).append(":").append(caller.account);
+  return arn.append(":").append(resource);
+}
+
+}  // namespace kiban::services

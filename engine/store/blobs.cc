@@ -1,0 +1,137 @@
+#include "store/blobs.h"
+
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <sstream>
+#include <system_error>
+
+namespace kiban::store {
+
+std::string sha256_hex(std::string_view bytes) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : digest) {
+    text += digits[byte >> 4U];
+    text += digits[byte & 15U];
+  }
+  return text;
+}
+
+namespace {
+
+bool is_digest(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+class MemoryBlobs final : public Blobs {
+ public:
+  Result<std::string> put(std::string_view bytes) override {
+    std::string digest = sha256_hex(bytes);
+    const std::scoped_lock lock{mutex_};
+    blobs_.try_emplace(digest, bytes);
+    return digest;
+  }
+  Result<std::string> read(std::string_view digest) const override {
+    const std::scoped_lock lock{mutex_};
+    const auto found = blobs_.find(digest);
+    if (found == blobs_.end()) return fail("NoSuchBlob", std::string(digest));
+    return found->second;
+  }
+
+ private:
+  mutable std::mutex mutex_{};
+  std::map<std::string, std::string, std::less<>> blobs_{};
+};
+
+std::string last_error() { return std::generic_category().message(errno); }
+
+Result<void> write_synced(const std::string& path, std::string_view bytes) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) return fail("StoreFailed", "can't create " + path + ": " + last_error());
+  std::string failure;
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      failure = last_error();
+      break;
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (failure.empty() && ::fsync(file) != 0) failure = last_error();
+  ::close(file);
+  if (failure.empty()) return {};
+  ::unlink(path.c_str());
+  return fail("StoreFailed", "can't write " + path + ": " + failure);
+}
+
+void sync_directory(const std::string& path) {
+  const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return;
+  ::fsync(directory);
+  ::close(directory);
+}
+
+class DirectoryBlobs final : public Blobs {
+ public:
+  explicit DirectoryBlobs(std::string directory) : directory_(std::move(directory)) {}
+
+  Result<std::string> put(std::string_view bytes) override {
+    std::string digest = sha256_hex(bytes);
+    const std::string path = path_of(digest);
+    std::error_code failed;
+    if (std::filesystem::exists(path, failed)) return digest;
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    std::filesystem::create_directories(folder, failed);
+    if (failed) return fail("StoreFailed", "can't create " + folder + ": " + failed.message());
+    const std::string temporary =
+        path + "." + std::to_string(::getpid()) + "." + std::to_string(counter_++);
+    KIBAN_TRY_VOID(write_synced(temporary, bytes));
+    std::filesystem::rename(temporary, path, failed);
+    if (failed) return fail("StoreFailed", "can't create " + path + ": " + failed.message());
+    sync_directory(folder);
+    sync_directory(directory_);
+    return digest;
+  }
+
+  Result<std::string> read(std::string_view digest) const override {
+    if (!is_digest(digest)) return fail("NoSuchBlob", std::string(digest));
+    std::ifstream file{path_of(digest), std::ios::binary};
+    if (!file) return fail("NoSuchBlob", std::string(digest));
+    std::ostringstream bytes;
+    bytes << file.rdbuf();
+    return std::move(bytes).str();
+  }
+
+ private:
+  std::string path_of(std::string_view digest) const {
+    return directory_ + "/" + std::string(digest.substr(0, 2)) + "/" + std::string(digest);
+  }
+  std::string directory_;
+  std::atomic<std::uint64_t> counter_{0};
+};
+
+}  // namespace
+
+std::unique_ptr<Blobs> make_memory_blobs() { return std::make_unique<MemoryBlobs>(); }
+
+Result<std::unique_ptr<Blobs>> open_directory_blobs(const std::string& directory) {
+  std::error_code failed;
+  std::filesystem::create_directories(directory, failed);
+  if (failed) return fail("StoreFailed", "can't create " + directory + ": " + failed.message());
+  return std::make_unique<DirectoryBlobs>(directory);
+}
+
+}  // namespace kiban::store

@@ -1,0 +1,158 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "store/blobs.h"
+#include "store/store.h"
+
+namespace kiban::store {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+std::string temporary_directory() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "kiban-store-XXXXXX").string();
+  KIBAN_CHECK(::mkdtemp(pattern.data()) != nullptr, "mkdtemp");
+  return pattern;
+}
+
+enum class Kind { Memory, RocksDb };
+
+class StoreContract : public testing::TestWithParam<Kind> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == Kind::Memory) {
+      store_ = make_memory_store();
+      return;
+    }
+    directory_ = temporary_directory();
+    auto opened = open_rocksdb_store(directory_ + "/rows");
+    ASSERT_TRUE(opened) << opened.error().cause;
+    store_ = *std::move(opened);
+  }
+  void TearDown() override {
+    store_.reset();
+    if (!directory_.empty()) std::filesystem::remove_all(directory_);
+  }
+  void put(std::initializer_list<std::pair<const char*, const char*>> rows) {
+    Batch batch;
+    for (const auto& [key, value] : rows) batch[key] = value;
+    ASSERT_TRUE(store_->commit(batch));
+  }
+  std::vector<std::string> keys(std::string_view prefix, std::string_view after = {},
+                                std::size_t limit = SIZE_MAX) {
+    std::vector<std::string> result;
+    for (const Row& row : store_->scan(prefix, after, limit)) result.push_back(row.key);
+    return result;
+  }
+
+  std::string directory_{};
+  std::unique_ptr<Store> store_{};
+};
+
+TEST_P(StoreContract, GetsWhatWasPutLast) {
+  EXPECT_EQ(store_->get("a"), std::nullopt);
+  put({{"a", "1"}});
+  put({{"a", "2"}, {"b", ""}});
+  EXPECT_EQ(store_->get("a"), "2");
+  EXPECT_EQ(store_->get("b"), "");
+}
+
+TEST_P(StoreContract, ErasesInTheSameBatchAsItPuts) {
+  put({{"a", "1"}});
+  ASSERT_TRUE(store_->commit({{"a", std::nullopt}, {"b", "2"}, {"missing", std::nullopt}}));
+  EXPECT_EQ(store_->get("a"), std::nullopt);
+  EXPECT_EQ(store_->get("b"), "2");
+}
+
+TEST_P(StoreContract, ScansAPrefixInByteOrder) {
+  put({{"a/1", ""}, {"a/\xff", ""}, {"a/10", ""}, {"a0", ""}, {"a", ""}, {"b", ""}});
+  EXPECT_THAT(keys("a/"), ElementsAre("a/1", "a/10", "a/\xff"));
+  EXPECT_THAT(keys("c"), IsEmpty());
+  EXPECT_THAT(keys(""), ElementsAre("a", "a/1", "a/10", "a/\xff", "a0", "b"));
+}
+
+TEST_P(StoreContract, ScansOnFromAKeyThatNeedNotExist) {
+  put({{"a/1", ""}, {"a/2", ""}, {"a/3", ""}, {"b", ""}});
+  EXPECT_THAT(keys("a/", "a/1"), ElementsAre("a/2", "a/3"));
+  EXPECT_THAT(keys("a/", "a/15"), ElementsAre("a/2", "a/3"));
+  EXPECT_THAT(keys("a/", "a/3"), IsEmpty());
+  EXPECT_THAT(keys("a/", "a/", 1), ElementsAre("a/1"));
+  EXPECT_THAT(keys("a/", "Z"), ElementsAre("a/1", "a/2", "a/3"));
+  EXPECT_THAT(keys("a/", "b"), IsEmpty());
+  EXPECT_THAT(keys("a/", {}, 2), ElementsAre("a/1", "a/2"));
+  EXPECT_THAT(keys("a/", {}, 0), IsEmpty());
+}
+
+TEST_P(StoreContract, KeepsAnyBytes) {
+  const std::string key{"k\0\n\xf0", 4};
+  const std::string value{"\0\xff\0", 3};
+  ASSERT_TRUE(store_->commit({{key, value}}));
+  EXPECT_EQ(store_->get(key), value);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreContract, testing::Values(Kind::Memory, Kind::RocksDb),
+                         [](const auto& each) {
+                           return each.param == Kind::Memory ? "Memory" : "RocksDb";
+                         });
+
+TEST(RocksDbStore, KeepsCommittedRowsWhenItsProcessDies) {
+  const std::string directory = temporary_directory();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto store = open_rocksdb_store(directory + "/rows");
+    const bool committed = store && (*store)->commit({{"a", "1"}});
+    if (!committed) ::_exit(1);
+    ::kill(::getpid(), SIGKILL);  // Nothing is closed or flushed.
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << status;
+  auto store = open_rocksdb_store(directory + "/rows");
+  ASSERT_TRUE(store) << store.error().cause;
+  EXPECT_EQ((*store)->get("a"), "1");
+  store->reset();
+  std::filesystem::remove_all(directory);
+}
+
+TEST(RocksDbStore, RefusesADirectoryThatAnotherHolds) {
+  const std::string directory = temporary_directory();
+  auto first = open_rocksdb_store(directory);
+  ASSERT_TRUE(first);
+  const auto second = open_rocksdb_store(directory);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().name, "StoreFailed");
+  EXPECT_THAT(second.error().cause, testing::HasSubstr("another process holds"));
+  first->reset();
+  std::filesystem::remove_all(directory);
+}
+
+TEST(RocksDbStore, RefusesAPathThatIsNoDirectory) {
+  const auto store = open_rocksdb_store("/dev/null/rows");
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().name, "StoreFailed");
+}
+
+TEST(Blobs, AreFoundByTheirDigest) {
+  const std::string directory = temporary_directory();
+  auto opened = open_directory_blobs(directory + "/blobs");
+  ASSERT_TRUE(opened);
+  const std::unique_ptr<Blobs> in_memory = make_memory_blobs();
+  for (Blobs* blobs : {opened->get(), in_memory.get()}) {
+    const auto digest = blobs->put("abc");
+    // FIPS 180-2, appendix B.1.
+    EXPECT_EQ(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    EXPECT_EQ(blobs->put("abc"), digest);
+    EXPECT_EQ(blobs->read(*digest), "abc");
+    EXPECT_EQ(blobs->read("../../etc/passwd").error().name, "NoSuchBlob");
+    EXPECT_EQ(blobs->read(std::string(64, '0')).error().name, "NoSuchBlob");
+  }
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace kiban::store
