@@ -63,7 +63,7 @@ struct Authorisation {
 
 // Operations, timer firings, outcomes and event deliveries that one batch decides; what is left
 // over goes on in the next batch, so an endless chain never holds up a commit.
-constexpr std::size_t batch_fuel = 20'000;
+constexpr std::size_t batch_fuel = 5'000;
 // Nested call()s of one operation, and how deep they go.
 constexpr std::size_t calls_per_operation_max = 50'000;
 constexpr std::size_t call_depth_max = 32;

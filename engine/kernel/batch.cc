@@ -1,0 +1,367 @@
+#include "kernel/batch.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <exception>
+#include <set>
+#include <stdexcept>
+
+#include "core/arn.h"
+#include "kernel/operation_context.h"
+
+namespace kiban::kernel {
+
+using services::Caller;
+using services::Context;
+using services::Effect;
+using services::Event;
+using services::Outcome;
+
+namespace {
+
+constexpr std::string_view kernel_service = "kernel";  // Owns the timers that carry events over.
+
+std::string timer_id_key(std::string_view service, std::string_view id) {
+  return fmt::format("timer-id/{}/{}", service, id);
+}
+
+std::int64_t milliseconds_of(Timestamp at) {
+  return std::max<std::int64_t>(0, at.time_since_epoch().count());
+}
+
+json::object print_event(const Event& event) {
+  json::array resources;
+  for (const std::string& resource : event.resources) resources.emplace_back(resource);
+  return {{"Source", event.source},   {"DetailType", event.detail_type}, {"Region", event.region},
+          {"Account", event.account}, {"Resources", resources},          {"Detail", event.detail}};
+}
+
+std::string text_of(const json::object& object, std::string_view key) {
+  const json::string* text = find_string(object, key);
+  return text == nullptr ? std::string{} : to_string(*text);
+}
+
+Event parse_event(const json::object& object) {
+  Event event{.source = text_of(object, "Source"),
+              .detail_type = text_of(object, "DetailType"),
+              .region = text_of(object, "Region"),
+              .account = text_of(object, "Account")};
+  if (const json::array* resources = find_array(object, "Resources"))
+    for (const json::value& each : *resources)
+      if (each.is_string()) event.resources.push_back(to_string(each.get_string()));
+  if (const json::object* detail = find_object(object, "Detail")) event.detail = *detail;
+  return event;
+}
+
+}  // namespace
+
+std::string timer_key(Timestamp at, std::string_view service, std::string_view id) {
+  return fmt::format("timer/{:020}/{}/{}", milliseconds_of(at), service, id);
+}
+
+std::string effect_key(std::string_view service, std::string_view id) {
+  return fmt::format("effect/{}/{}", service, id);
+}
+
+std::optional<Effect> parse_effect(const store::Row& row) {
+  constexpr std::string_view prefix = "effect/";
+  const std::size_t slash = row.key.find('/', prefix.size());
+  Result<json::value> value = parse_json(row.value);
+  if (slash == std::string::npos || !value || !value->is_object()) return std::nullopt;
+  const json::object& object = value->get_object();
+  const json::object* payload = find_object(object, "Payload");
+  return Effect{.service = row.key.substr(prefix.size(), slash - prefix.size()),
+                .kind = text_of(object, "Kind"),
+                .id = row.key.substr(slash + 1),
+                .payload = payload == nullptr ? json::object{} : *payload};
+}
+
+// Timers --------------------------------------------------------------------------------------
+
+void Kernel::Batch::erase_timer(std::string_view service, std::string_view id) {
+  const std::string index = timer_id_key(service, id);
+  const std::optional<std::string> time = rows_.get(index);
+  if (!time) return;
+  rows_.erase(index);
+  rows_.erase(fmt::format("timer/{}/{}/{}", *time, service, id));
+}
+
+void Kernel::Batch::OperationContext::set_timer(std::string_view service, std::string_view id,
+                                                Timestamp at, json::object payload) {
+  batch_.erase_timer(service, id);
+  const std::int64_t time = milliseconds_of(at);
+  batch_.rows_.put(timer_key(at, service, id), print_json(payload));
+  batch_.rows_.put(timer_id_key(service, id), fmt::format("{:020}", time));
+  batch_.kernel_.timer_floor = std::min(batch_.kernel_.timer_floor, time);
+  if (at <= batch_.now_) batch_.timers_changed_ = true;
+}
+
+void Kernel::Batch::OperationContext::cancel_timer(std::string_view service, std::string_view id) {
+  batch_.erase_timer(service, id);
+}
+
+void Kernel::Batch::fire_timers(std::size_t until_fuel) {
+  const std::string last = fmt::format("timer/{:020}/\xff", milliseconds_of(now_));
+  constexpr std::size_t chunk = 256;
+  while (fuel_ > until_fuel) {
+    const std::string from = fmt::format("timer/{:020}", kernel_.timer_floor);
+    const std::vector<store::Row> due = rows_.scan("timer/", from, chunk);
+    if (due.empty() || due.front().key > last) return;
+    timers_changed_ = false;
+    for (const store::Row& row : due) {
+      if (row.key > last) return;
+      if (fuel_ <= until_fuel) return;
+      // A timer that fired before may have cancelled or moved this one.
+      const std::optional<std::string> payload = rows_.get(row.key);
+      if (!payload) continue;
+      --fuel_;
+      fire({row.key, *payload});
+      deliver_events();
+      if (timers_changed_) break;  // An earlier one may stand in front now.
+    }
+  }
+}
+
+void Kernel::Batch::fire(const store::Row& row) {
+  constexpr std::size_t time_at = std::string_view("timer/").size();
+  constexpr std::size_t service_at = time_at + 21;
+  const std::size_t slash = row.key.find('/', service_at);
+  const std::string service = row.key.substr(service_at, slash - service_at);
+  const std::string id = slash == std::string::npos ? "" : row.key.substr(slash + 1);
+  kernel_.timer_floor = std::stoll(row.key.substr(time_at, 20));
+  rows_.erase(row.key);
+  rows_.erase(timer_id_key(service, id));
+  const Result<json::value> payload = parse_json(row.value);
+  if (!payload || !payload->is_object()) {
+    kernel_.log("a timer of " + service + " holds no JSON object; it is dropped");
+    return;
+  }
+  if (service == kernel_service) {
+    events_.push_back(parse_event(payload->get_object()));
+    return;
+  }
+  const auto found = kernel_.by_name.find(service);
+  if (found == kernel_.by_name.end()) {
+    kernel_.log("a timer of " + service + ", which is no service, is dropped");
+    return;
+  }
+  run_guarded("a timer of " + service, service_caller(service),
+              [&](Context& context) { found->second->on_timer(context, payload->get_object()); });
+}
+
+// Events --------------------------------------------------------------------------------------
+
+void Kernel::Batch::deliver_events() {
+  while (events_delivered_ < events_.size() && spend()) {
+    const Event event = std::move(events_[events_delivered_++]);
+    deliver(event);
+  }
+  if (events_delivered_ == events_.size()) {
+    events_.clear();
+    events_delivered_ = 0;
+  }
+  wake_notified();
+}
+
+void Kernel::Batch::deliver(const Event& event) {
+  for (const auto& service : kernel_.services) {
+    Caller caller = service_caller(service->name());
+    caller.account = event.account;
+    caller.region = event.region;
+    run_guarded("an event for " + std::string(service->name()), std::move(caller),
+                [&](Context& context) { service->on_event(context, event); });
+  }
+}
+
+// Events that found no fuel become timers that are due at once.
+void Kernel::Batch::keep_events() {
+  OperationContext context{*this, service_caller(kernel_service), 0, false, true};
+  for (; events_delivered_ < events_.size(); ++events_delivered_)
+    context.set_timer(kernel_service, fmt::format("{:08}-{}", events_delivered_, random_.hex(16)),
+                      now_, print_event(events_[events_delivered_]));
+}
+
+// Operations ----------------------------------------------------------------------------------
+
+bool Kernel::Batch::spend() {
+  if (fuel_ == 0) return false;
+  --fuel_;
+  return true;
+}
+
+Caller Kernel::Batch::service_caller(std::string_view service) const {
+  return {.account = kernel_.options.account,
+          .region = kernel_.options.region,
+          .arn = std::string(service) + ".amazonaws.com"};
+}
+
+Kernel::Batch::Mark Kernel::Batch::mark() const {
+  return {.rows = rows_.savepoint(),
+          .effects = effects_.size(),
+          .events = events_.size(),
+          .notified = notified_.size()};
+}
+
+void Kernel::Batch::roll_back(const Mark& to) {
+  rows_.roll_back(to.rows);
+  effects_.resize(to.effects);
+  events_.resize(to.events);
+  notified_.resize(to.notified);
+}
+
+Result<json::object> Kernel::Batch::guarded(
+    std::string_view what, OperationContext& context,
+    const std::function<Result<json::object>(Context&)>& body) {
+  const Mark before = mark();
+  try {
+    Result<json::object> result = body(context);
+    if (!result || context.deferred()) roll_back(before);
+    return result;
+  } catch (const std::exception& thrown) {
+    // Our own mistake: nothing of it stays, and the server goes on.
+    roll_back(before);
+    kernel_.log(fmt::format("{} failed inside: {}", what, thrown.what()));
+    return fail("InternalFailure", fmt::format("{} failed inside kiban: {}. This is a mistake of "
+                                               "kiban, please report it.",
+                                               what, thrown.what()));
+  }
+}
+
+void Kernel::Batch::run_guarded(std::string_view what, Caller caller,
+                                const std::function<void(Context&)>& body) {
+  OperationContext context{*this, std::move(caller), 0, false, true};
+  (void)guarded(what, context, [&](Context& inner) -> Result<json::object> {
+    body(inner);
+    return json::object{};
+  });
+}
+
+void Kernel::Batch::run_command(Waiting waiting) {
+  Command& command = waiting.command;
+  const auto found = kernel_.by_name.find(command.service);
+  if (found == kernel_.by_name.end()) {
+    replies_.push_back({std::move(command.reply), fail("UnknownOperationException",
+                                                       "kiban does not serve " + command.service)});
+    return;
+  }
+  const std::string what = command.service + ":" + command.operation;
+  bool last_attempt = waiting.last_attempt;
+  for (;;) {
+    OperationContext context{*this, command.caller, 0, true, last_attempt};
+    Result<json::object> result = guarded(what, context, [&](Context& inner) {
+      return found->second->call(inner, command.operation, command.input);
+    });
+    if (result && context.deferred()) {
+      const auto& [channel, until] = *context.deferred();
+      if (until > now_) {
+        kernel_.deferred.emplace(kernel_.deferred_next++,
+                                 Deferred{std::move(command), channel, until});
+        return;
+      }
+      last_attempt = true;
+      continue;
+    }
+    replies_.push_back({std::move(command.reply), std::move(result)});
+    return;
+  }
+}
+
+void Kernel::Batch::run_outcome(const std::string& service, const Outcome& outcome) {
+  const std::string key = effect_key(service, outcome.id);
+  const std::optional<std::string> row = rows_.get(key);
+  const auto found = kernel_.by_name.find(service);
+  if (!row || found == kernel_.by_name.end()) return;  // Had its final outcome before.
+  const std::optional<Effect> effect = parse_effect({key, *row});
+  if (outcome.final) rows_.erase(key);
+  if (!effect) {
+    kernel_.log("the effect " + key + " can't be read; its outcome is dropped");
+    return;
+  }
+  run_guarded("an outcome for " + service, service_caller(service), [&](Context& context) {
+    found->second->on_outcome(context, effect->kind, effect->payload, outcome);
+  });
+}
+
+void Kernel::Batch::wake_notified() {
+  if (notified_.empty()) return;
+  const std::set<std::string> channels{notified_.begin(), notified_.end()};
+  notified_.clear();
+  for (auto at = kernel_.deferred.begin(); at != kernel_.deferred.end();) {
+    if (!channels.contains(at->second.channel)) {
+      ++at;
+      continue;
+    }
+    const Command& command = at->second.command;
+    if (!command.abandoned || !command.abandoned())
+      kernel_.commands.push_back({std::move(at->second.command), false});
+    at = kernel_.deferred.erase(at);
+  }
+}
+
+void Kernel::Batch::wake_expired() {
+  for (auto at = kernel_.deferred.begin(); at != kernel_.deferred.end();) {
+    const bool abandoned = at->second.command.abandoned && at->second.command.abandoned();
+    if (!abandoned && at->second.until > now_) {
+      ++at;
+      continue;
+    }
+    if (!abandoned) kernel_.commands.push_back({std::move(at->second.command), true});
+    at = kernel_.deferred.erase(at);
+  }
+}
+
+// The batch -----------------------------------------------------------------------------------
+
+void Kernel::Batch::start_services() {
+  for (const auto& service : kernel_.services) {
+    run_guarded("the start of " + std::string(service->name()), service_caller(service->name()),
+                [&](Context& context) { service->on_start(context); });
+    deliver_events();
+  }
+}
+
+void Kernel::Batch::run() {
+  // Half of the fuel is for what came due, so that commands get their turn in every batch.
+  while (!kernel_.outcomes.empty() && fuel_ > batch_fuel / 2) {
+    --fuel_;
+    const auto [service, outcome] = std::move(kernel_.outcomes.front());
+    kernel_.outcomes.pop_front();
+    run_outcome(service, outcome);
+    deliver_events();
+  }
+  fire_timers(batch_fuel / 2);
+  wake_expired();
+  while (!kernel_.commands.empty() && spend()) {
+    Waiting next = std::move(kernel_.commands.front());
+    kernel_.commands.pop_front();
+    run_command(std::move(next));
+    deliver_events();
+  }
+  fire_timers(0);
+}
+
+Result<void> Kernel::Batch::finish() {
+  keep_events();
+  std::map<std::pair<std::string_view, std::string_view>, std::size_t> last;
+  for (std::size_t i = 0; i < effects_.size(); ++i) last[{effects_[i].service, effects_[i].id}] = i;
+  if (!rows_.writes().empty()) {
+    if (Result<void> committed = kernel_.store.commit(rows_.writes()); !committed) {
+      kernel_.failure = committed.error();
+      for (Reply& reply : replies_)
+        if (reply.to)
+          reply.to(fail("ServiceUnavailable", "The store failed: " + committed.error().cause));
+      return committed;
+    }
+    kernel_.refresh_next_due();
+  }
+  for (Reply& reply : replies_)
+    if (reply.to) reply.to(std::move(reply.value));
+  if (kernel_.options.sink == nullptr) return {};
+  for (std::size_t i = 0; i < effects_.size(); ++i)
+    if (last[{effects_[i].service, effects_[i].id}] == i)
+      kernel_.options.sink->perform(effects_[i]);
+  return {};
+}
+
+}  // namespace kiban::kernel

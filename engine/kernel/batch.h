@@ -1,0 +1,112 @@
+// Everything that one batch decides, until its commit. Internal to the kernel.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "kernel/kernel.h"
+#include "kernel/overlay.h"
+
+namespace kiban::kernel {
+
+struct Waiting {
+  Command command{};
+  bool last_attempt{false};
+};
+
+// A long poll: runs again when `channel` is notified, at the latest at `until`.
+struct Deferred {
+  Command command{};
+  std::string channel{};
+  Timestamp until{};
+};
+
+struct Kernel::Impl {
+  store::Store& store;
+  std::vector<std::unique_ptr<services::Service>> services;
+  std::map<std::string, services::Service*, std::less<>> by_name;
+  Options options;
+  std::unique_ptr<store::Blobs> own_blobs;
+
+  std::deque<Waiting> commands{};
+  std::deque<std::pair<std::string, services::Outcome>> outcomes{};
+  std::map<std::uint64_t, Deferred> deferred{};  // In order of arrival.
+  std::uint64_t deferred_next{0};
+  std::deque<Authorisation> authorisations{};
+  // No timer row has an earlier time: scans begin here, not in front of what was erased.
+  std::int64_t timer_floor{0};
+  std::optional<Timestamp> next_due{};
+  bool started{false};
+  std::optional<Error> failure{};
+
+  void log(const std::string& message) const {
+    if (options.log) options.log(message);
+  }
+  void refresh_next_due();
+};
+
+std::string timer_key(Timestamp at, std::string_view service, std::string_view id);
+std::string effect_key(std::string_view service, std::string_view id);
+// What an effect row holds; nullopt when it is not one of ours.
+std::optional<services::Effect> parse_effect(const store::Row& row);
+
+class Kernel::Batch {
+ public:
+  Batch(Impl& kernel, Timestamp now, std::uint64_t seed)
+      : kernel_(kernel), now_(now), random_(seed), rows_(kernel.store) {}
+
+  void start_services();
+  void run();
+  // One commit, then replies and effects; or the Error and the bad news for everyone.
+  Result<void> finish();
+
+ private:
+  class OperationContext;
+  struct Mark {
+    Overlay::Savepoint rows{0};
+    std::size_t effects{0};
+    std::size_t events{0};
+    std::size_t notified{0};
+  };
+  struct Reply {
+    std::function<void(Result<json::object>)> to{};
+    Result<json::object> value{};
+  };
+
+  Mark mark() const;
+  void roll_back(const Mark& mark);
+  // Runs `body` with a savepoint; an exception undoes it and comes back as an Error.
+  Result<json::object> guarded(std::string_view what, OperationContext& context,
+                               const std::function<Result<json::object>(services::Context&)>& body);
+  void run_guarded(std::string_view what, services::Caller caller,
+                   const std::function<void(services::Context&)>& body);
+  services::Caller service_caller(std::string_view service) const;
+
+  void run_command(Waiting waiting);
+  void run_outcome(const std::string& service, const services::Outcome& outcome);
+  void fire_timers(std::size_t until_fuel);
+  void fire(const store::Row& row);
+  void deliver_events();
+  void deliver(const services::Event& event);
+  void wake_notified();
+  void wake_expired();
+  void keep_events();
+  // Spends a unit; false when there is none.
+  bool spend();
+  void erase_timer(std::string_view service, std::string_view id);
+
+  Impl& kernel_;
+  Timestamp now_;
+  Random random_;
+  Overlay rows_;
+  std::size_t fuel_{batch_fuel};
+  bool timers_changed_{false};
+  std::vector<services::Effect> effects_{};
+  std::vector<services::Event> events_{};
+  std::size_t events_delivered_{0};
+  std::vector<std::string> notified_{};
+  std::vector<Reply> replies_{};
+};
+
+}  // namespace kiban::kernel

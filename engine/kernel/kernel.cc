@@ -1,0 +1,150 @@
+#include "kernel/kernel.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "kernel/batch.h"
+
+namespace kiban::kernel {
+
+namespace {
+
+// Far more than any test has steps, and far fewer than a test has patience for.
+constexpr int batches_until_idle_max = 1'000'000;
+
+}  // namespace
+
+Kernel::Kernel(store::Store& store, std::vector<std::unique_ptr<services::Service>> services,
+               Options options)
+    : impl_(new Impl{.store = store,
+                     .services = std::move(services),
+                     .by_name = {},
+                     .options = std::move(options),
+                     .own_blobs = nullptr}) {
+  for (const auto& service : impl_->services) {
+    const auto [at, added] = impl_->by_name.emplace(service->name(), service.get());
+    KIBAN_CHECK(added, "two services are called " + at->first);
+  }
+  if (impl_->options.blobs == nullptr) {
+    impl_->own_blobs = store::make_memory_blobs();
+    impl_->options.blobs = impl_->own_blobs.get();
+  }
+}
+
+Kernel::~Kernel() = default;
+
+void Kernel::Impl::refresh_next_due() {
+  const std::vector<store::Row> first =
+      store.scan("timer/", fmt::format("timer/{:020}", timer_floor), 1);
+  if (first.empty()) {
+    next_due.reset();
+    return;
+  }
+  const std::int64_t time = std::stoll(first.front().key.substr(6, 20));
+  timer_floor = time;
+  next_due = Timestamp{Duration{time}};
+}
+
+Result<void> Kernel::start(Timestamp now, std::uint64_t seed) {
+  if (impl_->failure) return std::unexpected(*impl_->failure);
+  if (impl_->started) return {};
+  impl_->started = true;
+  impl_->refresh_next_due();
+  const std::vector<services::Effect> pending = pending_effects();
+  Batch batch{*impl_, now, seed};
+  batch.start_services();
+  KIBAN_TRY_VOID(batch.finish());
+  if (impl_->options.sink != nullptr)
+    for (const services::Effect& effect : pending) impl_->options.sink->perform(effect);
+  return {};
+}
+
+void Kernel::submit(Command command) {
+  if (impl_->failure) {
+    if (command.reply)
+      command.reply(fail("ServiceUnavailable", "The store failed: " + impl_->failure->cause));
+    return;
+  }
+  impl_->commands.push_back({std::move(command), false});
+}
+
+void Kernel::outcome(std::string service, services::Outcome outcome) {
+  impl_->outcomes.emplace_back(std::move(service), std::move(outcome));
+}
+
+Result<void> Kernel::run_batch(Timestamp now, std::uint64_t seed) {
+  Random seeds{seed};
+  KIBAN_TRY_VOID(start(now, seeds.next()));
+  Batch batch{*impl_, now, seeds.next()};
+  batch.run();
+  Result<void> finished = batch.finish();
+  if (!finished) {
+    // Nobody may wait for an answer that can't come.
+    for (Waiting& waiting : std::exchange(impl_->commands, {})) submit(std::move(waiting.command));
+    for (auto& [sequence, deferred] : std::exchange(impl_->deferred, {}))
+      submit(std::move(deferred.command));
+  }
+  return finished;
+}
+
+bool Kernel::busy() const { return !impl_->commands.empty() || !impl_->outcomes.empty(); }
+
+std::optional<Timestamp> Kernel::next_timer() const {
+  std::optional<Timestamp> next = impl_->next_due;
+  for (const auto& [sequence, deferred] : impl_->deferred)
+    if (!next || deferred.until < *next) next = deferred.until;
+  return next;
+}
+
+bool Kernel::failed() const { return impl_->failure.has_value(); }
+
+Timestamp Kernel::run_until_idle(Timestamp now, Timestamp until, std::uint64_t seed) {
+  Random seeds{seed};
+  for (int batches = 0; batches < batches_until_idle_max; ++batches) {
+    if (!run_batch(now, seeds.next())) return now;
+    if (busy()) continue;
+    const std::optional<Timestamp> next = next_timer();
+    if (!next || *next > until) return now;
+    now = std::max(now, *next);
+  }
+  KIBAN_CHECK(false, "the kernel is still busy after a million batches");
+}
+
+Result<json::object> Kernel::call(std::string service, std::string operation, json::object input,
+                                  Timestamp now, std::uint64_t seed) {
+  std::optional<Result<json::object>> answer;
+  impl_->commands.push_back(
+      {{.service = std::move(service),
+        .operation = std::move(operation),
+        .input = std::move(input),
+        .caller = root(),
+        .reply = [&answer](Result<json::object> value) { answer = std::move(value); }},
+       true});
+  Random seeds{seed};
+  while (!answer) {
+    if (const Result<void> ran = run_batch(now, seeds.next()); !ran)
+      return std::unexpected(ran.error());
+  }
+  return *std::move(answer);
+}
+
+services::Caller Kernel::root() const {
+  return {.account = impl_->options.account,
+          .region = impl_->options.region,
+          .arn = fmt::format("arn:aws:iam::{}:root", impl_->options.account)};
+}
+
+std::vector<services::Effect> Kernel::pending_effects() const {
+  std::vector<services::Effect> effects;
+  for (const store::Row& row : impl_->store.scan("effect/", {}, SIZE_MAX))
+    if (std::optional<services::Effect> effect = parse_effect(row))
+      effects.push_back(*std::move(effect));
+  return effects;
+}
+
+const std::deque<Authorisation>& Kernel::authorisations() const { return impl_->authorisations; }
+
+std::size_t Kernel::waiting_long_polls() const { return impl_->deferred.size(); }
+
+}  // namespace kiban::kernel

@@ -1,0 +1,450 @@
+#include "kernel/kernel.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "kernel/trust.h"
+
+namespace kiban::kernel {
+namespace {
+
+using namespace std::chrono_literals;
+using services::Context;
+using services::Effect;
+using services::Event;
+using services::Outcome;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr Timestamp start{Duration{1'700'000'000'000}};
+
+// A service whose operations are the test's own functions, and which writes down what it hears.
+class Probe final : public services::Service {
+ public:
+  using Operation = std::function<Result<json::object>(Context&, const json::object&)>;
+  explicit Probe(std::string name) : name_(std::move(name)) {}
+  std::string_view name() const override { return name_; }
+  Result<json::object> call(Context& context, std::string_view operation,
+                            const json::object& input) override {
+    const auto found = operations.find(operation);
+    if (found == operations.end()) return fail("UnknownOperationException", std::string(operation));
+    return found->second(context, input);
+  }
+  void on_timer(Context& context, const json::object& payload) override {
+    heard.push_back("timer " + print_json(payload));
+    if (timer) timer(context, payload);
+  }
+  void on_outcome(Context&, std::string_view kind, const json::object& payload,
+                  const Outcome& outcome) override {
+    heard.push_back("outcome " + std::string(kind) + " " + print_json(payload) + " " +
+                    print_json(outcome.payload));
+  }
+  void on_event(Context& context, const Event& published) override {
+    heard.push_back("event " + published.source + " " + published.region);
+    if (event) event(context, published);
+  }
+  void on_start(Context& context) override {
+    heard.push_back("start " + context.get(name_ + "/row").value_or("-"));
+  }
+
+  std::map<std::string, Operation, std::less<>> operations{};
+  std::function<void(Context&, const json::object&)> timer{};
+  std::function<void(Context&, const Event&)> event{};
+  std::vector<std::string> heard{};
+
+ private:
+  std::string name_;
+};
+
+struct Sink final : EffectSink {
+  void perform(const Effect& effect) override {
+    performed.push_back(effect.service + " " + effect.kind + " " + effect.id);
+  }
+  std::vector<std::string> performed{};
+};
+
+class FailingStore final : public store::Store {
+ public:
+  std::optional<std::string> get(std::string_view key) const override { return rows->get(key); }
+  std::vector<store::Row> scan(std::string_view prefix, std::string_view after,
+                               std::size_t limit) const override {
+    return rows->scan(prefix, after, limit);
+  }
+  Result<void> commit(const store::Batch& batch) override {
+    ++commits;
+    if (failing) return fail("StoreFailed", "no space left on device");
+    return rows->commit(batch);
+  }
+  std::unique_ptr<store::Store> rows{store::make_memory_store()};
+  bool failing{false};
+  int commits{0};
+};
+
+class KernelTest : public testing::Test {
+ protected:
+  void SetUp() override { restart(); }
+  // A new kernel on the same rows, as after a crash.
+  void restart() {
+    auto a = std::make_unique<Probe>("a");
+    auto b = std::make_unique<Probe>("b");
+    a_ = a.get();
+    b_ = b.get();
+    std::vector<std::unique_ptr<services::Service>> all;
+    all.push_back(std::move(a));
+    all.push_back(std::move(b));
+    options_.sink = &sink_;
+    options_.log = [this](const std::string& line) { log_.push_back(line); };
+    kernel_ = std::make_unique<Kernel>(store_, std::move(all), options_);
+    a_->operations["Put"] = [](Context& context, const json::object& input) {
+      context.put("a/row", to_string(*find_string(input, "Value")));
+      return json::object{};
+    };
+  }
+  void submit(std::string operation, json::object input = {}) {
+    kernel_->submit({.service = "a",
+                     .operation = std::move(operation),
+                     .input = std::move(input),
+                     .caller = kernel_->root(),
+                     .reply = [this](const Result<json::object>& reply) {
+                       replies_.push_back(reply ? print_json(*reply) : reply.error().name);
+                     }});
+  }
+
+  FailingStore store_{};
+  Sink sink_{};
+  Options options_{};
+  std::unique_ptr<Kernel> kernel_{};
+  Probe* a_{nullptr};
+  Probe* b_{nullptr};
+  std::vector<std::string> log_{};
+  std::vector<std::string> replies_{};
+};
+
+TEST_F(KernelTest, DecidesAllThatWaitsWithOneCommitAndRepliesAfterIt) {
+  submit("Put", {{"Value", "1"}});
+  submit("Put", {{"Value", "2"}});
+  submit("Nonsense");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_EQ(store_.commits, 1);
+  EXPECT_EQ(store_.get("a/row"), "2");
+  EXPECT_THAT(replies_, ElementsAre("{}", "{}", "UnknownOperationException"));
+}
+
+TEST_F(KernelTest, UndoesWhatAFailedOperationDid) {
+  a_->operations["Fail"] = [](Context& context, const json::object&) -> Result<json::object> {
+    context.put("a/row", "3");
+    context.erase("a/other");
+    context.perform({.service = "a", .kind = "k", .id = "1"});
+    context.publish({.source = "x"});
+    context.set_timer("a", "t", start, {});
+    return fail("ValidationException", "no");
+  };
+  submit("Put", {{"Value", "1"}});
+  submit("Fail");
+  kernel_->run_until_idle(start);
+  EXPECT_EQ(store_.get("a/row"), "1");
+  EXPECT_THAT(sink_.performed, IsEmpty());
+  EXPECT_THAT(a_->heard, ElementsAre("start -"));
+  EXPECT_TRUE(kernel_->pending_effects().empty());
+}
+
+TEST_F(KernelTest, AFailedCallUndoesTheCalleeOnly) {
+  b_->operations["Fail"] = [](Context& context, const json::object&) -> Result<json::object> {
+    context.put("b/row", "1");
+    return fail("Nope", context.caller().arn);
+  };
+  b_->operations["Work"] = [](Context& context, const json::object&) {
+    context.put("b/other", "1");
+    return json::object{};
+  };
+  a_->operations["Both"] = [](Context& context, const json::object&) -> Result<json::object> {
+    context.put("a/row", "1");
+    KIBAN_CHECK(context.call("b", "Work", {}, context.caller()), "works");
+    services::Caller role = context.caller();
+    role.arn = "role";
+    const auto failed = context.call("b", "Fail", {}, role);
+    return json::object{{"Error", failed.error().name}, {"Arn", failed.error().cause}};
+  };
+  submit("Both");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(replies_, ElementsAre(R"({"Error":"Nope","Arn":"role"})"));
+  EXPECT_EQ(store_.get("a/row"), "1");
+  EXPECT_EQ(store_.get("b/other"), "1");
+  EXPECT_EQ(store_.get("b/row"), std::nullopt);
+}
+
+TEST_F(KernelTest, AnExceptionFailsItsOperationAndNothingElse) {
+  a_->operations["Throw"] = [](Context& context, const json::object&) -> Result<json::object> {
+    context.put("a/row", "9");
+    throw std::runtime_error("oops");
+  };
+  submit("Throw");
+  submit("Put", {{"Value", "1"}});
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(replies_, ElementsAre("InternalFailure", "{}"));
+  EXPECT_EQ(store_.get("a/row"), "1");
+  EXPECT_THAT(log_, ElementsAre(testing::HasSubstr("oops")));
+}
+
+TEST_F(KernelTest, CallsInsideCallsAreBounded) {
+  a_->operations["Loop"] = [](Context& context, const json::object&) {
+    return context.call("a", "Loop", {}, context.caller());
+  };
+  submit("Loop");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(replies_, ElementsAre("InternalFailure"));
+}
+
+TEST_F(KernelTest, ScansSeeTheBatchsOwnWrites) {
+  ASSERT_TRUE(store_.commit({{"a/1", "s"}, {"a/2", "s"}, {"a/3", "s"}}));
+  a_->operations["Scan"] = [](Context& context, const json::object&) {
+    context.put("a/0", "w");
+    context.put("a/2", "w");
+    context.erase("a/3");
+    context.put("a/4", "w");
+    json::object rows;
+    for (const store::Row& row : context.scan("a/")) rows[row.key] = row.value;
+    rows["limited"] = context.scan("a/", "a/0", 2).back().key;
+    return rows;
+  };
+  submit("Scan");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(replies_,
+              ElementsAre(R"({"a/0":"w","a/1":"s","a/2":"w","a/4":"w","limited":"a/2"})"));
+}
+
+TEST_F(KernelTest, TimersFireInOrderOnceAndCanBeMoved) {
+  a_->operations["Set"] = [](Context& context, const json::object&) {
+    context.set_timer("a", "late", start + 2s, {{"id", "late"}});
+    context.set_timer("a", "soon", start + 1s, {{"id", "soon"}});
+    context.set_timer("a", "moved", start + 1s, {{"id", "never"}});
+    context.set_timer("a", "moved", start + 24h, {{"id", "moved"}});
+    context.set_timer("a", "gone", start + 1s, {{"id", "gone"}});
+    context.cancel_timer("a", "gone");
+    return json::object{};
+  };
+  submit("Set");
+  const Timestamp end = kernel_->run_until_idle(start);
+  EXPECT_THAT(a_->heard, ElementsAre("start -", R"(timer {"id":"soon"})", R"(timer {"id":"late"})",
+                                     R"(timer {"id":"moved"})"));
+  EXPECT_EQ(end, start + 24h);
+  EXPECT_TRUE(store_.scan("timer", {}, SIZE_MAX).empty());
+}
+
+TEST_F(KernelTest, TimersOutliveTheKernel) {
+  a_->operations["Set"] = [](Context& context, const json::object&) {
+    context.put("a/row", "kept");
+    context.set_timer("a", "t", start + 1s, {});
+    return json::object{};
+  };
+  submit("Set");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_EQ(kernel_->next_timer(), start + 1s);
+  restart();
+  ASSERT_TRUE(kernel_->start(start, 1));
+  EXPECT_EQ(kernel_->next_timer(), start + 1s);
+  kernel_->run_until_idle(start);
+  EXPECT_THAT(a_->heard, ElementsAre("start kept", "timer {}"));
+}
+
+TEST_F(KernelTest, AnEndlessChainOfTimersLeavesRoomForCommands) {
+  a_->operations["Set"] = [](Context& context, const json::object&) {
+    context.set_timer("a", "t", context.now(), {});
+    return json::object{};
+  };
+  a_->timer = [](Context& context, const json::object&) {
+    context.set_timer("a", "t", context.now(), {});
+  };
+  submit("Set");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  submit("Put", {{"Value", "1"}});
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(replies_, ElementsAre("{}", "{}"));
+  EXPECT_EQ(kernel_->next_timer(), start);
+}
+
+TEST_F(KernelTest, EffectsAreHandedOverAfterTheCommitAndAgainAfterARestart) {
+  a_->operations["Run"] = [](Context& context, const json::object&) {
+    context.perform({.service = "a", .kind = "run", .id = "x/1", .payload = {{"n", 1}}});
+    return json::object{};
+  };
+  submit("Run");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(sink_.performed, ElementsAre("a run x/1"));
+  restart();
+  ASSERT_TRUE(kernel_->start(start, 1));
+  EXPECT_THAT(sink_.performed, ElementsAre("a run x/1", "a run x/1"));
+
+  kernel_->outcome("a", {.id = "x/1", .final = false, .payload = {{"at", "half"}}});
+  kernel_->outcome("a", {.id = "x/1", .payload = {{"at", "end"}}});
+  kernel_->outcome("a", {.id = "x/1", .payload = {{"at", "again"}}});
+  kernel_->run_until_idle(start);
+  EXPECT_THAT(a_->heard, ElementsAre("start -", R"(outcome run {"n":1} {"at":"half"})",
+                                     R"(outcome run {"n":1} {"at":"end"})"));
+  restart();
+  ASSERT_TRUE(kernel_->start(start, 1));
+  EXPECT_EQ(sink_.performed.size(), 2);
+}
+
+TEST_F(KernelTest, EventsReachEveryServiceInTheSameBatch) {
+  a_->operations["Publish"] = [](Context& context, const json::object&) {
+    context.publish({.source = "one"});
+    return json::object{};
+  };
+  b_->event = [](Context& context, const Event& event) {
+    if (event.source == "one") context.publish({.source = "two", .region = "eu-west-1"});
+    context.put("b/row", event.source);
+  };
+  submit("Publish");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_EQ(store_.commits, 1);
+  EXPECT_EQ(store_.get("b/row"), "two");
+  EXPECT_THAT(a_->heard, ElementsAre("start -", "event one ap-northeast-1", "event two eu-west-1"));
+}
+
+TEST_F(KernelTest, EventsThatFindNoFuelGoOnInTheNextBatch) {
+  a_->operations["Publish"] = [](Context& context, const json::object&) {
+    for (std::size_t i = 0; i < batch_fuel + 10; ++i) context.publish({.source = "one"});
+    return json::object{};
+  };
+  submit("Publish");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_LT(a_->heard.size(), batch_fuel + 1);
+  kernel_->run_until_idle(start);
+  EXPECT_EQ(a_->heard.size(), batch_fuel + 11);
+}
+
+TEST_F(KernelTest, ALongPollEndsWhenItIsNotifiedOrItsTimeIsUp) {
+  a_->operations["Receive"] = [](Context& context, const json::object&) -> Result<json::object> {
+    const auto row = context.get("a/row");
+    context.put("a/tries", context.get("a/tries").value_or("") + "x");
+    if (!row && !context.last_attempt()) {
+      context.defer("channel", context.now() + 20s);
+      return json::object{};
+    }
+    return json::object{{"Row", row.value_or("none")}};
+  };
+  a_->operations["Send"] = [](Context& context, const json::object&) {
+    context.put("a/row", "sent");
+    context.notify("channel");
+    return json::object{};
+  };
+  submit("Receive");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(replies_, IsEmpty());
+  EXPECT_EQ(store_.get("a/tries"), std::nullopt);
+  EXPECT_EQ(kernel_->next_timer(), start + 20s);
+  submit("Send");
+  ASSERT_TRUE(kernel_->run_batch(start + 1s, 1));
+  EXPECT_THAT(replies_, ElementsAre("{}", R"({"Row":"sent"})"));
+  EXPECT_EQ(kernel_->next_timer(), std::nullopt);
+
+  ASSERT_TRUE(store_.commit({{"a/row", std::nullopt}}));
+  submit("Receive");
+  kernel_->run_until_idle(start + 2s);
+  EXPECT_EQ(replies_.back(), R"({"Row":"none"})");
+  // Called from within, or by a test, a long poll is a short one.
+  EXPECT_EQ(kernel_->call("a", "Receive", {}, start), (json::object{{"Row", "none"}}));
+}
+
+TEST_F(KernelTest, AFailingStoreEndsAllWrites) {
+  a_->operations["Receive"] = [](Context& context, const json::object&) -> Result<json::object> {
+    context.defer("channel", context.now() + 20s);
+    return json::object{};
+  };
+  submit("Receive");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  store_.failing = true;
+  submit("Put", {{"Value", "1"}});
+  EXPECT_EQ(kernel_->run_batch(start, 1).error().name, "StoreFailed");
+  EXPECT_TRUE(kernel_->failed());
+  EXPECT_THAT(replies_, ElementsAre("ServiceUnavailable", "ServiceUnavailable"));
+  store_.failing = false;
+  submit("Put", {{"Value", "2"}});
+  EXPECT_EQ(kernel_->run_batch(start, 1).error().name, "StoreFailed");
+  EXPECT_EQ(replies_.back(), "ServiceUnavailable");
+  EXPECT_EQ(store_.get("a/row"), std::nullopt);
+}
+
+TEST_F(KernelTest, TheSameCommandsTimesAndSeedsGiveTheSameRows) {
+  const auto run = [&](std::uint64_t seed) {
+    a_->operations["Random"] = [](Context& context, const json::object&) {
+      context.put("a/row", context.random().uuid());
+      return json::object{};
+    };
+    submit("Random");
+    kernel_->run_until_idle(start, Timestamp::max(), seed);
+    const std::string row = store_.get("a/row").value_or("");
+    restart();
+    return row;
+  };
+  const std::string first = run(7);
+  EXPECT_EQ(run(7), first);
+  EXPECT_NE(run(8), first);
+}
+
+TEST_F(KernelTest, RecordsAuthorisationsAndRoles) {
+  a_->operations["Assume"] = [](Context& context, const json::object&) -> Result<json::object> {
+    KIBAN_TRY_VOID(context.authorise("ecs:RunTask", "arn:x"));
+    KIBAN_TRY(const services::Caller role,
+              context.assume_role("arn:aws:iam::000000000000:role/path/name",
+                                  "states.amazonaws.com", "s"));
+    return json::object{{"Arn", role.arn}};
+  };
+  submit("Assume");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(replies_, ElementsAre(R"({"Arn":"arn:aws:sts::000000000000:assumed-role/name/s"})"));
+  ASSERT_EQ(kernel_->authorisations().size(), 2);
+  EXPECT_EQ(kernel_->authorisations().front().caller, "arn:aws:iam::000000000000:root");
+  EXPECT_EQ(kernel_->authorisations().front().action, "ecs:RunTask");
+  EXPECT_EQ(kernel_->authorisations().back().action, "sts:AssumeRole");
+}
+
+TEST_F(KernelTest, UnderSigv4ARoleThatIsNotThereIsDenied) {
+  options_.auth = Auth::Sigv4;
+  restart();
+  a_->operations["Assume"] = [](Context& context, const json::object&) -> Result<json::object> {
+    KIBAN_TRY_VOID(context.assume_role("arn:aws:iam::000000000000:role/name", "x", "s"));
+    return json::object{};
+  };
+  submit("Assume");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(replies_, ElementsAre("AccessDenied"));
+  EXPECT_FALSE(kernel_->authorisations().back().allowed);
+}
+
+TEST(Trust, ReadsThePolicyThatIamReturns) {
+  const auto role = [](const char* document) {
+    return json::object{{"Role", json::object{{"AssumeRolePolicyDocument", document}}}};
+  };
+  EXPECT_TRUE(trusts(role(R"({"Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",
+      "Principal":{"Service":["a.amazonaws.com","b.amazonaws.com"]}}]})"),
+                     "b.amazonaws.com"));
+  EXPECT_TRUE(trusts(role("%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A"
+                          "%22sts%3AAssumeRole%22%2C%22Principal%22%3A%7B%22Service%22%3A%22b"
+                          "%22%7D%7D%7D"),
+                     "b"));
+  EXPECT_FALSE(trusts(role(R"({"Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",
+      "Principal":{"Service":"a"}}]})"),
+                      "b"));
+  EXPECT_FALSE(trusts(role(R"({"Statement":[{"Effect":"Deny","Action":"sts:AssumeRole",
+      "Principal":{"Service":"b"}}]})"),
+                      "b"));
+  EXPECT_FALSE(trusts(role("["), "b"));
+  EXPECT_FALSE(trusts({}, "b"));
+}
+
+TEST_F(KernelTest, KeepsBlobsByDigest) {
+  a_->operations["Blob"] = [](Context& context, const json::object&) -> Result<json::object> {
+    KIBAN_TRY(const std::string bytes, context.read_blob(context.put_blob("abc")));
+    return json::object{{"Bytes", bytes}};
+  };
+  submit("Blob");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(replies_, ElementsAre(R"({"Bytes":"abc"})"));
+}
+
+}  // namespace
+}  // namespace kiban::kernel

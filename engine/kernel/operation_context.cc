@@ -1,0 +1,113 @@
+#include "kernel/operation_context.h"
+
+#include <fmt/core.h>
+
+#include <stdexcept>
+
+#include "core/arn.h"
+#include "kernel/trust.h"
+
+namespace kiban::kernel {
+
+using services::Caller;
+
+Result<json::object> Kernel::Batch::OperationContext::call(std::string_view service,
+                                                           std::string_view operation,
+                                                           const json::object& input,
+                                                           const Caller& as) {
+  const auto found = batch_.kernel_.by_name.find(service);
+  if (found == batch_.kernel_.by_name.end())
+    return fail("UnknownOperationException", fmt::format("kiban does not serve {}", service));
+  if (depth_ + 1 > call_depth_max)
+    return fail("InternalFailure", fmt::format("{}:{} would be the {}th call inside another; at "
+                                               "most {} are allowed",
+                                               service, operation, depth_ + 1, call_depth_max));
+  if (++*calls_ > calls_per_operation_max)
+    return fail("InternalFailure",
+                fmt::format("one operation made more than {} calls", calls_per_operation_max));
+  OperationContext inner{batch_, as, depth_ + 1, false, true};
+  inner.calls_ = calls_;
+  const Mark before = batch_.mark();
+  Result<json::object> result = found->second->call(inner, operation, input);
+  if (!result) batch_.roll_back(before);
+  return result;
+}
+
+void Kernel::Batch::OperationContext::perform(services::Effect effect) {
+  batch_.rows_.put(effect_key(effect.service, effect.id),
+                   print_json(json::object{{"Kind", effect.kind}, {"Payload", effect.payload}}));
+  batch_.effects_.push_back(std::move(effect));
+}
+
+void Kernel::Batch::OperationContext::publish(services::Event event) {
+  if (event.region.empty()) event.region = caller_.region;
+  if (event.account.empty()) event.account = caller_.account;
+  batch_.events_.push_back(std::move(event));
+}
+
+void Kernel::Batch::OperationContext::defer(std::string_view channel, Timestamp until) {
+  KIBAN_CHECK(!last_attempt(), "defer() is not for a last attempt or a nested call");
+  deferred_.emplace(channel, until);
+}
+
+Result<std::string> Kernel::Batch::OperationContext::read_blob(std::string_view digest) const {
+  return batch_.kernel_.options.blobs->read(digest);
+}
+
+std::string Kernel::Batch::OperationContext::put_blob(std::string_view bytes) {
+  Result<std::string> digest = batch_.kernel_.options.blobs->put(bytes);
+  if (!digest) throw std::runtime_error(digest.error().cause);  // The operation fails as a whole.
+  return *std::move(digest);
+}
+
+void Kernel::Batch::OperationContext::record(std::string caller, std::string_view action,
+                                             std::string_view resource, bool allowed) {
+  std::deque<Authorisation>& kept = batch_.kernel_.authorisations;
+  if (kept.size() == authorisations_kept) kept.pop_front();
+  kept.push_back({.time = batch_.now_,
+                  .caller = std::move(caller),
+                  .action = std::string(action),
+                  .resource = std::string(resource),
+                  .allowed = allowed});
+}
+
+Result<void> Kernel::Batch::OperationContext::authorise(std::string_view action,
+                                                        std::string_view resource) {
+  record(caller_.arn, action, resource, true);  // Policies are not evaluated yet.
+  return {};
+}
+
+Result<Caller> Kernel::Batch::OperationContext::assume_role(std::string_view role_arn,
+                                                            std::string_view principal,
+                                                            std::string_view session_name) {
+  const auto denied = [&](const std::string& why) {
+    record(std::string(principal), "sts:AssumeRole", role_arn, false);
+    return fail("AccessDenied",
+                fmt::format("{} is not authorized to perform: sts:AssumeRole on resource: {}: {}",
+                            principal, role_arn, why));
+  };
+  const Result<Arn> arn = parse_arn(role_arn);
+  constexpr std::string_view role_prefix = "role/";
+  if (!arn || arn->service != "iam" || !arn->resource.starts_with(role_prefix))
+    return denied("it is not the ARN of a role");
+  // A role's path is not part of a session's ARN:
+  // docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+  const std::string name = arn->resource.substr(arn->resource.rfind('/') + 1);
+  if (name.empty()) return denied("it is not the ARN of a role");
+  if (batch_.kernel_.options.auth == Auth::Sigv4) {
+    Caller root = caller_;
+    root.arn = fmt::format("arn:aws:iam::{}:root", arn->account);
+    const Result<json::object> role =
+        call("iam", "GetRole", json::object{{"RoleName", name}}, root);
+    if (!role) return denied("no such role (" + role.error().cause + ")");
+    if (const Result<void> trusted = trusts(*role, principal); !trusted)
+      return denied(trusted.error().cause);
+  }
+  record(std::string(principal), "sts:AssumeRole", role_arn, true);
+  return Caller{
+      .account = arn->account,
+      .region = caller_.region,
+      .arn = fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", arn->account, name, session_name)};
+}
+
+}  // namespace kiban::kernel

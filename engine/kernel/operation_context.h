@@ -1,0 +1,71 @@
+// What a service sees of the batch: one for each operation, nested ones included. Internal.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "kernel/batch.h"
+
+namespace kiban::kernel {
+
+class Kernel::Batch::OperationContext final : public services::Context {
+ public:
+  OperationContext(Batch& batch, services::Caller caller, std::size_t depth, bool over_the_wire,
+                   bool last_attempt)
+      : batch_(batch),
+        caller_(std::move(caller)),
+        depth_(depth),
+        over_the_wire_(over_the_wire),
+        last_attempt_(last_attempt) {}
+
+  Timestamp now() const override { return batch_.now_; }
+  Random& random() override { return batch_.random_; }
+  const services::Caller& caller() const override { return caller_; }
+  const std::string& endpoint() const override { return batch_.kernel_.options.endpoint; }
+
+  std::optional<std::string> get(std::string_view key) const override {
+    return batch_.rows_.get(key);
+  }
+  std::vector<store::Row> scan(std::string_view prefix, std::string_view after,
+                               std::size_t limit) const override {
+    return batch_.rows_.scan(prefix, after, limit);
+  }
+  void put(std::string_view key, std::string value) override {
+    batch_.rows_.put(key, std::move(value));
+  }
+  void erase(std::string_view key) override { batch_.rows_.erase(key); }
+
+  Result<json::object> call(std::string_view service, std::string_view operation,
+                            const json::object& input, const services::Caller& as) override;
+  void set_timer(std::string_view service, std::string_view id, Timestamp at,
+                 json::object payload) override;
+  void cancel_timer(std::string_view service, std::string_view id) override;
+  void perform(services::Effect effect) override;
+  void publish(services::Event event) override;
+
+  void defer(std::string_view channel, Timestamp until) override;
+  bool last_attempt() const override { return last_attempt_ || !over_the_wire_; }
+  void notify(std::string_view channel) override { batch_.notified_.emplace_back(channel); }
+  const std::optional<std::pair<std::string, Timestamp>>& deferred() const { return deferred_; }
+
+  Result<std::string> read_blob(std::string_view digest) const override;
+  std::string put_blob(std::string_view bytes) override;
+  Result<void> authorise(std::string_view action, std::string_view resource) override;
+  Result<services::Caller> assume_role(std::string_view role_arn, std::string_view principal,
+                                       std::string_view session_name) override;
+
+ private:
+  void record(std::string caller, std::string_view action, std::string_view resource, bool allowed);
+
+  Batch& batch_;
+  services::Caller caller_;
+  std::size_t depth_;
+  bool over_the_wire_;
+  bool last_attempt_;
+  std::size_t* calls_{&own_calls_};  // Shared by an operation and all that it calls.
+  std::size_t own_calls_{0};
+  std::optional<std::pair<std::string, Timestamp>> deferred_{};
+};
+
+}  // namespace kiban::kernel

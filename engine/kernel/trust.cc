@@ -1,0 +1,76 @@
+#include "kernel/trust.h"
+
+#include <string>
+
+namespace kiban::kernel {
+
+namespace {
+
+// IAM returns policy documents percent-encoded:
+// docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html
+std::string decode_percent(std::string_view text) {
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+  };
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 &&
+        digit(text[i + 2]) >= 0) {
+      result += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+      i += 2;
+    } else {
+      result += text[i];
+    }
+  }
+  return result;
+}
+
+// A string, or an array with such a string, equal to one of the two.
+bool holds(const json::value* value, std::string_view text, std::string_view or_text) {
+  if (value == nullptr) return false;
+  const auto equal = [&](const json::value& each) {
+    if (!each.is_string()) return false;
+    const std::string_view found{each.get_string().data(), each.get_string().size()};
+    return found == text || found == or_text;
+  };
+  if (!value->is_array()) return equal(*value);
+  for (const json::value& each : value->get_array())
+    if (equal(each)) return true;
+  return false;
+}
+
+bool allows(const json::object& statement, std::string_view principal) {
+  if (!holds(find(statement, "Effect"), "Allow", "Allow")) return false;
+  if (!holds(find(statement, "Action"), "sts:AssumeRole", "sts:*") &&
+      !holds(find(statement, "Action"), "*", "*"))
+    return false;
+  const json::object* who = find_object(statement, "Principal");
+  return who != nullptr && holds(find(*who, "Service"), principal, principal);
+}
+
+}  // namespace
+
+Result<void> trusts(const json::object& get_role_reply, std::string_view principal) {
+  const json::object* role = find_object(get_role_reply, "Role");
+  const json::string* text =
+      role == nullptr ? nullptr : find_string(*role, "AssumeRolePolicyDocument");
+  if (text == nullptr) return fail("AccessDenied", "the role has no trust policy");
+  std::string document = to_string(*text);
+  if (document.starts_with('%')) document = decode_percent(document);
+  const Result<json::value> policy = parse_json(document);
+  if (!policy || !policy->is_object())
+    return fail("AccessDenied", "the role's trust policy is no JSON object");
+  const json::value* statements = find(policy->get_object(), "Statement");
+  if (statements != nullptr && statements->is_object() &&
+      allows(statements->get_object(), principal))
+    return {};
+  if (statements != nullptr && statements->is_array())
+    for (const json::value& each : statements->get_array())
+      if (each.is_object() && allows(each.get_object(), principal)) return {};
+  return fail("AccessDenied", "the role's trust policy does not allow " + std::string(principal));
+}
+
+}  // namespace kiban::kernel
