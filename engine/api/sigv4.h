@@ -1,0 +1,70 @@
+// AWS Signature Version 4: verifies what clients sign, and signs for tests and our own client.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "api/codec.h"
+#include "core/result.h"
+#include "core/time.h"
+
+namespace kiban::api {
+
+struct Key {
+  std::string secret{};
+  std::string session_token{};         // Of temporary credentials; empty for a long-lived key.
+  std::optional<Timestamp> expires{};  // Of temporary credentials.
+};
+
+// Who signed, as the request claims it.
+struct Signature {
+  std::string access_key_id{};
+  std::string date{};  // 20261124
+  std::string region{};
+  std::string service{};  // Signing name: "states", "monitoring".
+  std::string session_token{};
+  bool presigned{false};
+};
+
+// What the request claims, unchecked, from its Authorization header or X-Amz-Credential; nullopt
+// when it carries no signature that can be read. `--auth any` needs no more than this.
+std::optional<Signature> read_signature(const HttpRequest& request);
+
+using KeyLookup = std::function<std::optional<Key>(std::string_view access_key_id)>;
+
+// Not thread-safe: one for each I/O thread.
+class Verifier {
+ public:
+  // Checks signature, signed headers, clock skew (5 minutes; 15 for S3), expiry and payload hash.
+  // Error names are those of the protocol that `wire` found: InvalidSignatureException (json),
+  // SignatureDoesNotMatch (query, S3), AuthFailure (ec2), RequestTimeTooSkewed, ExpiredToken…
+  Result<Signature> verify(const HttpRequest& request, const Wire& wire, const KeyLookup& lookup,
+                           Timestamp now);
+
+ private:
+  using Digest = std::array<unsigned char, 32>;
+  const Digest& signing_key(const Signature& signature, const std::string& secret);
+  std::map<std::string, Digest, std::less<>> signing_keys_{};  // Bounded; by secret and scope.
+};
+
+struct Signer {
+  std::string access_key_id{};
+  std::string secret{};
+  std::string session_token{};
+  std::string region{"ap-northeast-1"};
+  std::string service{};
+};
+
+// Adds X-Amz-Date, X-Amz-Content-Sha256 (S3), X-Amz-Security-Token and Authorization. The request
+// must have its Host header.
+void sign(HttpRequest& request, const Signer& signer, Timestamp now);
+// The query string signed instead; valid for `expires`.
+void presign(HttpRequest& request, const Signer& signer, Timestamp now,
+             std::chrono::seconds expires);
+
+}  // namespace kiban::api

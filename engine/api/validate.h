@@ -1,0 +1,17 @@
+// Checks an operation's input against the model, with AWS's error names and texts.
+#pragma once
+
+#include "api/model.h"
+#include "core/json.h"
+#include "core/result.h"
+
+namespace kiban::api {
+
+// Kinds, required members, lengths, ranges, enumerations and patterns, all faults in one error:
+// "2 validation errors detected: Value '…' at 'name' failed to satisfy constraint: Member must have
+// length less than or equal to 80; …". The error's name is the service's: ValidationException,
+// ValidationError, InvalidParameterException, …
+Result<void> validate(const Service& service, const Operation& operation,
+                      const json::object& input);
+
+}  // namespace kiban::api
