@@ -1,0 +1,62 @@
+// HTTP/1.1 on one I/O thread: keep-alive, Expect: 100-continue, chunked bodies, limits, slow-client
+// timeouts, a graceful end. What the requests mean is the handler's business.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/result.h"
+
+namespace kiban::runtime {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpRequest {
+  std::string method{};
+  std::string target{};  // As sent: path and query, still percent-encoded.
+  Headers headers{};     // Names as sent.
+  std::string body{};
+  // True once the client has gone. Safe to ask from any thread.
+  std::function<bool()> gone{};
+};
+
+struct HttpReply {
+  int status{200};
+  Headers headers{};  // Content-Length and Connection are the server's.
+  std::string body{};
+};
+
+// Call `respond` once, from any thread.
+using Respond = std::function<void(HttpReply)>;
+using Handler = std::function<void(HttpRequest, Respond)>;
+
+struct HttpLimits {
+  std::uint32_t header_bytes_max{64 * 1024};
+  // CDK assets and S3 objects are held in memory on their way.
+  std::uint64_t body_bytes_max{1024ULL * 1024 * 1024};
+  std::size_t connections_max{4096};
+  std::chrono::seconds idle{75};           // Between requests.
+  std::chrono::seconds header{20};         // From a request's first byte to the end of its header.
+  std::chrono::seconds body_progress{30};  // Between two pieces of a body; for writing likewise.
+  std::chrono::seconds drain{5};           // For requests in flight when the end was asked for.
+};
+
+class HttpServer {
+ public:
+  // Binds at once. Error `ListenFailed` when the address is no address, or taken.
+  static Result<std::unique_ptr<HttpServer>> listen(const std::string& address, std::uint16_t port,
+                                                    Handler handler, HttpLimits limits = {});
+  virtual ~HttpServer() = default;
+  virtual std::uint16_t port() const = 0;
+  // Serves on this thread until stop(), SIGTERM or SIGINT, and until what is in flight is answered.
+  virtual void run() = 0;
+  // From any thread; again: at once.
+  virtual void stop() = 0;
+};
+
+}  // namespace kiban::runtime
