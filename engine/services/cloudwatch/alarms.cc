@@ -1,0 +1,325 @@
+#include "services/cloudwatch/alarms.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "services/base/table_service.h"
+
+namespace kiban::services::cloudwatch {
+namespace {
+
+constexpr std::size_t history_kept = 100;  // Entries of one alarm.
+constexpr std::size_t page_size = 100;
+constexpr std::size_t evaluation_periods_max = 1'000;
+
+// What an alarm carries besides its state.
+const std::set<std::string_view> honoured = {"AlarmName",
+                                             "AlarmDescription",
+                                             "ActionsEnabled",
+                                             "OKActions",
+                                             "AlarmActions",
+                                             "InsufficientDataActions",
+                                             "MetricName",
+                                             "Namespace",
+                                             "Statistic",
+                                             "Dimensions",
+                                             "Period",
+                                             "Unit",
+                                             "EvaluationPeriods",
+                                             "DatapointsToAlarm",
+                                             "Threshold",
+                                             "ComparisonOperator",
+                                             "TreatMissingData",
+                                             "Tags"};
+
+std::string alarm_key(const Context& context, std::string_view name) {
+  return fmt::format("cloudwatch/{}/alarm/{}", context.caller().region, name);
+}
+std::string history_key(const Context& context, std::string_view name) {
+  return fmt::format("cloudwatch/{}/history/{}", context.caller().region, name);
+}
+std::string timer_id(const Context& context, std::string_view name) {
+  return fmt::format("alarm/{}/{}", context.caller().region, name);
+}
+
+std::unexpected<Error> no_alarm(std::string_view name) {
+  return fail("ResourceNotFound", fmt::format("Unknown alarm: {}", name));
+}
+
+Result<bool> breaches(double value, std::string_view comparison, double threshold) {
+  if (comparison == "GreaterThanOrEqualToThreshold") return value >= threshold;
+  if (comparison == "GreaterThanThreshold") return value > threshold;
+  if (comparison == "LessThanThreshold") return value < threshold;
+  if (comparison == "LessThanOrEqualToThreshold") return value <= threshold;
+  return fail("ValidationError", fmt::format("kiban does not compare by '{}'", comparison));
+}
+
+struct Verdict {
+  std::string state{};
+  std::string reason{};
+};
+
+// The last EvaluationPeriods periods, the running one included, so that an alarm moves as soon as
+// its datapoint is there. Missing ones count as TreatMissingData says.
+Result<Verdict> judge(const Context& context, const json::object& alarm) {
+  const std::chrono::seconds period{number(alarm, "Period", 60)};
+  const std::int64_t wanted = number(alarm, "EvaluationPeriods", 1);
+  const std::int64_t needed = number(alarm, "DatapointsToAlarm", wanted);
+  const std::string missing = text(alarm, "TreatMissingData", "missing");
+  const double threshold = alarm.at("Threshold").to_number<double>();
+  const Timestamp last{context.now().time_since_epoch() / period * Duration{period}};
+  const Timestamp first = last - period * (wanted - 1);
+  const auto periods = read(context, metric_from(alarm), first, last + period, period);
+  std::int64_t bad = 0;
+  std::string values;
+  for (const Period& one : periods) {
+    KIBAN_TRY(const double value, statistic(one.values, text(alarm, "Statistic")));
+    KIBAN_TRY(const bool breach, breaches(value, text(alarm, "ComparisonOperator"), threshold));
+    bad += breach ? 1 : 0;
+    values +=
+        fmt::format("{}{} ({})", values.empty() ? "" : ", ", value, format_iso8601(one.start));
+  }
+  const std::int64_t absent = wanted - std::ssize(periods);
+  if (missing == "breaching") bad += absent;
+  const bool alarmed = bad >= needed;
+  if (!alarmed && periods.empty() && missing == "missing")
+    return Verdict{"INSUFFICIENT_DATA", "Insufficient Data: no datapoints were received."};
+  if (!alarmed && periods.empty() && missing == "ignore") return Verdict{text(alarm, "StateValue")};
+  return Verdict{alarmed ? "ALARM" : "OK",
+                 fmt::format("Threshold Crossed: {} out of the last {} datapoints [{}] {} {} the "
+                             "threshold ({}).",
+                             bad, wanted, values, bad == 1 ? "was" : "were",
+                             alarmed ? "beyond" : "not enough beyond", threshold)};
+}
+
+void tell(Context& context, const json::object& alarm, std::string_view old_state) {
+  const std::string state = text(alarm, "StateValue");
+  const std::string_view list = state == "ALARM" ? "AlarmActions"
+                                : state == "OK"  ? "OKActions"
+                                                 : "InsufficientDataActions";
+  const json::array* actions = find_array(alarm, list);
+  if (!actions || !flag(alarm, "ActionsEnabled", true)) return;
+  const json::object message{{"AlarmName", text(alarm, "AlarmName")},
+                             {"AlarmDescription", text(alarm, "AlarmDescription")},
+                             {"AWSAccountId", context.caller().account},
+                             {"NewStateValue", state},
+                             {"NewStateReason", text(alarm, "StateReason")},
+                             {"StateChangeTime", format_iso8601(context.now())},
+                             {"Region", context.caller().region},
+                             {"AlarmArn", text(alarm, "AlarmArn")},
+                             {"OldStateValue", old_state},
+                             {"Trigger", to_json(metric_from(alarm))}};
+  const Caller cloudwatch{.account = context.caller().account,
+                          .region = context.caller().region,
+                          .arn = "cloudwatch.amazonaws.com"};
+  for (const json::value& action : *actions) {
+    const std::string arn = to_string(action.as_string());
+    if (!arn.starts_with("arn:aws:sns:")) continue;  // put_alarm lets no other pass.
+    (void)context.call("sns", "Publish",
+                       {{"TopicArn", arn},
+                        {"Subject", fmt::format("{}: \"{}\" in {}", state, text(alarm, "AlarmName"),
+                                                context.caller().region)},
+                        {"Message", print_json(message)}},
+                       cloudwatch);
+  }
+}
+
+void note(Context& context, const json::object& alarm, std::string_view old_state) {
+  const std::string key = history_key(context, text(alarm, "AlarmName"));
+  json::object row = get_json(context, key).value_or(json::object{{"Entries", json::array{}}});
+  json::array& entries = row["Entries"].as_array();
+  entries.push_back({{"AlarmName", text(alarm, "AlarmName")},
+                     {"AlarmType", "MetricAlarm"},
+                     {"Timestamp", epoch_seconds(context.now())},
+                     {"HistoryItemType", "StateUpdate"},
+                     {"HistorySummary", fmt::format("Alarm updated from {} to {}", old_state,
+                                                    text(alarm, "StateValue"))},
+                     {"HistoryData", print_json({{"newState", text(alarm, "StateReason")}})}});
+  if (entries.size() > history_kept) entries.erase(entries.begin());
+  put_json(context, key, row);
+}
+
+void move(Context& context, json::object& alarm, const Verdict& verdict) {
+  const std::string old_state = text(alarm, "StateValue");
+  if (old_state == verdict.state) return;
+  alarm["StateValue"] = verdict.state;
+  alarm["StateReason"] = verdict.reason;
+  alarm["StateUpdatedTimestamp"] = epoch_seconds(context.now());
+  alarm["StateTransitionedTimestamp"] = epoch_seconds(context.now());
+  put_json(context, alarm_key(context, text(alarm, "AlarmName")), alarm);
+  note(context, alarm, old_state);
+  tell(context, alarm, old_state);
+}
+
+void evaluate(Context& context, json::object& alarm) {
+  const auto verdict = judge(context, alarm);
+  if (verdict) move(context, alarm, *verdict);
+}
+
+void schedule(Context& context, const json::object& alarm) {
+  const std::string name = text(alarm, "AlarmName");
+  context.set_timer("cloudwatch", timer_id(context, name),
+                    context.now() + std::chrono::seconds{number(alarm, "Period", 60)},
+                    {{"Alarm", name},
+                     {"Region", context.caller().region},
+                     {"Account", context.caller().account}});
+}
+
+std::vector<json::object> all_alarms(const Context& context, std::string_view prefix) {
+  std::vector<json::object> found;
+  for (const store::Row& row : context.scan(alarm_key(context, prefix))) {
+    auto fields = parse_json(row.value);
+    KIBAN_CHECK(fields && fields->is_object(), "an alarm row is damaged");
+    found.push_back(std::move(fields->get_object()));
+  }
+  return found;
+}
+
+Result<void> check_alarm(const json::object& input) {
+  for (const auto& member : input) {
+    if (!honoured.contains(member.key()))
+      return fail("ValidationError", fmt::format("kiban does not honour {} of PutMetricAlarm",
+                                                 std::string_view(member.key())));
+  }
+  for (const auto* list : {"AlarmActions", "OKActions", "InsufficientDataActions"}) {
+    const json::array* actions = find_array(input, list);
+    for (const json::value& action : actions ? *actions : json::array{}) {
+      if (!std::string_view(action.as_string()).starts_with("arn:aws:sns:"))
+        return fail("ValidationError", fmt::format("kiban notifies SNS topics only, not '{}'",
+                                                   std::string_view(action.as_string())));
+    }
+  }
+  for (const auto* key : {"MetricName", "Namespace", "Statistic", "Period", "Threshold"}) {
+    if (!input.contains(key))
+      return fail("ValidationError", fmt::format("The parameter {} is required", key));
+  }
+  const std::int64_t period = number(input, "Period", 0);
+  const std::int64_t periods = number(input, "EvaluationPeriods", 0);
+  if (period < 60 || period % 60 != 0)
+    return fail("ValidationError", "Period must be a multiple of 60 seconds");
+  if (periods < 1 || periods > static_cast<std::int64_t>(evaluation_periods_max))
+    return fail("ValidationError", "EvaluationPeriods must be between 1 and 1000");
+  KIBAN_TRY_VOID(statistic({}, text(input, "Statistic")));
+  KIBAN_TRY_VOID(breaches(0, text(input, "ComparisonOperator"), 0));
+  return {};
+}
+
+Result<json::object> set_actions(Context& context, const json::object& input, bool enabled) {
+  const json::array* names = find_array(input, "AlarmNames");
+  for (const json::value& name : names ? *names : json::array{}) {
+    const std::string key = alarm_key(context, std::string_view(name.as_string()));
+    auto alarm = get_json(context, key);
+    if (!alarm) continue;
+    (*alarm)["ActionsEnabled"] = enabled;
+    put_json(context, key, *alarm);
+  }
+  return json::object{};
+}
+
+}  // namespace
+
+Result<json::object> put_alarm(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(check_alarm(input));
+  const std::string name = text(input, "AlarmName");
+  json::object alarm = input;
+  alarm.erase("Tags");
+  if (!alarm.contains("ActionsEnabled")) alarm["ActionsEnabled"] = true;
+  for (const auto* list : {"AlarmActions", "OKActions", "InsufficientDataActions", "Dimensions"}) {
+    if (!alarm.contains(list)) alarm[list] = json::array{};
+  }
+  const auto old = get_json(context, alarm_key(context, name));
+  alarm["AlarmArn"] = make_arn(context, "cloudwatch", "alarm:" + name);
+  alarm["StateValue"] = old ? text(*old, "StateValue") : "INSUFFICIENT_DATA";
+  alarm["StateReason"] = old ? text(*old, "StateReason") : "Unchecked: Initial alarm creation";
+  const double now = epoch_seconds(context.now());
+  alarm["StateUpdatedTimestamp"] = old ? old->at("StateUpdatedTimestamp") : json::value(now);
+  alarm["AlarmConfigurationUpdatedTimestamp"] = now;
+  put_json(context, alarm_key(context, name), alarm);
+  schedule(context, alarm);
+  evaluate(context, alarm);
+  return json::object{};
+}
+
+Result<json::object> describe_alarms(Context& context, const json::object& input) {
+  json::array all;
+  const json::array* names = find_array(input, "AlarmNames");
+  const std::string state = text(input, "StateValue");
+  for (json::object& alarm : all_alarms(context, text(input, "AlarmNamePrefix"))) {
+    if (!state.empty() && text(alarm, "StateValue") != state) continue;
+    if (names && !names->empty() &&
+        std::ranges::find(*names, alarm.at("AlarmName")) == names->end())
+      continue;
+    all.push_back(std::move(alarm));
+  }
+  const auto limit = static_cast<std::size_t>(number(input, "MaxRecords", page_size));
+  KIBAN_TRY(Page page, paginate(all, limit, find_string(input, "NextToken")));
+  json::object reply{{"MetricAlarms", std::move(page.entries)}, {"CompositeAlarms", json::array{}}};
+  if (page.next_token) reply["NextToken"] = *page.next_token;
+  return reply;
+}
+
+Result<json::object> describe_alarms_for_metric(Context& context, const json::object& input) {
+  json::array found;
+  const Metric metric = metric_from(input);
+  for (json::object& alarm : all_alarms(context, "")) {
+    if (metric_from(alarm) == metric) found.push_back(std::move(alarm));
+  }
+  return json::object{{"MetricAlarms", std::move(found)}};
+}
+
+Result<json::object> describe_alarm_history(Context& context, const json::object& input) {
+  json::array all;
+  for (const json::object& alarm : all_alarms(context, text(input, "AlarmName"))) {
+    const auto row = get_json(context, history_key(context, text(alarm, "AlarmName")));
+    if (!row) continue;
+    for (const json::value& entry : row->at("Entries").as_array()) all.push_back(entry);
+  }
+  std::ranges::reverse(all);
+  KIBAN_TRY(Page page, paginate(all, page_size, find_string(input, "NextToken")));
+  json::object reply{{"AlarmHistoryItems", std::move(page.entries)}};
+  if (page.next_token) reply["NextToken"] = *page.next_token;
+  return reply;
+}
+
+Result<json::object> delete_alarms(Context& context, const json::object& input) {
+  const json::array* names = find_array(input, "AlarmNames");
+  for (const json::value& name : names ? *names : json::array{}) {
+    const std::string alarm = to_string(name.as_string());
+    if (!context.get(alarm_key(context, alarm))) return no_alarm(alarm);
+    context.erase(alarm_key(context, alarm));
+    context.erase(history_key(context, alarm));
+    context.cancel_timer("cloudwatch", timer_id(context, alarm));
+  }
+  return json::object{};
+}
+
+Result<json::object> set_alarm_state(Context& context, const json::object& input) {
+  auto alarm = get_json(context, alarm_key(context, text(input, "AlarmName")));
+  if (!alarm) return no_alarm(text(input, "AlarmName"));
+  move(context, *alarm, {text(input, "StateValue"), text(input, "StateReason")});
+  return json::object{};
+}
+
+Result<json::object> enable_actions(Context& context, const json::object& input) {
+  return set_actions(context, input, true);
+}
+Result<json::object> disable_actions(Context& context, const json::object& input) {
+  return set_actions(context, input, false);
+}
+
+void evaluate_timer(Context& context, const json::object& payload) {
+  auto alarm = get_json(context, alarm_key(context, text(payload, "Alarm")));
+  if (!alarm) return;
+  evaluate(context, *alarm);
+  schedule(context, *alarm);
+}
+
+void evaluate_metric(Context& context, const Metric& metric) {
+  for (json::object& alarm : all_alarms(context, "")) {
+    if (metric_from(alarm) == metric) evaluate(context, alarm);
+  }
+}
+
+}  // namespace kiban::services::cloudwatch

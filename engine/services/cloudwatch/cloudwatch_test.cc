@@ -1,0 +1,104 @@
+#include <gtest/gtest.h>
+
+#include "kernel/kernel.h"
+#include "services/base/table_service.h"
+#include "services/cloudwatch/service.h"
+
+namespace kiban::services::cloudwatch {
+namespace {
+
+using namespace std::chrono_literals;
+
+class CloudWatch : public testing::Test {
+ protected:
+  CloudWatch() {
+    std::vector<std::unique_ptr<Service>> services;
+    services.push_back(make_cloudwatch());
+    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
+  }
+  json::object call(std::string operation, json::object input) {
+    auto reply = kernel_->call("cloudwatch", operation, std::move(input), now_, ++seed_);
+    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
+    return reply.value_or(json::object{});
+  }
+  void put(double value) {
+    call("PutMetricData",
+         {{"Namespace", "AWS/States"},
+          {"MetricData", {{{"MetricName", "ExecutionsFailed"}, {"Value", value}}}}});
+  }
+  std::string state() {
+    return text(call("DescribeAlarms", {}).at("MetricAlarms").as_array()[0].as_object(),
+                "StateValue");
+  }
+  json::object alarm(std::string missing) {
+    return {{"AlarmName", "failed"},
+            {"Namespace", "AWS/States"},
+            {"MetricName", "ExecutionsFailed"},
+            {"Statistic", "Sum"},
+            {"Period", 60},
+            {"EvaluationPeriods", 1},
+            {"Threshold", 1},
+            {"ComparisonOperator", "GreaterThanOrEqualToThreshold"},
+            {"TreatMissingData", std::move(missing)}};
+  }
+
+  std::unique_ptr<store::Store> store_ = store::make_memory_store();
+  std::unique_ptr<kernel::Kernel> kernel_{};
+  Timestamp now_{1'700'000'040'000ms};  // A whole minute.
+  std::uint64_t seed_{0};
+};
+
+TEST_F(CloudWatch, MergesIntoMinutesAndPeriods) {
+  put(1);
+  put(3);
+  now_ += 1min;
+  put(8);
+  const json::object query{{"Namespace", "AWS/States"},
+                           {"MetricName", "ExecutionsFailed"},
+                           {"StartTime", epoch_seconds(now_ - 1h)},
+                           {"EndTime", epoch_seconds(now_ + 1min)},
+                           {"Period", 60},
+                           {"Statistics", {"Sum", "Average", "Maximum", "SampleCount"}}};
+  const auto minutes = call("GetMetricStatistics", query).at("Datapoints").as_array();
+  ASSERT_EQ(minutes.size(), 2U);
+  EXPECT_EQ(minutes[0].at("Sum"), 4.0);
+  EXPECT_EQ(minutes[0].at("Average"), 2.0);
+  EXPECT_EQ(minutes[0].at("SampleCount"), 2.0);
+  json::object hour = query;
+  hour["Period"] = 3600;
+  const auto hours = call("GetMetricStatistics", hour).at("Datapoints").as_array();
+  ASSERT_EQ(hours.size(), 1U);
+  EXPECT_EQ(hours[0].at("Maximum"), 8.0);
+}
+
+TEST_F(CloudWatch, AnAlarmRisesWithItsDatapointAndFallsWhenItIsPast) {
+  call("PutMetricAlarm", alarm("notBreaching"));
+  EXPECT_EQ(state(), "OK");
+  put(0);
+  EXPECT_EQ(state(), "OK");
+  put(1);
+  EXPECT_EQ(state(), "ALARM");
+  now_ = kernel_->run_until_idle(now_, now_ + 2min);
+  EXPECT_EQ(state(), "OK");
+  const auto history = call("DescribeAlarmHistory", {{"AlarmName", "failed"}});
+  EXPECT_EQ(history.at("AlarmHistoryItems").as_array().size(), 3U);
+}
+
+TEST_F(CloudWatch, MissingDataCountsAsTheAlarmSays) {
+  call("PutMetricAlarm", alarm("missing"));
+  EXPECT_EQ(state(), "INSUFFICIENT_DATA");
+  call("PutMetricAlarm", alarm("breaching"));
+  EXPECT_EQ(state(), "ALARM");
+}
+
+TEST_F(CloudWatch, RefusesWhatItDoesNotHonour) {
+  json::object percentile = alarm("missing");
+  percentile.erase("Statistic");
+  percentile["ExtendedStatistic"] = "p99";
+  const auto refused = kernel_->call("cloudwatch", "PutMetricAlarm", percentile, now_);
+  EXPECT_EQ(refused.error().name, "ValidationError");
+  EXPECT_NE(refused.error().cause.find("ExtendedStatistic"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace kiban::services::cloudwatch

@@ -1,0 +1,135 @@
+#include "services/cloudwatch/metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "services/base/table_service.h"
+
+namespace kiban::services::cloudwatch {
+namespace {
+
+constexpr std::chrono::days kept{15};
+
+std::string metric_key(const Context& context, std::string_view id) {
+  return fmt::format("cloudwatch/{}/metric/{}", context.caller().region, id);
+}
+
+std::string minute_prefix(const Context& context, const Metric& metric) {
+  return fmt::format("cloudwatch/{}/minute/{}/", context.caller().region, metric_id(metric));
+}
+
+double real(const json::object& row, std::string_view key) {
+  return row.at(key).to_number<double>();
+}
+
+Minute minute_from(const json::object& row) {
+  return {.count = real(row, "Count"),
+          .sum = real(row, "Sum"),
+          .min = real(row, "Min"),
+          .max = real(row, "Max"),
+          .unit = text(row, "Unit")};
+}
+
+void merge(Minute& into, const Minute& other) {
+  if (into.count == 0) {
+    into = other;
+    return;
+  }
+  into.count += other.count;
+  into.sum += other.sum;
+  into.min = std::min(into.min, other.min);
+  into.max = std::max(into.max, other.max);
+}
+
+}  // namespace
+
+Metric metric_from(const json::object& input) {
+  Metric metric{.metric_namespace = text(input, "Namespace"), .name = text(input, "MetricName")};
+  if (const json::array* dimensions = find_array(input, "Dimensions")) {
+    for (const json::value& dimension : *dimensions)
+      metric.dimensions[text(dimension.as_object(), "Name")] = text(dimension.as_object(), "Value");
+  }
+  return metric;
+}
+
+json::object to_json(const Metric& metric) {
+  json::array dimensions;
+  for (const auto& [name, value] : metric.dimensions)
+    dimensions.push_back({{"Name", name}, {"Value", value}});
+  return {{"Namespace", metric.metric_namespace},
+          {"MetricName", metric.name},
+          {"Dimensions", std::move(dimensions)}};
+}
+
+std::string metric_id(const Metric& metric) {
+  std::string id = fmt::format("{}\x1f{}", metric.metric_namespace, metric.name);
+  for (const auto& [name, value] : metric.dimensions) id += fmt::format("\x1f{}={}", name, value);
+  return id;
+}
+
+void add(Context& context, const Metric& metric, Timestamp time, const Minute& values) {
+  const std::string prefix = minute_prefix(context, metric);
+  const auto minute = std::chrono::floor<std::chrono::minutes>(time);
+  const std::string key =
+      fmt::format("{}{:015}", prefix, Timestamp{minute}.time_since_epoch().count());
+  Minute merged;
+  if (const auto row = get_json(context, key)) merged = minute_from(*row);
+  merge(merged, values);
+  put_json(context, key,
+           {{"Count", merged.count},
+            {"Sum", merged.sum},
+            {"Min", merged.min},
+            {"Max", merged.max},
+            {"Unit", merged.unit}});
+  const std::string id = metric_key(context, metric_id(metric));
+  if (!context.get(id)) put_json(context, id, to_json(metric));
+  const std::string oldest =
+      fmt::format("{}{:015}", prefix, (context.now() - kept).time_since_epoch().count());
+  for (const store::Row& row : context.scan(prefix, {}, 2)) {
+    if (row.key < oldest) context.erase(row.key);
+  }
+}
+
+std::vector<Metric> list_metrics(const Context& context) {
+  std::vector<Metric> found;
+  for (const store::Row& row : context.scan(metric_key(context, ""))) {
+    const auto fields = parse_json(row.value);
+    KIBAN_CHECK(fields && fields->is_object(), "a metric row is damaged");
+    found.push_back(metric_from(fields->get_object()));
+  }
+  return found;
+}
+
+std::vector<Period> read(const Context& context, const Metric& metric, Timestamp from, Timestamp to,
+                         std::chrono::seconds period) {
+  const std::string prefix = minute_prefix(context, metric);
+  const auto start = std::max<std::int64_t>(from.time_since_epoch().count(), 0);
+  // scan() gives keys greater than `after`: one less than the first wanted instant.
+  const std::string after = start == 0 ? std::string() : fmt::format("{}{:015}", prefix, start - 1);
+  std::vector<Period> periods;
+  for (const store::Row& row : context.scan(prefix, after)) {
+    const Timestamp time{Duration{std::stoll(row.key.substr(prefix.size()))}};
+    if (time >= to) break;
+    const auto fields = parse_json(row.value);
+    KIBAN_CHECK(fields && fields->is_object(), "a metric row is damaged");
+    const Timestamp begin{time.time_since_epoch() / period * Duration{period}};
+    if (periods.empty() || periods.back().start != begin) periods.push_back({.start = begin});
+    merge(periods.back().values, minute_from(fields->get_object()));
+  }
+  return periods;
+}
+
+Result<double> statistic(const Minute& values, std::string_view name) {
+  if (name == "Sum") return values.sum;
+  if (name == "SampleCount") return values.count;
+  if (name == "Minimum") return values.min;
+  if (name == "Maximum") return values.max;
+  if (name == "Average") return values.count == 0 ? 0 : values.sum / values.count;
+  return fail("InvalidParameterValue",
+              fmt::format("kiban does not compute the statistic '{}': use Average, Sum, Minimum, "
+                          "Maximum or SampleCount",
+                          name));
+}
+
+}  // namespace kiban::services::cloudwatch

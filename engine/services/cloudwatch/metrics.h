@@ -1,0 +1,47 @@
+// Minutes of metrics.
+//
+//   cloudwatch/REGION/metric/ID            what ID stands for: Namespace, MetricName, Dimensions
+//   cloudwatch/REGION/minute/ID/TIMESTAMP  one minute: count, sum, min, max, unit
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "services/base/service.h"
+
+namespace kiban::services::cloudwatch {
+
+struct Metric {
+  std::string metric_namespace{};
+  std::string name{};
+  std::map<std::string, std::string> dimensions{};
+  bool operator==(const Metric&) const = default;
+};
+
+struct Minute {
+  double count{};
+  double sum{};
+  double min{};
+  double max{};
+  std::string unit{"None"};
+};
+
+struct Period {  // Minutes merged.
+  Timestamp start{};
+  Minute values{};
+};
+
+Metric metric_from(const json::object& input);  // Namespace, MetricName, Dimensions of a request.
+json::object to_json(const Metric& metric);
+std::string metric_id(const Metric& metric);
+
+void add(Context& context, const Metric& metric, Timestamp time, const Minute& values);
+std::vector<Metric> list_metrics(const Context& context);
+// Merged into periods that begin at multiples of `period`; from <= start < to; empty ones left out.
+std::vector<Period> read(const Context& context, const Metric& metric, Timestamp from, Timestamp to,
+                         std::chrono::seconds period);
+// Average, Sum, Minimum, Maximum, SampleCount. Error InvalidParameterValue for any other.
+Result<double> statistic(const Minute& values, std::string_view name);
+
+}  // namespace kiban::services::cloudwatch

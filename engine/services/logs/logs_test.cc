@@ -1,0 +1,108 @@
+#include <gtest/gtest.h>
+
+#include "kernel/kernel.h"
+#include "services/base/table_service.h"
+#include "services/logs/filter.h"
+#include "services/logs/service.h"
+
+namespace kiban::services::logs {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Logs : public testing::Test {
+ protected:
+  Logs() {
+    std::vector<std::unique_ptr<Service>> services;
+    services.push_back(make_logs());
+    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
+    call("CreateLogGroup", {{"logGroupName", "/batch"}});
+    call("CreateLogStream", {{"logGroupName", "/batch"}, {"logStreamName", "one"}});
+  }
+  json::object call(std::string operation, json::object input) {
+    auto reply = kernel_->call("logs", operation, std::move(input), now_, ++seed_);
+    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
+    return reply.value_or(json::object{});
+  }
+  json::object event(std::chrono::milliseconds after, std::string_view message) {
+    return {{"timestamp", (now_ + after).time_since_epoch().count()}, {"message", message}};
+  }
+  json::object put(json::array events) {
+    return call(
+        "PutLogEvents",
+        {{"logGroupName", "/batch"}, {"logStreamName", "one"}, {"logEvents", std::move(events)}});
+  }
+  json::array get(json::object more = {}) {
+    more["logGroupName"] = "/batch";
+    more["logStreamName"] = "one";
+    last_ = call("GetLogEvents", std::move(more));
+    return last_.at("events").as_array();
+  }
+
+  std::unique_ptr<store::Store> store_ = store::make_memory_store();
+  std::unique_ptr<kernel::Kernel> kernel_{};
+  Timestamp now_{1'700'000'000'000ms};
+  std::uint64_t seed_{0};
+  json::object last_{};
+};
+
+TEST_F(Logs, PagesForwardAndBackward) {
+  put({event(0ms, "a"), event(1ms, "b"), event(1ms, "c")});
+  EXPECT_EQ(get({{"limit", 2}})[0].at("message"), "b");  // Without startFromHead: the latest.
+  const json::array first = get({{"limit", 2}, {"startFromHead", true}});
+  ASSERT_EQ(first.size(), 2U);
+  EXPECT_EQ(first[1].at("message"), "b");
+  const json::value token = last_.at("nextForwardToken");
+  EXPECT_EQ(get({{"nextToken", token}})[0].at("message"), "c");
+  const json::value end = last_.at("nextForwardToken");
+  EXPECT_TRUE(get({{"nextToken", end}}).empty());
+  EXPECT_EQ(last_.at("nextForwardToken"), end);  // The end is told by the same token again.
+}
+
+TEST_F(Logs, FiltersAcrossStreams) {
+  put({event(0ms, "INFO start"), event(2ms, "ERROR disk")});
+  call("CreateLogStream", {{"logGroupName", "/batch"}, {"logStreamName", "two"}});
+  call("PutLogEvents", {{"logGroupName", "/batch"},
+                        {"logStreamName", "two"},
+                        {"logEvents", {event(1ms, "ERROR net")}}});
+  const auto found =
+      call("FilterLogEvents", {{"logGroupName", "/batch"}, {"filterPattern", "ERROR"}});
+  ASSERT_EQ(found.at("events").as_array().size(), 2U);
+  EXPECT_EQ(found.at("events").as_array()[0].at("logStreamName"), "two");
+}
+
+TEST_F(Logs, RejectsWhatIsTooOldOrTooNewAndSweepsByRetention) {
+  call("PutRetentionPolicy", {{"logGroupName", "/batch"}, {"retentionInDays", 1}});
+  const auto reply = put({event(-25h, "old"), event(0ms, "now"), event(3h, "future")});
+  EXPECT_EQ(reply.at("rejectedLogEventsInfo").at("expiredLogEventEndIndex"), 1);
+  EXPECT_EQ(reply.at("rejectedLogEventsInfo").at("tooNewLogEventStartIndex"), 2);
+  EXPECT_EQ(get().size(), 1U);
+  now_ = kernel_->run_until_idle(now_, now_ + 26h);
+  EXPECT_TRUE(get().empty());
+}
+
+TEST_F(Logs, RefusesByAwsName) {
+  const auto put_unknown = kernel_->call(
+      "logs", "PutLogEvents",
+      {{"logGroupName", "/none"}, {"logStreamName", "x"}, {"logEvents", json::array{}}}, now_);
+  EXPECT_EQ(put_unknown.error().name, "ResourceNotFoundException");
+  const auto unordered = kernel_->call("logs", "PutLogEvents",
+                                       {{"logGroupName", "/batch"},
+                                        {"logStreamName", "one"},
+                                        {"logEvents", {event(1ms, "b"), event(0ms, "a")}}},
+                                       now_);
+  EXPECT_EQ(unordered.error().name, "InvalidParameterException");
+}
+
+TEST(Filters, ReadTerms) {
+  EXPECT_EQ(parse_filter(R"(a "b c" -d ?e)"),
+            (Filter{.required = {"a", "b c"}, .excluded = {"d"}, .optional = {"e"}}));
+  EXPECT_TRUE(matches(parse_filter("?x ?y").value(), "has y"));
+  EXPECT_FALSE(matches(parse_filter("a -b").value(), "a b"));
+  EXPECT_TRUE(matches(parse_filter("").value(), "anything"));
+  for (const auto* refused : {"\"open", "{ $.a = 1 }", "[a, b]"})
+    EXPECT_EQ(parse_filter(refused).error().name, "InvalidParameterException") << refused;
+}
+
+}  // namespace
+}  // namespace kiban::services::logs

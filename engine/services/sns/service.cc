@@ -1,0 +1,369 @@
+#include "services/sns/service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/arn.h"
+#include "services/base/table_service.h"
+#include "services/sns/delivery.h"
+
+namespace kiban::services::sns {
+namespace {
+
+constexpr std::size_t message_bytes_max = 262'144;  // Quota of Publish, attributes included.
+constexpr std::size_t page_size = 100;
+constexpr std::size_t batch_entries_max = 10;
+
+const std::set<std::string_view> topic_attributes = {"DisplayName", "Policy", "KmsMasterKeyId",
+                                                     "SignatureVersion", "TracingConfig"};
+const std::set<std::string_view> subscription_attributes = {"RawMessageDelivery"};
+
+std::string topic_key(std::string_view arn) { return fmt::format("sns/topic/{}", arn); }
+std::string topic_prefix(const Context& context) { return topic_key(make_arn(context, "sns", "")); }
+std::string subscription_key(std::string_view arn) {
+  return fmt::format("sns/subscription/{}", arn);
+}
+
+Result<json::object> load_topic(const Context& context, std::string_view arn) {
+  auto topic = get_json(context, topic_key(arn));
+  if (!topic) return fail("NotFoundException", "Topic does not exist");
+  return *std::move(topic);
+}
+
+Result<Subscription> load_subscription(const Context& context, std::string_view arn) {
+  const auto row = get_json(context, subscription_key(arn));
+  if (!row) return fail("NotFoundException", "Subscription does not exist");
+  return subscription_from(*row);
+}
+
+std::unexpected<Error> invalid(std::string_view why) {
+  return fail("InvalidParameterException", fmt::format("Invalid parameter: {}", why));
+}
+
+json::object tags_of(const json::object& input) {
+  json::object tags;
+  if (const json::array* list = find_array(input, "Tags")) {
+    for (const json::value& tag : *list)
+      tags[text(tag.as_object(), "Key")] = text(tag.as_object(), "Value");
+  }
+  return tags;
+}
+
+Result<json::object> create_topic(Context& context, const json::object& input) {
+  const std::string name = text(input, "Name");
+  const bool valid = !name.empty() && name.size() <= 256 && std::ranges::all_of(name, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+  });
+  if (name.ends_with(".fifo")) return invalid("kiban does not serve FIFO topics");
+  if (!valid) return invalid("Topic Name");
+  const json::object* given = find_object(input, "Attributes");
+  for (const auto& member : given ? *given : json::object{}) {
+    if (!topic_attributes.contains(member.key()))
+      return invalid(fmt::format("AttributeName {}", std::string_view(member.key())));
+  }
+  const std::string arn = make_arn(context, "sns", name);
+  if (!context.get(topic_key(arn)))
+    put_json(context, topic_key(arn),
+             {{"Attributes", given ? *given : json::object{}}, {"Tags", tags_of(input)}});
+  return json::object{{"TopicArn", arn}};
+}
+
+std::vector<Subscription> subscriptions(const Context& context, std::string_view topic_arn) {
+  std::vector<Subscription> found;
+  for (const store::Row& row : context.scan(subscription_key(topic_arn) + ":")) {
+    const auto parsed = parse_json(row.value);
+    if (parsed && parsed->is_object()) found.push_back(subscription_from(parsed->get_object()));
+  }
+  return found;
+}
+
+Result<json::object> delete_topic(Context& context, const json::object& input) {
+  const std::string arn = text(input, "TopicArn");
+  for (const Subscription& subscription : subscriptions(context, arn))
+    context.erase(subscription_key(subscription.arn));
+  context.erase(topic_key(arn));
+  return json::object{};  // Deleting what is not there succeeds, as AWS documents.
+}
+
+Result<json::object> get_topic_attributes(Context& context, const json::object& input) {
+  const std::string arn = text(input, "TopicArn");
+  KIBAN_TRY(const json::object topic, load_topic(context, arn));
+  json::object attributes = topic.at("Attributes").as_object();
+  std::int64_t confirmed = 0;
+  std::int64_t pending = 0;
+  for (const Subscription& subscription : subscriptions(context, arn))
+    ++(subscription.pending ? pending : confirmed);
+  attributes["TopicArn"] = arn;
+  attributes["Owner"] = context.caller().account;
+  attributes["SubscriptionsConfirmed"] = std::to_string(confirmed);
+  attributes["SubscriptionsPending"] = std::to_string(pending);
+  attributes["SubscriptionsDeleted"] = "0";
+  if (!attributes.contains("DisplayName")) attributes["DisplayName"] = "";
+  return json::object{{"Attributes", std::move(attributes)}};
+}
+
+Result<json::object> set_topic_attributes(Context& context, const json::object& input) {
+  const std::string arn = text(input, "TopicArn");
+  KIBAN_TRY(json::object topic, load_topic(context, arn));
+  const std::string name = text(input, "AttributeName");
+  if (!topic_attributes.contains(name)) return invalid(fmt::format("AttributeName {}", name));
+  topic["Attributes"].as_object()[name] = text(input, "AttributeValue");
+  put_json(context, topic_key(arn), topic);
+  return json::object{};
+}
+
+Result<json::object> list_topics(Context& context, const json::object& input) {
+  json::array all;
+  for (const store::Row& row : context.scan(topic_prefix(context)))
+    all.push_back({{"TopicArn", row.key.substr(topic_key("").size())}});
+  KIBAN_TRY(Page page, paginate(all, page_size, find_string(input, "NextToken")));
+  json::object reply{{"Topics", std::move(page.entries)}};
+  if (page.next_token) reply["NextToken"] = *page.next_token;
+  return reply;
+}
+
+Result<void> check_subscription(std::string_view protocol, std::string_view endpoint) {
+  if (protocol == "sqs") {
+    const auto arn = parse_arn(endpoint);
+    if (!arn || arn->service != "sqs") return invalid("SQS endpoint ARN");
+    return {};
+  }
+  if (protocol == "http" || protocol == "https") {
+    if (!endpoint.starts_with(fmt::format("{}://", protocol)))
+      return invalid("Endpoint must match the specified protocol");
+    return {};
+  }
+  return invalid(
+      fmt::format("kiban does not deliver by protocol '{}': use sqs, http or https", protocol));
+}
+
+Result<json::object> subscribe(Context& context, const json::object& input) {
+  const std::string topic_arn = text(input, "TopicArn");
+  KIBAN_TRY_VOID(load_topic(context, topic_arn));
+  Subscription subscription{.topic_arn = topic_arn,
+                            .protocol = text(input, "Protocol"),
+                            .endpoint = text(input, "Endpoint")};
+  KIBAN_TRY_VOID(check_subscription(subscription.protocol, subscription.endpoint));
+  if (const json::object* attributes = find_object(input, "Attributes")) {
+    for (const auto& member : *attributes) {
+      if (!subscription_attributes.contains(member.key()))
+        return invalid(fmt::format("kiban does not honour the subscription attribute {}",
+                                   std::string_view(member.key())));
+    }
+    subscription.attributes = *attributes;
+  }
+  for (const Subscription& other : subscriptions(context, topic_arn)) {
+    if (other.protocol == subscription.protocol && other.endpoint == subscription.endpoint)
+      return json::object{{"SubscriptionArn", other.pending && !flag(input, "ReturnSubscriptionArn")
+                                                  ? "pending confirmation"
+                                                  : other.arn}};
+  }
+  subscription.arn = fmt::format("{}:{}", topic_arn, context.random().uuid());
+  subscription.pending = subscription.protocol != "sqs";
+  if (subscription.pending) {
+    subscription.token = context.random().hex(64);
+    request_confirmation(context, subscription);
+  }
+  put_json(context, subscription_key(subscription.arn), to_json(subscription));
+  const bool show = !subscription.pending || flag(input, "ReturnSubscriptionArn");
+  return json::object{{"SubscriptionArn", show ? subscription.arn : "pending confirmation"}};
+}
+
+Result<json::object> confirm_subscription(Context& context, const json::object& input) {
+  const std::string token = text(input, "Token");
+  KIBAN_TRY_VOID(load_topic(context, text(input, "TopicArn")));
+  for (Subscription& subscription : subscriptions(context, text(input, "TopicArn"))) {
+    if (subscription.token.empty() || subscription.token != token) continue;
+    subscription.pending = false;
+    put_json(context, subscription_key(subscription.arn), to_json(subscription));
+    return json::object{{"SubscriptionArn", subscription.arn}};
+  }
+  return invalid("Token");
+}
+
+Result<json::object> unsubscribe(Context& context, const json::object& input) {
+  context.erase(subscription_key(text(input, "SubscriptionArn")));
+  return json::object{};
+}
+
+Result<json::object> list_page(const json::object& input, const Context& context,
+                               const std::vector<Subscription>& found) {
+  json::array all;
+  for (const Subscription& subscription : found) {
+    all.push_back(
+        {{"SubscriptionArn", subscription.pending ? "PendingConfirmation" : subscription.arn},
+         {"Owner", context.caller().account},
+         {"Protocol", subscription.protocol},
+         {"Endpoint", subscription.endpoint},
+         {"TopicArn", subscription.topic_arn}});
+  }
+  KIBAN_TRY(Page page, paginate(all, page_size, find_string(input, "NextToken")));
+  json::object reply{{"Subscriptions", std::move(page.entries)}};
+  if (page.next_token) reply["NextToken"] = *page.next_token;
+  return reply;
+}
+
+Result<json::object> list_subscriptions(Context& context, const json::object& input) {
+  std::vector<Subscription> found;
+  for (const store::Row& row : context.scan(subscription_key(make_arn(context, "sns", "")))) {
+    const auto parsed = parse_json(row.value);
+    if (parsed && parsed->is_object()) found.push_back(subscription_from(parsed->get_object()));
+  }
+  return list_page(input, context, found);
+}
+
+Result<json::object> list_subscriptions_by_topic(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(load_topic(context, text(input, "TopicArn")));
+  return list_page(input, context, subscriptions(context, text(input, "TopicArn")));
+}
+
+Result<json::object> get_subscription_attributes(Context& context, const json::object& input) {
+  KIBAN_TRY(const Subscription subscription,
+            load_subscription(context, text(input, "SubscriptionArn")));
+  json::object attributes = subscription.attributes;
+  if (!attributes.contains("RawMessageDelivery")) attributes["RawMessageDelivery"] = "false";
+  attributes["SubscriptionArn"] = subscription.arn;
+  attributes["TopicArn"] = subscription.topic_arn;
+  attributes["Protocol"] = subscription.protocol;
+  attributes["Endpoint"] = subscription.endpoint;
+  attributes["Owner"] = context.caller().account;
+  attributes["PendingConfirmation"] = subscription.pending ? "true" : "false";
+  return json::object{{"Attributes", std::move(attributes)}};
+}
+
+Result<json::object> set_subscription_attributes(Context& context, const json::object& input) {
+  KIBAN_TRY(Subscription subscription, load_subscription(context, text(input, "SubscriptionArn")));
+  const std::string name = text(input, "AttributeName");
+  if (!subscription_attributes.contains(name))
+    return invalid(fmt::format("kiban does not honour the subscription attribute {}", name));
+  subscription.attributes[name] = text(input, "AttributeValue");
+  put_json(context, subscription_key(subscription.arn), to_json(subscription));
+  return json::object{};
+}
+
+// MessageStructure "json": one text for each protocol, `default` for the others.
+Result<std::string> text_for(const json::object& input, std::string_view protocol) {
+  const std::string message = text(input, "Message");
+  if (text(input, "MessageStructure") != "json") return message;
+  const auto structure = parse_json(message);
+  if (!structure || !structure->is_object())
+    return invalid("Message Structure - JSON message body failed to parse");
+  const json::string* fallback = find_string(structure->get_object(), "default");
+  if (!fallback) return invalid("Message Structure - No default entry in JSON message body");
+  const json::string* chosen = find_string(structure->get_object(), protocol);
+  return to_string(chosen ? *chosen : *fallback);
+}
+
+Result<json::object> publish(Context& context, const json::object& input) {
+  const std::string topic_arn = text(input, "TopicArn", text(input, "TargetArn"));
+  if (topic_arn.empty())
+    return invalid("kiban publishes to topics only: TopicArn or TargetArn is needed");
+  KIBAN_TRY_VOID(load_topic(context, topic_arn));
+  KIBAN_TRY_VOID(context.authorise("sns:Publish", topic_arn));
+  const std::string body = text(input, "Message");
+  if (body.empty()) return invalid("Empty message");
+  if (body.size() > message_bytes_max) return invalid("Message too long");
+  const json::object* attributes = find_object(input, "MessageAttributes");
+  Message message{.id = context.random().uuid(),
+                  .topic_arn = topic_arn,
+                  .subject = text(input, "Subject"),
+                  .attributes = attributes ? *attributes : json::object{}};
+  KIBAN_TRY_VOID(text_for(input, "default"));
+  for (const Subscription& subscription : subscriptions(context, topic_arn)) {
+    KIBAN_TRY(message.text, text_for(input, subscription.protocol));
+    deliver(context, subscription, message);
+  }
+  return json::object{{"MessageId", message.id}};
+}
+
+Result<json::object> publish_batch(Context& context, const json::object& input) {
+  const json::array* entries = find_array(input, "PublishBatchRequestEntries");
+  if (!entries || entries->empty())
+    return fail("EmptyBatchRequestException", "The batch request doesn't contain any entries.");
+  if (entries->size() > batch_entries_max)
+    return fail("TooManyEntriesInBatchRequestException",
+                "The batch request contains more entries than permissible.");
+  json::array successful;
+  json::array failed;
+  for (const json::value& entry : *entries) {
+    json::object one = entry.as_object();
+    one["TopicArn"] = text(input, "TopicArn");
+    auto reply = publish(context, one);
+    if (reply) {
+      (*reply)["Id"] = one.at("Id");
+      successful.push_back(*std::move(reply));
+    } else {
+      failed.push_back({{"Id", one.at("Id")},
+                        {"Code", reply.error().name},
+                        {"Message", reply.error().cause},
+                        {"SenderFault", true}});
+    }
+  }
+  return json::object{{"Successful", std::move(successful)}, {"Failed", std::move(failed)}};
+}
+
+Result<json::object> tag_resource(Context& context, const json::object& input) {
+  const std::string arn = text(input, "ResourceArn");
+  KIBAN_TRY(json::object topic, load_topic(context, arn));
+  for (const auto& tag : tags_of(input)) topic["Tags"].as_object()[tag.key()] = tag.value();
+  put_json(context, topic_key(arn), topic);
+  return json::object{};
+}
+
+Result<json::object> untag_resource(Context& context, const json::object& input) {
+  const std::string arn = text(input, "ResourceArn");
+  KIBAN_TRY(json::object topic, load_topic(context, arn));
+  if (const json::array* keys = find_array(input, "TagKeys")) {
+    for (const json::value& key : *keys) topic["Tags"].as_object().erase(key.as_string());
+  }
+  put_json(context, topic_key(arn), topic);
+  return json::object{};
+}
+
+Result<json::object> list_tags(Context& context, const json::object& input) {
+  KIBAN_TRY(const json::object topic, load_topic(context, text(input, "ResourceArn")));
+  json::array tags;
+  for (const auto& tag : topic.at("Tags").as_object())
+    tags.push_back({{"Key", tag.key()}, {"Value", tag.value()}});
+  return json::object{{"Tags", std::move(tags)}};
+}
+
+const OperationTable operations = {
+    {"ConfirmSubscription", confirm_subscription},
+    {"CreateTopic", create_topic},
+    {"DeleteTopic", delete_topic},
+    {"GetSubscriptionAttributes", get_subscription_attributes},
+    {"GetTopicAttributes", get_topic_attributes},
+    {"ListSubscriptions", list_subscriptions},
+    {"ListSubscriptionsByTopic", list_subscriptions_by_topic},
+    {"ListTagsForResource", list_tags},
+    {"ListTopics", list_topics},
+    {"Publish", publish},
+    {"PublishBatch", publish_batch},
+    {"SetSubscriptionAttributes", set_subscription_attributes},
+    {"SetTopicAttributes", set_topic_attributes},
+    {"Subscribe", subscribe},
+    {"TagResource", tag_resource},
+    {"Unsubscribe", unsubscribe},
+    {"UntagResource", untag_resource},
+};
+
+class Sns : public TableService {
+ public:
+  Sns() : TableService("sns", operations) {}
+  void on_timer(Context& context, const json::object& payload) override {
+    retry_post(context, payload);
+  }
+  void on_outcome(Context& context, std::string_view, const json::object& payload,
+                  const Outcome& outcome) override {
+    on_post_outcome(context, payload, outcome);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Service> make_sns() { return std::make_unique<Sns>(); }
+
+}  // namespace kiban::services::sns

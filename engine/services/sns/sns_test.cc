@@ -1,0 +1,94 @@
+#include <gtest/gtest.h>
+
+#include "kernel/kernel.h"
+#include "services/base/table_service.h"
+#include "services/sns/service.h"
+#include "services/sqs/service.h"
+
+namespace kiban::services::sns {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Sns : public testing::Test {
+ protected:
+  Sns() {
+    std::vector<std::unique_ptr<Service>> services;
+    services.push_back(make_sns());
+    services.push_back(sqs::make_sqs());
+    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
+  }
+  json::object call(std::string service, std::string operation, json::object input) {
+    auto reply = kernel_->call(std::move(service), operation, std::move(input), now_, ++seed_);
+    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
+    return reply.value_or(json::object{});
+  }
+  std::string refused(std::string operation, json::object input) {
+    const auto reply = kernel_->call("sns", std::move(operation), std::move(input), now_, ++seed_);
+    return reply ? "" : reply.error().name;
+  }
+
+  std::unique_ptr<store::Store> store_ = store::make_memory_store();
+  std::unique_ptr<kernel::Kernel> kernel_{};
+  Timestamp now_{1'700'000'000'000ms};
+  std::uint64_t seed_{0};
+};
+
+TEST_F(Sns, DeliversOneEnvelopeToAQueue) {
+  const std::string topic = text(call("sns", "CreateTopic", {{"Name", "alerts"}}), "TopicArn");
+  const std::string url = text(call("sqs", "CreateQueue", {{"QueueName", "inbox"}}), "QueueUrl");
+  call("sns", "Subscribe",
+       {{"TopicArn", topic},
+        {"Protocol", "sqs"},
+        {"Endpoint", "arn:aws:sqs:ap-northeast-1:000000000000:inbox"}});
+  const auto published =
+      call("sns", "Publish", {{"TopicArn", topic}, {"Subject", "S"}, {"Message", "M"}});
+  const auto got = call("sqs", "ReceiveMessage", {{"QueueUrl", url}, {"MaxNumberOfMessages", 10}});
+  ASSERT_EQ(got.at("Messages").as_array().size(), 1U);
+  const auto envelope = parse_json(got.at("Messages").as_array()[0].at("Body").as_string());
+  ASSERT_TRUE(envelope);
+  EXPECT_EQ(envelope->at("Type"), "Notification");
+  EXPECT_EQ(envelope->at("MessageId"), published.at("MessageId"));
+  EXPECT_EQ(envelope->at("Subject"), "S");
+  EXPECT_EQ(envelope->at("Message"), "M");
+}
+
+TEST_F(Sns, ConfirmsAnHttpEndpointThenRetriesThreeTimes) {
+  const std::string topic = text(call("sns", "CreateTopic", {{"Name", "alerts"}}), "TopicArn");
+  call("sns", "Subscribe",
+       {{"TopicArn", topic}, {"Protocol", "http"}, {"Endpoint", "http://127.0.0.1:1/hook"}});
+  auto effects = kernel_->pending_effects();
+  ASSERT_EQ(effects.size(), 1U);
+  const auto request = parse_json(effects[0].payload.at("Body").as_string());
+  EXPECT_EQ(request->at("Type"), "SubscriptionConfirmation");
+  call("sns", "Publish", {{"TopicArn", topic}, {"Message", "too soon"}});
+  EXPECT_EQ(kernel_->pending_effects().size(), 1U);  // Nothing goes to who has not confirmed.
+  kernel_->outcome("sns", {.id = effects[0].id, .payload = {{"Status", 200}}});
+  now_ = kernel_->run_until_idle(now_);
+  call("sns", "ConfirmSubscription", {{"TopicArn", topic}, {"Token", request->at("Token")}});
+  call("sns", "Publish", {{"TopicArn", topic}, {"Message", "hello"}});
+  std::vector<Timestamp> tries;
+  for (int i = 0; i < 6; ++i) {
+    effects = kernel_->pending_effects();
+    if (effects.empty()) break;
+    tries.push_back(now_);
+    kernel_->outcome("sns", {.id = effects[0].id, .payload = {{"Status", 503}}});
+    now_ = kernel_->run_until_idle(now_);
+  }
+  ASSERT_EQ(tries.size(), 4U);
+  EXPECT_EQ(tries[3] - tries[0], 60s);
+}
+
+TEST_F(Sns, RefusesByAwsName) {
+  EXPECT_EQ(refused("Publish", {{"TopicArn", "arn:aws:sns:ap-northeast-1:000000000000:none"},
+                                {"Message", "x"}}),
+            "NotFoundException");
+  const std::string topic = text(call("sns", "CreateTopic", {{"Name", "t"}}), "TopicArn");
+  EXPECT_EQ(refused("Subscribe", {{"TopicArn", topic}, {"Protocol", "sms"}, {"Endpoint", "+8190"}}),
+            "InvalidParameterException");
+  EXPECT_EQ(refused("Publish", {{"TopicArn", topic}, {"Message", ""}}),
+            "InvalidParameterException");
+}
+
+}  // namespace
+}  // namespace kiban::services::sns

@@ -1,0 +1,125 @@
+#include <gtest/gtest.h>
+
+#include "kernel/kernel.h"
+#include "services/base/table_service.h"
+#include "services/sqs/message.h"
+#include "services/sqs/service.h"
+
+namespace kiban::services::sqs {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Sqs : public testing::Test {
+ protected:
+  Sqs() {
+    std::vector<std::unique_ptr<Service>> services;
+    services.push_back(make_sqs());
+    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
+  }
+  Result<json::object> call(std::string operation, json::object input) {
+    return kernel_->call("sqs", std::move(operation), std::move(input), now_, ++seed_);
+  }
+  std::string make_queue(std::string name, json::object attributes = {}) {
+    const auto made = call("CreateQueue",
+                           {{"QueueName", std::move(name)}, {"Attributes", std::move(attributes)}});
+    EXPECT_TRUE(made) << (made ? "" : made.error().cause);
+    return text(made.value(), "QueueUrl");
+  }
+  json::array receive(const std::string& url, json::object more = {}) {
+    more["QueueUrl"] = url;
+    more.emplace("MaxNumberOfMessages", 10);
+    const auto got = call("ReceiveMessage", std::move(more));
+    EXPECT_TRUE(got) << (got ? "" : got.error().cause);
+    const json::array* messages = find_array(*got, "Messages");
+    return messages ? *messages : json::array{};
+  }
+
+  std::unique_ptr<store::Store> store_ = store::make_memory_store();
+  std::unique_ptr<kernel::Kernel> kernel_{};
+  Timestamp now_{1'700'000'000'000ms};
+  std::uint64_t seed_{0};
+};
+
+TEST_F(Sqs, DeliversInOrderAndHidesWhatIsInFlight) {
+  const std::string url = make_queue("jobs", {{"VisibilityTimeout", "5"}});
+  for (const auto* body : {"one", "two"})
+    ASSERT_TRUE(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", body}}));
+  const json::array first = receive(url);
+  ASSERT_EQ(first.size(), 2U);
+  EXPECT_EQ(first[0].at("Body"), "one");
+  EXPECT_EQ(first[0].at("MD5OfBody"), "f97c5d29941bfb1b2fdab0874906ab82");
+  EXPECT_TRUE(receive(url).empty());
+  ASSERT_TRUE(
+      call("DeleteMessage", {{"QueueUrl", url}, {"ReceiptHandle", first[0].at("ReceiptHandle")}}));
+  now_ += 5s;
+  const json::array again = receive(url, {{"AttributeNames", {"All"}}});
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].at("Body"), "two");
+  EXPECT_EQ(again[0].at("Attributes").at("ApproximateReceiveCount"), "2");
+}
+
+TEST_F(Sqs, MovesToTheDeadLetterQueuePastMaxReceiveCount) {
+  const std::string dead = make_queue("dead");
+  const std::string url = make_queue(
+      "live",
+      {{"VisibilityTimeout", "1"},
+       {"RedrivePolicy",
+        R"({"deadLetterTargetArn":"arn:aws:sqs:ap-northeast-1:000000000000:dead","maxReceiveCount":2})"}});
+  ASSERT_TRUE(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}}));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(receive(url).size(), 1U) << i;
+    now_ += 2s;
+  }
+  EXPECT_TRUE(receive(url).empty());
+  ASSERT_EQ(receive(dead).size(), 1U);
+}
+
+TEST_F(Sqs, DelaysAndExpires) {
+  const std::string url = make_queue("late", {{"MessageRetentionPeriod", "60"}});
+  ASSERT_TRUE(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}, {"DelaySeconds", 10}}));
+  EXPECT_TRUE(receive(url).empty());
+  now_ += 10s;
+  EXPECT_EQ(receive(url, {{"VisibilityTimeout", 0}}).size(), 1U);
+  now_ += 60s;
+  EXPECT_TRUE(receive(url).empty());
+}
+
+TEST_F(Sqs, RefusesByAwsName) {
+  EXPECT_EQ(call("GetQueueUrl", {{"QueueName", "none"}}).error().name, "QueueDoesNotExist");
+  EXPECT_EQ(call("CreateQueue", {{"QueueName", "a.fifo"}}).error().name, "UnsupportedOperation");
+  EXPECT_EQ(
+      call("CreateQueue", {{"QueueName", "a"}, {"Attributes", {{"Colour", "red"}}}}).error().name,
+      "InvalidAttributeName");
+  const std::string url = make_queue("q");
+  EXPECT_EQ(call("ReceiveMessage", {{"QueueUrl", url}, {"MaxNumberOfMessages", 11}}).error().name,
+            "InvalidParameterValue");
+  EXPECT_EQ(call("DeleteMessage", {{"QueueUrl", url}, {"ReceiptHandle", "zz"}}).error().name,
+            "ReceiptHandleIsInvalid");
+}
+
+TEST_F(Sqs, ABatchReportsEachEntry) {
+  const std::string url = make_queue("batch");
+  const auto sent =
+      call("SendMessageBatch", {{"QueueUrl", url},
+                                {"Entries",
+                                 {{{"Id", "a"}, {"MessageBody", "1"}},
+                                  {{"Id", "b"}, {"MessageBody", "2"}, {"DelaySeconds", 901}}}}});
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(sent->at("Successful").as_array().size(), 1U);
+  EXPECT_EQ(sent->at("Failed").as_array()[0].at("Code"), "InvalidParameterValue");
+}
+
+// boto3's own figure for {"n": {"DataType": "Number", "StringValue": "7"}}, checked by hand:
+// md5(00000001 6e 00000006 4e756d626572 01 00000001 37).
+TEST(Attributes, HaveTheDocumentedDigest) {
+  const std::string bytes(
+      "\0\0\0\1n\0\0\0\6Number\1\0\0\0\1"
+      "7",
+      21);
+  EXPECT_EQ(md5_of_attributes({{"n", {{"DataType", "Number"}, {"StringValue", "7"}}}}),
+            md5_hex(bytes));
+}
+
+}  // namespace
+}  // namespace kiban::services::sqs
