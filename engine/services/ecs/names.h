@@ -1,0 +1,36 @@
+// Keys and ARNs of ECS, and clusters, to which everything else belongs.
+//
+//   ecs/REGION/cluster/NAME
+//   ecs/REGION/family/FAMILY               the latest revision number
+//   ecs/REGION/definition/FAMILY/REVISION  7 digits
+//   ecs/REGION/task/CLUSTER/ID
+//   ecs/REGION/service/CLUSTER/NAME
+#pragma once
+
+#include <string>
+
+#include "services/base/service.h"
+
+namespace kiban::services::ecs {
+
+std::string row_key(const Context& context, std::string_view kind, std::string_view name);
+
+// The name behind the last '/' of an ARN, or the name itself; `default` when absent.
+std::string cluster_name(const json::object& input);
+std::string last_part(std::string_view arn_or_name);
+// Error ClusterNotFoundException "Cluster not found."
+Result<json::object> load_cluster(const Context& context, std::string_view name);
+std::string cluster_arn(const Context& context, std::string_view name);
+
+Result<json::object> create_cluster(Context& context, const json::object& input);
+Result<json::object> update_cluster(Context& context, const json::object& input);
+Result<json::object> delete_cluster(Context& context, const json::object& input);
+Result<json::object> describe_clusters(Context& context, const json::object& input);
+Result<json::object> list_clusters(Context& context, const json::object& input);
+
+// A page of ARNs under `member`, with maxResults and nextToken of the request.
+Result<json::object> arn_page(const json::object& input, std::string_view member,
+                              const json::array& arns);
+std::vector<json::object> rows(const Context& context, std::string_view prefix);
+
+}  // namespace kiban::services::ecs

@@ -1,0 +1,256 @@
+#include "services/ecs/scheduler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "services/base/table_service.h"
+#include "services/ecs/names.h"
+#include "services/ecs/task.h"
+#include "services/ecs/task_definition.h"
+
+namespace kiban::services::ecs {
+namespace {
+
+constexpr std::int64_t desired_count_max = 100;  // Our own bound on one machine.
+constexpr std::size_t events_kept = 100;
+// Between starts of a service whose tasks do not stay up: doubled each time. Our own choice; AWS
+// throttles without saying by how much.
+constexpr std::chrono::seconds restart_delay_first{2};
+constexpr std::chrono::seconds restart_delay_max{300};
+
+std::string service_key(const Context& context, std::string_view cluster, std::string_view name) {
+  return row_key(context, "service", fmt::format("{}/{}", cluster, name));
+}
+
+struct Counted {
+  std::vector<json::object> live{};  // Desired to run.
+  std::int64_t running{};
+  std::int64_t pending{};
+};
+
+Counted count_tasks(const Context& context, std::string_view cluster, std::string_view service) {
+  Counted counted;
+  for (json::object& task : rows(context, row_key(context, "task", fmt::format("{}/", cluster)))) {
+    if (text(task, "group") != fmt::format("service:{}", service)) continue;
+    if (text(task, "desiredStatus") != "RUNNING") continue;
+    ++(text(task, "lastStatus") == "RUNNING" ? counted.running : counted.pending);
+    counted.live.push_back(std::move(task));
+  }
+  return counted;
+}
+
+json::object described(const Context& context, const json::object& service) {
+  json::object out = service;
+  const auto counted =
+      count_tasks(context, last_part(text(service, "clusterArn")), text(service, "serviceName"));
+  out.erase("kibanFailures");
+  out["runningCount"] = counted.running;
+  out["pendingCount"] = counted.pending;
+  const bool steady = counted.running == number(service, "desiredCount", 0);
+  out["deployments"] = json::array{{{"id", text(service, "deploymentId")},
+                                    {"status", "PRIMARY"},
+                                    {"taskDefinition", service.at("taskDefinition")},
+                                    {"desiredCount", service.at("desiredCount")},
+                                    {"runningCount", counted.running},
+                                    {"pendingCount", counted.pending},
+                                    {"failedTasks", number(service, "kibanFailures", 0)},
+                                    {"createdAt", service.at("createdAt")},
+                                    {"updatedAt", service.at("createdAt")},
+                                    {"launchType", "FARGATE"},
+                                    {"rolloutState", steady ? "COMPLETED" : "IN_PROGRESS"}}};
+  out.erase("deploymentId");
+  return out;
+}
+
+void note(Context& context, json::object& service, std::string message) {
+  json::array& events = service["events"].as_array();
+  events.insert(events.begin(), json::object{{"id", context.random().uuid()},
+                                             {"createdAt", epoch_seconds(context.now())},
+                                             {"message", std::move(message)}});
+  if (events.size() > events_kept) events.pop_back();
+}
+
+Result<json::object> load_service(const Context& context, std::string_view cluster,
+                                  std::string_view name) {
+  auto service = get_json(context, service_key(context, cluster, name));
+  if (!service || text(*service, "status") == "INACTIVE")
+    return fail("ServiceNotFoundException", "Service not found.");
+  return *std::move(service);
+}
+
+Result<void> check_count(std::int64_t count) {
+  if (count < 0 || count > desired_count_max)
+    return fail("InvalidParameterException",
+                fmt::format("desiredCount must be between 0 and {} here", desired_count_max));
+  return {};
+}
+
+}  // namespace
+
+void reconcile(Context& context, std::string_view cluster, std::string_view name) {
+  const std::string key = service_key(context, cluster, name);
+  auto service = get_json(context, key);
+  if (!service || text(*service, "status") != "ACTIVE") return;
+  const auto definition = load_task_definition(context, text(*service, "taskDefinition"));
+  if (!definition) return;
+  auto counted = count_tasks(context, cluster, name);
+  const std::int64_t desired = number(*service, "desiredCount", 0);
+  // Tasks of an older revision go once their replacements run.
+  std::vector<json::object> current;
+  std::vector<json::object> old;
+  for (json::object& task : counted.live) {
+    const bool same = task.at("taskDefinitionArn") == service->at("taskDefinition");
+    (same ? current : old).push_back(std::move(task));
+  }
+  const auto running = std::ranges::count_if(
+      current, [](const json::object& task) { return text(task, "lastStatus") == "RUNNING"; });
+  if (running >= desired) {
+    for (json::object& task : old)
+      request_stop(context, task, "ServiceSchedulerInitiated",
+                   fmt::format("Scaling activity initiated by deployment {}",
+                               text(*service, "deploymentId")));
+  }
+  for (std::size_t i = static_cast<std::size_t>(desired); i < current.size(); ++i)
+    request_stop(
+        context, current[i], "ServiceSchedulerInitiated",
+        fmt::format("Scaling activity initiated by deployment {}", text(*service, "deploymentId")));
+  for (std::int64_t i = std::ssize(current); i < desired; ++i) {
+    const json::object task =
+        start_task(context, *service, *definition, cluster, fmt::format("service:{}", name));
+    note(context, *service,
+         fmt::format("(service {}) has started 1 tasks: (task {}).", name,
+                     last_part(text(task, "taskArn"))));
+  }
+  put_json(context, key, *service);
+}
+
+Result<json::object> create_service(Context& context, const json::object& input) {
+  const std::string cluster = cluster_name(input);
+  KIBAN_TRY_VOID(load_cluster(context, cluster));
+  const std::string name = text(input, "serviceName");
+  if (load_service(context, cluster, name))
+    return fail("InvalidParameterException", "Creation of service was not idempotent.");
+  const auto definition = load_task_definition(context, text(input, "taskDefinition"));
+  if (!definition) return fail("ClientException", "TaskDefinition not found.");
+  const std::int64_t desired = number(input, "desiredCount", 1);
+  KIBAN_TRY_VOID(check_count(desired));
+  json::object service = input;
+  for (const auto* gone : {"cluster", "clientToken", "tags"}) service.erase(gone);
+  service["serviceArn"] = make_arn(context, "ecs", fmt::format("service/{}/{}", cluster, name));
+  service["clusterArn"] = cluster_arn(context, cluster);
+  service["taskDefinition"] = definition->at("taskDefinitionArn");
+  service["desiredCount"] = desired;
+  service["status"] = "ACTIVE";
+  service["schedulingStrategy"] = "REPLICA";
+  service["createdAt"] = epoch_seconds(context.now());
+  service["events"] = json::array{};
+  service["kibanFailures"] = 0;
+  service["deploymentId"] = fmt::format("ecs-svc/{}", context.random().pick("0123456789", 19));
+  put_json(context, service_key(context, cluster, name), service);
+  reconcile(context, cluster, name);
+  KIBAN_TRY(service, load_service(context, cluster, name));
+  return json::object{{"service", described(context, service)}};
+}
+
+Result<json::object> update_service(Context& context, const json::object& input) {
+  const std::string cluster = cluster_name(input);
+  KIBAN_TRY_VOID(load_cluster(context, cluster));
+  const std::string name = last_part(text(input, "service"));
+  KIBAN_TRY(json::object service, load_service(context, cluster, name));
+  if (input.contains("taskDefinition")) {
+    const auto definition = load_task_definition(context, text(input, "taskDefinition"));
+    if (!definition) return fail("ClientException", "TaskDefinition not found.");
+    service["taskDefinition"] = definition->at("taskDefinitionArn");
+    service["kibanFailures"] = 0;
+  }
+  for (const auto& member : input) {
+    const std::string_view key = member.key();
+    if (key == "cluster" || key == "service" || key == "taskDefinition" ||
+        key == "forceNewDeployment")
+      continue;
+    service[key] = member.value();
+  }
+  KIBAN_TRY_VOID(check_count(number(service, "desiredCount", 0)));
+  service["deploymentId"] = fmt::format("ecs-svc/{}", context.random().pick("0123456789", 19));
+  put_json(context, service_key(context, cluster, name), service);
+  if (flag(input, "forceNewDeployment")) {
+    for (json::object& task : count_tasks(context, cluster, name).live)
+      request_stop(context, task, "ServiceSchedulerInitiated",
+                   "Scaling activity initiated by a forced deployment");
+  }
+  reconcile(context, cluster, name);
+  KIBAN_TRY(service, load_service(context, cluster, name));
+  return json::object{{"service", described(context, service)}};
+}
+
+Result<json::object> delete_service(Context& context, const json::object& input) {
+  const std::string cluster = cluster_name(input);
+  KIBAN_TRY_VOID(load_cluster(context, cluster));
+  const std::string name = last_part(text(input, "service"));
+  KIBAN_TRY(json::object service, load_service(context, cluster, name));
+  if (number(service, "desiredCount", 0) > 0 && !flag(input, "force"))
+    return fail("InvalidParameterException",
+                "The service cannot be stopped while it is scaled above 0.");
+  for (json::object& task : count_tasks(context, cluster, name).live)
+    request_stop(context, task, "ServiceSchedulerInitiated", "The service was deleted");
+  service["desiredCount"] = 0;
+  service["status"] = "INACTIVE";
+  json::object last = described(context, service);
+  context.erase(service_key(context, cluster, name));
+  return json::object{{"service", std::move(last)}};
+}
+
+Result<json::object> describe_services(Context& context, const json::object& input) {
+  const std::string cluster = cluster_name(input);
+  KIBAN_TRY_VOID(load_cluster(context, cluster));
+  json::array services;
+  json::array failures;
+  const json::array* names = find_array(input, "services");
+  for (const json::value& value : names ? *names : json::array{}) {
+    const std::string name = last_part(std::string_view(value.as_string()));
+    const auto service = load_service(context, cluster, name);
+    if (service)
+      services.push_back(described(context, *service));
+    else
+      failures.push_back(
+          {{"arn", make_arn(context, "ecs", fmt::format("service/{}/{}", cluster, name))},
+           {"reason", "MISSING"}});
+  }
+  return json::object{{"services", std::move(services)}, {"failures", std::move(failures)}};
+}
+
+Result<json::object> list_services(Context& context, const json::object& input) {
+  const std::string cluster = cluster_name(input);
+  KIBAN_TRY_VOID(load_cluster(context, cluster));
+  json::array arns;
+  for (const json::object& service :
+       rows(context, row_key(context, "service", fmt::format("{}/", cluster))))
+    arns.push_back(service.at("serviceArn"));
+  return arn_page(input, "serviceArns", arns);
+}
+
+void on_service_task_stopped(Context& context, const json::object& task) {
+  const std::string group = text(task, "group");
+  if (!group.starts_with("service:")) return;
+  const std::string cluster = last_part(text(task, "clusterArn"));
+  const std::string name = group.substr(8);
+  const std::string key = service_key(context, cluster, name);
+  auto service = get_json(context, key);
+  if (!service) return;
+  const bool asked = text(task, "stopCode") == "ServiceSchedulerInitiated";
+  const std::int64_t failures = asked ? 0 : number(*service, "kibanFailures", 0) + 1;
+  (*service)["kibanFailures"] = failures;
+  put_json(context, key, *service);
+  if (asked) return reconcile(context, cluster, name);
+  const std::int64_t doublings = std::min<std::int64_t>(failures - 1, 8);
+  const std::chrono::seconds delay =
+      std::min(restart_delay_max, restart_delay_first * (std::int64_t{1} << doublings));
+  context.set_timer("ecs", fmt::format("restart/{}/{}", cluster, name), context.now() + delay,
+                    {{"Cluster", cluster},
+                     {"Service", name},
+                     {"Region", context.caller().region},
+                     {"Account", context.caller().account}});
+}
+
+}  // namespace kiban::services::ecs

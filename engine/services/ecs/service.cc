@@ -1,0 +1,115 @@
+#include "services/ecs/service.h"
+
+#include "services/base/table_service.h"
+#include "services/ecs/names.h"
+#include "services/ecs/scheduler.h"
+#include "services/ecs/task.h"
+#include "services/ecs/task_definition.h"
+
+namespace kiban::services::ecs {
+namespace {
+
+// Operations of our own, for timers and outcomes, which must run in their task's region. No model
+// has them, so the wire cannot reach them.
+constexpr std::string_view restart_operation = "kiban:Restart";
+constexpr std::string_view outcome_operation = "kiban:TaskOutcome";
+
+std::string tags_key(const Context& context, const json::object& input) {
+  return row_key(context, "tags", text(input, "resourceArn"));
+}
+
+Result<json::object> tag_resource(Context& context, const json::object& input) {
+  json::object row = get_json(context, tags_key(context, input)).value_or(json::object{});
+  if (const json::array* tags = find_array(input, "tags")) {
+    for (const json::value& tag : *tags)
+      row[text(tag.as_object(), "key")] = text(tag.as_object(), "value");
+  }
+  put_json(context, tags_key(context, input), row);
+  return json::object{};
+}
+
+Result<json::object> untag_resource(Context& context, const json::object& input) {
+  json::object row = get_json(context, tags_key(context, input)).value_or(json::object{});
+  if (const json::array* keys = find_array(input, "tagKeys")) {
+    for (const json::value& key : *keys) row.erase(key.as_string());
+  }
+  put_json(context, tags_key(context, input), row);
+  return json::object{};
+}
+
+Result<json::object> list_tags(Context& context, const json::object& input) {
+  json::array tags;
+  for (const auto& tag : get_json(context, tags_key(context, input)).value_or(json::object{}))
+    tags.push_back({{"key", tag.key()}, {"value", tag.value()}});
+  return json::object{{"tags", std::move(tags)}};
+}
+
+Result<json::object> restart(Context& context, const json::object& input) {
+  reconcile(context, text(input, "Cluster"), text(input, "Service"));
+  return json::object{};
+}
+
+Result<json::object> take_outcome(Context& context, const json::object& input) {
+  const Outcome outcome{.payload = input.at("Outcome").as_object()};
+  const auto task = on_task_outcome(context, input.at("Effect").as_object(), outcome);
+  if (task && text(*task, "lastStatus") == "STOPPED") on_service_task_stopped(context, *task);
+  if (task && text(*task, "lastStatus") == "RUNNING" &&
+      text(*task, "group").starts_with("service:"))
+    reconcile(context, last_part(text(*task, "clusterArn")), text(*task, "group").substr(8));
+  return json::object{};
+}
+
+const OperationTable operations = {
+    {"CreateCluster", create_cluster},
+    {"CreateService", create_service},
+    {"DeleteCluster", delete_cluster},
+    {"DeleteService", delete_service},
+    {"DeregisterTaskDefinition", deregister_task_definition},
+    {"DescribeClusters", describe_clusters},
+    {"DescribeServices", describe_services},
+    {"DescribeTaskDefinition", describe_task_definition},
+    {"DescribeTasks", describe_tasks},
+    {"ListClusters", list_clusters},
+    {"ListServices", list_services},
+    {"ListTagsForResource", list_tags},
+    {"ListTaskDefinitionFamilies", list_families},
+    {"ListTaskDefinitions", list_task_definitions},
+    {"ListTasks", list_tasks},
+    {"RegisterTaskDefinition", register_task_definition},
+    {"RunTask", run_task},
+    {"StopTask", stop_task},
+    {"TagResource", tag_resource},
+    {"UntagResource", untag_resource},
+    {"UpdateCluster", update_cluster},
+    {"UpdateService", update_service},
+    {restart_operation, restart},
+    {outcome_operation, take_outcome},
+};
+
+class Ecs : public TableService {
+ public:
+  Ecs() : TableService("ecs", operations) {}
+
+  void on_timer(Context& context, const json::object& payload) override {
+    (void)context.call("ecs", restart_operation, payload, self(payload));
+  }
+  void on_outcome(Context& context, std::string_view kind, const json::object& payload,
+                  const Outcome& outcome) override {
+    if (kind != "task.run") return;
+    (void)context.call("ecs", outcome_operation,
+                       {{"Effect", payload}, {"Outcome", outcome.payload}}, self(payload));
+  }
+
+ private:
+  static Caller self(const json::object& payload) {
+    return {.account = text(payload, "Account"),
+            .region = text(payload, "Region"),
+            .arn = "ecs.amazonaws.com"};
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Service> make_ecs() { return std::make_unique<Ecs>(); }
+
+}  // namespace kiban::services::ecs

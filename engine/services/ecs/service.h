@@ -1,0 +1,21 @@
+// Amazon ECS: clusters, task definitions, Fargate tasks and services kept at their desired count.
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/Welcome.html
+//
+// A task is one effect, `task.run`, performed outside; its outcomes move the task:
+//   {"Status": "RUNNING", "Containers": [{"Name", "RuntimeId"}], "ImageDigests": {name: digest}}
+//   {"Logs": [{"Container", "Timestamp" ms, "Message"}]}        any number, before STOPPED
+//   {"Status": "STOPPED", "Containers": [{"Name", "ExitCode"?, "Reason"?}], "Error"?: {"StopCode",
+//    "Reason"}}                                                 final
+// Each change is published as "ECS Task State Change" of aws.ecs; Step Functions' .sync waits for
+// it. Metrics are not recorded. What the EC2 launch type needs is refused by name.
+#pragma once
+
+#include <memory>
+
+#include "services/base/service.h"
+
+namespace kiban::services::ecs {
+
+std::unique_ptr<Service> make_ecs();
+
+}  // namespace kiban::services::ecs

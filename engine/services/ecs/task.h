@@ -1,0 +1,23 @@
+// Tasks: started by RunTask or a service, moved by the outcomes of their effect.
+#pragma once
+
+#include "services/base/service.h"
+
+namespace kiban::services::ecs {
+
+Result<json::object> run_task(Context& context, const json::object& input);
+Result<json::object> stop_task(Context& context, const json::object& input);
+Result<json::object> describe_tasks(Context& context, const json::object& input);
+Result<json::object> list_tasks(Context& context, const json::object& input);
+
+// Starts one task of a checked request; `group` is "family:…" or "service:…". Returns its row.
+json::object start_task(Context& context, const json::object& input, const json::object& definition,
+                        std::string_view cluster, std::string_view group);
+void request_stop(Context& context, json::object& task, std::string_view code,
+                  std::string_view reason);
+
+// What `task.run` reported. Returns the task's row after it; nothing when the task is unknown.
+std::optional<json::object> on_task_outcome(Context& context, const json::object& payload,
+                                            const Outcome& outcome);
+
+}  // namespace kiban::services::ecs

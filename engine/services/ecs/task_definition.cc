@@ -1,0 +1,169 @@
+#include "services/ecs/task_definition.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ranges>
+#include <set>
+
+#include "services/base/table_service.h"
+#include "services/ecs/names.h"
+
+namespace kiban::services::ecs {
+namespace {
+
+// Members of ContainerDefinition that a task here obeys, or that change nothing on one machine.
+const std::set<std::string_view> honoured = {"name",
+                                             "image",
+                                             "command",
+                                             "entryPoint",
+                                             "environment",
+                                             "secrets",
+                                             "essential",
+                                             "portMappings",
+                                             "logConfiguration",
+                                             "cpu",
+                                             "memory",
+                                             "memoryReservation",
+                                             "workingDirectory",
+                                             "user",
+                                             "healthCheck",
+                                             "stopTimeout",
+                                             "readonlyRootFilesystem",
+                                             "linuxParameters",
+                                             "ulimits",
+                                             "mountPoints",
+                                             "volumesFrom",
+                                             "dependsOn",
+                                             "dockerLabels",
+                                             "startTimeout",
+                                             "interactive",
+                                             "pseudoTerminal",
+                                             "systemControls",
+                                             "privileged"};
+
+std::string definition_key(const Context& context, std::string_view family, std::int64_t revision) {
+  return row_key(context, "definition", fmt::format("{}/{:07}", family, revision));
+}
+
+std::unexpected<Error> refuse(std::string cause) {
+  return fail("ClientException", std::move(cause));
+}
+
+Result<void> check_containers(const json::object& input) {
+  const json::array* containers = find_array(input, "containerDefinitions");
+  if (!containers || containers->empty()) return refuse("Container list cannot be empty.");
+  std::set<std::string> names;
+  bool essential = false;
+  for (const json::value& value : *containers) {
+    const json::object& container = value.as_object();
+    const std::string name = text(container, "name");
+    for (const auto& member : container) {
+      if (!honoured.contains(member.key()))
+        return refuse(fmt::format("kiban does not honour {} of container '{}'",
+                                  std::string_view(member.key()), name));
+    }
+    if (name.empty()) return refuse("Container.name should not be null or empty.");
+    if (text(container, "image").empty())
+      return refuse("Container.image should not be null or empty.");
+    if (!names.insert(name).second)
+      return refuse(fmt::format("Container.name '{}' is not unique.", name));
+    essential = essential || flag(container, "essential", true);
+    const json::object* log = find_object(container, "logConfiguration");
+    if (log && text(*log, "logDriver") != "awslogs")
+      return refuse(
+          fmt::format("kiban has the log driver awslogs only, not '{}'", text(*log, "logDriver")));
+  }
+  if (!essential) return refuse("At least one container must be marked essential.");
+  return {};
+}
+
+}  // namespace
+
+Result<json::object> load_task_definition(const Context& context, std::string_view name) {
+  const std::string short_name = last_part(name);
+  const std::size_t colon = short_name.find(':');
+  const std::string family = short_name.substr(0, colon);
+  if (colon != std::string::npos) {
+    const std::string digits = short_name.substr(colon + 1);
+    const bool number = !digits.empty() && digits.size() < 8 &&
+                        std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; });
+    auto row = number ? get_json(context, definition_key(context, family, std::stoll(digits)))
+                      : std::nullopt;
+    if (row) return *std::move(row);
+    return refuse("Unable to describe task definition.");
+  }
+  auto revisions = rows(context, row_key(context, "definition", family + "/"));
+  for (json::object& row : revisions | std::views::reverse) {
+    if (text(row, "status") == "ACTIVE") return std::move(row);
+  }
+  return refuse("Unable to describe task definition.");
+}
+
+Result<json::object> register_task_definition(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(check_containers(input));
+  const std::string family = text(input, "family");
+  const std::string counter = row_key(context, "family", family);
+  const auto last = context.get(counter);
+  const std::int64_t revision = last ? std::stoll(*last) + 1 : 1;
+  json::object definition = input;
+  definition.erase("tags");
+  for (json::value& container : definition["containerDefinitions"].as_array()) {
+    json::object& fields = container.as_object();
+    if (!fields.contains("cpu")) fields["cpu"] = 0;
+    if (!fields.contains("essential")) fields["essential"] = true;
+    for (const auto* list : {"portMappings", "environment", "mountPoints", "volumesFrom"}) {
+      if (!fields.contains(list)) fields[list] = json::array{};
+    }
+  }
+  definition["taskDefinitionArn"] =
+      make_arn(context, "ecs", fmt::format("task-definition/{}:{}", family, revision));
+  definition["revision"] = revision;
+  definition["status"] = "ACTIVE";
+  if (!definition.contains("volumes")) definition["volumes"] = json::array{};
+  if (!definition.contains("placementConstraints"))
+    definition["placementConstraints"] = json::array{};
+  definition["compatibilities"] = {"EC2", "FARGATE"};
+  definition["registeredAt"] = epoch_seconds(context.now());
+  definition["registeredBy"] = context.caller().arn;
+  context.put(counter, std::to_string(revision));
+  put_json(context, definition_key(context, family, revision), definition);
+  const json::array* tags = find_array(input, "tags");
+  return json::object{{"taskDefinition", std::move(definition)},
+                      {"tags", tags ? *tags : json::array{}}};
+}
+
+Result<json::object> deregister_task_definition(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object row, load_task_definition(context, text(input, "taskDefinition")));
+  row["status"] = "INACTIVE";
+  row["deregisteredAt"] = epoch_seconds(context.now());
+  put_json(context, definition_key(context, text(row, "family"), number(row, "revision", 0)), row);
+  return json::object{{"taskDefinition", std::move(row)}};
+}
+
+Result<json::object> describe_task_definition(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object row, load_task_definition(context, text(input, "taskDefinition")));
+  return json::object{{"taskDefinition", std::move(row)}, {"tags", json::array{}}};
+}
+
+Result<json::object> list_task_definitions(Context& context, const json::object& input) {
+  const std::string status = text(input, "status", "ACTIVE");
+  const std::string family = text(input, "familyPrefix");
+  json::array arns;
+  for (const json::object& row :
+       rows(context, row_key(context, "definition", family.empty() ? "" : family + "/"))) {
+    if (text(row, "status") == status) arns.push_back(row.at("taskDefinitionArn"));
+  }
+  if (text(input, "sort") == "DESC") std::ranges::reverse(arns);
+  return arn_page(input, "taskDefinitionArns", arns);
+}
+
+Result<json::object> list_families(Context& context, const json::object& input) {
+  const std::string base = row_key(context, "family", "");
+  json::array families;
+  for (const store::Row& row : context.scan(base + text(input, "familyPrefix")))
+    families.push_back(json::value(row.key.substr(base.size())));
+  return arn_page(input, "families", families);
+}
+
+}  // namespace kiban::services::ecs
