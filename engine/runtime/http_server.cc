@@ -41,6 +41,7 @@ class Server final : public HttpServer {
   Result<void> bind(const std::string& address, std::uint16_t port);
   std::uint16_t port() const override { return acceptor_.local_endpoint().port(); }
   void run() override;
+  void post(std::function<void()> work) override { asio::post(io_, std::move(work)); }
   void stop() override {
     asio::post(io_, [this] { begin_stop(); });
   }
@@ -255,9 +256,8 @@ asio::awaitable<HttpReply> Server::answer(Connection& connection, HttpRequest re
   HttpReply reply = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(HttpReply)>(
       [this, &request](auto completion) {
         auto shared = std::make_shared<decltype(completion)>(std::move(completion));
-        handler_(std::move(request), [this, shared](HttpReply made) {
-          asio::post(io_,
-                     [shared, made = std::move(made)]() mutable { (*shared)(std::move(made)); });
+        handler_(std::move(request), [this, shared](std::function<HttpReply()> make) {
+          asio::post(io_, [shared, make = std::move(make)] { (*shared)(make()); });
         });
       },
       asio::use_awaitable);

@@ -31,8 +31,8 @@ struct HttpReply {
   std::string body{};
 };
 
-// Call `respond` once, from any thread.
-using Respond = std::function<void(HttpReply)>;
+// Call `respond` once, from any thread; what it is given makes the reply on the I/O thread.
+using Respond = std::function<void(std::function<HttpReply()>)>;
 using Handler = std::function<void(HttpRequest, Respond)>;
 
 struct HttpLimits {
@@ -55,6 +55,8 @@ class HttpServer {
   virtual std::uint16_t port() const = 0;
   // Serves on this thread until stop(), SIGTERM or SIGINT, and until what is in flight is answered.
   virtual void run() = 0;
+  // From any thread: `work` runs on the thread that serves.
+  virtual void post(std::function<void()> work) = 0;
   // From any thread; again: at once.
   virtual void stop() = 0;
 };

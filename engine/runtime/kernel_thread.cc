@@ -52,7 +52,9 @@ bool VirtualClock::set(Timestamp to) {
 
 KernelThread::KernelThread(kernel::Kernel& kernel, Clock& clock,
                            std::function<void(const Error&)> on_failure)
-    : kernel_(kernel), clock_(clock), on_failure_(std::move(on_failure)) {
+    : kernel_(kernel), clock_(clock), on_failure_(std::move(on_failure)) {}
+
+void KernelThread::begin() {
   thread_ = std::thread([this] { run(); });
 }
 

@@ -46,6 +46,8 @@ class KernelThread {
   KernelThread(const KernelThread&) = delete;
   KernelThread& operator=(const KernelThread&) = delete;
 
+  // Starts the thread, once. What was submitted before waits for it.
+  void begin();
   // Any thread.
   void submit(kernel::Command command);
   void outcome(std::string service, services::Outcome outcome);

@@ -1,0 +1,182 @@
+#include "cli/cli.h"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "cli/serve.h"
+
+namespace kiban::cli {
+
+namespace {
+
+// Everything that options may set, and the command that was chosen.
+struct Chosen {
+  ServeOptions serve{};
+  ClientOptions client{};
+  OutputOptions output{};
+  StartOptions start{};
+  LogsOptions logs{};
+  std::string machine{};
+  std::string status{};
+  std::string execution{};
+  std::string cluster{};
+  std::vector<std::string> aws{};
+  bool yes{false};
+  std::function<int()> command{};
+};
+
+void add_serve(CLI::App& app, Chosen& chosen) {
+  CLI::App* serve_command = app.add_subcommand("serve", "Serve the AWS APIs until stopped");
+  ServeOptions& options = chosen.serve;
+  serve_command->add_option("--listen", options.listen, "Address and port; port 0 takes a free one")
+      ->capture_default_str();
+  serve_command->add_option("--data", options.data,
+                            "Directory that keeps everything\n(default: $KIBAN_DATA, or kiban "
+                            "under $XDG_STATE_HOME)");
+  serve_command->add_flag("--ephemeral", options.ephemeral, "Keep nothing: all is in memory");
+  serve_command->add_option("--account", options.account, "The account's id")
+      ->check([](const std::string& text) {
+        const bool good =
+            text.size() == 12 && text.find_first_not_of("0123456789") == std::string::npos;
+        return good ? std::string{} : "'" + text + "' is not an account id: 12 digits";
+      })
+      ->capture_default_str();
+  serve_command->add_option("--region", options.region, "Region of unsigned requests")
+      ->capture_default_str();
+  serve_command
+      ->add_option("--auth", options.auth,
+                   "sigv4: signatures are verified; any: every key is root's")
+      ->check(CLI::IsMember({"sigv4", "any"}))
+      ->capture_default_str();
+  serve_command->add_option("--clock", options.clock, "real, or virtual: frozen until it is moved")
+      ->check(CLI::IsMember({"real", "virtual"}))
+      ->capture_default_str();
+  serve_command->add_option("--mock-config", options.mock_config,
+                            "Mocked integrations, in Step Functions Local's format");
+  serve_command->callback([&] { chosen.command = [&] { return serve(chosen.serve); }; });
+}
+
+CLI::App* add_client(CLI::App& app, Chosen& chosen, const std::string& name,
+                     const std::string& help, std::function<int()> command) {
+  CLI::App* added = app.add_subcommand(name, help);
+  added->add_option("--endpoint", chosen.client.endpoint,
+                    "The server's URL (default: $KIBAN_ENDPOINT, or what --data says)");
+  added->add_option("--data", chosen.client.data, "The server's data directory, for its key");
+  added->callback([&chosen, command = std::move(command)] { chosen.command = command; });
+  return added;
+}
+
+CLI::App* with_json(CLI::App* command, Chosen& chosen) {
+  command->add_flag("--json", chosen.output.json, "Print JSON");
+  return command;
+}
+
+void add_clients(CLI::App& app, Chosen& chosen) {
+  add_client(app, chosen, "env", "Print shell exports for clients: eval \"$(kiban env)\"",
+             [&] { return print_environment(chosen.client); });
+  CLI::App* aws = add_client(app, chosen, "aws", "Run the installed AWS CLI against the server",
+                             [&] { return run_aws(chosen.client, chosen.aws); });
+  aws->prefix_command();
+  aws->callback([&, aws] {
+    chosen.aws = aws->remaining();
+    chosen.command = [&] { return run_aws(chosen.client, chosen.aws); };
+  });
+
+  CLI::App* executions = with_json(
+      add_client(app, chosen, "executions", "List executions of one or of all state machines",
+                 [&] {
+                   return list_executions(chosen.client, chosen.machine, chosen.status,
+                                          chosen.output);
+                 }),
+      chosen);
+  executions->add_option("STATE_MACHINE", chosen.machine, "Name or ARN");
+  executions->add_option("--status", chosen.status, "Only these")
+      ->check(CLI::IsMember(
+          {"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"}));
+
+  CLI::App* history = with_json(
+      add_client(app, chosen, "history", "Print the events of an execution",
+                 [&] { return print_history(chosen.client, chosen.execution, chosen.output); }),
+      chosen);
+  history->add_option("EXECUTION", chosen.execution, "The execution's ARN")->required();
+
+  CLI::App* start = with_json(
+      add_client(app, chosen, "start", "Start an execution",
+                 [&] { return start_execution(chosen.client, chosen.start, chosen.output); }),
+      chosen);
+  start->add_option("STATE_MACHINE", chosen.start.machine, "Name or ARN")->required();
+  start->add_option("--input", chosen.start.input, "JSON, or @FILE")->capture_default_str();
+  start->add_option("--name", chosen.start.name, "The execution's name");
+  start->add_flag("--follow", chosen.start.follow,
+                  "Show its states as they run; exit 1 unless it succeeds");
+
+  CLI::App* logs =
+      with_json(add_client(app, chosen, "logs", "Print a log group's events, or list the groups",
+                           [&] { return print_logs(chosen.client, chosen.logs, chosen.output); }),
+                chosen);
+  logs->add_option("LOG_GROUP", chosen.logs.group, "Its name");
+  logs->add_option("--filter", chosen.logs.pattern, "CloudWatch Logs filter pattern");
+
+  CLI::App* tasks = with_json(
+      add_client(app, chosen, "tasks", "List ECS tasks",
+                 [&] { return list_tasks(chosen.client, chosen.cluster, chosen.output); }),
+      chosen);
+  tasks->add_option("--cluster", chosen.cluster, "Only this cluster's");
+
+  with_json(add_client(app, chosen, "doctor", "Check the server and what this machine has",
+                       [&] { return doctor(chosen.client, chosen.output); }),
+            chosen);
+}
+
+void add_local(CLI::App& app, Chosen& chosen) {
+  CLI::App* reset_command = app.add_subcommand("reset", "Erase a data directory");
+  reset_command->add_option("--data", chosen.client.data, "The directory (default as in serve)");
+  reset_command->add_flag("--yes", chosen.yes, "Really");
+  reset_command->callback(
+      [&] { chosen.command = [&] { return reset(chosen.client.data, chosen.yes); }; });
+
+  CLI::App* jsonata = app.add_subcommand("jsonata", "JSONata without a server");
+  jsonata->require_subcommand(1);
+  jsonata
+      ->add_subcommand(
+          "eval",
+          "Read JSON lines {\"expr\": ..., \"data\": ..., \"bindings\": {...}}, answer "
+          "each with {\"result\": ...}, {\"undefined\": true} or {\"error\": {...}}")
+      ->callback([&] { chosen.command = evaluate_jsonata; });
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  CLI::App app{
+      "kiban runs an AWS orchestration stack on this machine: Step Functions, EventBridge, ECS "
+      "and\n"
+      "the CloudFormation that wires them, for the AWS CLI, the SDKs and 'cdk deploy'.\n\n"
+      "  kiban serve                      serve on 127.0.0.1:4566, data kept\n"
+      "  eval \"$(kiban env)\"              let the AWS CLI, SDKs and CDK find it\n"
+      "  kiban start NAME --follow        run a state machine and watch it\n",
+      "kiban"};
+  app.set_version_flag("--version", std::string("kiban 0.1.0"));
+  app.require_subcommand(1);
+  Chosen chosen;
+  add_serve(app, chosen);
+  add_clients(app, chosen);
+  add_local(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version.
+    const std::vector<CLI::App*> commands = app.get_subcommands();
+    complain(commands.empty() ? "usage" : commands.front()->get_name(), error.what(),
+             commands.empty() ? "'kiban --help' lists the commands."
+                              : "'kiban " + commands.front()->get_name() + " --help' tells more.");
+    return exit_usage;
+  }
+  return chosen.command();
+}
+
+}  // namespace kiban::cli

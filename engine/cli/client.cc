@@ -1,0 +1,134 @@
+#include "cli/client.h"
+
+#include <fmt/core.h>
+
+#include <cstdlib>
+
+#include "api/model.h"
+#include "api/sigv4.h"
+#include "cli/data_directory.h"
+#include "cli/report.h"
+#include "runtime/http_client.h"
+
+namespace kiban::cli {
+
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+Error error_of(const runtime::HttpReply& reply) {
+  const Result<json::value> value = parse_json(reply.body);
+  Error error{.name = fmt::format("HTTP {}", reply.status), .cause = reply.body.substr(0, 500)};
+  if (!value || !value->is_object()) return error;
+  for (const char* key : {"__type", "code", "Code"})
+    if (const json::string* type = find_string(value->get_object(), key)) {
+      error.name = to_string(*type);
+      error.name = error.name.substr(error.name.find('#') + 1);
+      break;
+    }
+  for (const char* key : {"message", "Message"})
+    if (const json::string* message = find_string(value->get_object(), key))
+      error.cause = to_string(*message);
+  return error;
+}
+
+}  // namespace
+
+Client make_client(const ClientOptions& options) {
+  const std::string data = options.data.empty() ? default_data_directory() : options.data;
+  const auto file = read_server_file(data);
+  const auto root = runtime::load_root_key(data);
+  Client client{.endpoint = options.endpoint,
+                .region = environment("AWS_REGION"),
+                .account = "000000000000",
+                .access_key_id = environment("AWS_ACCESS_KEY_ID"),
+                .secret_access_key = environment("AWS_SECRET_ACCESS_KEY")};
+  if (client.endpoint.empty()) client.endpoint = environment("KIBAN_ENDPOINT");
+  if (client.endpoint.empty() && file) client.endpoint = file->endpoint;
+  if (client.endpoint.empty()) client.endpoint = "http://127.0.0.1:4566";
+  while (client.endpoint.ends_with('/')) client.endpoint.pop_back();
+  if (file && client.region.empty()) client.region = file->region;
+  if (file) client.account = file->account;
+  if (client.region.empty()) client.region = "ap-northeast-1";
+  // The directory's key goes before the environment's: that may be one for AWS itself.
+  if (root) {
+    client.access_key_id = root->access_key_id;
+    client.secret_access_key = root->secret_access_key;
+    client.key_found = true;
+  }
+  if (client.access_key_id.empty() || client.secret_access_key.empty()) {
+    client.access_key_id = "test";
+    client.secret_access_key = "test";
+  }
+  return client;
+}
+
+Result<json::object> Client::call(const std::string& service, const std::string& operation,
+                                  const json::object& input) const {
+  const api::Service* model = api::find_service(service);
+  if (model == nullptr || model->target_prefix.empty())
+    return fail("UnknownService", "kiban has no " + service);
+  KIBAN_TRY(const runtime::Url url, runtime::parse_url(endpoint));
+  api::HttpRequest request{
+      .method = "POST",
+      .path = "/",
+      .headers = {{"Host", url.host + ":" + url.port},
+                  {"Content-Type", fmt::format("application/x-amz-json-{}", model->json_version)},
+                  {"X-Amz-Target", fmt::format("{}.{}", model->target_prefix, operation)}},
+      .body = print_json(input)};
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  api::sign(request,
+            {.access_key_id = access_key_id,
+             .secret = secret_access_key,
+             .region = region,
+             .service = std::string(model->signing_name)},
+            now);
+  KIBAN_TRY(const runtime::HttpReply reply, runtime::fetch({.method = "POST",
+                                                            .url = endpoint + "/",
+                                                            .headers = request.headers,
+                                                            .body = request.body,
+                                                            .timeout = std::chrono::seconds{60}}));
+  if (reply.status != 200) return std::unexpected(error_of(reply));
+  KIBAN_TRY(json::value value, parse_json(reply.body.empty() ? "{}" : reply.body));
+  if (!value.is_object()) return fail("BadReply", reply.body.substr(0, 200));
+  return std::move(value.get_object());
+}
+
+Result<json::array> Client::list(const std::string& service, const std::string& operation,
+                                 json::object input, const std::string& member,
+                                 std::size_t most) const {
+  json::array all;
+  for (;;) {
+    KIBAN_TRY(const json::object page, call(service, operation, input));
+    if (const json::array* entries = find_array(page, member))
+      for (const json::value& entry : *entries) all.push_back(entry);
+    const json::string* token = find_string(page, "nextToken");
+    if (token == nullptr || all.size() >= most) return all;
+    input["nextToken"] = *token;
+  }
+}
+
+Result<json::object> Client::health() const {
+  KIBAN_TRY(const runtime::HttpReply reply, runtime::fetch({.url = endpoint + "/_kiban/health",
+                                                            .timeout = std::chrono::seconds{5}}));
+  KIBAN_TRY(const json::value value, parse_json(reply.body));
+  if (!value.is_object()) return fail("BadReply", "this is not kiban");
+  return value.get_object();
+}
+
+int complain_about_call(const std::string& what, const Client& client, const Error& error) {
+  if (error.name == "ConnectFailed")
+    return complain(what, "no server answers at " + client.endpoint,
+                    "Start one with 'kiban serve', or name it with --endpoint URL.");
+  if (error.name.find("Signature") != std::string::npos ||
+      error.name == "UnrecognizedClientException" || error.name == "InvalidClientTokenId")
+    return complain(what, fmt::format("{}: {}", error.name, error.cause),
+                    "Name the server's data directory with --data DIR.");
+  return complain(what, fmt::format("{}: {}", error.name, error.cause),
+                  "'kiban " + what + " --help' tells what it takes.");
+}
+
+}  // namespace kiban::cli

@@ -1,0 +1,39 @@
+// The server as the other commands see it: signed calls over HTTP.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "core/result.h"
+
+namespace kiban::cli {
+
+struct ClientOptions {
+  std::string endpoint{};  // Empty: $KIBAN_ENDPOINT, what the data directory says, or the default.
+  std::string data{};      // Empty: the default directory.
+};
+
+struct Client {
+  std::string endpoint{};
+  std::string region{};
+  std::string account{};
+  std::string access_key_id{};
+  std::string secret_access_key{};
+  bool key_found{false};  // False: `--auth any` serves, or every call will be refused.
+
+  // An operation of a service that speaks json 1.0 or 1.1. Errors: AWS's own, `ConnectFailed`.
+  Result<json::object> call(const std::string& service, const std::string& operation,
+                            const json::object& input) const;
+  // All pages of a list operation, `member` of each, at most `most` entries.
+  Result<json::array> list(const std::string& service, const std::string& operation,
+                           json::object input, const std::string& member,
+                           std::size_t most = 10'000) const;
+  Result<json::object> health() const;
+};
+
+Client make_client(const ClientOptions& options);
+// What to tell and to advise when a call failed.
+int complain_about_call(const std::string& what, const Client& client, const Error& error);
+
+}  // namespace kiban::cli

@@ -1,0 +1,43 @@
+// The commands that ask a running server, each a thin client of the HTTP API. All return the exit
+// code.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/client.h"
+
+namespace kiban::cli {
+
+struct OutputOptions {
+  bool json{false};
+};
+
+int print_environment(const ClientOptions& client);
+int run_aws(const ClientOptions& client, const std::vector<std::string>& arguments);
+int list_executions(const ClientOptions& client, const std::string& machine,
+                    const std::string& status, const OutputOptions& output);
+int print_history(const ClientOptions& client, const std::string& execution,
+                  const OutputOptions& output);
+
+struct StartOptions {
+  std::string machine{};
+  std::string input{"{}"};  // JSON, or @FILE.
+  std::string name{};
+  bool follow{false};
+};
+int start_execution(const ClientOptions& client, const StartOptions& start,
+                    const OutputOptions& output);
+
+struct LogsOptions {
+  std::string group{};  // Empty: list the groups.
+  std::string pattern{};
+};
+int print_logs(const ClientOptions& client, const LogsOptions& logs, const OutputOptions& output);
+int list_tasks(const ClientOptions& client, const std::string& cluster,
+               const OutputOptions& output);
+int doctor(const ClientOptions& client, const OutputOptions& output);
+int reset(const std::string& data, bool yes);
+int evaluate_jsonata();
+
+}  // namespace kiban::cli

@@ -1,0 +1,28 @@
+// Where a server keeps its data, and what the other commands read from there.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/result.h"
+#include "runtime/keys.h"
+
+namespace kiban::cli {
+
+// What a running server says about itself, in DIRECTORY/server.json.
+struct ServerFile {
+  std::string endpoint{};
+  std::string account{};
+  std::string region{};
+  std::string auth{};
+  std::int64_t pid{0};
+};
+
+// $KIBAN_DATA, or kiban under $XDG_STATE_HOME, or ~/.local/state/kiban.
+std::string default_data_directory();
+Result<void> write_server_file(const std::string& directory, const ServerFile& file);
+std::optional<ServerFile> read_server_file(const std::string& directory);
+void remove_server_file(const std::string& directory);
+
+}  // namespace kiban::cli

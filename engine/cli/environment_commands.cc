@@ -1,0 +1,188 @@
+// env, aws, doctor, reset, jsonata: what needs little of the API.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/data_directory.h"
+#include "cli/report.h"
+#include "cli/table.h"
+#include "store/store.h"
+
+#if __has_include("jsonata/eval_lines.h")
+#include "jsonata/eval_lines.h"
+#define KIBAN_HAS_JSONATA 1
+#endif
+
+namespace kiban::cli {
+
+namespace {
+
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+Variables variables_of(const Client& client) {
+  Variables variables{{"AWS_ENDPOINT_URL", client.endpoint},
+                      {"AWS_REGION", client.region},
+                      {"AWS_DEFAULT_REGION", client.region},
+                      {"AWS_ACCESS_KEY_ID", client.access_key_id},
+                      {"AWS_SECRET_ACCESS_KEY", client.secret_access_key},
+                      {"AWS_EC2_METADATA_DISABLED", "true"}};
+  std::string no_proxy = "127.0.0.1,localhost";
+  if (const char* value = std::getenv("NO_PROXY"); value != nullptr && *value != '\0') {
+    const std::string before = value;
+    no_proxy = before.find("127.0.0.1") == std::string::npos ? before + "," + no_proxy : before;
+  }
+  variables.emplace_back("NO_PROXY", no_proxy);
+  return variables;
+}
+
+std::string quote(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string find_program(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  std::string rest = path == nullptr ? "/usr/bin:/bin" : path;
+  for (rest += ":/usr/sbin:/sbin"; !rest.empty();) {
+    const std::size_t colon = rest.find(':');
+    const std::string candidate = rest.substr(0, colon) + "/" + name;
+    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+    rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
+  }
+  return "";
+}
+
+// A key that the server will take: the data directory's, or any under --auth any.
+bool has_usable_key(const Client& client) {
+  if (client.key_found) return true;
+  const auto health = client.health();
+  return health && text_of(*health, "auth") == "any";
+}
+
+int complain_about_key(const Client& client) {
+  return complain("key", "no data directory with a key for " + client.endpoint,
+                  "Start 'kiban serve' first, or name its directory with --data DIR.");
+}
+
+}  // namespace
+
+int print_environment(const ClientOptions& options) {
+  const Client client = make_client(options);
+  if (!has_usable_key(client)) return complain_about_key(client);
+  for (const auto& [name, value] : variables_of(client))
+    fmt::print("export {}={}\n", name, quote(value));
+  return exit_done;
+}
+
+int run_aws(const ClientOptions& options, const std::vector<std::string>& arguments) {
+  const Client client = make_client(options);
+  if (!has_usable_key(client)) return complain_about_key(client);
+  for (const auto& [name, value] : variables_of(client)) ::setenv(name.c_str(), value.c_str(), 1);
+  // Keys and profiles of the user's own are for AWS, not for here.
+  for (const char* name : {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"})
+    ::unsetenv(name);
+  std::vector<std::string> words{"aws", "--endpoint-url", client.endpoint};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  std::fflush(nullptr);
+  ::execvp("aws", pointers.data());
+  return complain("aws", "the AWS CLI can't be run",
+                  "Install it: apt-get install awscli, or pip install awscli.");
+}
+
+int doctor(const ClientOptions& options, const OutputOptions& output) {
+  const Client client = make_client(options);
+  const std::string data = options.data.empty() ? default_data_directory() : options.data;
+  struct Check {
+    std::string name{};
+    bool good{false};
+    bool needed{false};
+    std::string text{};
+  };
+  std::vector<Check> checks;
+  const auto health = client.health();
+  checks.push_back({"server", health.has_value(), true,
+                    health ? fmt::format("{} (auth {})", client.endpoint, text_of(*health, "auth"))
+                           : "none at " + client.endpoint + ": start one with 'kiban serve'"});
+  checks.push_back({"key", client.key_found, false,
+                    client.key_found ? "in " + data : "no credentials.json in " + data});
+  std::error_code ignored;
+  const bool there = std::filesystem::exists(data, ignored);
+  checks.push_back({"data", there && ::access(data.c_str(), W_OK) == 0, false,
+                    there ? data : data + " (not made yet)"});
+  struct Program {
+    const char* name;
+    const char* purpose;
+  };
+  for (const Program& program :
+       {Program{"aws", "kiban aws; apt-get install awscli"},
+        Program{"runc", "containers; apt-get install runc"},
+        Program{"conmon", "containers; apt-get install conmon"},
+        Program{"umoci", "images; apt-get install umoci"},
+        Program{"/usr/lib/postgresql/15/bin/postgres", "RDS; apt-get install postgresql-15"}}) {
+    const std::string name = program.name;
+    const std::string found = name.starts_with('/')
+                                  ? (::access(program.name, X_OK) == 0 ? name : "")
+                                  : find_program(name);
+    checks.push_back({std::filesystem::path(name).filename().string(), !found.empty(), false,
+                      found.empty() ? std::string("missing, for ") + program.purpose : found});
+  }
+  checks.push_back({"policies", false, false,
+                    "IAM policies are recorded, not evaluated: who may call may call anything"});
+  bool failed = false;
+  std::vector<TableRow> rows;
+  json::array list;
+  for (const Check& check : checks) {
+    failed = failed || (check.needed && !check.good);
+    rows.push_back({check.name, check.good ? "ok" : check.needed ? "FAILED" : "note", check.text});
+    list.push_back(json::object{{"check", check.name}, {"ok", check.good}, {"text", check.text}});
+  }
+  if (output.json)
+    print_json_line(list);
+  else
+    print_table({"CHECK", "RESULT", "DETAIL"}, rows);
+  return failed ? exit_failed : exit_done;
+}
+
+int reset(const std::string& wanted, bool yes) {
+  const std::string data = wanted.empty() ? default_data_directory() : wanted;
+  std::error_code failed;
+  if (!std::filesystem::exists(data + "/rows", failed))
+    return complain("reset", "there is no data of kiban in " + data,
+                    "Name the directory with --data DIR.");
+  if (!yes) {
+    complain("reset", "this erases everything in " + data, "Say --yes if you mean it.");
+    return exit_usage;
+  }
+  {
+    const auto store = store::open_rocksdb_store(data + "/rows");
+    if (!store)
+      return complain("reset", store.error().cause, "Stop the kiban that serves it first.");
+  }
+  for (const char* part : {"/rows", "/blobs", "/server.json"}) {
+    std::filesystem::remove_all(data + part, failed);
+    if (failed)
+      return complain("reset", "can't remove " + data + part + ": " + failed.message(),
+                      "See who owns it.");
+  }
+  fmt::print("Erased {}. Its key stays.\n", data);
+  return exit_done;
+}
+
+int evaluate_jsonata() {
+#ifdef KIBAN_HAS_JSONATA
+  return jsonata::eval_lines(std::cin, std::cout);
+#else
+  return complain("jsonata", "this build has no JSONata", "Build kiban with engine/jsonata.");
+#endif
+}
+
+}  // namespace kiban::cli

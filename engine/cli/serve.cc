@@ -1,0 +1,202 @@
+#include "cli/serve.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "cli/data_directory.h"
+#include "cli/report.h"
+#include "cli/wiring.h"
+#include "runtime/effects.h"
+#include "runtime/frontend.h"
+#include "runtime/http_server.h"
+#include "runtime/kernel_thread.h"
+
+namespace kiban::cli {
+
+namespace {
+
+struct Address {
+  std::string host{};
+  std::uint16_t port{0};
+};
+
+Result<Address> parse_listen(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  Address address;
+  const char* const first = colon == std::string::npos ? text.data() : text.data() + colon + 1;
+  const char* const last = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(first, last, address.port);
+  if (error != std::errc{} || stop != last)
+    return fail("WrongUsage", fmt::format("'{}' is not ADDRESS:PORT", text));
+  address.host = colon == std::string::npos ? "127.0.0.1" : text.substr(0, colon);
+  if (address.host == "localhost") address.host = "127.0.0.1";
+  if (address.host.starts_with('[') && address.host.ends_with(']'))
+    address.host = address.host.substr(1, address.host.size() - 2);
+  return address;
+}
+
+Result<std::optional<json::object>> read_mock_config(const std::string& path) {
+  if (path.empty()) return std::nullopt;
+  std::ifstream in{path};
+  if (!in) return fail("MockConfig", path + " can't be read");
+  std::ostringstream text;
+  text << in.rdbuf();
+  Result<json::value> value = parse_json(text.str());
+  if (!value) return fail("MockConfig", path + ": " + value.error().cause);
+  if (!value->is_object()) return fail("MockConfig", path + " holds no JSON object");
+  return std::move(value->get_object());
+}
+
+// Rows, blobs and root key, on disk or in memory.
+struct Data {
+  std::string directory{};  // Empty: nothing is on disk.
+  std::unique_ptr<store::Store> store{};
+  std::unique_ptr<store::Blobs> blobs{};
+  runtime::RootKey root{};
+};
+
+Result<Data> open_data(const ServeOptions& options) {
+  Data data;
+  data.directory = options.data;
+  if (data.directory.empty() && !options.ephemeral) data.directory = default_data_directory();
+  if (!data.directory.empty()) {
+    std::error_code failed;
+    std::filesystem::create_directories(data.directory, failed);
+    if (failed)
+      return fail("StoreFailed",
+                  fmt::format("can't create {}: {}", data.directory, failed.message()));
+  }
+  if (options.ephemeral) {
+    data.store = store::make_memory_store();
+    data.blobs = store::make_memory_blobs();
+  } else {
+    KIBAN_TRY(data.store, store::open_rocksdb_store(data.directory + "/rows"));
+    KIBAN_TRY(data.blobs, store::open_directory_blobs(data.directory + "/blobs"));
+  }
+  if (data.directory.empty()) {
+    data.root = runtime::make_root_key();
+  } else {
+    KIBAN_TRY(data.root, runtime::load_or_make_root_key(data.directory));
+  }
+  return data;
+}
+
+void announce(const ServeOptions& options, const Data& data, const std::string& endpoint) {
+  fmt::print("kiban: serving on {} (account {}, region {}, {})\n", endpoint, options.account,
+             options.region,
+             options.ephemeral ? std::string("nothing is kept") : "data in " + data.directory);
+  if (data.directory.empty() && options.auth == "sigv4")
+    fmt::print("kiban: key for this run: AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}\n",
+               data.root.access_key_id, data.root.secret_access_key);
+  std::fflush(stdout);
+}
+
+int complain_about_data(const Error& error) {
+  return complain("data", error.cause,
+                  error.cause.find("another process") != std::string::npos
+                      ? "Stop the kiban that serves it, or choose another directory with --data."
+                      : "Choose a directory you can write to with --data, or keep nothing with "
+                        "--ephemeral.");
+}
+
+// Everything that lives while the server runs, in the order in which it must end.
+int run_server(const ServeOptions& options, const Address& address, Data data,
+               const WiringOptions& wiring) {
+  const kernel::Auth auth = options.auth == "any" ? kernel::Auth::Any : kernel::Auth::Sigv4;
+  std::unique_ptr<runtime::HttpServer> server;
+  runtime::Frontend* frontend = nullptr;
+  auto listening = runtime::HttpServer::listen(
+      address.host, address.port,
+      [&frontend](runtime::HttpRequest request, runtime::Respond respond) {
+        frontend->handle(std::move(request), std::move(respond));
+      });
+  if (!listening)
+    return complain("listen", listening.error().cause,
+                    "Choose another address with --listen ADDRESS:PORT, or stop what uses it.");
+  server = *std::move(listening);
+  const std::string endpoint = fmt::format(
+      "http://{}:{}",
+      address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]",
+      server->port());
+
+  std::unique_ptr<runtime::VirtualClock> virtual_clock;
+  std::unique_ptr<runtime::Clock> real_clock = runtime::make_real_clock();
+  if (options.clock == "virtual") virtual_clock = std::make_unique<runtime::VirtualClock>();
+  runtime::Clock& clock =
+      virtual_clock ? static_cast<runtime::Clock&>(*virtual_clock) : *real_clock;
+
+  std::unique_ptr<runtime::Fetcher> fetcher = runtime::make_fetcher();
+  runtime::Effects effects;
+  effects.add("http.post", runtime::make_http_performer(*fetcher));
+  kernel::Kernel kernel{
+      *data.store,
+      make_services(wiring),
+      {.account = options.account,
+       .region = options.region,
+       .endpoint = endpoint,
+       .auth = auth,
+       .blobs = data.blobs.get(),
+       .sink = &effects,
+       .log = [](const std::string& line) { std::fprintf(stderr, "kiban: %s\n", line.c_str()); }}};
+  int exit_code = exit_done;
+  runtime::KernelThread thread{
+      kernel, clock, [&](const Error& error) {
+        exit_code = complain("store", error.cause,
+                             "What was acknowledged is safe. Make room or mend the disk, then "
+                             "start kiban again.");
+        server->stop();
+      }};
+  effects.set_kernel(&thread);
+  runtime::Frontend made{thread,
+                         *data.blobs,
+                         {.account = options.account,
+                          .region = options.region,
+                          .auth = auth,
+                          .root = data.root,
+                          .find_session = find_session,
+                          .clock = virtual_clock.get()}};
+  made.set_post([&server](std::function<void()> work) { server->post(std::move(work)); });
+  frontend = &made;
+  thread.begin();
+  if (!data.directory.empty()) {
+    const Result<void> written = write_server_file(data.directory, {.endpoint = endpoint,
+                                                                    .account = options.account,
+                                                                    .region = options.region,
+                                                                    .auth = options.auth,
+                                                                    .pid = ::getpid()});
+    if (!written) return complain_about_data(written.error());
+  }
+  announce(options, data, endpoint);
+  server->run();
+  thread.stop();
+  fetcher.reset();  // Its deliveries report to `thread`, which must be there till then.
+  if (!data.directory.empty()) remove_server_file(data.directory);
+  return exit_code;
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const Result<Address> address = parse_listen(options.listen);
+  if (!address) {
+    complain("serve", address.error().cause, "Write for example --listen 127.0.0.1:4566.");
+    return exit_usage;
+  }
+  const auto mock_config = read_mock_config(options.mock_config);
+  if (!mock_config)
+    return complain("mock config", mock_config.error().cause,
+                    "It must be in the format of Step Functions Local.");
+  Result<Data> data = open_data(options);
+  if (!data) return complain_about_data(data.error());
+  return run_server(options, *address, *std::move(data), {.mock_config = *mock_config});
+}
+
+}  // namespace kiban::cli

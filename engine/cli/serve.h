@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+namespace kiban::cli {
+
+struct ServeOptions {
+  std::string listen{"127.0.0.1:4566"};
+  std::string data{};  // Empty: the default directory, or none when ephemeral.
+  bool ephemeral{false};
+  std::string account{"000000000000"};
+  std::string region{"ap-northeast-1"};
+  std::string auth{"sigv4"};
+  std::string clock{"real"};
+  std::string mock_config{};
+};
+
+// Serves until SIGTERM or SIGINT. Returns the exit code.
+int serve(const ServeOptions& options);
+
+}  // namespace kiban::cli

@@ -1,0 +1,24 @@
+// All services, joined to the ports that the runtime gives them. Nothing else knows them all.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel/kernel.h"
+#include "runtime/frontend.h"
+
+namespace kiban::cli {
+
+struct WiringOptions {
+  std::optional<json::object> mock_config{};  // Step Functions Local's format, parsed.
+};
+
+std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions& options);
+
+// Temporary keys in the rows of STS; on the kernel's thread.
+std::optional<runtime::SessionKey> find_session(kernel::Kernel& kernel,
+                                                std::string_view access_key_id);
+
+}  // namespace kiban::cli

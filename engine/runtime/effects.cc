@@ -1,0 +1,44 @@
+#include "runtime/effects.h"
+
+namespace kiban::runtime {
+
+void Effects::add(std::string kind, Performer performer) {
+  performers_.insert_or_assign(std::move(kind), std::move(performer));
+}
+
+void Effects::perform(const services::Effect& effect) {
+  const Report report = [kernel = kernel_, service = effect.service,
+                         id = effect.id](services::Outcome outcome) {
+    outcome.id = id;
+    kernel->outcome(service, std::move(outcome));
+  };
+  const auto found = performers_.find(effect.kind);
+  if (found != performers_.end()) {
+    found->second(effect, report);
+    return;
+  }
+  report({.payload = {{"Error", "NotPerformed"},
+                      {"Cause", "nothing in this server performs " + effect.kind}}});
+}
+
+Performer make_http_performer(Fetcher& fetcher) {
+  return [&fetcher](const services::Effect& effect, const Report& report) {
+    const auto text = [&](std::string_view key, const char* fallback) {
+      const json::string* found = find_string(effect.payload, key);
+      return found ? to_string(*found) : std::string(fallback);
+    };
+    Fetch request{
+        .method = text("Method", "POST"), .url = text("Url", ""), .body = text("Body", "")};
+    if (const json::object* headers = find_object(effect.payload, "Headers"))
+      for (const auto& [name, value] : *headers)
+        if (value.is_string()) request.headers.emplace_back(name, to_string(value.get_string()));
+    fetcher.start(std::move(request), [report](Result<HttpReply> reply) {
+      if (reply)
+        report({.payload = {{"Status", reply->status}, {"Body", reply->body}}});
+      else
+        report({.payload = {{"Error", reply.error().name}, {"Cause", reply.error().cause}}});
+    });
+  };
+}
+
+}  // namespace kiban::runtime

@@ -1,0 +1,38 @@
+// Hands the kernel's effects to whoever performs them, by kind.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "kernel/kernel.h"
+#include "runtime/http_client.h"
+#include "runtime/kernel_thread.h"
+
+namespace kiban::runtime {
+
+// Tells the kernel how an effect goes; from any thread, the last time with `final`.
+using Report = std::function<void(services::Outcome)>;
+// Called on the kernel's thread, so it must not block.
+using Performer = std::function<void(const services::Effect&, const Report&)>;
+
+class Effects final : public kernel::EffectSink {
+ public:
+  // Adds a kind before the kernel begins: "http.post".
+  void add(std::string kind, Performer performer);
+  // Where outcomes go; set before the kernel begins.
+  void set_kernel(KernelThread* kernel) { kernel_ = kernel; }
+  // A kind that nobody performs comes back at once as {"Error": "NotPerformed", "Cause": …}.
+  void perform(const services::Effect& effect) override;
+
+ private:
+  std::map<std::string, Performer, std::less<>> performers_{};
+  KernelThread* kernel_{nullptr};
+};
+
+// {"Url", "Headers": {name: value}, "Body", "Method" (POST)} to {"Status": n, "Body": text} or
+// {"Error": name, "Cause": text}. `fetcher` outlives the performer.
+Performer make_http_performer(Fetcher& fetcher);
+
+}  // namespace kiban::runtime

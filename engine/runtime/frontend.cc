@@ -1,0 +1,213 @@
+#include "runtime/frontend.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <random>
+
+#include "api/validate.h"
+
+namespace kiban::runtime {
+
+namespace {
+
+Timestamp host_now() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+HttpReply json_reply(int status, const json::value& value) {
+  return {.status = status,
+          .headers = {{"Content-Type", "application/json"}},
+          .body = print_json(value) + "\n"};
+}
+
+void respond_with(const Respond& respond, HttpReply reply) {
+  respond([reply = std::move(reply)] { return reply; });
+}
+
+// What clients may ask without a signature though the model says otherwise.
+bool needs_no_signature(const api::Wire& wire) {
+  if (wire.operation != nullptr && wire.operation->unsigned_allowed) return true;
+  // The SubscribeURL of a confirmation is meant to be visited as it is:
+  // docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.prepare.html
+  return wire.service != nullptr && wire.service->folder == "sns" &&
+         wire.operation_name == "ConfirmSubscription";
+}
+
+}  // namespace
+
+// One request on its way.
+struct Frontend::Exchange {
+  api::HttpRequest request{};
+  api::Wire wire{};
+  std::string request_id{};
+  std::optional<api::Signature> signature{};
+  services::Caller caller{};
+  std::function<bool()> gone{};
+  Respond respond{};
+};
+
+Frontend::Frontend(KernelThread& kernel, store::Blobs& blobs, FrontendOptions options)
+    : kernel_(kernel),
+      blobs_(blobs),
+      options_(std::move(options)),
+      request_ids_((static_cast<std::uint64_t>(std::random_device{}()) << 32U) |
+                   std::random_device{}()) {}
+
+void Frontend::add_route(std::string prefix, Handler handler) {
+  routes_.emplace_back(std::move(prefix), std::move(handler));
+}
+
+void Frontend::handle(HttpRequest request, Respond respond) {
+  if (handle_own(request, respond)) return;
+  for (const auto& [prefix, handler] : routes_)
+    if (request.target.starts_with(prefix)) {
+      handler(std::move(request), std::move(respond));
+      return;
+    }
+  auto exchange = std::make_shared<Exchange>();
+  const std::size_t question = request.target.find('?');
+  exchange->request = {
+      .method = std::move(request.method),
+      .path = request.target.substr(0, question),
+      .query = question == std::string::npos ? "" : request.target.substr(question + 1),
+      .headers = std::move(request.headers),
+      .body = std::move(request.body)};
+  exchange->wire = api::identify(exchange->request);
+  exchange->request_id = request_ids_.uuid();
+  exchange->gone = std::move(request.gone);
+  exchange->respond = std::move(respond);
+  authenticate(std::move(exchange));
+}
+
+// Identity --------------------------------------------------------------------------------------
+
+void Frontend::authenticate(Shared exchange) {
+  exchange->signature = api::read_signature(exchange->request);
+  exchange->caller = {.account = options_.account,
+                      .region = options_.region,
+                      .arn = fmt::format("arn:aws:iam::{}:root", options_.account)};
+  if (!exchange->signature) {
+    with_session(std::move(exchange), std::nullopt);
+    return;
+  }
+  if (!exchange->signature->region.empty()) exchange->caller.region = exchange->signature->region;
+  exchange->caller.access_key_id = exchange->signature->access_key_id;
+  const std::string id = exchange->signature->access_key_id;
+  if (id == options_.root.access_key_id || !options_.find_session || !id.starts_with("ASIA")) {
+    with_session(std::move(exchange), std::nullopt);
+    return;
+  }
+  // Temporary keys live in the kernel's rows.
+  kernel_.visit([this, exchange, id](kernel::Kernel& kernel) {
+    post_([this, exchange, session = options_.find_session(kernel, id)] {
+      with_session(exchange, session);
+    });
+  });
+}
+
+void Frontend::with_session(Shared exchange, const std::optional<SessionKey>& session) {
+  if (session) exchange->caller.arn = session->arn;
+  if (options_.auth == kernel::Auth::Sigv4 &&
+      (exchange->signature || !needs_no_signature(exchange->wire))) {
+    const auto lookup = [&](std::string_view id) -> std::optional<api::Key> {
+      if (id == options_.root.access_key_id)
+        return api::Key{.secret = options_.root.secret_access_key};
+      if (session) return session->key;
+      return std::nullopt;
+    };
+    const Result<api::Signature> verified =
+        verifier_.verify(exchange->request, exchange->wire, lookup, host_now());
+    if (!verified) {
+      respond_with(exchange->respond, encode_failure(*exchange, verified.error()));
+      return;
+    }
+  }
+  submit(std::move(exchange));
+}
+
+// Operations ------------------------------------------------------------------------------------
+
+void Frontend::submit(Shared exchange) {
+  const auto refuse = [&](const Error& error) {
+    respond_with(exchange->respond, encode_failure(*exchange, error));
+  };
+  Result<api::Request> decoded = api::decode(exchange->request, exchange->wire);
+  if (!decoded) return refuse(decoded.error());
+  exchange->request.body.clear();
+  if (decoded->bulk_member) {
+    const Result<std::string> digest = blobs_.put(decoded->bulk);
+    if (!digest) return refuse({.name = "ServiceUnavailable", .cause = digest.error().cause});
+    decoded->input[*decoded->bulk_member] = api::bulk_value(*digest, decoded->bulk.size());
+  }
+  const Result<void> valid =
+      api::validate(*exchange->wire.service, *exchange->wire.operation, decoded->input);
+  if (!valid) return refuse(valid.error());
+  kernel_.submit({.service = std::move(decoded->service),
+                  .operation = std::move(decoded->operation),
+                  .input = std::move(decoded->input),
+                  .caller = exchange->caller,
+                  .reply =
+                      [this, exchange](Result<json::object> result) {
+                        auto shared = std::make_shared<Result<json::object>>(std::move(result));
+                        exchange->respond(
+                            [this, exchange, shared] { return encode(*exchange, *shared); });
+                      },
+                  .abandoned = exchange->gone});
+}
+
+HttpReply Frontend::encode(const Exchange& exchange, const Result<json::object>& result) {
+  if (!result) return encode_failure(exchange, result.error());
+  return to_reply(exchange, api::encode_reply(exchange.wire, *result, exchange.request_id));
+}
+
+HttpReply Frontend::encode_failure(const Exchange& exchange, const Error& error) {
+  return to_reply(exchange, api::encode_error(exchange.wire, error, exchange.request_id));
+}
+
+HttpReply Frontend::to_reply(const Exchange& exchange, api::HttpResponse response) {
+  HttpReply reply{.status = static_cast<int>(response.status),
+                  .headers = std::move(response.headers),
+                  .body = std::move(response.body)};
+  if (!response.bulk) return reply;
+  if (exchange.wire.head) {
+    reply.headers.emplace_back("Content-Length", std::to_string(response.bulk->size));
+    return reply;
+  }
+  Result<std::string> bytes = blobs_.read(response.bulk->digest);
+  if (!bytes)
+    return encode_failure(exchange,
+                          {.name = "InternalFailure",
+                           .cause = "the bytes of " + response.bulk->digest + " can't be read"});
+  reply.body = response.bulk->offset == 0 && response.bulk->size == bytes->size()
+                   ? *std::move(bytes)
+                   : bytes->substr(std::min<std::uint64_t>(response.bulk->offset, bytes->size()),
+                                   response.bulk->size);
+  return reply;
+}
+
+// Our own: /_kiban/ -----------------------------------------------------------------------------
+
+bool Frontend::handle_own(const HttpRequest& request, const Respond& respond) {
+  const std::string path = request.target.substr(0, request.target.find('?'));
+  if (path != "/_kiban" && !path.starts_with("/_kiban/")) return false;
+  if (path == "/_kiban/health" && (request.method == "GET" || request.method == "HEAD")) {
+    // By way of the kernel: 200 means that commands are decided.
+    kernel_.visit([respond, options = &options_](kernel::Kernel& kernel) {
+      respond_with(respond,
+                   json_reply(kernel.failed() ? 503 : 200,
+                              json::object{{"status", kernel.failed() ? "store failed" : "ok"},
+                                           {"version", options->version},
+                                           {"account", options->account},
+                                           {"region", options->region},
+                                           {"auth", options->auth == kernel::Auth::Any
+                                                        ? "any"
+                                                        : "sigv4"}}));
+    });
+    return true;
+  }
+  respond_with(respond, json_reply(404, json::object{{"message", "There is no " + path + "."}}));
+  return true;
+}
+
+}  // namespace kiban::runtime

@@ -1,0 +1,69 @@
+// From an HTTP request to a kernel command and back: who asks, in which protocol, for what.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/codec.h"
+#include "api/sigv4.h"
+#include "core/random.h"
+#include "kernel/kernel.h"
+#include "runtime/http_server.h"
+#include "runtime/kernel_thread.h"
+#include "runtime/keys.h"
+#include "store/blobs.h"
+
+namespace kiban::runtime {
+
+// A temporary key, as the kernel's rows have it.
+struct SessionKey {
+  api::Key key{};
+  std::string arn{};
+};
+
+struct FrontendOptions {
+  std::string account{"000000000000"};
+  std::string region{"ap-northeast-1"};
+  kernel::Auth auth{kernel::Auth::Sigv4};
+  RootKey root{};
+  std::string version{"0.1.0"};
+  // Looks a temporary key up on the kernel's thread; empty: there are none.
+  std::function<std::optional<SessionKey>(kernel::Kernel&, std::string_view)> find_session{};
+  VirtualClock* clock{nullptr};  // nullptr: real time, which nobody can move.
+};
+
+// Used on the I/O thread only; outlives its requests.
+class Frontend {
+ public:
+  Frontend(KernelThread& kernel, store::Blobs& blobs, FrontendOptions options);
+
+  void handle(HttpRequest request, Respond respond);
+  // Requests whose path begins with `prefix` go to `handler` as they are: /v2/ of the registry.
+  // How to get back to the I/O thread; set before the first request.
+  void set_post(std::function<void(std::function<void()>)> post) { post_ = std::move(post); }
+  void add_route(std::string prefix, Handler handler);
+
+ private:
+  struct Exchange;
+  using Shared = std::shared_ptr<Exchange>;
+
+  bool handle_own(const HttpRequest& request, const Respond& respond);
+  void authenticate(Shared exchange);
+  void with_session(Shared exchange, const std::optional<SessionKey>& session);
+  void submit(Shared exchange);
+  HttpReply encode(const Exchange& exchange, const Result<json::object>& result);
+  HttpReply encode_failure(const Exchange& exchange, const Error& error);
+  HttpReply to_reply(const Exchange& exchange, api::HttpResponse response);
+
+  KernelThread& kernel_;
+  store::Blobs& blobs_;
+  FrontendOptions options_;
+  Random request_ids_;
+  api::Verifier verifier_{};
+  std::function<void(std::function<void()>)> post_{};
+  std::vector<std::pair<std::string, Handler>> routes_{};
+};
+
+}  // namespace kiban::runtime

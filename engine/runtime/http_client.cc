@@ -1,0 +1,156 @@
+#include "runtime/http_client.h"
+
+#include <fmt/core.h>
+
+#include <boost/asio.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+#include <optional>
+#include <thread>
+
+#include "runtime/spawn.h"
+
+namespace kiban::runtime {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using Tcp = asio::ip::tcp;
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+http::request<http::string_body> make_request(const Fetch& fetch, const Url& url) {
+  http::request<http::string_body> request;
+  request.method_string(fetch.method);
+  request.target(url.target);
+  request.version(11);
+  const bool standard_port = url.port == (url.scheme == "https" ? "443" : "80");
+  request.set(http::field::host, standard_port ? url.host : url.host + ":" + url.port);
+  for (const auto& [name, value] : fetch.headers) request.set(name, value);
+  request.body() = fetch.body;
+  if (!fetch.body.empty() || fetch.method == "POST" || fetch.method == "PUT")
+    request.content_length(fetch.body.size());
+  request.set(http::field::connection, "close");
+  return request;
+}
+
+template <typename Stream>
+asio::awaitable<Result<HttpReply>> exchange(Stream& stream, const Fetch& fetch, const Url& url) {
+  http::request<http::string_body> request = make_request(fetch, url);
+  const auto [write_error, written] = co_await http::async_write(stream, request, as_result);
+  if (write_error) co_return fail("FetchFailed", fetch.url + ": " + write_error.message());
+  beast::flat_buffer buffer;
+  http::response_parser<http::string_body> parser;
+  parser.body_limit(fetch.reply_bytes_max);
+  if (fetch.method == "HEAD") parser.skip(true);
+  const auto [error, bytes] = co_await http::async_read(stream, buffer, parser, as_result);
+  if (error) co_return fail("FetchFailed", fetch.url + ": " + error.message());
+  HttpReply reply{.status = static_cast<int>(parser.get().result_int()),
+                  .headers = {},
+                  .body = std::move(parser.get().body())};
+  for (const auto& field : parser.get())
+    reply.headers.emplace_back(field.name_string(), field.value());
+  co_return reply;
+}
+
+asio::awaitable<Result<HttpReply>> fetch_once(Fetch fetch) {
+  const Result<Url> url = parse_url(fetch.url);
+  if (!url) co_return std::unexpected(url.error());
+  const auto executor = co_await asio::this_coro::executor;
+  Tcp::resolver resolver{executor};
+  const auto [resolve_error, addresses] =
+      co_await resolver.async_resolve(url->host, url->port, as_result);
+  if (resolve_error) co_return fail("ConnectFailed", fetch.url + ": " + resolve_error.message());
+  beast::tcp_stream stream{executor};
+  stream.expires_after(fetch.timeout);
+  const auto [error, endpoint] = co_await stream.async_connect(addresses, as_result);
+  if (error) co_return fail("ConnectFailed", fetch.url + ": " + error.message());
+  if (url->scheme == "http") co_return co_await exchange(stream, fetch, *url);
+
+  asio::ssl::context tls{asio::ssl::context::tls_client};
+  boost::system::error_code ignored;
+  tls.set_default_verify_paths(ignored);
+  tls.set_verify_mode(asio::ssl::verify_peer);
+  asio::ssl::stream<beast::tcp_stream&> secure{stream, tls};
+  secure.set_verify_callback(asio::ssl::host_name_verification(url->host));
+  SSL_set_tlsext_host_name(secure.native_handle(), url->host.c_str());
+  const auto [handshake_error] =
+      co_await secure.async_handshake(asio::ssl::stream_base::client, as_result);
+  if (handshake_error)
+    co_return fail("ConnectFailed", fetch.url + ": " + handshake_error.message());
+  co_return co_await exchange(secure, fetch, *url);
+}
+
+class ThreadFetcher final : public Fetcher {
+ public:
+  ~ThreadFetcher() override {
+    io_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+  void start(Fetch request, std::function<void(Result<HttpReply>)> done) override {
+    if (!thread_.joinable()) thread_ = std::thread([this] { io_.run(); });
+    spawn(io_, run(std::move(request), std::move(done)));
+  }
+
+ private:
+  static asio::awaitable<void> run(Fetch request, std::function<void(Result<HttpReply>)> done) {
+    done(co_await fetch_once(std::move(request)));
+  }
+  asio::io_context io_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
+  std::thread thread_{};
+};
+
+}  // namespace
+
+Result<Url> parse_url(std::string_view text) {
+  Url url;
+  const std::size_t colon = text.find("://");
+  url.scheme = std::string(text.substr(0, colon));
+  if (colon == std::string_view::npos || (url.scheme != "http" && url.scheme != "https"))
+    return fail("InvalidUrl", fmt::format("'{}' begins neither with http:// nor https://", text));
+  std::string_view rest = text.substr(colon + 3);
+  const std::size_t slash = rest.find_first_of("/?");
+  std::string_view authority = rest.substr(0, slash);
+  url.target = slash == std::string_view::npos ? "/" : std::string(rest.substr(slash));
+  if (url.target.starts_with('?')) url.target.insert(0, "/");
+  if (authority.find('@') != std::string_view::npos)
+    return fail("InvalidUrl", fmt::format("'{}' carries a user name", text));
+  const std::size_t port = authority.rfind(':');
+  if (port != std::string_view::npos && authority.find(']', port) == std::string_view::npos) {
+    url.port = std::string(authority.substr(port + 1));
+    authority = authority.substr(0, port);
+  } else {
+    url.port = url.scheme == "https" ? "443" : "80";
+  }
+  if (authority.starts_with('[') && authority.ends_with(']'))
+    authority = authority.substr(1, authority.size() - 2);
+  url.host = std::string(authority);
+  const auto printable = [](char c) { return c > ' ' && c < '\x7f'; };
+  if (url.host.empty() || url.port.empty() ||
+      url.port.find_first_not_of("0123456789") != std::string::npos ||
+      !std::ranges::all_of(url.target, printable) || !std::ranges::all_of(url.host, printable))
+    return fail("InvalidUrl", fmt::format("'{}' is not a URL", text));
+  return url;
+}
+
+Result<HttpReply> fetch(const Fetch& request) {
+  asio::io_context io{1};
+  std::optional<Result<HttpReply>> reply;
+  const auto run = [](Fetch wanted,
+                      std::optional<Result<HttpReply>>& out) -> asio::awaitable<void> {
+    out = co_await fetch_once(std::move(wanted));
+  };
+  spawn(io, run(request, reply));
+  io.run();
+  if (!reply) return fail("FetchFailed", request.url + ": failed inside");
+  return *std::move(reply);
+}
+
+std::unique_ptr<Fetcher> make_fetcher() { return std::make_unique<ThreadFetcher>(); }
+
+}  // namespace kiban::runtime

@@ -1,0 +1,45 @@
+// HTTP and HTTPS requests to others: deliveries, and our own command line.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/result.h"
+#include "runtime/http_server.h"
+
+namespace kiban::runtime {
+
+struct Fetch {
+  std::string method{"GET"};
+  std::string url{};  // http://host[:port]/path?query or https://…
+  Headers headers{};
+  std::string body{};
+  std::chrono::seconds timeout{15};
+  std::uint64_t reply_bytes_max{64ULL * 1024 * 1024};
+};
+
+struct Url {
+  std::string scheme{};
+  std::string host{};
+  std::string port{};
+  std::string target{};
+  bool operator==(const Url&) const = default;
+};
+// Error `InvalidUrl`.
+Result<Url> parse_url(std::string_view text);
+
+// Blocks. Errors: `InvalidUrl`, `ConnectFailed`, `FetchFailed`.
+Result<HttpReply> fetch(const Fetch& request);
+
+// Many at a time on a thread of its own, which begins with the first.
+class Fetcher {
+ public:
+  virtual ~Fetcher() = default;
+  // `done` is called on that thread.
+  virtual void start(Fetch request, std::function<void(Result<HttpReply>)> done) = 0;
+};
+std::unique_ptr<Fetcher> make_fetcher();
+
+}  // namespace kiban::runtime

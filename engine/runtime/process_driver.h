@@ -1,0 +1,31 @@
+// Runs ECS tasks as plain processes of this host, from a source directory: the inner development
+// loop, chosen with `kiban serve --tasks process --source DIR`. Nothing of an image is used; a
+// container's command, environment and exit code are.
+//
+// Each container is a shell in a session of its own that writes DIR/TASK/CONTAINER/{pid,log,exit},
+// so it outlives the engine: performing the same effect again adopts it. Logs are read up to the
+// offset that was reported last. A task ends when its first essential container does; the others
+// then get SIGTERM, and SIGKILL when their stop timeout is over.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "runtime/effects.h"
+
+namespace kiban::runtime {
+
+class ProcessDriver {
+ public:
+  // `directory` keeps the tasks' files; `source` is where commands run unless the container has an
+  // own WorkingDirectory. Error `NoSource` when `source` is no directory.
+  static Result<std::unique_ptr<ProcessDriver>> create(std::string directory, std::string source);
+  virtual ~ProcessDriver() = default;
+  // Adds "task.run" and "task.stop".
+  virtual void add_to(Effects& effects) = 0;
+};
+
+// What "task.run" answers when no driver was chosen: the task fails to start, and says what to do.
+void add_refusing_driver(Effects& effects);
+
+}  // namespace kiban::runtime
