@@ -1,0 +1,243 @@
+#include "runtime/http_server.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "runtime/http_client.h"
+#include "runtime/keys.h"
+
+namespace kiban::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// A raw client: what is sent byte by byte, and what comes back until the server closes or is still.
+class Wire {
+ public:
+  explicit Wire(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    KIBAN_CHECK(::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0,
+                "connect");
+  }
+  ~Wire() { ::close(socket_); }
+  Wire(const Wire&) = delete;
+  Wire& operator=(const Wire&) = delete;
+
+  void send(std::string_view text) {
+    ASSERT_EQ(::send(socket_, text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
+  }
+  // Reads until `end` was seen, the server closed, or five seconds are over.
+  std::string receive(std::string_view end = "\r\n\r\n\r\n") {
+    const timeval patience{.tv_sec = 5, .tv_usec = 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    std::string text;
+    char bytes[4096];
+    while (text.find(end) == std::string::npos) {
+      const ssize_t count = ::recv(socket_, bytes, sizeof bytes, 0);
+      if (count <= 0) break;
+      text.append(bytes, static_cast<std::size_t>(count));
+    }
+    return text;
+  }
+
+ private:
+  int socket_;
+};
+
+class HttpServerTest : public testing::Test {
+ protected:
+  void serve(HttpLimits limits = {}) {
+    auto made = HttpServer::listen(
+        "127.0.0.1", 0,
+        [this](HttpRequest request, Respond respond) {
+          if (request.target == "/never") {
+            kept_.push_back(std::move(respond));
+            gone_ = request.gone;
+            return;
+          }
+          HttpReply reply{.headers = {{"X-Method", request.method}, {"X-Target", request.target}},
+                          .body = "<" + request.body + ">"};
+          respond([reply] { return reply; });
+        },
+        limits);
+    ASSERT_TRUE(made) << made.error().cause;
+    server_ = *std::move(made);
+    thread_ = std::thread([this] { server_->run(); });
+  }
+  void TearDown() override {
+    if (!server_) return;
+    server_->stop();
+    thread_.join();
+  }
+  std::uint16_t port() const { return server_->port(); }
+
+  std::vector<Respond> kept_{};
+  std::function<bool()> gone_{};
+  std::unique_ptr<HttpServer> server_{};
+  std::thread thread_{};
+};
+
+TEST_F(HttpServerTest, KeepsAConnectionAndAnswersInOrder) {
+  serve();
+  Wire wire{port()};
+  wire.send(
+      "POST /a?b=%20 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+      "GET /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string text = wire.receive();
+  EXPECT_THAT(text, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(text, HasSubstr("X-Target: /a?b=%20\r\n"));
+  EXPECT_THAT(text, HasSubstr("\r\n\r\n<abc>HTTP/1.1 200"));
+  EXPECT_THAT(text, HasSubstr("X-Target: /c\r\n"));
+  EXPECT_TRUE(text.ends_with("\r\n\r\n<>"));
+}
+
+TEST_F(HttpServerTest, ReadsChunkedBodies) {
+  serve();
+  Wire wire{port()};
+  wire.send(
+      "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+  EXPECT_THAT(wire.receive(">"), HasSubstr("<abcde>"));
+}
+
+TEST_F(HttpServerTest, ReadsABodyThatComesInPieces) {
+  serve();
+  Wire wire{port()};
+  const std::string body(300'000, 'x');
+  wire.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n");
+  for (std::size_t at = 0; at < body.size(); at += 100'000) {
+    std::this_thread::sleep_for(10ms);
+    wire.send(body.substr(at, 100'000));
+  }
+  EXPECT_THAT(wire.receive(">"), HasSubstr("<" + body + ">"));
+}
+
+TEST_F(HttpServerTest, SaysContinueBeforeTheBody) {
+  serve();
+  Wire wire{port()};
+  wire.send("PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  EXPECT_THAT(wire.receive("\r\n\r\n"), StartsWith("HTTP/1.1 100 Continue\r\n"));
+  wire.send("ok");
+  EXPECT_THAT(wire.receive(">"), HasSubstr("<ok>"));
+}
+
+TEST_F(HttpServerTest, AnswersHeadWithoutABody) {
+  serve();
+  Wire wire{port()};
+  wire.send("HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string text = wire.receive();
+  EXPECT_THAT(text, HasSubstr("Content-Length: 2\r\n"));
+  EXPECT_TRUE(text.ends_with("\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, RefusesWhatIsTooLargeOrNotHttp) {
+  serve({.header_bytes_max = 1024, .body_bytes_max = 10});
+  const auto answer_to = [this](const std::string& sent) {
+    Wire wire{port()};
+    wire.send(sent);
+    return wire.receive();
+  };
+  EXPECT_THAT(answer_to("GET / HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n\r\n"),
+              StartsWith("HTTP/1.1 431 "));
+  EXPECT_THAT(answer_to("PUT / HTTP/1.1\r\nContent-Length: 11\r\n\r\n"),
+              StartsWith("HTTP/1.1 413 "));
+  EXPECT_THAT(answer_to("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        "b\r\nabcdefghijk\r\n0\r\n\r\n"),
+              StartsWith("HTTP/1.1 413 "));
+  EXPECT_THAT(answer_to("\x16\x03\x01 this is TLS\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(answer_to("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+              StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(HttpServerTest, DropsSlowClients) {
+  serve({.idle = 1s, .header = 1s, .body_progress = 1s});
+  Wire idle{port()};
+  Wire slow_header{port()};
+  slow_header.send("GET / HT");
+  Wire slow_body{port()};
+  slow_body.send("PUT / HTTP/1.1\r\nContent-Length: 9\r\n\r\nab");
+  EXPECT_EQ(idle.receive(), "");
+  EXPECT_EQ(slow_header.receive(), "");
+  EXPECT_EQ(slow_body.receive(), "");
+}
+
+TEST_F(HttpServerTest, TellsWhenTheClientHasGone) {
+  serve();
+  {
+    Wire wire{port()};
+    wire.send("GET /never HTTP/1.1\r\nHost: x\r\n\r\n");
+    for (int i = 0; i < 500 && kept_.empty(); ++i) std::this_thread::sleep_for(10ms);
+    ASSERT_FALSE(kept_.empty());
+    EXPECT_FALSE(gone_());
+  }
+  for (int i = 0; i < 500 && !gone_(); ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_TRUE(gone_());
+  kept_.front()([] { return HttpReply{}; });
+}
+
+TEST_F(HttpServerTest, EndsWhenWhatIsInFlightIsAnswered) {
+  serve();
+  Wire idle{port()};
+  Wire wire{port()};
+  wire.send("GET /never HTTP/1.1\r\nHost: x\r\n\r\n");
+  for (int i = 0; i < 500 && kept_.empty(); ++i) std::this_thread::sleep_for(10ms);
+  ASSERT_FALSE(kept_.empty());
+  server_->stop();
+  EXPECT_EQ(idle.receive(), "");
+  kept_.front()([] { return HttpReply{.body = "late"}; });
+  const std::string text = wire.receive();
+  EXPECT_THAT(text, HasSubstr("Connection: close\r\n"));
+  EXPECT_TRUE(text.ends_with("late"));
+}
+
+TEST_F(HttpServerTest, RefusesAnAddressThatIsTaken) {
+  serve();
+  const auto second = HttpServer::listen("127.0.0.1", port(), {});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().name, "ListenFailed");
+  EXPECT_THAT(second.error().cause, HasSubstr("Address already in use"));
+  EXPECT_FALSE(HttpServer::listen("not-an-address", 0, {}));
+}
+
+TEST_F(HttpServerTest, TheClientFetches) {
+  serve();
+  const auto reply = fetch({.method = "POST",
+                            .url = "http://127.0.0.1:" + std::to_string(port()) + "/x?y",
+                            .body = "body"});
+  ASSERT_TRUE(reply) << reply.error().cause;
+  EXPECT_EQ(reply->status, 200);
+  EXPECT_EQ(reply->body, "<body>");
+  EXPECT_EQ(fetch({.url = "http://127.0.0.1:1/"}).error().name, "ConnectFailed");
+  EXPECT_EQ(fetch({.url = "ftp://x/"}).error().name, "InvalidUrl");
+}
+
+TEST(Url, SplitsOrRefuses) {
+  EXPECT_EQ(parse_url("http://a"), (Url{"http", "a", "80", "/"}));
+  EXPECT_EQ(parse_url("https://a.b/c?d=e"), (Url{"https", "a.b", "443", "/c?d=e"}));
+  EXPECT_EQ(parse_url("http://[::1]:81?q"), (Url{"http", "::1", "81", "/?q"}));
+  for (const char* bad : {"", "http://", "a", "http://a:b/", "http://u@h/", "http://a/\r\nX: y"})
+    EXPECT_FALSE(parse_url(bad)) << bad;
+}
+
+TEST(RootKey, IsRandomAndShapedAsAwsShapesIt) {
+  const RootKey key = make_root_key();
+  EXPECT_THAT(key.access_key_id, StartsWith("AKIA"));
+  EXPECT_EQ(key.access_key_id.size(), 20);
+  EXPECT_EQ(key.secret_access_key.size(), 40);
+  EXPECT_NE(make_root_key(), key);
+}
+
+}  // namespace
+}  // namespace kiban::runtime
