@@ -90,6 +90,15 @@ struct Operation {
   std::span<const std::uint16_t> errors{};
 };
 
+// An operation of AWS's model, served here or not: what tells a REST request for it from others.
+struct KnownOperation {
+  std::string_view name{};
+  std::string_view method{"POST"};
+  std::string_view uri{"/"};
+  std::string_view required_query{};    // Names joined with '&'.
+  std::string_view required_headers{};  // Names joined with '&'.
+};
+
 struct Service {
   std::string_view folder{};        // engine/services/FOLDER: "states".
   std::string_view model{};         // botocore's folder: "stepfunctions".
@@ -108,7 +117,7 @@ struct Service {
   std::span<const Member> members{};
   std::span<const std::string_view> enum_values{};
   // Every operation AWS's model has, ours or not, by name, ascending.
-  std::span<const std::string_view> all_operations{};
+  std::span<const KnownOperation> all_operations{};
 
   const Shape& shape(std::uint16_t index) const { return shapes[index]; }
   const Shape& shape(const Member& member) const { return shapes[member.shape]; }

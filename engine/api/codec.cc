@@ -1,0 +1,268 @@
+#include "api/codec.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "api/protocols.h"
+#include "api/sigv4.h"
+#include "api/values.h"
+
+namespace kiban::api {
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+bool same_letters(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+bool is_form(const HttpRequest& request) {
+  const auto type = header(request, "content-type");
+  return request.method == "POST" && type &&
+         same_letters(type->substr(0, type->find(';')), "application/x-www-form-urlencoded");
+}
+
+void set_operation(Wire& wire, std::string_view name) {
+  wire.operation_name = std::string(name);
+  if (wire.service) wire.operation = wire.service->operation(name);
+}
+
+void identify_json(Wire& wire, const HttpRequest& request, std::string_view target,
+                   const std::optional<Signature>& signature) {
+  wire.protocol = Protocol::Json;
+  const std::size_t dot = target.rfind('.');
+  wire.service = find_service_by_target_prefix(target.substr(0, dot));
+  if (!wire.service && signature) wire.service = find_service_by_signing_name(signature->service);
+  const auto type = header(request, "content-type");
+  wire.json_version = type && type->find("json-1.1") != std::string_view::npos ? "1.1" : "1.0";
+  if (dot != std::string_view::npos) set_operation(wire, target.substr(dot + 1));
+}
+
+// Action and Version without decoding the rest of a form, which may be long.
+std::string form_value(std::string_view form, std::string_view name) {
+  while (!form.empty()) {
+    const std::string_view pair = form.substr(0, form.find('&'));
+    form.remove_prefix(std::min(form.size(), pair.size() + 1));
+    if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=') {
+      return decode_uri(pair.substr(name.size() + 1), Plus::IsSpace).value_or("");
+    }
+  }
+  return {};
+}
+
+const Service* service_of_version(std::string_view version) {
+  for (const Service* service : services()) {
+    const bool form = service->protocol == Protocol::Query || service->protocol == Protocol::Ec2 ||
+                      service->serves_query;
+    if (form && service->api_version == version) return service;
+  }
+  return nullptr;
+}
+
+void identify_form(Wire& wire, std::string_view form, const std::optional<Signature>& signature) {
+  const std::string version = form_value(form, "Version");
+  if (signature) {
+    wire.service = find_service_by_signing_name(signature->service, version);
+    if (!wire.service) wire.service = find_service_by_signing_name(signature->service);
+  } else if (!version.empty()) {
+    wire.service = service_of_version(version);
+  }
+  const bool ec2 = wire.service && wire.service->protocol == Protocol::Ec2;
+  wire.protocol = ec2 ? Protocol::Ec2 : Protocol::Query;
+  set_operation(wire, form_value(form, "Action"));
+}
+
+void identify_rest(Wire& wire, const HttpRequest& request,
+                   const std::optional<Signature>& signature) {
+  wire.service = signature ? find_service_by_signing_name(signature->service) : find_service("s3");
+  if (!wire.service) return;
+  wire.protocol = wire.service->protocol;
+  if (wire.protocol != Protocol::RestXml && wire.protocol != Protocol::RestJson) return;
+  wire.resource = decode_uri(request.path).value_or(request.path);
+  if (const KnownOperation* operation = match_rest_operation(*wire.service, request)) {
+    set_operation(wire, operation->name);
+  }
+}
+
+std::unexpected<Error> unknown_operation(const Wire& wire) {
+  const std::string name = wire.operation_name.empty() ? "(none)" : wire.operation_name;
+  if (wire.service && !wire.service->has_operation(wire.operation_name)) {
+    if (wire.protocol == Protocol::Query || wire.protocol == Protocol::Ec2) {
+      return fail("InvalidAction", fmt::format("Could not find operation {} for version {}", name,
+                                               wire.service->api_version));
+    }
+    return fail("UnknownOperationException",
+                fmt::format("{} has no operation {}", wire.service->service_id, name));
+  }
+  if (!wire.service) {
+    return fail(
+        "UnknownOperationException",
+        fmt::format("No service that kiban serves takes this request (operation {})", name));
+  }
+  return fail("UnknownOperationException",
+              fmt::format("kiban does not serve {}:{}", wire.service->folder, name));
+}
+
+// aws-chunked: "SIZE;chunk-signature=…\r\nBYTES\r\n … 0\r\ntrailer:value\r\n\r\n". Chunk signatures
+// are not checked: the seed signature, which covers the headers, is.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+Result<std::string> remove_chunks(std::string_view body) {
+  std::string out;
+  const auto broken = [] {
+    return fail("IncompleteBody", "The request body terminated unexpectedly");
+  };
+  while (true) {
+    const std::size_t line_end = body.find("\r\n");
+    if (line_end == std::string_view::npos) return broken();
+    const std::string_view line = body.substr(0, line_end);
+    const std::string_view digits = line.substr(0, line.find(';'));
+    std::size_t size = 0;
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), size, 16);
+    if (error != std::errc{} || end != digits.data() + digits.size()) return broken();
+    body.remove_prefix(line_end + 2);
+    if (size == 0) return out;
+    if (size > body.size() || body.substr(size, 2) != "\r\n") return broken();
+    out += body.substr(0, size);
+    body.remove_prefix(size + 2);
+  }
+}
+
+bool is_chunked(const HttpRequest& request) {
+  const auto hash = header(request, "x-amz-content-sha256");
+  return hash && hash->starts_with("STREAMING-");
+}
+
+Result<void> decode_form_request(const HttpRequest& request, const Wire& wire, Request& decoded) {
+  const std::string_view form = is_form(request) ? request.body : request.query;
+  KIBAN_TRY(const Parameters parameters, read_parameters(form, Plus::IsSpace));
+  if (wire.operation->input == no_shape) return {};
+  KIBAN_TRY(decoded.input, decode_form(*wire.service, wire.service->shape(wire.operation->input),
+                                       parameters, wire.protocol == Protocol::Ec2));
+  return {};
+}
+
+std::string query_reply(const Wire& wire, const json::object& output, std::string_view request_id) {
+  const Service& service = *wire.service;
+  const Operation& operation = *wire.operation;
+  std::string result;
+  if (operation.output != no_shape) {
+    result =
+        fmt::format("<{}>{}</{}>", operation.result_wrapper,
+                    encode_xml(service, service.shape(operation.output), output, XmlNames::Query),
+                    operation.result_wrapper);
+  }
+  return fmt::format(
+      "<{}Response xmlns=\"{}\">{}<ResponseMetadata><RequestId>{}</RequestId>"
+      "</ResponseMetadata></{}Response>",
+      operation.name, service.xml_namespace, result, request_id, operation.name);
+}
+
+std::string ec2_reply(const Wire& wire, const json::object& output, std::string_view request_id) {
+  const Service& service = *wire.service;
+  const Operation& operation = *wire.operation;
+  const std::string result =
+      operation.output == no_shape
+          ? "<return>true</return>"
+          : encode_xml(service, service.shape(operation.output), output, XmlNames::Ec2);
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+      "<{}Response xmlns=\"{}/\"><requestId>{}</requestId>{}</{}Response>",
+      operation.name, service.xml_namespace, request_id, result, operation.name);
+}
+
+void add_request_id(const Wire& wire, std::string_view request_id, HttpResponse& response) {
+  if (wire.protocol == Protocol::RestXml) {
+    response.headers.emplace_back("x-amz-request-id", request_id);
+    response.headers.emplace_back("x-amz-id-2", encode_base64(request_id));
+  } else {
+    response.headers.emplace_back("x-amzn-RequestId", request_id);
+  }
+}
+
+}  // namespace
+
+std::optional<std::string_view> header(const HttpRequest& request, std::string_view name) {
+  for (const auto& [key, value] : request.headers) {
+    if (same_letters(key, name)) return value;
+  }
+  return std::nullopt;
+}
+
+Wire identify(const HttpRequest& request) {
+  Wire wire;
+  wire.head = request.method == "HEAD";
+  const auto signature = read_signature(request);
+  if (const auto target = header(request, "x-amz-target")) {
+    identify_json(wire, request, *target, signature);
+  } else if (is_form(request)) {
+    identify_form(wire, request.body, signature);
+  } else if (!form_value(request.query, "Action").empty()) {
+    identify_form(wire, request.query, signature);
+  } else {
+    identify_rest(wire, request, signature);
+  }
+  return wire;
+}
+
+Result<Request> decode(const HttpRequest& request, const Wire& wire) {
+  if (!wire.operation) return unknown_operation(wire);
+  Request decoded{.service = std::string(wire.service->folder),
+                  .operation = std::string(wire.operation->name)};
+  switch (wire.protocol) {
+    case Protocol::Json:
+      if (wire.operation->input != no_shape) {
+        KIBAN_TRY(
+            decoded.input,
+            decode_json(*wire.service, wire.service->shape(wire.operation->input), request.body));
+      }
+      break;
+    case Protocol::Query:
+    case Protocol::Ec2:
+      KIBAN_TRY_VOID(decode_form_request(request, wire, decoded));
+      break;
+    default:
+      KIBAN_TRY_VOID(decode_rest(request, wire, decoded));
+      if (decoded.bulk_member && is_chunked(request)) {
+        KIBAN_TRY(decoded.bulk, remove_chunks(request.body));
+      }
+  }
+  return decoded;
+}
+
+json::object bulk_value(std::string_view digest, std::uint64_t size) {
+  return {{"Digest", digest}, {"Size", size}};
+}
+
+HttpResponse encode_reply(const Wire& wire, const json::object& output,
+                          std::string_view request_id) {
+  KIBAN_CHECK(wire.operation, "a reply belongs to an operation");
+  HttpResponse response;
+  add_request_id(wire, request_id, response);
+  switch (wire.protocol) {
+    case Protocol::Json:
+      response.headers.emplace_back("Content-Type", "application/x-amz-json-" + wire.json_version);
+      if (wire.operation->output != no_shape) {
+        response.body =
+            encode_json(*wire.service, wire.service->shape(wire.operation->output), output);
+      } else if (wire.json_version == "1.0") {
+        response.body = "{}";
+      }
+      break;
+    case Protocol::Query:
+      response.headers.emplace_back("Content-Type", "text/xml");
+      response.body = query_reply(wire, output, request_id);
+      break;
+    case Protocol::Ec2:
+      response.headers.emplace_back("Content-Type", "text/xml;charset=UTF-8");
+      response.body = ec2_reply(wire, output, request_id);
+      break;
+    default:
+      encode_rest(wire, output, response);
+  }
+  return response;
+}
+
+}  // namespace kiban::api
