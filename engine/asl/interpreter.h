@@ -30,6 +30,11 @@ class Program;  // Immutable; shared by all executions of a revision. Its inside
 // all that AWS's validator refuses besides is asl/validate.h's business, to be asked first.
 Result<std::shared_ptr<const Program>> compile(std::string_view definition, MachineType type);
 
+// The machine that a distributed Map's child executions run: the ItemProcessor of the state with
+// that name. nullptr when there is no such state. Remember it per map run: it is a copy.
+std::shared_ptr<const Program> child_program(const std::shared_ptr<const Program>& program,
+                                             std::string_view map_state);
+
 // --- Task resources --------------------------------------------------------------------------
 
 enum class TaskKind : std::uint8_t { Lambda, Activity, Integration };

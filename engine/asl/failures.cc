@@ -1,0 +1,169 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "asl/machine.h"
+
+namespace kiban::asl {
+namespace {
+
+// https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+bool covers(const std::vector<std::string>& names, const Failure& failure) {
+  if (failure.runtime()) return false;  // "always cause the execution to fail"
+  const std::string error = failure.error.value_or("");
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    if (name == "States.ALL") return true;
+    if (name == error) return true;
+    if (name == "States.HeartbeatTimeout") return failure.heartbeat;
+    // "a wildcard that matches any known error name except for States.Timeout"
+    if (name == "States.TaskFailed") return error != "States.Timeout";
+    return false;
+  });
+}
+
+json::value text_or_null(const std::optional<std::string>& text) {
+  return text ? json::value(json::string(*text)) : json::value(nullptr);
+}
+
+}  // namespace
+
+Failure Machine::runtime_failure(const Track& track, std::string_view text) const {
+  return {.error = "States.Runtime",
+          .cause = fmt::format(
+              "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
+              state_of(track).name, track.entered, text)};
+}
+
+// Recorded: test_start_large_input.
+Failure Machine::too_large(const Track& track) const {
+  return {.error = "States.DataLimitExceeded",
+          .cause =
+              fmt::format("The state/task '{}' returned a result with a size exceeding the maximum "
+                          "number of bytes service limit.",
+                          state_of(track).name)};
+}
+
+Failure Machine::from_query(const Track& track, QueryFailure failure) const {
+  Failure out = runtime_failure(track, failure.cause);
+  out.error = std::move(failure.error);
+  out.location = std::move(failure.location);
+  out.evaluation = out.error == "States.QueryEvaluationError";
+  return out;
+}
+
+void Machine::fail_state(Track& track, Failure failure) {
+  const State& state = state_of(track);
+  if (failure.evaluation) {
+    failure.evaluation = false;
+    HistoryEvent& event = emit(track, EventType::EvaluationFailed);
+    if (failure.error) event.fields["error"] = *failure.error;
+    if (failure.cause) event.fields["cause"] = *failure.cause;
+    if (!failure.location.empty()) event.fields["location"] = failure.location;
+    event.fields["state"] = state.name;
+  }
+  if (retry(track, failure)) return;
+  // A Map or Parallel that could not run at all, States.Runtime, is not told to have failed itself.
+  if (!failure.runtime()) {
+    if (state.type == StateType::Map) emit(track, EventType::MapStateFailed);
+    if (state.type == StateType::Parallel) emit(track, EventType::ParallelStateFailed);
+  }
+  if (catch_failure(track, failure)) return;
+  if (!parameters_.only_state.empty() && track.parent == 0) inspection_.status = Status::Failed;
+  if (track.parent == 0) {
+    end_execution(EventType::ExecutionFailed, Status::Failed, track.last, std::nullopt,
+                  std::move(failure.error), std::move(failure.cause));
+    return;
+  }
+  const auto parent = tracks_.find(track.parent);
+  KIBAN_CHECK(parent != tracks_.end(), "a branch without its state");
+  child_failed(parent->second, track, std::move(failure));
+}
+
+bool Machine::retry(Track& track, const Failure& failure) {
+  const State& state = state_of(track);
+  if (track.attempts.size() != state.retry.size()) track.attempts.assign(state.retry.size(), 0);
+  for (std::size_t i = 0; i < state.retry.size(); ++i) {
+    const Retrier& retrier = state.retry[i];
+    if (!covers(retrier.error_equals, failure)) continue;
+    // The first retrier that names the error decides.
+    const bool alone = !parameters_.only_state.empty() && track.parent == 0;
+    const std::int64_t done = alone ? parameters_.retry_count : track.attempts[i];
+    if (done >= retrier.attempts_max) return false;
+    double delay =
+        retrier.interval_seconds * std::pow(retrier.backoff_rate, static_cast<double>(done));
+    delay = std::min(delay, retrier.delay_max_seconds.value_or(1e9));
+    if (alone) {
+      inspection_.retriable = true;
+      inspection_.retry_backoff_seconds = delay;
+      inspection_.retry_index = static_cast<std::int64_t>(i);
+      return false;
+    }
+    if (retrier.full_jitter) delay *= random_->unit();
+    ++track.attempts[i];
+    ++track.retry_count;
+    track.work = {};
+    track.phase = Phase::Retrying;
+    track.timer =
+        set_timer(track, Alarm::State, now_ + Duration(static_cast<std::int64_t>(delay * 1000)));
+    return true;
+  }
+  return false;
+}
+
+bool Machine::catch_failure(Track& track, const Failure& failure) {
+  const State& state = state_of(track);
+  for (std::size_t i = 0; i < state.caught.size(); ++i) {
+    if (!covers(state.caught[i].error_equals, failure)) continue;
+    if (!parameters_.only_state.empty() && track.parent == 0) {
+      inspection_.caught = true;
+      inspection_.catch_index = static_cast<std::int64_t>(i);
+    }
+    catch_with(track, state.caught[i], failure);
+    return true;
+  }
+  return false;
+}
+
+void Machine::catch_with(Track& track, const Catcher& catcher, const Failure& failure) {
+  // A missing error or cause is null. Recorded:
+  // test_sqs_failure_in_wait_for_task_tok_no_error_field.
+  const Payload error = Payload::from_tree(
+      json::object{{"Error", text_or_null(failure.error)}, {"Cause", text_or_null(failure.cause)}});
+  const bool jsonata = state_of(track).language == Language::Jsonata;
+  const auto give_up = [&](Failure why) {
+    // What goes wrong while catching is not caught again.
+    if (why.evaluation) {
+      HistoryEvent& event = emit(track, EventType::EvaluationFailed);
+      if (why.error) event.fields["error"] = *why.error;
+      if (why.cause) event.fields["cause"] = *why.cause;
+      if (!why.location.empty()) event.fields["location"] = why.location;
+      event.fields["state"] = state_of(track).name;
+    }
+    if (track.parent == 0) {
+      end_execution(EventType::ExecutionFailed, Status::Failed, track.last, std::nullopt, why.error,
+                    why.cause);
+      return;
+    }
+    why.evaluation = false;
+    child_failed(tracks_.find(track.parent)->second, track, std::move(why));
+  };
+  auto variables = assigned(track, catcher.assign, jsonata ? track.input : error, nullptr, &error);
+  if (!variables) return give_up(std::move(variables).error());
+  Payload output = error;
+  if (jsonata && catcher.output) {
+    TrackEnvironment environment(*this, track, track.input, *random_);
+    environment.error_output = &error;
+    auto value = catcher.output->evaluate(environment);
+    if (!value) return give_up(from_query(track, std::move(value).error()));
+    output = Payload::from_tree(*std::move(value));
+  } else if (!jsonata) {
+    auto merged = apply_result_path(track, catcher.result_path, error);
+    if (!merged) return give_up(std::move(merged).error());
+    output = *std::move(merged);
+  }
+  if (output.text().size() > payload_bytes_max) return give_up(too_large(track));
+  exit_state(track, std::move(output), *std::move(variables), catcher.next);
+}
+
+}  // namespace kiban::asl

@@ -1,0 +1,247 @@
+#include "asl/interpreter.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "asl/test_runner.h"
+
+namespace kiban::asl {
+namespace {
+
+std::shared_ptr<const Program> must_compile(std::string_view text,
+                                            MachineType type = MachineType::Standard) {
+  auto program = compile(text, type);
+  EXPECT_TRUE(program) << (program ? "" : program.error().cause);
+  return *program;
+}
+
+std::string chain(int states) {
+  std::string out = R"({"StartAt":"S0","States":{)";
+  for (int i = 0; i < states; ++i)
+    out += fmt::format(R"({}"S{}":{{"Type":"Pass",{}}})", i ? "," : "", i,
+                       i + 1 < states ? fmt::format(R"("Next":"S{}")", i + 1) : R"("End":true)");
+  return out + "}}";
+}
+
+// One event a line: id, cause, type, name.
+std::string story(const std::vector<HistoryEvent>& events) {
+  std::string out;
+  for (const HistoryEvent& event : events)
+    out += fmt::format("{} {} {} {}\n", event.id, event.previous_event_id, to_string(event.type),
+                       event.name);
+  return out;
+}
+
+ExecutionParameters with_input(std::string input) {
+  return {.arn = "arn:aws:states:ap-northeast-1:000000000000:execution:m:e",
+          .name = "e",
+          .role_arn = "arn:aws:iam::000000000000:role/r",
+          .machine_arn = "arn:aws:states:ap-northeast-1:000000000000:stateMachine:m",
+          .machine_name = "m",
+          .input = Payload::from_text(std::move(input))};
+}
+
+TEST(Interpreter, PassChainNeitherParsesNorPrints) {
+  const auto program = must_compile(chain(10));
+  const auto parses = Payload::parses();
+  const auto prints = Payload::prints();
+  TestRunner runner(program, with_input(R"({ "a": [1, 2] })"));
+  runner.run();
+  EXPECT_EQ(runner.execution().status(), Status::Succeeded);
+  EXPECT_EQ(runner.events.size(), 22U);
+  EXPECT_EQ(runner.finished->output->text(), R"({ "a": [1, 2] })");
+  EXPECT_EQ(Payload::parses(), parses);
+  EXPECT_EQ(Payload::prints(), prints);
+}
+
+const char* const retried = R"({"StartAt":"T","States":{"T":{"Type":"Task",
+  "Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"n.$":"$.n"},
+  "Retry":[{"ErrorEquals":["Boom"],"IntervalSeconds":2,"MaxAttempts":2,"BackoffRate":3}],
+  "Catch":[{"ErrorEquals":["States.ALL"],"ResultPath":"$.error","Next":"Done"}],"End":true},
+  "Done":{"Type":"Succeed"}}})";
+
+std::optional<std::vector<Input>> always_fail(const StartTask& task) {
+  return std::vector<Input>{TaskStarted{task.task}, TaskSubmitted{task.task, Payload()},
+                            TaskFailed{task.task, "Boom", "because"}};
+}
+
+TEST(Interpreter, RetriesWithBackoffThenCatches) {
+  TestRunner runner(must_compile(retried), with_input(R"({"n":1})"), always_fail);
+  const Timestamp before = runner.now;
+  runner.run();
+  EXPECT_EQ(runner.now - before, Duration(2'000 + 6'000));
+  EXPECT_EQ(runner.tasks.size(), 3U);
+  EXPECT_EQ(runner.tasks[0].resource.action_with_pattern(), "runTask.sync");
+  EXPECT_EQ(runner.tasks[0].parameters.text(), R"({"n":1})");
+  EXPECT_EQ(runner.tasks[0].region, "ap-northeast-1");
+  EXPECT_EQ(runner.finished->output->text(),
+            R"({"n":1,"error":{"Error":"Boom","Cause":"because"}})");
+  EXPECT_EQ(
+      story(runner.events),
+      "1 0 ExecutionStarted \n2 0 TaskStateEntered T\n3 2 TaskScheduled \n4 3 TaskStarted \n"
+      "5 4 TaskSubmitted \n6 5 TaskFailed \n7 6 TaskScheduled \n8 7 TaskStarted \n"
+      "9 8 TaskSubmitted \n10 9 TaskFailed \n11 10 TaskScheduled \n12 11 TaskStarted \n"
+      "13 12 TaskSubmitted \n14 13 TaskFailed \n15 14 TaskStateExited T\n"
+      "16 15 SucceedStateEntered Done\n17 16 SucceedStateExited Done\n18 17 ExecutionSucceeded \n");
+}
+
+TEST(Interpreter, GoesOnAfterBeingRestoredBeforeEveryInput) {
+  const std::string machines[] = {
+      retried,
+      R"({"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[
+        {"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":3,"Next":"A"},
+          "A":{"Type":"Pass","Assign":{"x.$":"$.n"},"End":true}}},
+        {"StartAt":"M","States":{"M":{"Type":"Map","ItemsPath":"$.list","MaxConcurrency":2,
+          "ItemProcessor":{"StartAt":"V","States":{"V":{"Type":"Wait","Seconds":1,"End":true}}},
+          "End":true}}}]}}})",
+      R"({"StartAt":"M","States":{"M":{"Type":"Map","ItemsPath":"$.list","End":true,
+        "ItemBatcher":{"MaxItemsPerBatch":2},"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED",
+        "ExecutionType":"STANDARD"},"StartAt":"V","States":{"V":{"Type":"Pass","End":true}}}}}})",
+  };
+  for (const std::string& text : machines) {
+    const auto program = must_compile(text);
+    TestRunner straight(program, with_input(R"({"n":1,"list":[1,2,3]})"), always_fail);
+    straight.run();
+    TestRunner broken(program, with_input(R"({"n":1,"list":[1,2,3]})"), always_fail);
+    broken.run(true);
+    EXPECT_EQ(straight.execution().status(), Status::Succeeded) << story(straight.events);
+    ASSERT_EQ(straight.events.size(), broken.events.size());
+    for (std::size_t i = 0; i < straight.events.size(); ++i)
+      EXPECT_EQ(to_json(straight.events[i], IncludeExecutionData::Yes),
+                to_json(broken.events[i], IncludeExecutionData::Yes));
+  }
+}
+
+TEST(Interpreter, EventsRoundTripThroughJson) {
+  TestRunner runner(must_compile(retried), with_input(R"({"n":1})"), always_fail);
+  runner.run();
+  for (const HistoryEvent& event : runner.events) {
+    const json::object written = to_json(event, IncludeExecutionData::Yes);
+    const auto read = event_from_json(written);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(to_json(*read, IncludeExecutionData::Yes), written);
+  }
+  EXPECT_EQ(print_json(to_json(runner.events[0], IncludeExecutionData::No)),
+            R"({"timestamp":1.7E9,"type":"ExecutionStarted","id":1,"previousEventId":0,)"
+            R"("executionStartedEventDetails":{"roleArn":"arn:aws:iam::000000000000:role/r"}})");
+}
+
+TEST(Interpreter, WaitsFireOnceAndStaleInputsAreIgnored) {
+  TestRunner runner(must_compile(R"({"StartAt":"W","TimeoutSeconds":100,"States":{
+    "W":{"Type":"Wait","SecondsPath":"$.s","End":true}}})"),
+                    with_input(R"({"s":60})"));
+  const Timestamp before = runner.now;
+  runner.run();
+  EXPECT_EQ(runner.now - before, Duration(60'000));
+  EXPECT_EQ(runner.execution().status(), Status::Succeeded);
+  const std::size_t count = runner.events.size();
+  runner.feed(TimerFired{1});
+  runner.feed(TaskSucceeded{3, Payload()});
+  runner.feed(Stop{});
+  EXPECT_EQ(runner.events.size(), count);
+}
+
+TEST(Interpreter, ExecutionTimesOut) {
+  TestRunner runner(must_compile(R"({"StartAt":"W","TimeoutSeconds":5,"States":{
+    "W":{"Type":"Wait","Seconds":60,"End":true}}})"));
+  runner.run();
+  EXPECT_EQ(runner.execution().status(), Status::TimedOut);
+  EXPECT_EQ(runner.finished->error, "States.Timeout");
+}
+
+TEST(Interpreter, HeartbeatsKeepATaskAliveAndTheirLackEndsIt) {
+  TestRunner runner(must_compile(R"({"StartAt":"T","States":{"T":{"Type":"Task",
+    "Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken","HeartbeatSeconds":10,
+    "Parameters":{"MessageBody.$":"$$.Task.Token"},
+    "Catch":[{"ErrorEquals":["States.HeartbeatTimeout"],"Next":"Late"}],"End":true},
+    "Late":{"Type":"Pass","End":true}}})"));
+  runner.feed(Start{});
+  ASSERT_EQ(runner.tasks.size(), 1U);
+  EXPECT_EQ(runner.tasks[0].parameters.tree().at("MessageBody").as_string(), runner.tasks[0].token);
+  runner.now += Duration(9'000);
+  runner.feed(Heartbeat{runner.tasks[0].task});
+  EXPECT_EQ(runner.execution().status(), Status::Running);
+  runner.now += Duration(10'000);
+  runner.feed(TimerFired{2});  // The first timer was replaced by the heartbeat.
+  EXPECT_EQ(runner.execution().status(), Status::Succeeded);
+  EXPECT_EQ(story(runner.events),
+            "1 0 ExecutionStarted \n2 0 TaskStateEntered T\n3 2 TaskScheduled \n4 3 TaskTimedOut \n"
+            "5 4 TaskStateExited T\n6 5 PassStateEntered Late\n7 6 PassStateExited Late\n"
+            "8 7 ExecutionSucceeded \n");
+}
+
+TEST(Interpreter, StopAbortsWhatRunsAndRedriveResumes) {
+  TestRunner runner(must_compile(R"({"StartAt":"T","States":{"T":{"Type":"Task",
+    "Resource":"arn:aws:states:::ecs:runTask.sync","End":true}}})"));
+  runner.feed(Start{});
+  runner.feed(TaskStarted{3});
+  runner.feed(Stop{"E", "C"});
+  EXPECT_EQ(runner.execution().status(), Status::Aborted);
+  runner.feed(Redrive{});
+  EXPECT_EQ(runner.execution().status(), Status::Running);
+  ASSERT_EQ(runner.tasks.size(), 2U);
+  runner.feed(TaskSucceeded{runner.tasks[1].task, Payload::from_text("7")});
+  EXPECT_EQ(runner.execution().status(), Status::Succeeded);
+  EXPECT_EQ(runner.finished->output->text(), "7");
+}
+
+TEST(Interpreter, EndlessLoopsEndAtTheHistoryLimit) {
+  TestRunner runner(must_compile(R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},
+    "B":{"Type":"Pass","Next":"A"}}})"));
+  runner.run();
+  EXPECT_EQ(runner.execution().status(), Status::Failed);
+  EXPECT_EQ(runner.events.size(), 25'000U);
+  EXPECT_EQ(runner.events.back().id, 25'000);
+  EXPECT_EQ(runner.finished->error, "States.Runtime");
+}
+
+TEST(Interpreter, ResultsOver256KiBFail) {
+  TestRunner runner(must_compile(R"({"StartAt":"T","States":{"T":{"Type":"Task",
+    "Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["States.ALL"],"Next":"F"}],
+    "End":true},"F":{"Type":"Pass","End":true}}})"),
+                    {}, [](const StartTask& task) {
+                      return std::vector<Input>{TaskSucceeded{
+                          task.task, Payload::from_tree(json::string(std::string(262'200, 'a')))}};
+                    });
+  runner.run();
+  EXPECT_EQ(
+      runner.finished->output->text(),
+      R"({"Error":"States.DataLimitExceeded","Cause":"The state/task 'lambda' returned a result )"
+      R"(with a size exceeding the maximum number of bytes service limit."})");
+}
+
+TEST(Interpreter, DistributedMapToleratesSoManyFailures) {
+  const std::string text = R"({"StartAt":"M","States":{"M":{"Type":"Map","ToleratedFailureCount":1,
+    "ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"C",
+    "States":{"C":{"Type":"Choice","Choices":[{"Variable":"$","NumericEquals":0,"Next":"F"}],
+    "Default":"S"},"F":{"Type":"Fail"},"S":{"Type":"Succeed"}}},"End":true}}})";
+  TestRunner good(must_compile(text), with_input("[1,0,2]"));
+  good.run();
+  EXPECT_EQ(good.execution().status(), Status::Succeeded);
+  EXPECT_EQ(good.finished->output->text(), "[1,2]");
+  TestRunner bad(must_compile(text), with_input("[0,0,2]"));
+  bad.run();
+  EXPECT_EQ(bad.finished->error, "States.ExceedToleratedFailureThreshold");
+}
+
+TEST(Compile, RefusesWhatCannotRun) {
+  for (
+      const char* text :
+      {"", "[]", "{}", R"({"StartAt":"A","States":{}})",
+       R"({"StartAt":"B","States":{"A":{"Type":"Succeed"}}})",
+       R"({"StartAt":"A","States":{"A":{"Type":"Pass"}}})",
+       R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"X"}}})",
+       R"({"StartAt":"A","States":{"A":{"Type":"Pass","Parameters":{"a.$":"x"},"End":true}}})",
+       R"({"StartAt":"A","States":{"A":{"Type":"Choice","Choices":[{"Variable":"$.a","Next":"A"}]}}})"}) {
+    const auto program = compile(text, MachineType::Standard);
+    ASSERT_FALSE(program) << text;
+    EXPECT_EQ(program.error().name, "InvalidDefinition");
+  }
+  std::string deep;
+  for (int i = 0; i < 200; ++i)
+    deep += R"({"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[)";
+  EXPECT_FALSE(compile(deep, MachineType::Standard));
+}
+
+}  // namespace
+}  // namespace kiban::asl

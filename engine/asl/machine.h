@@ -1,0 +1,275 @@
+// The inside of an Execution. A track is one line of states being run: the machine's own, a
+// Parallel's branch or a Map's iteration. Split over machine.cc (inputs, tracks), states.cc (what
+// each state does), tasks.cc, maps.cc, failures.cc and save.cc.
+#pragma once
+
+#include <deque>
+#include <map>
+
+#include "asl/program.h"
+
+namespace kiban::asl {
+
+constexpr std::size_t payload_bytes_max = 262'144;   // Step Functions quota: 256 KiB.
+constexpr std::int64_t history_events_max = 25'000;  // Step Functions quota, per execution.
+constexpr std::int64_t inline_concurrency_max =
+    40;  // "up to 40 concurrent iterations", Map state page.
+constexpr std::int64_t distributed_concurrency_max = 10'000;  // Children at once; the same page.
+constexpr std::int64_t fuel = 2'000;                          // States per take(); our own choice.
+
+// Why a state failed.
+struct Failure {
+  std::optional<std::string> error{};
+  std::optional<std::string> cause{};
+  std::string location{};
+  bool evaluation{false};  // An EvaluationFailed event goes before.
+  bool heartbeat{false};   // States.Timeout that States.HeartbeatTimeout matches as well.
+  bool runtime() const { return error == "States.Runtime"; }
+};
+template <typename T>
+using Outcome = std::expected<T, Failure>;
+
+enum class Phase : std::uint8_t {
+  Enter,
+  Run,
+  Waiting,
+  Task,
+  Retrying,
+  Children,
+  Reading,
+  Items,
+  Writing
+};
+
+struct Batch {  // One child of a distributed Map.
+  Payload input{};
+  std::int64_t items{1};
+};
+
+struct Work {  // Of a Parallel or Map state under way.
+  std::vector<std::optional<Payload>> results{};
+  std::int64_t next{0};  // The next branch, iteration or batch to start.
+  std::int64_t running{0};
+  std::int64_t concurrency{0};
+  std::int64_t last_done{0};  // The event that ended the latest iteration.
+  Payload items{};            // An array; inline Map.
+  // Distributed.
+  std::string run_arn{};
+  std::int64_t run_started{0};
+  std::vector<Batch> batches{};
+  std::vector<std::int64_t> open{};  // Indices of children that run.
+  double tolerated_percentage{0};
+  std::int64_t tolerated_count{0};
+  bool count_given{false};
+  bool percentage_given{false};
+  Counts item_counts{};
+  Counts execution_counts{};
+  std::optional<double> items_max{};
+};
+
+struct Track {
+  std::int64_t id{0};
+  std::int64_t parent{0};  // 0: the machine's own track.
+  std::int64_t index{0};   // Branch or iteration.
+  std::size_t state{no_state};
+  Phase phase{Phase::Enter};
+  std::int64_t entered{0};  // The id of the StateEntered event.
+  Timestamp entered_time{};
+  std::int64_t last{0};  // What the next event gives as its cause.
+  Payload input{};
+  std::map<std::string, Payload, std::less<>> variables{};
+  std::vector<std::int64_t> attempts{};  // Per retrier of the state.
+  std::int64_t retry_count{0};
+  json::object map_item{};  // $$.Map.Item of an inline iteration.
+  // While in a state:
+  std::int64_t timer{0};
+  std::int64_t heartbeat_timer{0};
+  double heartbeat_seconds{0};
+  std::int64_t task{0};
+  std::string token{};
+  bool task_started{false};
+  Work work{};
+};
+
+class Machine {
+ public:
+  Machine(std::shared_ptr<const Program> program, ExecutionParameters parameters)
+      : program_(std::move(program)), parameters_(std::move(parameters)) {}
+
+  Decision take(const Input& input, Timestamp now, Random& random);
+
+  std::shared_ptr<const Program> program_;
+  ExecutionParameters parameters_;
+  Status status_{Status::Running};
+  std::int64_t last_id_{0};
+  Inspection inspection_{};
+
+  std::string save() const;
+  Result<void> load(std::string_view saved);
+
+ private:
+  friend class TrackEnvironment;
+  enum class Alarm : std::uint8_t { State, Heartbeat, Execution };
+  struct Timer {
+    std::int64_t track{0};
+    Alarm alarm{Alarm::State};
+  };
+
+  // machine.cc
+  void start();
+  void run();
+  void accept(const Input& input);
+  void on(const Start& in);
+  void on(const Continue& in);
+  void on(const Redrive& in);
+  void on(const TimerFired& in);
+  void on(const Stop& in);
+  void on(const TaskStarted& in);
+  void on(const TaskStartFailed& in);
+  void on(const TaskSubmitted& in);
+  void on(const TaskSubmitFailed& in);
+  void on(const TaskSucceeded& in);
+  void on(const TaskFailed& in);
+  void on(const ActivityStarted& in);
+  void on(const Heartbeat& in);
+  void on(const ItemsRead& in);
+  void on(const ItemsReadFailed& in);
+  void on(const ChildFinished& in);
+  void on(const ResultsWritten& in);
+  void on(const ResultsWriteFailed& in);
+  void on(const MapRunChanged& in);
+  template <typename Act>
+  void with_task(std::int64_t task, Act act);
+  template <typename Act>
+  void with_map(std::int64_t map, Phase phase, Act act);
+  void timer_fired(std::int64_t id);
+  void stop(const Stop& input);
+  void redrive();
+  HistoryEvent& emit(EventType type, std::int64_t previous);
+  HistoryEvent& emit(Track& track,
+                     EventType type);  // Caused by the track's last event; becomes it.
+  void effect(Effect effect) { decision_.effects.push_back(std::move(effect)); }
+  std::int64_t set_timer(const Track& track, Alarm alarm, Timestamp at);
+  void cancel_timer(std::int64_t& id);
+  void ready(Track& track, Phase phase);
+  Track& add_track(std::int64_t parent, std::int64_t index, std::size_t start, Payload input,
+                   std::int64_t cause);
+  const State& state_of(const Track& track) const { return program_->states[track.state]; }
+  void end_execution(EventType type, Status status, std::int64_t previous,
+                     std::optional<Payload> output, std::optional<std::string> error,
+                     std::optional<std::string> cause);
+  void track_done(Track& track, Payload output);
+  void inspect(std::string_view name, const Payload& payload);
+  void inspect(std::string_view name, const json::value& value);
+
+  // states.cc
+  void step(Track& track);
+  void enter(Track& track);
+  void run_pass(Track& track);
+  void run_choice(Track& track);
+  void run_wait(Track& track);
+  void run_succeed(Track& track);
+  void run_fail(Track& track);
+  void wait_over(Track& track);
+  Outcome<Payload> effective_input(Track& track);
+  Outcome<Payload> apply_path(Track& track, const PathField& field, const Payload& document);
+  Outcome<Payload> apply_result_path(Track& track, const PathField& field, const Payload& result);
+  Outcome<Payload> evaluate(Track& track, const Template& tmpl, const Payload& input);
+  Outcome<json::object> assigned(Track& track, const std::optional<Template>& assign,
+                                 const Payload& input, const Payload* result,
+                                 const Payload* error_output);
+  Outcome<std::optional<double>> number(Track& track, const NumberField& field,
+                                        const Payload& input);
+  Outcome<std::optional<std::string>> text(Track& track, const TextField& field,
+                                           const Payload& input);
+  // The state has a result: selector, result path, Assign, Output, exit, transition.
+  void finish_result(Track& track, const Payload& result);
+  void exit_state(Track& track, Payload output, json::object variables, std::size_t next);
+
+  // tasks.cc
+  void run_task(Track& track);
+  Track* task_track(std::int64_t task);
+  void task_started(Track& track);
+  void task_submitted(Track& track, const Payload& output);
+  void task_succeeded(Track& track, const Payload& output);
+  void task_failed(Track& track, EventType integration, EventType lambda, EventType activity,
+                   Failure failure);
+  void task_timed_out(Track& track, bool heartbeat);
+  void activity_started(Track& track, const std::optional<std::string>& worker);
+  void heartbeat(Track& track);
+  void leave_task(Track& track);
+  void task_fields(HistoryEvent& event, const Track& track) const;
+
+  // maps.cc
+  void run_parallel(Track& track);
+  void run_map(Track& track);
+  Outcome<Payload> map_items(Track& track, const Payload& input);
+  void start_iterations(Track& track, std::int64_t cause);
+  bool start_iteration(Track& track, std::int64_t cause);
+  void child_done(Track& parent, Track& child, Payload output);
+  void child_failed(Track& parent, Track& child, Failure failure);
+  void finish_children(Track& track);
+  void abort_children(Track& track);
+  void abort_track(Track& track);
+  void start_map_run(Track& track, const Payload& input);
+  Outcome<void> read_map_settings(Track& track, const Payload& input);
+  Outcome<void> make_batches(Track& track);
+  void start_children(Track& track);
+  void child_execution_finished(Track& track, const ChildFinished& input);
+  void map_run_progress(Track& track);
+  void finish_map_run(Track& track, Payload output);
+  void fail_map_run(Track& track, Failure failure);
+  void update_map_run(const Track& track, Status status);
+  Track* map_track(std::int64_t entered, Phase phase);
+
+  // failures.cc
+  Failure runtime_failure(const Track& track, std::string_view text) const;
+  Failure too_large(const Track& track) const;
+  Failure from_query(const Track& track, QueryFailure failure) const;
+  void fail_state(Track& track, Failure failure);
+  bool retry(Track& track, const Failure& failure);
+  bool catch_failure(Track& track, const Failure& failure);
+  void catch_with(Track& track, const Catcher& catcher, const Failure& failure);
+
+  std::map<std::int64_t, Track> tracks_{};
+  std::map<std::int64_t, Timer> timers_{};
+  std::deque<std::int64_t> ready_{};
+  std::int64_t next_track_{1};
+  std::int64_t next_timer_{1};
+  std::int64_t execution_timer_{0};
+  std::optional<Track> failed_{};  // The machine's own track when it failed: what Redrive resumes.
+  bool exhausted_{false};          // The history is full.
+
+  // Of the take() under way.
+  Decision decision_{};
+  Timestamp now_{};
+  Random* random_{nullptr};
+};
+
+// What the query languages see of a track.
+class TrackEnvironment : public Environment {
+ public:
+  TrackEnvironment(const Machine& machine, const Track& track, const Payload& input, Random& random)
+      : machine_(machine), track_(track), input_(input), random_(random) {}
+  const json::value& input() const override { return input_.tree(); }
+  const json::value& context() const override;
+  const json::value* variable(std::string_view name) const override;
+  std::vector<std::string> variable_names() const override;
+  const json::value& states() const override;
+  Random& random() const override { return random_; }
+
+  const Payload* result{nullptr};         // $states.result
+  const Payload* error_output{nullptr};   // $states.errorOutput
+  const Payload* state_input{nullptr};    // $states.input, when it is not input().
+  const json::object* map_item{nullptr};  // $$.Map.Item, while a Map prepares an item.
+
+ private:
+  const Machine& machine_;
+  const Track& track_;
+  const Payload& input_;
+  Random& random_;
+  mutable std::optional<json::value> context_{};
+  mutable std::optional<json::value> states_{};
+};
+
+}  // namespace kiban::asl

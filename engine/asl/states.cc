@@ -1,0 +1,496 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "asl/machine.h"
+
+namespace kiban::asl {
+namespace {
+
+constexpr double wait_seconds_max =
+    2'147'483'647;  // Recorded: test_timestamp_too_far_in_future_boundary.
+
+EventType exited_event(StateType type) {
+  switch (type) {
+    case StateType::Pass:
+      return EventType::PassStateExited;
+    case StateType::Task:
+      return EventType::TaskStateExited;
+    case StateType::Choice:
+      return EventType::ChoiceStateExited;
+    case StateType::Wait:
+      return EventType::WaitStateExited;
+    case StateType::Succeed:
+    case StateType::Fail:
+      return EventType::SucceedStateExited;
+    case StateType::Parallel:
+      return EventType::ParallelStateExited;
+    case StateType::Map:
+      return EventType::MapStateExited;
+  }
+  return EventType::PassStateExited;
+}
+
+std::string value_text(const json::value& value) {
+  return value.is_string() ? kiban::to_string(value.get_string()) : print_json(value);
+}
+
+}  // namespace
+
+void Machine::step(Track& track) {
+  if (track.phase == Phase::Enter) {
+    enter(track);
+    if (exhausted_) return;
+  }
+  track.phase = Phase::Run;
+  switch (state_of(track).type) {
+    case StateType::Pass:
+      return run_pass(track);
+    case StateType::Task:
+      return run_task(track);
+    case StateType::Choice:
+      return run_choice(track);
+    case StateType::Wait:
+      return run_wait(track);
+    case StateType::Succeed:
+      return run_succeed(track);
+    case StateType::Fail:
+      return run_fail(track);
+    case StateType::Parallel:
+      return run_parallel(track);
+    case StateType::Map:
+      return run_map(track);
+  }
+}
+
+// --- Reading the fields of a state ---------------------------------------------------------------
+
+Outcome<Payload> Machine::apply_path(Track& track, const PathField& field,
+                                     const Payload& document) {
+  if (field.null) return Payload();
+  if (!field.reference || field.reference->whole_input()) return document;
+  const TrackEnvironment environment(*this, track, document, *random_);
+  auto value = field.reference->select(environment);
+  if (!value) {
+    // Recorded: test_invalid_jsonpath[ST.INVALID_JSONPATH_IN_INPUTPATH].
+    return std::unexpected(runtime_failure(
+        track, fmt::format("Invalid path '{}' : {}", field.reference->text, value.error().cause)));
+  }
+  return Payload::from_tree(*std::move(value));
+}
+
+Outcome<Payload> Machine::effective_input(Track& track) {
+  const State& state = state_of(track);
+  if (state.language == Language::Jsonata) return track.input;
+  auto input = apply_path(track, state.input_path, track.input);
+  if (input) inspect("afterInputPath", *input);
+  return input;
+}
+
+Outcome<Payload> Machine::evaluate(Track& track, const Template& tmpl, const Payload& input) {
+  TrackEnvironment environment(*this, track, input, *random_);
+  auto value = tmpl.evaluate(environment);
+  if (!value) return std::unexpected(from_query(track, std::move(value).error()));
+  return Payload::from_tree(*std::move(value));
+}
+
+Outcome<Payload> Machine::apply_result_path(Track& track, const PathField& field,
+                                            const Payload& result) {
+  if (field.null) return track.input;
+  if (!field.reference || field.reference->whole_input()) return result;
+  json::value whole = track.input.tree();
+  if (!whole.is_object() && !whole.is_array()) whole = json::object();
+  if (!field.reference->path.assign(whole, result.tree())) {
+    return std::unexpected(Failure{
+        .error = "States.ResultPathMatchFailure",
+        .cause = fmt::format("An error occurred while executing the state '{}' (entered at the "
+                             "event id #{}). Unable to apply ReferencePath {} to input {}",
+                             state_of(track).name, track.entered, field.reference->text,
+                             track.input.text())});
+  }
+  return Payload::from_tree(std::move(whole));
+}
+
+Outcome<json::object> Machine::assigned(Track& track, const std::optional<Template>& assign,
+                                        const Payload& input, const Payload* result,
+                                        const Payload* error_output) {
+  if (!assign) return json::object();
+  TrackEnvironment environment(*this, track, input, *random_);
+  environment.result = result;
+  environment.error_output = error_output;
+  if (result || error_output) environment.state_input = &track.input;
+  auto value = assign->evaluate(environment);
+  if (!value) return std::unexpected(from_query(track, std::move(value).error()));
+  if (!value->is_object())
+    return std::unexpected(runtime_failure(track, "The field 'Assign' must be an object"));
+  return std::move(value->get_object());
+}
+
+Outcome<std::optional<double>> Machine::number(Track& track, const NumberField& field,
+                                               const Payload& input) {
+  if (field.constant) return field.constant;
+  const TrackEnvironment environment(*this, track, input, *random_);
+  if (field.query) {
+    auto value = field.query->evaluate(environment);
+    if (!value) return std::unexpected(from_query(track, std::move(value).error()));
+    if (!value->is_number()) {
+      QueryFailure failure{
+          .error = "States.QueryEvaluationError",
+          .cause =
+              fmt::format("The JSONata expression '{}' specified for the field '{}' returned an "
+                          "unexpected result type. Expected 'number', but was '{}' for value: {}",
+                          field.query->query_text(), field.query->location(),
+                          value->is_string()  ? "string"
+                          : value->is_bool()  ? "boolean"
+                          : value->is_null()  ? "null"
+                          : value->is_array() ? "array"
+                                              : "object",
+                          print_json(*value)),
+          .location = field.query->location()};
+      return std::unexpected(from_query(track, std::move(failure)));
+    }
+    return value->to_number<double>();
+  }
+  if (!field.path) return std::nullopt;
+  auto value = field.path->select(environment);
+  if (!value)
+    return std::unexpected(runtime_failure(
+        track, fmt::format("Invalid path '{}' : {}", field.path->text, value.error().cause)));
+  const bool percentage = field.name == "ToleratedFailurePercentage";
+  const bool good =
+      value->is_number() &&
+      (percentage || value->to_number<double>() == std::floor(value->to_number<double>()));
+  if (!good) {
+    // Recorded: test_max_concurrency_path, test_map_state_tolerated_failure_percentage_path.
+    return std::unexpected(runtime_failure(
+        track, fmt::format("The {}Path field refers to value \"{}\" which is not a valid {}: {}",
+                           field.name, value_text(*value), percentage ? "float" : "integer",
+                           field.path->text)));
+  }
+  return value->to_number<double>();
+}
+
+Outcome<std::optional<std::string>> Machine::text(Track& track, const TextField& field,
+                                                  const Payload& input) {
+  if (field.constant) return field.constant;
+  if (!field.path && !field.query) return std::nullopt;
+  const TrackEnvironment environment(*this, track, input, *random_);
+  auto value =
+      field.query ? field.query->evaluate(environment)
+                  : field.path->evaluate(
+                        environment, field.name.ends_with(".$") ? field.name : field.name + "Path");
+  if (!value) return std::unexpected(from_query(track, std::move(value).error()));
+  if (!value->is_string()) {
+    if (field.query) {
+      QueryFailure failure{
+          .error = "States.QueryEvaluationError",
+          .cause =
+              fmt::format("The JSONata expression '{}' specified for the field '{}' returned an "
+                          "unexpected result type. Expected 'string', but was '{}' for value: {}",
+                          field.query->query_text(), field.query->location(),
+                          value->is_number()  ? "number"
+                          : value->is_bool()  ? "boolean"
+                          : value->is_null()  ? "null"
+                          : value->is_array() ? "array"
+                                              : "object",
+                          print_json(*value)),
+          .location = field.query->location()};
+      return std::unexpected(from_query(track, std::move(failure)));
+    }
+    return print_json(*value);
+  }
+  return kiban::to_string(value->get_string());
+}
+
+// --- Leaving a state -----------------------------------------------------------------------------
+
+void Machine::finish_result(Track& track, const Payload& result) {
+  const State& state = state_of(track);
+  inspect("result", result);
+  auto variables =
+      assigned(track, state.assign, state.language == Language::Jsonata ? track.input : result,
+               state.type == StateType::Wait ? nullptr : &result, nullptr);
+  if (!variables) return fail_state(track, std::move(variables).error());
+  Payload output = result;
+  if (state.language == Language::Jsonata) {
+    if (state.output) {
+      TrackEnvironment environment(*this, track, track.input, *random_);
+      environment.result = &result;
+      auto value = state.output->evaluate(environment);
+      if (!value) return fail_state(track, from_query(track, std::move(value).error()));
+      output = Payload::from_tree(*std::move(value));
+    }
+    return exit_state(track, std::move(output), *std::move(variables), state.next);
+  }
+  if (state.result_selector) {
+    auto selected = evaluate(track, *state.result_selector, result);
+    if (!selected) return fail_state(track, std::move(selected).error());
+    inspect("afterResultSelector", *selected);
+    output = *std::move(selected);
+  }
+  auto merged = apply_result_path(track, state.result_path, output);
+  if (!merged) return fail_state(track, std::move(merged).error());
+  inspect("afterResultPath", *merged);
+  auto reduced = apply_path(track, state.output_path, *merged);
+  if (!reduced) return fail_state(track, std::move(reduced).error());
+  exit_state(track, *std::move(reduced), *std::move(variables), state.next);
+}
+
+void Machine::exit_state(Track& track, Payload output, json::object variables, std::size_t next) {
+  const State& state = state_of(track);
+  if (output.text().size() > payload_bytes_max) return fail_state(track, too_large(track));
+  HistoryEvent& event = emit(track, exited_event(state.type));
+  event.name = state.name;
+  event.data = output;
+  if (!variables.empty()) {
+    std::map<std::string, const json::value*> sorted;
+    for (const auto& member : variables) sorted.emplace(member.key(), &member.value());
+    json::object texts;
+    for (const auto& [name, value] : sorted) {
+      Payload payload = Payload::from_tree(*value);
+      texts[name] = payload.text();
+      track.variables.insert_or_assign(name, std::move(payload));
+    }
+    if (!parameters_.only_state.empty()) inspection_.data["variables"] = print_json(variables);
+    event.fields["assignedVariables"] = std::move(texts);
+  }
+  track.retry_count = 0;
+  track.token.clear();
+  track.work = {};
+  const bool alone = !parameters_.only_state.empty() && track.parent == 0;
+  if (alone && next != no_state) inspection_.next_state = program_->states[next].name;
+  if (next == no_state || alone) {
+    if (alone) inspection_.status = Status::Succeeded;
+    return track_done(track, std::move(output));
+  }
+  track.state = next;
+  track.input = std::move(output);
+  ready(track, Phase::Enter);
+}
+
+// --- The simple states ---------------------------------------------------------------------------
+
+void Machine::run_pass(Track& track) {
+  const State& state = state_of(track);
+  auto input = effective_input(track);
+  if (!input) return fail_state(track, std::move(input).error());
+  Payload result = *std::move(input);
+  if (state.parameters) {
+    auto made = evaluate(track, *state.parameters, result);
+    if (!made) return fail_state(track, std::move(made).error());
+    result = *std::move(made);
+    inspect("afterParameters", result);
+  }
+  if (state.result) result = *state.result;
+  finish_result(track, result);
+}
+
+void Machine::run_choice(Track& track) {
+  const State& state = state_of(track);
+  auto input = effective_input(track);
+  if (!input) return fail_state(track, std::move(input).error());
+  const TrackEnvironment environment(*this, track, *input, *random_);
+  const Rule* chosen = nullptr;
+  for (const Rule& rule : state.rules) {
+    bool holding = false;
+    if (rule.query) {
+      auto value = rule.query->evaluate(environment);
+      if (!value) return fail_state(track, from_query(track, std::move(value).error()));
+      if (!value->is_bool()) {
+        QueryFailure failure{
+            .error = "States.QueryEvaluationError",
+            .cause = fmt::format(
+                "The JSONata expression '{}' specified for the field '{}' returned an "
+                "unexpected result type. Expected 'boolean', but was '{}' for value: {}",
+                rule.query->query_text(), rule.query->location(),
+                value->is_string()   ? "string"
+                : value->is_number() ? "number"
+                : value->is_null()   ? "null"
+                : value->is_array()  ? "array"
+                                     : "object",
+                print_json(*value)),
+            .location = rule.query->location()};
+        return fail_state(track, from_query(track, std::move(failure)));
+      }
+      holding = value->get_bool();
+    } else {
+      const auto result = holds(rule.condition, environment);
+      if (!result) return fail_state(track, from_query(track, result.error()));
+      holding = *result;
+    }
+    if (holding) {
+      chosen = &rule;
+      break;
+    }
+  }
+  if (!chosen && state.default_next == no_state) {
+    return fail_state(track,
+                      {.error = "States.NoChoiceMatched",
+                       .cause = runtime_failure(track,
+                                                "Failed to transition out of the state. The state "
+                                                "does not point to a next state.")
+                                    .cause});
+  }
+  auto variables =
+      assigned(track, chosen ? chosen->assign : state.assign, *input, nullptr, nullptr);
+  if (!variables) return fail_state(track, std::move(variables).error());
+  Payload output = *input;
+  const std::optional<Template>& shaped = chosen ? chosen->output : state.output;
+  if (state.language == Language::Jsonata && shaped) {
+    auto made = evaluate(track, *shaped, *input);
+    if (!made) return fail_state(track, std::move(made).error());
+    output = *std::move(made);
+  } else if (state.language == Language::JsonPath) {
+    auto reduced = apply_path(track, state.output_path, output);
+    if (!reduced) return fail_state(track, std::move(reduced).error());
+    output = *std::move(reduced);
+  }
+  exit_state(track, std::move(output), *std::move(variables),
+             chosen ? chosen->next : state.default_next);
+}
+
+namespace {
+
+struct WaitError {
+  std::string text{};
+  std::string location{};
+};
+
+// The instant that a Timestamp names, or what is wrong with it.
+std::expected<Timestamp, WaitError> instant(const State& state, const std::string& text) {
+  if (const auto time = strict_timestamp(text)) return *time;
+  if (state.timestamp_path) {
+    return std::unexpected(
+        WaitError{.text = fmt::format(
+                      "The TimestampPath parameter does not reference a valid ISO-8601 extended "
+                      "offset date-time format string: {} == {}",
+                      state.timestamp_path->text, text)});
+  }
+  return std::unexpected(
+      WaitError{.text = fmt::format(
+                    "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time "
+                    "format string: {}",
+                    text),
+                .location = "Timestamp"});
+}
+
+}  // namespace
+
+void Machine::run_wait(Track& track) {
+  const State& state = state_of(track);
+  auto input = effective_input(track);
+  if (!input) return fail_state(track, std::move(input).error());
+  Timestamp until = now_;
+  if (state.seconds.path) {
+    const TrackEnvironment environment(*this, track, *input, *random_);
+    auto value = state.seconds.path->select(environment);
+    if (!value)
+      return fail_state(
+          track,
+          runtime_failure(track, fmt::format("The SecondsPath parameter does not reference an "
+                                             "input value: {}",
+                                             state.seconds.path->text)));
+    const double seconds = value->is_number() ? value->to_number<double>() : -1;
+    // Recorded: test_base_wait_seconds_path[1.5], [-1.5].
+    if (!value->is_number() || seconds != std::floor(seconds))
+      return fail_state(
+          track,
+          runtime_failure(track, fmt::format("The SecondsPath parameter cannot be parsed as a "
+                                             "long value: {} == {}",
+                                             state.seconds.path->text, value_text(*value))));
+    if (seconds < 0)
+      return fail_state(
+          track, runtime_failure(track, fmt::format("The SecondsPath parameter references "
+                                                    "a negative value: {} == {}",
+                                                    state.seconds.path->text, value_text(*value))));
+    if (seconds > wait_seconds_max)
+      return fail_state(track, runtime_failure(track, "Wait state delay is too long."));
+    until = now_ + Duration(static_cast<std::int64_t>(seconds) * 1000);
+  } else if (state.seconds.given()) {
+    auto seconds = number(track, state.seconds, *input);
+    if (!seconds) return fail_state(track, std::move(seconds).error());
+    if (**seconds > wait_seconds_max || !(**seconds >= 0))
+      return fail_state(track, runtime_failure(track, "Wait state delay is too long."));
+    until = now_ + Duration(static_cast<std::int64_t>(**seconds * 1000));
+  } else {
+    std::string stamp;
+    if (state.timestamp_path) {
+      const TrackEnvironment environment(*this, track, *input, *random_);
+      auto value = state.timestamp_path->select(environment);
+      if (!value)
+        return fail_state(
+            track,
+            runtime_failure(track, fmt::format("The TimestampPath parameter does not reference "
+                                               "an input value: {}",
+                                               state.timestamp_path->text)));
+      stamp = value_text(*value);
+    } else {
+      auto made = text(track, state.timestamp, *input);
+      if (!made) return fail_state(track, std::move(made).error());
+      stamp = **made;
+    }
+    const auto time = instant(state, stamp);
+    if (!time) {
+      Failure failure = runtime_failure(track, time.error().text);
+      if (state.language == Language::Jsonata) {
+        failure.error = "States.QueryEvaluationError";
+        failure.location = time.error().location;
+        failure.evaluation = true;
+      }
+      return fail_state(track, std::move(failure));
+    }
+    until = *time;
+    if (std::chrono::duration<double>(until - now_).count() > wait_seconds_max)
+      return fail_state(track, runtime_failure(track, "Wait state delay is too long."));
+  }
+  track.phase = Phase::Waiting;
+  if (until <= now_ || !parameters_.only_state.empty()) return wait_over(track);
+  track.timer = set_timer(track, Alarm::State, until);
+}
+
+void Machine::wait_over(Track& track) {
+  const State& state = state_of(track);
+  auto input = effective_input(track);
+  if (!input) return fail_state(track, std::move(input).error());
+  auto variables = assigned(track, state.assign, *input, nullptr, nullptr);
+  if (!variables) return fail_state(track, std::move(variables).error());
+  Payload output = *std::move(input);
+  if (state.language == Language::Jsonata && state.output) {
+    auto made = evaluate(track, *state.output, track.input);
+    if (!made) return fail_state(track, std::move(made).error());
+    output = *std::move(made);
+  } else if (state.language == Language::JsonPath) {
+    auto reduced = apply_path(track, state.output_path, output);
+    if (!reduced) return fail_state(track, std::move(reduced).error());
+    output = *std::move(reduced);
+  }
+  exit_state(track, std::move(output), *std::move(variables), state.next);
+}
+
+void Machine::run_succeed(Track& track) {
+  const State& state = state_of(track);
+  auto input = effective_input(track);
+  if (!input) return fail_state(track, std::move(input).error());
+  Payload output = *std::move(input);
+  if (state.language == Language::Jsonata && state.output) {
+    auto made = evaluate(track, *state.output, track.input);
+    if (!made) return fail_state(track, std::move(made).error());
+    output = *std::move(made);
+  } else if (state.language == Language::JsonPath) {
+    auto reduced = apply_path(track, state.output_path, output);
+    if (!reduced) return fail_state(track, std::move(reduced).error());
+    output = *std::move(reduced);
+  }
+  exit_state(track, std::move(output), {}, no_state);
+}
+
+void Machine::run_fail(Track& track) {
+  const State& state = state_of(track);
+  auto error = text(track, state.error, track.input);
+  if (!error) return fail_state(track, std::move(error).error());
+  auto cause = text(track, state.cause, track.input);
+  if (!cause) return fail_state(track, std::move(cause).error());
+  fail_state(track, {.error = *std::move(error), .cause = *std::move(cause)});
+}
+
+}  // namespace kiban::asl
