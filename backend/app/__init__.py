@@ -1,0 +1,1 @@
+"""The HTTP service and what service and batch share: settings, logging, database, migrations."""
