@@ -363,10 +363,12 @@ def generate(model: Model, folder: str, model_name: str, listed: list[str]) -> s
 
 
 def namespace(metadata: Model) -> str:
-    """SQS's query replies had one, which its json model no longer tells."""
-    if metadata["serviceId"] == "SQS":
-        return "http://queue.amazonaws.com/doc/2012-11-05/"
-    return metadata.get("xmlNamespace", "")
+    """Two models don't tell theirs: SQS's of its query replies, and S3's."""
+    untold = {
+        "SQS": "http://queue.amazonaws.com/doc/2012-11-05/",
+        "S3": "http://s3.amazonaws.com/doc/2006-03-01/",
+    }
+    return untold.get(metadata["serviceId"]) or metadata.get("xmlNamespace", "")
 
 
 def read_operations(path: Path) -> tuple[str, list[str]]:

@@ -1,0 +1,350 @@
+#include "api/codec.h"
+
+#include <gmock/gmock.h>
+
+#include "api/validate.h"
+
+namespace kiban::api {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+HttpRequest json_request(std::string target, std::string body) {
+  return {.headers = {{"X-Amz-Target", std::move(target)},
+                      {"Content-Type", "application/x-amz-json-1.1"}},
+          .body = std::move(body)};
+}
+
+std::string authorization(std::string_view service) {
+  return "AWS4-HMAC-SHA256 Credential=AKID/20261124/ap-northeast-1/" + std::string(service) +
+         "/aws4_request, SignedHeaders=host;x-amz-date, Signature=00";
+}
+
+HttpRequest form_request(std::string_view service, std::string body) {
+  return {.headers = {{"content-type", "application/x-www-form-urlencoded; charset=utf-8"},
+                      {"authorization", authorization(service)}},
+          .body = std::move(body)};
+}
+
+HttpRequest s3_request(std::string method, std::string path, std::string query = {},
+                       std::string body = {}) {
+  return {.method = std::move(method),
+          .path = std::move(path),
+          .query = std::move(query),
+          .headers = {{"authorization", authorization("s3")}},
+          .body = std::move(body)};
+}
+
+json::object decoded(const HttpRequest& request) {
+  const auto result = decode(request, identify(request));
+  EXPECT_TRUE(result) << result.error().name << ": " << result.error().cause;
+  return result ? result->input : json::object{};
+}
+
+Error refused(const HttpRequest& request) {
+  const auto result = decode(request, identify(request));
+  EXPECT_FALSE(result);
+  return result ? Error{} : result.error();
+}
+
+std::string header_of(const HttpResponse& response, std::string_view name) {
+  for (const auto& [key, value] : response.headers) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+TEST(Model, FindsServicesByEveryName) {
+  EXPECT_EQ(find_service("ssm"), find_service_by_target_prefix("AmazonSSM"));
+  EXPECT_EQ(find_service("sts"), find_service_by_signing_name("sts"));
+  EXPECT_EQ(find_service("sts"), find_service_by_signing_name("sts", "2011-06-15"));
+  EXPECT_EQ(find_service("secretsmanager"), find_service_by_sdk_name("secretsmanager"));
+  EXPECT_EQ(find_service("logs"), find_service_by_sdk_name("cloudwatchlogs"));
+  EXPECT_EQ(find_service("lambda"), nullptr);
+  const Service& sts = *find_service("sts");
+  EXPECT_NE(sts.operation("AssumeRole"), nullptr);
+  EXPECT_EQ(sts.operation("GetSessionToken"), nullptr);
+  EXPECT_TRUE(sts.has_operation("GetSessionToken"));
+  EXPECT_FALSE(sts.has_operation("MakeTea"));
+}
+
+TEST(Json, DecodesByTheModel) {
+  const auto input =
+      decoded(json_request("AmazonSSM.GetParameter",
+                           R"({"Name": "/a", "WithDecryption": true, "Other": 1, "X": null})"));
+  EXPECT_EQ(input, (json::object{{"Name", "/a"}, {"WithDecryption", true}}));
+  EXPECT_EQ(decoded(json_request("AmazonSSM.GetParameter", "")), json::object{});
+}
+
+TEST(Json, RefusesWhatHasAnotherKind) {
+  const auto cause = [](std::string body) {
+    const Error error = refused(json_request("AmazonSSM.GetParameter", std::move(body)));
+    EXPECT_EQ(error.name, "SerializationException");
+    return error.cause;
+  };
+  EXPECT_EQ(cause(R"({"Name": 1})"), "NUMBER_VALUE can not be converted to a String");
+  EXPECT_EQ(cause(R"({"Name": []})"), "Start of list found where not expected");
+  EXPECT_EQ(cause(R"({"WithDecryption": "yes"})"),
+            "STRING_VALUE can not be converted to a Boolean");
+  EXPECT_THAT(cause(R"({"Name": )"), HasSubstr("line 1"));
+  EXPECT_THAT(cause("[1]"), HasSubstr("must be a JSON object"));
+}
+
+TEST(Json, NamesUnknownOperations) {
+  const Error unknown = refused(json_request("AmazonSSM.MakeTea", "{}"));
+  EXPECT_EQ(unknown.name, "UnknownOperationException");
+  EXPECT_THAT(unknown.cause, HasSubstr("MakeTea"));
+  const Error unserved = refused(json_request("AmazonSSM.SendCommand", "{}"));
+  EXPECT_EQ(unserved, (Error{"UnknownOperationException", "kiban does not serve ssm:SendCommand"}));
+  EXPECT_EQ(refused(json_request("Nobody.Does", "{}")).name, "UnknownOperationException");
+}
+
+TEST(Json, AnswersInTheVersionOfTheRequest) {
+  const Wire wire = identify(json_request("AmazonSSM.GetParameter", "{}"));
+  const auto response = encode_reply(
+      wire, {{"Parameter", {{"Name", "/a"}, {"LastModifiedDate", 1700000000.5}, {"Unknown", 1}}}},
+      "id-1");
+  EXPECT_EQ(response.status, 200U);
+  EXPECT_EQ(header_of(response, "Content-Type"), "application/x-amz-json-1.1");
+  EXPECT_EQ(header_of(response, "x-amzn-RequestId"), "id-1");
+  EXPECT_EQ(response.body, R"({"Parameter":{"Name":"/a","LastModifiedDate":1.7000000005E9}})");
+}
+
+TEST(Json, ErrorsCarryTheirType) {
+  const Wire wire = identify(json_request("AmazonSSM.GetParameter", "{}"));
+  const auto response = encode_error(wire, {"ParameterNotFound", "no such"}, "id-1");
+  EXPECT_EQ(response.status, 400U);
+  EXPECT_EQ(response.body, R"({"__type":"ParameterNotFound","message":"no such"})");
+  EXPECT_EQ(encode_error(wire, {"AccessDenied", "no"}, "id").body,
+            R"({"__type":"AccessDeniedException","Message":"no"})");
+  EXPECT_EQ(encode_error(wire, {"InternalFailure", "oh"}, "id").status, 500U);
+}
+
+TEST(Query, DecodesListsMapsAndStructures) {
+  const auto input = decoded(form_request(
+      "sts",
+      "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fa+b&"
+      "DurationSeconds=900&Tags.member.2.Key=k2&Tags.member.2.Value=v2&Tags.member.10.Key=k10&"
+      "Tags.member.10.Value=&TransitiveTagKeys="));
+  EXPECT_EQ(
+      input,
+      (json::object{{"RoleArn", "arn:aws:iam::1:role/a b"},
+                    {"DurationSeconds", 900},
+                    {"Tags", {{{"Key", "k2"}, {"Value", "v2"}}, {{"Key", "k10"}, {"Value", ""}}}},
+                    {"TransitiveTagKeys", json::array{}}}));
+}
+
+TEST(Query, RefusesBadInput) {
+  EXPECT_EQ(refused(form_request("sts", "Action=AssumeRole&DurationSeconds=soon")).name,
+            "MalformedInput");
+  EXPECT_EQ(refused(form_request("sts", "Action=AssumeRole&RoleArn=%4")).name,
+            "MalformedQueryString");
+  const Error unknown = refused(form_request("sts", "Action=MakeTea&Version=2011-06-15"));
+  EXPECT_EQ(unknown,
+            (Error{"InvalidAction", "Could not find operation MakeTea for version 2011-06-15"}));
+}
+
+TEST(Query, AnswersInXml) {
+  const Wire wire = identify(form_request("sts", "Action=GetCallerIdentity&Version=2011-06-15"));
+  const auto response =
+      encode_reply(wire, {{"UserId", "1"}, {"Account", "000000000000"}, {"Arn", "a<b>&"}}, "id-1");
+  EXPECT_EQ(response.body,
+            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">"
+            "<GetCallerIdentityResult><UserId>1</UserId><Account>000000000000</Account>"
+            "<Arn>a&lt;b&gt;&amp;</Arn></GetCallerIdentityResult><ResponseMetadata>"
+            "<RequestId>id-1</RequestId></ResponseMetadata></GetCallerIdentityResponse>");
+  const auto error = encode_error(wire, {"AccessDeniedException", "no"}, "id-2");
+  EXPECT_EQ(error.status, 403U);
+  EXPECT_THAT(error.body, HasSubstr("<Type>Sender</Type><Code>AccessDenied</Code>"));
+  EXPECT_THAT(error.body, HasSubstr("<RequestId>id-2</RequestId>"));
+}
+
+TEST(Query, TimestampsAreIso) {
+  const Wire wire = identify(form_request("sts", "Action=AssumeRole&Version=2011-06-15"));
+  const auto response = encode_reply(wire, {{"Credentials", {{"Expiration", 1700000000.0}}}}, "id");
+  EXPECT_THAT(response.body, HasSubstr("<Expiration>2023-11-14T22:13:20.000Z</Expiration>"));
+}
+
+TEST(QueryCompatible, SqsSpeaksBoth) {
+  const HttpRequest json = json_request("AmazonSQS.CreateQueue",
+                                        R"({"QueueName":"q","Attributes":{"DelaySeconds":"1"}})");
+  const HttpRequest form = form_request(
+      "sqs",
+      "Action=CreateQueue&Version=2012-11-05&QueueName=q&Attribute.1.Name=DelaySeconds&"
+      "Attribute.1.Value=1");
+  EXPECT_EQ(decoded(json), decoded(form));
+  const Error missing{"QueueDoesNotExist", "no queue"};
+  const auto json_error = encode_error(identify(json), missing, "id");
+  EXPECT_EQ(header_of(json_error, "x-amzn-query-error"),
+            "AWS.SimpleQueueService.NonExistentQueue;Sender");
+  EXPECT_THAT(json_error.body, HasSubstr(R"("__type":"QueueDoesNotExist")"));
+  EXPECT_THAT(encode_error(identify(form), missing, "id").body,
+              HasSubstr("<Code>AWS.SimpleQueueService.NonExistentQueue</Code>"));
+}
+
+TEST(QueryCompatible, SqsMessagesInXmlHaveTheirOldNames) {
+  const Wire wire = identify(form_request("sqs", "Action=ReceiveMessage&Version=2012-11-05"));
+  const auto response = encode_reply(
+      wire,
+      {{"Messages", {{{"Body", "b"}, {"Attributes", {{"SentTimestamp", "1"}}}}, {{"Body", "c"}}}}},
+      "id");
+  EXPECT_THAT(response.body,
+              HasSubstr("<Message><Body>b</Body><Attribute><Name>SentTimestamp</Name>"
+                        "<Value>1</Value></Attribute></Message><Message><Body>c</Body></Message>"));
+}
+
+TEST(S3, TellsOperationsApart) {
+  const auto operation = [](const HttpRequest& request) {
+    return identify(request).operation_name;
+  };
+  EXPECT_EQ(operation(s3_request("GET", "/")), "ListBuckets");
+  EXPECT_EQ(operation(s3_request("GET", "/b", "list-type=2&prefix=x")), "ListObjectsV2");
+  EXPECT_EQ(operation(s3_request("GET", "/b")), "ListObjects");
+  EXPECT_EQ(operation(s3_request("GET", "/b/")), "ListObjects");
+  EXPECT_EQ(operation(s3_request("GET", "/b", "location")), "GetBucketLocation");
+  EXPECT_EQ(operation(s3_request("GET", "/b", "encryption=")), "GetBucketEncryption");
+  EXPECT_EQ(operation(s3_request("PUT", "/b/a/b%20c", "x-id=PutObject")), "PutObject");
+  EXPECT_EQ(operation(s3_request("PUT", "/b/k", "partNumber=1&uploadId=u")), "UploadPart");
+  EXPECT_EQ(operation(s3_request("GET", "/b", "cors")), "GetBucketCors");
+  HttpRequest copy = s3_request("PUT", "/b/k");
+  copy.headers.emplace_back("x-amz-copy-source", "/b/other");
+  EXPECT_EQ(operation(copy), "CopyObject");
+}
+
+TEST(S3, DecodesEveryPlace) {
+  HttpRequest request = s3_request("PUT", "/b/a/b%20c%2B", "x-id=PutObject", "bytes");
+  request.headers.emplace_back("X-Amz-Meta-Colour", "red");
+  request.headers.emplace_back("Content-Type", "text/plain");
+  const auto result = decode(request, identify(request));
+  ASSERT_TRUE(result) << result.error().cause;
+  EXPECT_EQ(result->input, (json::object{{"Bucket", "b"},
+                                         {"Key", "a/b c+"},
+                                         {"ContentType", "text/plain"},
+                                         {"Metadata", {{"colour", "red"}}}}));
+  EXPECT_EQ(result->bulk_member, "Body");
+  EXPECT_EQ(result->bulk, "bytes");
+}
+
+TEST(S3, DecodesXmlBodies) {
+  const auto input = decoded(s3_request(
+      "POST", "/b", "delete",
+      "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Object><Key>a</Key></Object>"
+      "<Object><Key>b</Key></Object><Quiet>true</Quiet></Delete>"));
+  EXPECT_EQ(
+      input,
+      (json::object{{"Bucket", "b"},
+                    {"Delete", {{"Objects", {{{"Key", "a"}}, {{"Key", "b"}}}}, {"Quiet", true}}}}));
+  EXPECT_EQ(refused(s3_request("POST", "/b", "delete", "<Delete><Obj")).name, "MalformedXML");
+}
+
+TEST(S3, RemovesChunkedFraming) {
+  HttpRequest request = s3_request("PUT", "/b/k", "",
+                                   "5;chunk-signature=ab\r\nhello\r\n6\r\n world\r\n0\r\n"
+                                   "x-amz-checksum-crc32:AAAAAA==\r\n\r\n");
+  request.headers.emplace_back("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
+  EXPECT_EQ(decode(request, identify(request))->bulk, "hello world");
+  request.body = "5\r\nhel";
+  EXPECT_EQ(refused(request).name, "IncompleteBody");
+}
+
+TEST(S3, AnswersInHeadersAndBulk) {
+  const Wire wire = identify(s3_request("GET", "/b/k"));
+  const auto response = encode_reply(wire,
+                                     {{"Body", {{"Digest", "ab"}, {"Size", 7}}},
+                                      {"ETag", "\"x\""},
+                                      {"ContentLength", 7},
+                                      {"LastModified", 1700000000.0},
+                                      {"Metadata", {{"colour", "red"}}}},
+                                     "id");
+  EXPECT_EQ(response.bulk, (Bulk{.digest = "ab", .offset = 0, .size = 7}));
+  EXPECT_EQ(header_of(response, "ETag"), "\"x\"");
+  EXPECT_EQ(header_of(response, "Last-Modified"), "Tue, 14 Nov 2023 22:13:20 GMT");
+  EXPECT_EQ(header_of(response, "x-amz-meta-colour"), "red");
+}
+
+TEST(S3, AnswersInXml) {
+  const auto list = encode_reply(
+      identify(s3_request("GET", "/b", "list-type=2")),
+      {{"Name", "b"}, {"Contents", {{{"Key", "a"}, {"Size", 3}}, {{"Key", "b"}, {"Size", 4}}}}},
+      "id");
+  EXPECT_THAT(list.body,
+              HasSubstr("<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+                        "<Contents><Key>a</Key><Size>3</Size></Contents><Contents>"));
+  const auto location = encode_reply(identify(s3_request("GET", "/b", "location")),
+                                     {{"LocationConstraint", "ap-northeast-1"}}, "id");
+  EXPECT_THAT(location.body, HasSubstr(">ap-northeast-1</LocationConstraint>"));
+  EXPECT_THAT(location.body, Not(HasSubstr("GetBucketLocationResult")));
+}
+
+TEST(S3, ErrorsInXmlButNotForHead) {
+  const Error missing{"NoSuchKey", "The specified key does not exist."};
+  const auto get = encode_error(identify(s3_request("GET", "/b/k")), missing, "id");
+  EXPECT_EQ(get.status, 404U);
+  EXPECT_THAT(get.body, HasSubstr("<Code>NoSuchKey</Code>"));
+  EXPECT_THAT(get.body, HasSubstr("<Resource>/b/k</Resource>"));
+  const auto head = encode_error(identify(s3_request("HEAD", "/b/k")), missing, "id");
+  EXPECT_EQ(head.status, 404U);
+  EXPECT_TRUE(head.body.empty());
+  const auto unserved = refused(s3_request("GET", "/b", "cors"));
+  EXPECT_THAT(unserved.cause, HasSubstr("s3:GetBucketCors"));
+  EXPECT_EQ(encode_error(identify(s3_request("GET", "/b", "cors")), unserved, "id").status, 501U);
+}
+
+TEST(Encoding, Base64AndUri) {
+  for (const std::string_view text : {"", "a", "ab", "abc", "\xff\x00\x10"}) {
+    EXPECT_EQ(decode_base64(encode_base64(text)).value(), text);
+  }
+  EXPECT_EQ(encode_base64("ab"), "YWI=");
+  EXPECT_FALSE(decode_base64("a"));
+  EXPECT_FALSE(decode_base64("a-b_"));
+  EXPECT_EQ(encode_uri("a b/~\xe3\x81\x82", "/"), "a%20b/~%E3%81%82");
+  EXPECT_EQ(decode_uri("a+%2B", Plus::IsSpace).value(), "a +");
+  EXPECT_EQ(decode_uri("a+%2b").value(), "a++");
+  EXPECT_FALSE(decode_uri("%"));
+  EXPECT_FALSE(decode_uri("%g0"));
+}
+
+Result<void> check(std::string_view service, std::string_view operation,
+                   const json::object& input) {
+  const Service& found = *find_service(service);
+  return validate(found, *found.operation(operation), input);
+}
+
+TEST(Validate, GivesAwsTexts) {
+  EXPECT_TRUE(check("ssm", "GetParameter", {{"Name", "/a"}}));
+  EXPECT_EQ(check("ssm", "GetParameter", {}).error(),
+            (Error{"ValidationException",
+                   "1 validation error detected: Value null at 'name' failed to satisfy "
+                   "constraint: Member must not be null"}));
+  EXPECT_EQ(check("ssm", "GetParametersByPath", {{"Path", "/"}, {"MaxResults", 11}}).error().cause,
+            "1 validation error detected: Value '11' at 'maxResults' failed to satisfy constraint: "
+            "Member must have value less than or equal to 10");
+  EXPECT_EQ(
+      check("sts", "AssumeRole",
+            {{"RoleArn", "arn:aws:iam::000000000000:role/x"}, {"RoleSessionName", "a b"}})
+          .error(),
+      (Error{"ValidationError",
+             "1 validation error detected: Value 'a b' at 'roleSessionName' failed to satisfy "
+             "constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*"}));
+  EXPECT_EQ(
+      check("ssm", "PutParameter", {{"Name", "a"}, {"Value", "v"}, {"Type", "Text"}}).error().cause,
+      "1 validation error detected: Value 'Text' at 'type' failed to satisfy constraint: "
+      "Member must satisfy enum value set: [String, StringList, SecureString]");
+  const auto two = check("iam", "GetRole", {{"RoleName", ""}});
+  EXPECT_THAT(two.error().cause, HasSubstr("2 validation errors detected: "));
+  EXPECT_EQ(check("sqs", "CreateQueue", {}).error(),
+            (Error{"MissingParameter", "The request must contain the parameter QueueName"}));
+}
+
+TEST(Validate, LooksInsideListsAndMaps) {
+  EXPECT_EQ(
+      check("ssm", "PutParameter", {{"Name", "a"}, {"Value", "v"}, {"Tags", {{{"Key", "k"}}}}})
+          .error()
+          .cause,
+      "1 validation error detected: Value null at 'tags.1.member.value' failed to satisfy "
+      "constraint: Member must not be null");
+}
+
+}  // namespace
+}  // namespace kiban::api

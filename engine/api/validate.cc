@@ -1,0 +1,341 @@
+#include "api/validate.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <fmt/format.h>
+#include <pcre2.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "api/codec.h"
+#include "api/values.h"
+
+namespace kiban::api {
+namespace {
+
+constexpr std::size_t shown_value_bytes_max = 1'024;  // Ours: an error repeats no megabytes.
+constexpr std::uint32_t regex_steps_max = 200'000;
+
+// How a service words its complaints. Most run on one framework and say "1 validation error
+// detected: …" (recorded by AWS for Step Functions and DynamoDB); others name a missing parameter.
+struct Style {
+  std::string_view folder{};
+  std::string_view name{};          // Of every constraint.
+  std::string_view missing_name{};  // Empty: like any other constraint.
+  bool constraints{true};           // Bounds, enumerations and patterns are the service's own.
+};
+// "Common errors" and the operations' pages of each service's API reference.
+constexpr Style styles[] = {
+    {"ec2", "InvalidParameterValue", "MissingParameter", false},
+    {"ecr", "InvalidParameterException", "", true},
+    {"ecs", "InvalidParameterException", "", true},
+    {"logs", "InvalidParameterException", "", true},
+    {"rds", "InvalidParameterValue", "MissingParameter", false},
+    {"s3", "InvalidArgument", "InvalidRequest", false},
+    {"sns", "InvalidParameter", "", true},
+    {"sqs", "InvalidParameterValue", "MissingParameter", false},
+};
+
+Style style_of(const Service& service) {
+  const auto found = std::ranges::find(styles, service.folder, &Style::folder);
+  if (found != std::end(styles)) return *found;
+  const bool query = service.protocol == Protocol::Query;
+  return {.name = query ? "ValidationError" : "ValidationException"};
+}
+
+// Java's \uXXXX, surrogate pairs included, as PCRE2 writes them.
+std::string translate_pattern(std::string_view pattern) {
+  const auto unit = [&](std::size_t at) -> long {
+    if (at + 6 > pattern.size() || pattern.substr(at, 2) != "\\u") return -1;
+    long value = 0;
+    for (const char c : pattern.substr(at + 2, 4)) {
+      const char low = c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c;
+      if (low >= '0' && low <= '9') {
+        value = value * 16 + (low - '0');
+      } else if (low >= 'a' && low <= 'f') {
+        value = value * 16 + (low - 'a' + 10);
+      } else {
+        return -1;
+      }
+    }
+    return value;
+  };
+  std::string out;
+  for (std::size_t i = 0; i < pattern.size();) {
+    const long high = unit(i);
+    const long low = high >= 0xd800 && high < 0xdc00 ? unit(i + 6) : -1;
+    if (low >= 0xdc00 && low < 0xe000) {
+      out += fmt::format("\\x{{{:x}}}", 0x10000 + (high - 0xd800) * 0x400 + (low - 0xdc00));
+      i += 12;
+    } else if (high >= 0) {
+      out += fmt::format("\\x{{{:x}}}", high);
+      i += 6;
+    } else {
+      const std::size_t size = pattern[i] == '\\' && i + 1 < pattern.size() ? 2 : 1;
+      out += pattern.substr(i, size);
+      i += size;
+    }
+  }
+  return out;
+}
+
+struct FreeCode {
+  void operator()(pcre2_code* code) const { pcre2_code_free(code); }
+};
+struct FreeMatch {
+  void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
+};
+struct FreeContext {
+  void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
+};
+
+// Compiled once for each thread; the tables have a few dozen patterns. nullptr: not one for PCRE2,
+// and then it isn't checked.
+const pcre2_code* compiled(std::string_view pattern) {
+  thread_local std::map<std::string_view, std::unique_ptr<pcre2_code, FreeCode>> cache;
+  const auto found = cache.find(pattern);
+  if (found != cache.end()) return found->second.get();
+  const std::string text = translate_pattern(pattern);
+  int error = 0;
+  std::size_t offset = 0;
+  pcre2_code* code =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                    PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED, &error, &offset, nullptr);
+  return cache.emplace(pattern, code).first->second.get();
+}
+
+bool matches(std::string_view pattern, std::string_view text) {
+  const pcre2_code* code = compiled(pattern);
+  if (!code) return true;
+  thread_local const std::unique_ptr<pcre2_match_data, FreeMatch> data{
+      pcre2_match_data_create(1, nullptr)};
+  thread_local const std::unique_ptr<pcre2_match_context, FreeContext> context{[] {
+    pcre2_match_context* limits = pcre2_match_context_create(nullptr);
+    pcre2_set_match_limit(limits, regex_steps_max);
+    return limits;
+  }()};
+  return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0, data.get(),
+                     context.get()) >= 0;
+}
+
+// Java's String.length: UTF-16 code units.
+std::int64_t utf16_length(std::string_view text) {
+  std::int64_t units = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte & 0xc0) != 0x80) ++units;
+    if (byte >= 0xf0) ++units;
+  }
+  return units;
+}
+
+// As Java's toString would print it: [Item(name=x, weight=50), …].
+class JavaPrinter {
+ public:
+  explicit JavaPrinter(const Service& service) : service_(service) {}
+
+  std::string print(const Shape& shape, const json::value& value) const {
+    std::string out;
+    append(out, shape, value);
+    if (out.size() > shown_value_bytes_max) {
+      out.resize(shown_value_bytes_max);
+      while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0x80) != 0) out.pop_back();
+      out += "…";
+    }
+    return out;
+  }
+
+ private:
+  void append(std::string& out, const Shape& shape, const json::value& value) const {
+    if (out.size() > shown_value_bytes_max) return;
+    if (shape.kind == Kind::List && value.is_array()) {
+      append_list(out, shape, value.get_array());
+    } else if (shape.kind == Kind::Structure && value.is_object()) {
+      append_structure(out, shape, value.get_object());
+    } else if (shape.kind == Kind::Map && value.is_object()) {
+      append_map(out, shape, value.get_object());
+    } else if (shape.sensitive) {
+      out += "***";
+    } else {
+      out += value.is_string() ? to_string(value.get_string()) : print_json(value);
+    }
+  }
+
+  void append_list(std::string& out, const Shape& shape, const json::array& entries) const {
+    out += '[';
+    bool first = true;
+    for (const json::value& entry : entries) {
+      if (!first) out += ", ";
+      first = false;
+      append(out, service_.shape(service_.members_of(shape)[0]), entry);
+    }
+    out += ']';
+  }
+
+  void append_structure(std::string& out, const Shape& shape, const json::object& object) const {
+    out += shape.name;
+    out += '(';
+    bool first = true;
+    for (const Member& member : service_.members_of(shape)) {
+      const json::value* found = object.if_contains(member.name);
+      if (!found) continue;
+      out += fmt::format("{}{}=", first ? "" : ", ", member.name);
+      first = false;
+      append(out, service_.shape(member), *found);
+    }
+    out += ')';
+  }
+
+  void append_map(std::string& out, const Shape& shape, const json::object& object) const {
+    out += '{';
+    bool first = true;
+    for (const auto& [key, entry] : object) {
+      out += fmt::format("{}{}=", first ? "" : ", ", std::string_view(key));
+      first = false;
+      append(out, service_.shape(service_.members_of(shape)[1]), entry);
+    }
+    out += '}';
+  }
+
+  const Service& service_;
+};
+
+class Checker {
+ public:
+  Checker(const Service& service, const Style& style) : service_(service), style_(style) {}
+
+  void structure(const Shape& shape, const json::object& object, const std::string& path) {
+    for (const Member& member : service_.members_of(shape)) {
+      const json::value* found = object.if_contains(member.name);
+      // Bulk bytes are put in after this check, and tokens are made up by clients' libraries.
+      if (!found && member.required && !member.streaming && !member.idempotency_token) {
+        missing(member, path);
+      }
+      if (found) check(service_.shape(member), *found, join(path, member.name));
+    }
+  }
+
+  Result<void> result() && {
+    if (missing_parameter_) return fail(std::string(style_.missing_name), *missing_parameter_);
+    if (faults_.empty()) return {};
+    return fail(std::string(style_.name),
+                fmt::format("{} validation error{} detected: {}", faults_.size(),
+                            faults_.size() == 1 ? "" : "s", fmt::join(faults_, "; ")));
+  }
+
+ private:
+  // Members are named in lower camel case, whatever the model's case: 'tableName' (recorded).
+  static std::string join(const std::string& path, std::string_view name) {
+    std::string out = path.empty() ? std::string() : path + '.';
+    out += name;
+    char& first = out[out.size() - name.size()];
+    if (first >= 'A' && first <= 'Z') first = static_cast<char>(first + 32);
+    return out;
+  }
+
+  void missing(const Member& member, const std::string& path) {
+    if (style_.missing_name.empty()) {
+      fault(nullptr, {}, join(path, member.name), "Member must not be null");
+    } else if (!missing_parameter_) {
+      missing_parameter_ = fmt::format("The request must contain the parameter {}{}{}", path,
+                                       path.empty() ? "" : ".", member.name);
+    }
+  }
+
+  void fault(const Shape* shape, const json::value& value, const std::string& path,
+             const std::string& constraint) {
+    std::string shown = " null";
+    if (shape && shape->sensitive) {
+      shown = {};
+    } else if (shape) {
+      shown = fmt::format(" '{}'", JavaPrinter(service_).print(*shape, value));
+    }
+    faults_.push_back(
+        fmt::format("Value{} at '{}' failed to satisfy constraint: {}", shown, path, constraint));
+  }
+
+  void check(const Shape& shape, const json::value& value, const std::string& path) {
+    if (style_.constraints) check_bounds(shape, value, path);
+    if (shape.kind == Kind::Structure && value.is_object()) {
+      structure(shape, value.get_object(), path);
+    } else if (shape.kind == Kind::List && value.is_array()) {
+      const Shape& element = service_.shape(service_.members_of(shape)[0]);
+      std::size_t position = 0;
+      for (const json::value& entry : value.get_array()) {
+        check(element, entry, fmt::format("{}.{}.member", path, ++position));
+      }
+    } else if (shape.kind == Kind::Map && value.is_object()) {
+      const Shape& element = service_.shape(service_.members_of(shape)[1]);
+      for (const auto& [key, entry] : value.get_object()) {
+        check(element, entry, fmt::format("{}.{}.member", path, std::string_view(key)));
+      }
+    }
+  }
+
+  void check_bounds(const Shape& shape, const json::value& value, const std::string& path) {
+    if (shape.value_count > 0 && value.is_string()) check_value_set(shape, value, path);
+    if (!shape.pattern.empty() && value.is_string() &&
+        !matches(shape.pattern, value.get_string())) {
+      fault(&shape, value, path,
+            fmt::format("Member must satisfy regular expression pattern: {}", shape.pattern));
+    }
+    if (shape.min == no_bound && shape.max == no_bound) return;
+    if (value.is_number()) {
+      const double number = number_of(value);
+      check_size(shape, value, path, number, "value");
+    } else if (const auto length = length_of(shape, value)) {
+      check_size(shape, value, path, static_cast<double>(*length), "length");
+    }
+  }
+
+  void check_value_set(const Shape& shape, const json::value& value, const std::string& path) {
+    const std::string_view text = value.get_string();
+    const auto allowed = service_.values_of(shape);
+    if (std::ranges::find(allowed, text) != allowed.end()) return;
+    fault(&shape, value, path,
+          fmt::format("Member must satisfy enum value set: [{}]", fmt::join(allowed, ", ")));
+  }
+
+  void check_size(const Shape& shape, const json::value& value, const std::string& path,
+                  double size, std::string_view what) {
+    if (shape.min != no_bound && size < static_cast<double>(shape.min)) {
+      fault(&shape, value, path,
+            fmt::format("Member must have {} greater than or equal to {}", what, shape.min));
+    }
+    if (shape.max != no_bound && size > static_cast<double>(shape.max)) {
+      fault(&shape, value, path,
+            fmt::format("Member must have {} less than or equal to {}", what, shape.max));
+    }
+  }
+
+  static std::optional<std::int64_t> length_of(const Shape& shape, const json::value& value) {
+    if (shape.kind == Kind::Blob && value.is_string()) {
+      const auto bytes = decode_base64(value.get_string());
+      return bytes ? static_cast<std::int64_t>(bytes->size()) : 0;
+    }
+    if (value.is_string()) return utf16_length(value.get_string());
+    if (value.is_array()) return static_cast<std::int64_t>(value.get_array().size());
+    if (value.is_object()) return static_cast<std::int64_t>(value.get_object().size());
+    return std::nullopt;
+  }
+
+  const Service& service_;
+  const Style& style_;
+  std::vector<std::string> faults_;
+  std::optional<std::string> missing_parameter_;
+};
+
+}  // namespace
+
+Result<void> validate(const Service& service, const Operation& operation,
+                      const json::object& input) {
+  if (operation.input == no_shape) return {};
+  const Style style = style_of(service);
+  Checker checker(service, style);
+  checker.structure(service.shape(operation.input), input, {});
+  return std::move(checker).result();
+}
+
+}  // namespace kiban::api
