@@ -24,6 +24,7 @@ struct Chosen {
   std::string status{};
   std::string execution{};
   std::string cluster{};
+  std::string clock_value{};
   std::vector<std::string> aws{};
   bool yes{false};
   std::function<int()> command{};
@@ -55,6 +56,13 @@ void add_serve(CLI::App& app, Chosen& chosen) {
   serve_command->add_option("--clock", options.clock, "real, or virtual: frozen until it is moved")
       ->check(CLI::IsMember({"real", "virtual"}))
       ->capture_default_str();
+  serve_command
+      ->add_option("--tasks", options.tasks,
+                   "How ECS tasks run: none, or process: their commands on this host")
+      ->check(CLI::IsMember({"none", "process"}))
+      ->capture_default_str();
+  serve_command->add_option("--source", options.source,
+                            "With --tasks process: the folder in which the commands run");
   serve_command->add_option("--mock-config", options.mock_config,
                             "Mocked integrations, in Step Functions Local's format");
   serve_command->callback([&] { chosen.command = [&] { return serve(chosen.serve); }; });
@@ -132,6 +140,26 @@ void add_clients(CLI::App& app, Chosen& chosen) {
             chosen);
 }
 
+void add_clock(CLI::App& app, Chosen& chosen) {
+  CLI::App* clock = app.add_subcommand("clock", "Show or move the server's virtual clock");
+  clock->require_subcommand(1);
+  const auto add = [&](const std::string& action, const std::string& help) {
+    return with_json(add_client(*clock, chosen, action, help,
+                                [&chosen, action] {
+                                  return move_clock(chosen.client, action, chosen.clock_value,
+                                                    chosen.output);
+                                }),
+                     chosen);
+  };
+  add("show", "Show the time and the first timer");
+  add("advance", "Move it forward; all that comes due happens, in order")
+      ->add_option("DURATION", chosen.clock_value, "90s, 5m, 24h or 7d")
+      ->required();
+  add("set", "Move it to a time")
+      ->add_option("TIME", chosen.clock_value, "2026-11-24T17:00:00Z")
+      ->required();
+}
+
 void add_local(CLI::App& app, Chosen& chosen) {
   CLI::App* reset_command = app.add_subcommand("reset", "Erase a data directory");
   reset_command->add_option("--data", chosen.client.data, "The directory (default as in serve)");
@@ -165,6 +193,7 @@ int run(int argc, char** argv) {
   Chosen chosen;
   add_serve(app, chosen);
   add_clients(app, chosen);
+  add_clock(app, chosen);
   add_local(app, chosen);
   try {
     app.parse(argc, argv);

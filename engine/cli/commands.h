@@ -36,6 +36,9 @@ struct LogsOptions {
 int print_logs(const ClientOptions& client, const LogsOptions& logs, const OutputOptions& output);
 int list_tasks(const ClientOptions& client, const std::string& cluster,
                const OutputOptions& output);
+// action: show, advance (by a duration such as 90s or 24h) or set (to a time).
+int move_clock(const ClientOptions& client, const std::string& action, const std::string& value,
+               const OutputOptions& output);
 int doctor(const ClientOptions& client, const OutputOptions& output);
 int reset(const std::string& data, bool yes);
 int evaluate_jsonata();

@@ -2,15 +2,21 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <map>
 
 #include "cli/commands.h"
 #include "cli/data_directory.h"
 #include "cli/report.h"
 #include "cli/table.h"
+#include "core/time.h"
+#include "runtime/frontend.h"
+#include "runtime/http_client.h"
 #include "store/store.h"
 
 #if __has_include("jsonata/eval_lines.h")
@@ -56,6 +62,21 @@ std::string find_program(const std::string& name) {
     rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
   }
   return "";
+}
+
+// 90s, 5m, 24h, 7d, or milliseconds: 250ms.
+Result<Duration> parse_duration(const std::string& text) {
+  std::int64_t count = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, count);
+  const std::string unit{stop, end};
+  constexpr std::int64_t count_max = 1'000'000'000'000;
+  const std::map<std::string, std::int64_t> units{
+      {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+  const auto found = units.find(unit);
+  if (error != std::errc{} || found == units.end() || count < 0 || count > count_max)
+    return fail("WrongUsage", "'" + text + "' is no duration such as 250ms, 90s, 5m, 24h or 7d");
+  return Duration{count * found->second};
 }
 
 // A key that the server will take: the data directory's, or any under --auth any.
@@ -150,6 +171,44 @@ int doctor(const ClientOptions& options, const OutputOptions& output) {
   else
     print_table({"CHECK", "RESULT", "DETAIL"}, rows);
   return failed ? exit_failed : exit_done;
+}
+
+int move_clock(const ClientOptions& options, const std::string& action, const std::string& value,
+               const OutputOptions& output) {
+  const Client client = make_client(options);
+  runtime::Fetch request{.url = client.endpoint + "/_kiban/clock",
+                         .timeout = std::chrono::minutes{10}};
+  if (action != "show") {
+    json::object body;
+    if (action == "advance") {
+      const auto duration = parse_duration(value);
+      if (!duration) {
+        complain("clock", duration.error().cause, "Write for example 'kiban clock advance 24h'.");
+        return exit_usage;
+      }
+      body["advance"] = duration->count();
+    } else {
+      body["set"] = value;
+    }
+    request.method = "POST";
+    request.headers = {{"Content-Type", "application/json"},
+                       {"X-Kiban-Token", runtime::own_token(client.secret_access_key)}};
+    request.body = print_json(body);
+  }
+  const auto reply = runtime::fetch(request);
+  if (!reply) return complain_about_call("clock", client, reply.error());
+  const auto answer = parse_json(reply->body);
+  if (!answer || !answer->is_object())
+    return complain("clock", "this is not kiban: " + reply->body.substr(0, 100), "See --endpoint.");
+  if (reply->status != 200)
+    return complain("clock", text_of(answer->get_object(), "message"),
+                    "'kiban clock --help' tells more.");
+  if (output.json)
+    print_json_line(*answer);
+  else
+    fmt::print("{} clock, now {}, next timer {}\n", text_of(answer->get_object(), "clock"),
+               text_of(answer->get_object(), "now"), text_of(answer->get_object(), "next_timer"));
+  return exit_done;
 }
 
 int reset(const std::string& wanted, bool yes) {

@@ -17,6 +17,7 @@
 #include "runtime/frontend.h"
 #include "runtime/http_server.h"
 #include "runtime/kernel_thread.h"
+#include "runtime/process_driver.h"
 
 namespace kiban::cli {
 
@@ -106,6 +107,11 @@ int complain_about_data(const Error& error) {
                         "--ephemeral.");
 }
 
+std::string temporary_task_directory() {
+  return fmt::format("{}/kiban-tasks-{}", std::filesystem::temp_directory_path().string(),
+                     ::getpid());
+}
+
 // Everything that lives while the server runs, in the order in which it must end.
 int run_server(const ServeOptions& options, const Address& address, Data data,
                const WiringOptions& wiring) {
@@ -135,6 +141,19 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   std::unique_ptr<runtime::Fetcher> fetcher = runtime::make_fetcher();
   runtime::Effects effects;
   effects.add("http.post", runtime::make_http_performer(*fetcher));
+  std::unique_ptr<runtime::ProcessDriver> driver;
+  if (options.tasks == "process") {
+    auto made_driver = runtime::ProcessDriver::create(
+        data.directory.empty() ? temporary_task_directory() : data.directory + "/tasks",
+        options.source);
+    if (!made_driver)
+      return complain("tasks", made_driver.error().cause,
+                      "Name the folder in which the commands run with --source DIR.");
+    driver = *std::move(made_driver);
+    driver->add_to(effects);
+  } else {
+    runtime::add_refusing_driver(effects);
+  }
   kernel::Kernel kernel{
       *data.store,
       make_services(wiring),
@@ -176,6 +195,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   announce(options, data, endpoint);
   server->run();
   thread.stop();
+  driver.reset();
   fetcher.reset();  // Its deliveries report to `thread`, which must be there till then.
   if (!data.directory.empty()) remove_server_file(data.directory);
   return exit_code;

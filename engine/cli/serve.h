@@ -13,6 +13,8 @@ struct ServeOptions {
   std::string auth{"sigv4"};
   std::string clock{"real"};
   std::string mock_config{};
+  std::string tasks{"none"};  // none, or process: run ECS tasks as processes in `source`.
+  std::string source{};
 };
 
 // Serves until SIGTERM or SIGINT. Returns the exit code.

@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#include "api/validate.h"
 #include "core/arn.h"
 #include "kernel/trust.h"
 
@@ -25,6 +26,10 @@ Result<json::object> Kernel::Batch::OperationContext::call(std::string_view serv
   if (++*calls_ > calls_per_operation_max)
     return fail("InternalFailure",
                 fmt::format("one operation made more than {} calls", calls_per_operation_max));
+  // As on the wire. What only other services may ask for is in no model and goes unchecked.
+  const api::Service* model = api::find_service(service);
+  const api::Operation* shape = model == nullptr ? nullptr : model->operation(operation);
+  if (shape != nullptr) KIBAN_TRY_VOID(api::validate(*model, *shape, input));
   OperationContext inner{batch_, as, depth_ + 1, false, true};
   inner.calls_ = calls_;
   const Mark before = batch_.mark();

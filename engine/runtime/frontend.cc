@@ -194,20 +194,101 @@ bool Frontend::handle_own(const HttpRequest& request, const Respond& respond) {
   if (path == "/_kiban/health" && (request.method == "GET" || request.method == "HEAD")) {
     // By way of the kernel: 200 means that commands are decided.
     kernel_.visit([respond, options = &options_](kernel::Kernel& kernel) {
-      respond_with(respond,
-                   json_reply(kernel.failed() ? 503 : 200,
-                              json::object{{"status", kernel.failed() ? "store failed" : "ok"},
-                                           {"version", options->version},
-                                           {"account", options->account},
-                                           {"region", options->region},
-                                           {"auth", options->auth == kernel::Auth::Any
-                                                        ? "any"
-                                                        : "sigv4"}}));
+      respond_with(
+          respond,
+          json_reply(kernel.failed() ? 503 : 200,
+                     json::object{{"status", kernel.failed() ? "store failed" : "ok"},
+                                  {"version", options->version},
+                                  {"account", options->account},
+                                  {"region", options->region},
+                                  {"auth", options->auth == kernel::Auth::Any ? "any" : "sigv4"}}));
+    });
+    return true;
+  }
+  if (path == "/_kiban/clock") {
+    handle_clock(request, respond);
+    return true;
+  }
+  if (path == "/_kiban/authorisations" && request.method == "GET") {
+    kernel_.visit([respond](kernel::Kernel& kernel) {
+      json::array all;
+      for (const kernel::Authorisation& each : kernel.authorisations())
+        all.push_back(json::object{{"time", format_iso8601(each.time)},
+                                   {"caller", each.caller},
+                                   {"action", each.action},
+                                   {"resource", each.resource},
+                                   {"allowed", each.allowed}});
+      respond_with(respond, json_reply(200, all));
     });
     return true;
   }
   respond_with(respond, json_reply(404, json::object{{"message", "There is no " + path + "."}}));
   return true;
+}
+
+std::string own_token(const std::string& secret_access_key) {
+  return store::sha256_hex("kiban token " + secret_access_key);
+}
+
+bool Frontend::may_change(const HttpRequest& request) const {
+  std::string token;
+  for (const auto& [name, value] : request.headers) {
+    std::string lower = name;
+    std::ranges::transform(lower, lower.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    if (lower == "origin") return false;  // A web page.
+    if (lower == "x-kiban-token") token = value;
+  }
+  return token == own_token(options_.root.secret_access_key) ||
+         (options_.auth == kernel::Auth::Any && token == own_token("test"));
+}
+
+// GET shows the time; POST {"advance": milliseconds} or {"set": "2026-11-24T00:00:00Z"} moves it
+// and answers when all that came due has been decided.
+void Frontend::handle_clock(const HttpRequest& request, const Respond& respond) {
+  const auto refuse = [&](int status, const std::string& why) {
+    respond_with(respond, json_reply(status, json::object{{"message", why}}));
+  };
+  if (request.method == "GET") return answer_clock(respond, 0);
+  if (request.method != "POST") return refuse(405, "GET shows the clock, POST moves it.");
+  if (!may_change(request)) return refuse(403, "X-Kiban-Token is missing or wrong.");
+  if (options_.clock == nullptr)
+    return refuse(409, "The clock is real. Start 'kiban serve --clock virtual' to move it.");
+  const Result<json::value> body = parse_json(request.body);
+  if (!body || !body->is_object()) return refuse(400, "The body is no JSON object.");
+  const json::value* advance = find(body->get_object(), "advance");
+  const json::string* set = find_string(body->get_object(), "set");
+  Timestamp to{};
+  if (advance != nullptr && advance->is_int64() && advance->get_int64() >= 0) {
+    constexpr std::int64_t century = 100LL * 366 * 24 * 3600 * 1000;
+    to = options_.clock->now() + Duration{std::min(advance->get_int64(), century)};
+  } else if (set != nullptr) {
+    const Result<Timestamp> parsed = parse_iso8601(to_string(*set));
+    if (!parsed) return refuse(400, parsed.error().cause);
+    to = *parsed;
+  } else {
+    return refuse(400, "Give \"advance\", milliseconds, or \"set\", a time.");
+  }
+  if (!options_.clock->advance_to(to)) return refuse(409, "The clock does not go backwards.");
+  answer_clock(respond, 0);
+}
+
+void Frontend::answer_clock(const Respond& respond, int hops) {
+  constexpr int hops_max = 100'000;  // Batches waited for; then the answer shows how far it got.
+  kernel_.visit([this, respond, hops](kernel::Kernel& kernel) {
+    if (options_.clock != nullptr && !kernel.failed() && hops < hops_max &&
+        (!options_.clock->arrived() || kernel.busy()))
+      return answer_clock(respond, hops + 1);
+    const Timestamp now = options_.clock != nullptr ? options_.clock->now() : host_now();
+    const std::optional<Timestamp> next = kernel.next_timer();
+    respond_with(
+        respond,
+        json_reply(200, json::object{{"clock", options_.clock != nullptr ? "virtual" : "real"},
+                                     {"now", format_iso8601(now)},
+                                     {"next_timer", next ? json::value(format_iso8601(*next))
+                                                         : json::value(nullptr)}}));
+  });
 }
 
 }  // namespace kiban::runtime

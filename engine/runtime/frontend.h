@@ -34,6 +34,9 @@ struct FrontendOptions {
   VirtualClock* clock{nullptr};  // nullptr: real time, which nobody can move.
 };
 
+// What the header X-Kiban-Token must hold: only who can read the secret knows it.
+std::string own_token(const std::string& secret_access_key);
+
 // Used on the I/O thread only; outlives its requests.
 class Frontend {
  public:
@@ -49,7 +52,11 @@ class Frontend {
   struct Exchange;
   using Shared = std::shared_ptr<Exchange>;
 
+  // Ours, below /_kiban/. What changes state there wants the token and comes from no web page.
   bool handle_own(const HttpRequest& request, const Respond& respond);
+  void handle_clock(const HttpRequest& request, const Respond& respond);
+  void answer_clock(const Respond& respond, int hops);
+  bool may_change(const HttpRequest& request) const;
   void authenticate(Shared exchange);
   void with_session(Shared exchange, const std::optional<SessionKey>& session);
   void submit(Shared exchange);

@@ -83,12 +83,13 @@ Result<void> Server::bind(const std::string& address, std::uint16_t port) {
   if (!error) acceptor_.bind(endpoint, error);
   if (!error) acceptor_.listen(1024, error);
   if (error) return failed(error.message());
+  // From here on a signal is kept for run().
+  signals_.add(SIGTERM);
+  signals_.add(SIGINT);
   return {};
 }
 
 void Server::run() {
-  signals_.add(SIGTERM);
-  signals_.add(SIGINT);
   wait_for_signal();
   spawn(io_, accept());
   io_.run();

@@ -20,6 +20,7 @@ class RealClock final : public Clock {
  public:
   // Never backwards, whatever the host's clock does while we run.
   Timestamp now() override { return last_ = std::max(last_, host_now()); }
+  Timestamp step(std::optional<Timestamp>) override { return now(); }
   std::optional<std::chrono::milliseconds> until(Timestamp at) override { return at - now(); }
 
  private:
@@ -30,24 +31,35 @@ class RealClock final : public Clock {
 
 std::unique_ptr<Clock> make_real_clock() { return std::make_unique<RealClock>(); }
 
-VirtualClock::VirtualClock() : now_(host_now()) {}
+VirtualClock::VirtualClock() : now_(host_now()), target_(now_) {}
 
 Timestamp VirtualClock::now() {
   const std::scoped_lock lock{mutex_};
   return now_;
 }
 
+Timestamp VirtualClock::step(std::optional<Timestamp> next) {
+  const std::scoped_lock lock{mutex_};
+  const Timestamp to = next ? std::min(target_, *next) : target_;
+  return now_ = std::max(now_, to);
+}
+
 std::optional<std::chrono::milliseconds> VirtualClock::until(Timestamp at) {
   const std::scoped_lock lock{mutex_};
-  if (at <= now_) return std::chrono::milliseconds{0};
+  if (at <= target_) return std::chrono::milliseconds{0};
   return std::nullopt;
 }
 
-bool VirtualClock::set(Timestamp to) {
+bool VirtualClock::advance_to(Timestamp to) {
   const std::scoped_lock lock{mutex_};
-  if (to < now_) return false;
-  now_ = to;
+  if (to < target_) return false;
+  target_ = to;
   return true;
+}
+
+bool VirtualClock::arrived() {
+  const std::scoped_lock lock{mutex_};
+  return now_ == target_;
 }
 
 KernelThread::KernelThread(kernel::Kernel& kernel, Clock& clock,
@@ -127,8 +139,8 @@ void KernelThread::run() {
     for (kernel::Command& command : taken.commands) kernel_.submit(std::move(command));
     for (auto& [service, outcome] : taken.outcomes)
       kernel_.outcome(std::move(service), std::move(outcome));
-    const Timestamp now = clock_.now();
     const std::optional<Timestamp> next = kernel_.next_timer();
+    const Timestamp now = kernel_.busy() ? clock_.now() : clock_.step(next);
     if (kernel_.busy() || (next && *next <= now)) check(kernel_.run_batch(now, seeds.next()));
     for (const auto& work : taken.visits) work(kernel_);
   }

@@ -19,23 +19,29 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual Timestamp now() = 0;
+  // The time of the next batch when nothing waits and the first timer is due at `next`.
+  virtual Timestamp step(std::optional<Timestamp> next) = 0;
   // How long, in the host's time, until this clock shows `at`; nullopt: not by itself.
   virtual std::optional<std::chrono::milliseconds> until(Timestamp at) = 0;
 };
 
 std::unique_ptr<Clock> make_real_clock();
-// Starts frozen at the host's time; set() moves it, and only forward.
+// Starts frozen at the host's time. advance_to() moves it, and only forward, from timer to timer:
+// each fires at its own time.
 class VirtualClock final : public Clock {
  public:
   VirtualClock();
   Timestamp now() override;
+  Timestamp step(std::optional<Timestamp> next) override;
   std::optional<std::chrono::milliseconds> until(Timestamp at) override;
   // False when `to` lies in the past.
-  bool set(Timestamp to);
+  bool advance_to(Timestamp to);
+  bool arrived();
 
  private:
   std::mutex mutex_{};
   Timestamp now_{};
+  Timestamp target_{};
 };
 
 class KernelThread {

@@ -1,0 +1,89 @@
+"""Step Functions through boto3 and through our own commands."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+from conftest import kiban
+
+ROLE = "arn:aws:iam::000000000000:role/machine"
+PASS = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": {"n": 1}, "End": True}}})
+WAIT = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3, "End": True}}})
+FAIL = json.dumps({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E", "Cause": "C"}}})
+
+
+def finished(states, arn: str, seconds: float = 15) -> dict:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = states.describe_execution(executionArn=arn)
+        if found["status"] != "RUNNING":
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it is still running")
+
+
+def test_an_execution_runs_and_its_history_is_there(server):
+    states = server.client("stepfunctions")
+    machine = states.create_state_machine(name="m", definition=PASS, roleArn=ROLE)["stateMachineArn"]
+    arn = states.start_execution(stateMachineArn=machine, input='{"a": 1}')["executionArn"]
+    assert json.loads(finished(states, arn)["output"]) == {"n": 1}
+    events = states.get_execution_history(executionArn=arn)["events"]
+    assert [e["type"] for e in events] == [
+        "ExecutionStarted",
+        "PassStateEntered",
+        "PassStateExited",
+        "ExecutionSucceeded",
+    ]
+    assert [e["id"] for e in events] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("definition", "code"),
+    [("{", "InvalidDefinition"), ("{}", "InvalidDefinition"), ('{"StartAt": "A", "States": {}}', "InvalidDefinition")],
+)
+def test_an_invalid_definition_is_refused(server, definition, code):
+    with pytest.raises(ClientError) as raised:
+        server.client("stepfunctions").create_state_machine(name="m", definition=definition, roleArn=ROLE)
+    assert raised.value.response["Error"]["Code"] == code
+
+
+def test_a_running_execution_survives_kill(serve, tmp_path):
+    server = serve("--data", tmp_path, "--auth", "any")
+    states = server.client("stepfunctions")
+    machine = states.create_state_machine(name="m", definition=WAIT, roleArn=ROLE)["stateMachineArn"]
+    arn = states.start_execution(stateMachineArn=machine)["executionArn"]
+    server.kill()
+    again = serve("--data", tmp_path, "--auth", "any").client("stepfunctions")
+    assert finished(again, arn)["status"] == "SUCCEEDED"
+    events = again.get_execution_history(executionArn=arn)["events"]
+    assert [e["type"] for e in events] == [
+        "ExecutionStarted",
+        "WaitStateEntered",
+        "WaitStateExited",
+        "ExecutionSucceeded",
+    ]
+    waited = events[2]["timestamp"] - events[1]["timestamp"]
+    assert 3 <= waited.total_seconds() < 10
+
+
+def test_our_commands_show_what_ran(serve, tmp_path):
+    server = serve("--data", tmp_path, "--auth", "any")
+    states = server.client("stepfunctions")
+    states.create_state_machine(name="good", definition=PASS, roleArn=ROLE)
+    states.create_state_machine(name="bad", definition=FAIL, roleArn=ROLE)
+    good = kiban("start", "good", "--follow", "--data", tmp_path)
+    assert good.returncode == 0, good.stderr
+    assert "> A" in good.stdout and good.stdout.rstrip().endswith("SUCCEEDED")
+    bad = kiban("start", "bad", "--follow", "--data", tmp_path)
+    assert bad.returncode == 1
+    assert "FAILED" in bad.stdout and "E: C" in bad.stdout
+    listed = json.loads(kiban("executions", "--json", "--data", tmp_path).stdout)
+    assert sorted(e["status"] for e in listed) == ["FAILED", "SUCCEEDED"]
+    history = kiban("history", listed[0]["executionArn"], "--data", tmp_path)
+    assert "ExecutionStarted" in history.stdout
+    missing = kiban("start", "none", "--data", tmp_path)
+    assert missing.returncode == 1
+    assert "no state machine is called 'none'" in missing.stderr
