@@ -16,7 +16,7 @@ class CloudWatch : public testing::Test {
     services.push_back(make_cloudwatch());
     kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
   }
-  json::object call(std::string operation, json::object input) {
+  json::object call(const std::string& operation, json::object input) {
     auto reply = kernel_->call("cloudwatch", operation, std::move(input), now_, ++seed_);
     EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
     return reply.value_or(json::object{});

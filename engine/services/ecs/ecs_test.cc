@@ -36,7 +36,7 @@ class Ecs : public testing::Test {
             {{"logDriver", "awslogs"},
              {"options", {{"awslogs-group", "/dev/api"}, {"awslogs-stream-prefix", "ecs"}}}}}}}}};
   }
-  json::object call(std::string operation, json::object input) {
+  json::object call(const std::string& operation, json::object input) {
     auto reply = kernel_->call("ecs", operation, std::move(input), now_, ++seed_);
     EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
     return reply.value_or(json::object{});

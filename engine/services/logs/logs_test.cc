@@ -19,7 +19,7 @@ class Logs : public testing::Test {
     call("CreateLogGroup", {{"logGroupName", "/batch"}});
     call("CreateLogStream", {{"logGroupName", "/batch"}, {"logStreamName", "one"}});
   }
-  json::object call(std::string operation, json::object input) {
+  json::object call(const std::string& operation, json::object input) {
     auto reply = kernel_->call("logs", operation, std::move(input), now_, ++seed_);
     EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
     return reply.value_or(json::object{});

@@ -245,7 +245,7 @@ Result<json::object> set_subscription_attributes(Context& context, const json::o
 
 // MessageStructure "json": one text for each protocol, `default` for the others.
 Result<std::string> text_for(const json::object& input, std::string_view protocol) {
-  const std::string message = text(input, "Message");
+  std::string message = text(input, "Message");
   if (text(input, "MessageStructure") != "json") return message;
   const auto structure = parse_json(message);
   if (!structure || !structure->is_object())

@@ -18,7 +18,7 @@ class Sns : public testing::Test {
     services.push_back(sqs::make_sqs());
     kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
   }
-  json::object call(std::string service, std::string operation, json::object input) {
+  json::object call(std::string service, const std::string& operation, json::object input) {
     auto reply = kernel_->call(std::move(service), operation, std::move(input), now_, ++seed_);
     EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
     return reply.value_or(json::object{});
