@@ -72,7 +72,7 @@ TEST(Interpreter, RetriesWithBackoffThenCatches) {
   EXPECT_EQ(runner.now - before, Duration(2'000 + 6'000));
   EXPECT_EQ(runner.tasks.size(), 3U);
   EXPECT_EQ(runner.tasks[0].resource.action_with_pattern(), "runTask.sync");
-  EXPECT_EQ(runner.tasks[0].parameters.text(), R"({"n":1})");
+  EXPECT_EQ(runner.tasks[0].parameters.text(), R"({"n":1,"StartedBy":"AWS Step Functions"})");
   EXPECT_EQ(runner.tasks[0].region, "ap-northeast-1");
   EXPECT_EQ(runner.finished->output->text(),
             R"({"n":1,"error":{"Error":"Boom","Cause":"because"}})");

@@ -94,9 +94,8 @@ void Machine::on(const ItemsRead& in) {
   });
 }
 void Machine::on(const ItemsReadFailed& in) {
-  with_map(in.map, Phase::Reading, [&](Track& track) {
-    fail_map_run(track, {.error = in.error, .cause = in.cause});
-  });
+  with_map(in.map, Phase::Reading,
+           [&](Track& track) { fail_map_run(track, {.error = in.error, .cause = in.cause}); });
 }
 void Machine::on(const ChildFinished& in) {
   with_map(in.map, Phase::Items, [&](Track& track) { child_execution_finished(track, in); });
@@ -105,9 +104,8 @@ void Machine::on(const ResultsWritten& in) {
   with_map(in.map, Phase::Writing, [&](Track& track) { finish_map_run(track, in.output); });
 }
 void Machine::on(const ResultsWriteFailed& in) {
-  with_map(in.map, Phase::Writing, [&](Track& track) {
-    fail_map_run(track, {.error = in.error, .cause = in.cause});
-  });
+  with_map(in.map, Phase::Writing,
+           [&](Track& track) { fail_map_run(track, {.error = in.error, .cause = in.cause}); });
 }
 void Machine::on(const MapRunChanged& in) {
   with_map(in.map, Phase::Items, [&](Track& track) {
@@ -362,7 +360,11 @@ const json::value& TrackEnvironment::context() const {
       state["RetryCount"] = track_.retry_count;
     out["State"] = std::move(state);
   }
-  if (!track_.token.empty()) out["Task"] = json::object{{"Token", track_.token}};
+  // Not where nothing is waited for. Recorded: test_lambda_invoke_with_retry_extended_input,
+  // test_sync_with_task_token.
+  if (!track_.token.empty() && track_.state != no_state &&
+      machine_.program_->states[track_.state].resource.pattern != TaskPattern::RequestResponse)
+    out["Task"] = json::object{{"Token", track_.token}};
   const json::object* item = map_item;
   if (!item) {
     for (const Track* at = &track_; at != nullptr;) {

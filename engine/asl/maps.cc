@@ -108,11 +108,6 @@ Outcome<Payload> Machine::map_items(Track& track, const Payload& input) {
 Outcome<void> Machine::read_map_settings(Track& track, const Payload& input) {
   const MapFields& map = state_of(track).map;
   Work& work = track.work;
-  auto concurrency = number(track, map.concurrency, input);
-  if (!concurrency) return std::unexpected(std::move(concurrency).error());
-  work.concurrency = static_cast<std::int64_t>(concurrency->value_or(0));
-  if (work.concurrency < 0)
-    return std::unexpected(runtime_failure(track, "MaxConcurrency cannot be negative."));
   auto count = number(track, map.tolerated_count, input);
   if (!count) return std::unexpected(std::move(count).error());
   if (count->value_or(0) < 0)
@@ -144,6 +139,12 @@ void Machine::run_map(Track& track) {
     if (!items) return fail_state(track, std::move(items).error());
     track.work.items = *std::move(items);
   }
+  // Recorded: test_max_concurrency_path fails before MapStateStarted, tolerances after it.
+  auto concurrency = number(track, state.map.concurrency, *input);
+  if (!concurrency) return fail_state(track, std::move(concurrency).error());
+  track.work.concurrency = static_cast<std::int64_t>(concurrency->value_or(0));
+  if (track.work.concurrency < 0)
+    return fail_state(track, runtime_failure(track, "MaxConcurrency cannot be negative."));
   const std::size_t length = state.map.reader ? 0 : track.work.items.tree().get_array().size();
   emit(track, EventType::MapStateStarted).fields["length"] = static_cast<std::int64_t>(length);
   if (exhausted_) return;
@@ -524,7 +525,8 @@ void Machine::finish_map_run(Track& track, Payload output) {
   const std::int64_t started = track.work.run_started;
   const std::int64_t succeeded = emit(EventType::MapRunSucceeded, started).id;
   emit(EventType::MapStateSucceeded, succeeded);
-  track.last = succeeded;
+  // The exit follows from MapRunStarted in recordings since 2024-11; before, from MapRunSucceeded.
+  track.last = started;
   finish_result(track, output);
 }
 

@@ -157,6 +157,11 @@ Outcome<std::optional<double>> Machine::number(Track& track, const NumberField& 
     return std::unexpected(runtime_failure(
         track, fmt::format("Invalid path '{}' : {}", field.path->text, value.error().cause)));
   const bool percentage = field.name == "ToleratedFailurePercentage";
+  // A string that holds a number will do. Recorded: MAP_STATE_REFERENCE_IN_TOLERATED_FAILURE_PATH.
+  if (value->is_string()) {
+    auto read = parse_json(std::string_view(value->get_string()));
+    if (read && read->is_number()) *value = *std::move(read);
+  }
   const bool good =
       value->is_number() &&
       (percentage || value->to_number<double>() == std::floor(value->to_number<double>()));

@@ -19,6 +19,31 @@ std::string region_of(std::string_view arn) {
   return std::string(arn.substr(0, arn.find(':')));
 }
 
+// What AWS checks before it schedules; "[...]" holds one sentence a field. Recorded:
+// test_invoke_with_headers[singleStringHeader].
+std::optional<std::string> parameters_problem(const TaskResource& resource,
+                                              const Payload& parameters) {
+  if (resource.service != "apigateway" || !parameters.tree().is_object()) return std::nullopt;
+  const json::object* headers = find_object(parameters.tree().get_object(), "Headers");
+  if (!headers) return std::nullopt;
+  for (const auto& member : *headers) {
+    if (!member.value().is_array())
+      return "[The value of the field 'Headers' has an invalid format]";
+  }
+  return std::nullopt;
+}
+
+// Recorded: test_run_task_sync.
+void add_started_by(const TaskResource& resource, Payload& parameters) {
+  const bool sync = resource.pattern == TaskPattern::Sync || resource.pattern == TaskPattern::Sync2;
+  if (!sync || resource.service != "ecs" || resource.action != "runTask") return;
+  if (!parameters.tree().is_object() || parameters.tree().get_object().contains("StartedBy"))
+    return;
+  json::object with = parameters.tree().get_object();
+  with["StartedBy"] = "AWS Step Functions";
+  parameters = Payload::from_tree(std::move(with));
+}
+
 }  // namespace
 
 Track* Machine::task_track(std::int64_t task) {
@@ -49,9 +74,14 @@ void Machine::run_task(Track& track) {
     if (!made) return fail_state(track, std::move(made).error());
     parameters = *std::move(made);
     inspect("afterParameters", parameters);
-  } else if (state.resource.kind == TaskKind::Integration) {
-    parameters = *input;
   }
+  if (const auto problem = parameters_problem(state.resource, parameters))
+    return fail_state(
+        track,
+        runtime_failure(track, fmt::format("The Parameters '{}' could not be used to start the "
+                                           "Task: {}",
+                                           parameters.text(), *problem)));
+  add_started_by(state.resource, parameters);
   auto timeout = number(track, state.timeout, *input);
   if (!timeout) return fail_state(track, std::move(timeout).error());
   auto beat = number(track, state.heartbeat, *input);
