@@ -3,6 +3,7 @@
 # Declares engine/NAME as the static library kiban_NAME ('/' becomes '_') from its *.cc. Beside the code may lie
 #   *_test.cc    all together become the test program NAME_test (GoogleTest), run by ctest
 #   *_fuzz.cc    each a libFuzzer program, built when KIBAN_FUZZ is on; seeds in corpus/<stem>/ beside it
+#   *_main.cc    left out: of an add_executable of its own
 #   *_bench.cc   each a Google Benchmark program, built when KIBAN_BENCH is on
 # What only the tests need (TEST_DEPENDS) may stand further down in the order.
 # A PURE module may only depend on PURE ones: configuring fails otherwise.
@@ -19,7 +20,7 @@ function(kiban_module name)
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   set(benches ${sources})
   list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "_(test|fuzz|bench)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz|bench|main)\\.cc$")
 
   get_property(pure GLOBAL PROPERTY KIBAN_PURE_MODULES)
   if(ARG_PURE)

@@ -127,10 +127,11 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
     return complain("listen", listening.error().cause,
                     "Choose another address with --listen ADDRESS:PORT, or stop what uses it.");
   server = *std::move(listening);
-  const std::string endpoint = fmt::format(
-      "http://{}:{}",
-      address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]",
-      server->port());
+  // Clients can't reach "any address".
+  const std::string host = address.host == "0.0.0.0" || address.host == "::" ? "127.0.0.1"
+                           : address.host.find(':') == std::string::npos     ? address.host
+                                                                         : "[" + address.host + "]";
+  const std::string endpoint = fmt::format("http://{}:{}", host, server->port());
 
   std::unique_ptr<runtime::VirtualClock> virtual_clock;
   std::unique_ptr<runtime::Clock> real_clock = runtime::make_real_clock();
@@ -205,6 +206,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
 
 int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // A file size limit is a write error, which the store reports.
   const Result<Address> address = parse_listen(options.listen);
   if (!address) {
     complain("serve", address.error().cause, "Write for example --listen 127.0.0.1:4566.");

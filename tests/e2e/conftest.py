@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -46,13 +47,19 @@ def kiban(*arguments: str | Path, **extra: str) -> subprocess.CompletedProcess[s
 class Server:
     """One process, on a port of its own."""
 
-    def __init__(self, *arguments: str | Path, port: int = 0) -> None:
+    def __init__(self, *arguments: str | Path, port: int = 0, file_bytes_max: int | None = None) -> None:
+        def limit() -> None:
+            if file_bytes_max is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes_max, file_bytes_max))
+
         self.process = subprocess.Popen(
             [str(BINARY), "serve", "--listen", f"127.0.0.1:{port}", *map(str, arguments)],
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=limit,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -102,8 +109,8 @@ class Server:
 def serve() -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start(*arguments: str | Path, port: int = 0) -> Server:
-        servers.append(Server(*arguments, port=port))
+    def start(*arguments: str | Path, **options: int) -> Server:
+        servers.append(Server(*arguments, **options))
         return servers[-1]
 
     yield start

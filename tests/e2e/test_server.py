@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
 from conftest import kiban
 
 
@@ -107,6 +107,23 @@ def test_what_was_acknowledged_survives_kill(serve, tmp_path):
     while messages := again.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         bodies |= {m["Body"] for m in messages}
     assert bodies == {str(i) for i in range(20)}
+
+
+def test_a_full_disk_ends_it_and_loses_nothing_that_was_acknowledged(serve, tmp_path):
+    server = serve("--data", tmp_path, "--auth", "any", file_bytes_max=1_000_000)
+    sqs = server.client("sqs")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    acknowledged = 0
+    with pytest.raises((ClientError, EndpointConnectionError, ConnectionClosedError)):
+        for _ in range(100):
+            sqs.send_message(QueueUrl=url, MessageBody="x" * 50_000)
+            acknowledged += 1
+    assert 0 < acknowledged < 100
+    assert server.process.wait(timeout=20) == 1
+    assert "kiban: store: " in server.process.stderr.read()
+    again = serve("--data", tmp_path, "--auth", "any").client("sqs")
+    attributes = again.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    assert int(attributes["Attributes"]["ApproximateNumberOfMessages"]) >= acknowledged
 
 
 def test_ends_with_0_when_asked_and_keeps_no_server_file(serve, tmp_path):
