@@ -62,4 +62,14 @@ std::span<const Service* const> services() {
 }  // namespace kiban::api
 ]])
   target_sources(${target} PRIVATE ${out}/all_services.cc)
+
+  # The Python that can import this very botocore, for the tests that talk to it.
+  string(REGEX REPLACE "/lib/python3[^/]*/site-packages/botocore$" "/bin/python" python ${KIBAN_BOTOCORE})
+  if(NOT EXISTS ${python})
+    get_filename_component(packages ${KIBAN_BOTOCORE} DIRECTORY)
+    set(python "env PYTHONPATH=${packages} ${Python3_EXECUTABLE}")
+  endif()
+  if(TARGET api_test)
+    target_compile_definitions(api_test PRIVATE KIBAN_PYTHON="${python}")
+  endif()
 endfunction()
