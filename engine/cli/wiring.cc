@@ -18,8 +18,23 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
   return all;
 }
 
-std::optional<runtime::SessionKey> find_session(kernel::Kernel&, std::string_view) {
-  return std::nullopt;
+std::optional<runtime::SessionKey> find_session(kernel::Kernel& kernel,
+                                                std::string_view access_key_id) {
+  const std::optional<std::string> row = kernel.read("sts/session/" + std::string(access_key_id));
+  if (!row) return std::nullopt;
+  const Result<json::value> value = parse_json(*row);
+  if (!value || !value->is_object()) return std::nullopt;
+  const auto text = [&](std::string_view key) {
+    const json::string* found = find_string(value->get_object(), key);
+    return found == nullptr ? std::string{} : to_string(*found);
+  };
+  runtime::SessionKey session{
+      .key = {.secret = text("SecretAccessKey"), .session_token = text("SessionToken")},
+      .arn = text("Arn")};
+  const json::value* expires = find(value->get_object(), "Expiration");
+  if (expires != nullptr && expires->is_number())
+    session.key.expires = from_epoch_seconds(expires->to_number<double>());
+  return session;
 }
 
 }  // namespace kiban::cli

@@ -17,7 +17,8 @@ struct WiringOptions {
 
 std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions& options);
 
-// Temporary keys in the rows of STS; on the kernel's thread.
+// Temporary keys in the rows of STS, "sts/session/ACCESS_KEY_ID": {"SecretAccessKey",
+// "SessionToken", "Expiration" (seconds since 1970), "Arn"}. On the kernel's thread.
 std::optional<runtime::SessionKey> find_session(kernel::Kernel& kernel,
                                                 std::string_view access_key_id);
 

@@ -262,6 +262,7 @@ void Kernel::Batch::run_command(Waiting waiting) {
       last_attempt = true;
       continue;
     }
+    context.record_operation(command.service, command.operation);
     replies_.push_back({std::move(command.reply), std::move(result)});
     return;
   }

@@ -129,6 +129,10 @@ Result<json::object> Kernel::call(std::string service, std::string operation, js
   return *std::move(answer);
 }
 
+std::optional<std::string> Kernel::read(std::string_view key) const {
+  return impl_->store.get(key);
+}
+
 services::Caller Kernel::root() const {
   return {.account = impl_->options.account,
           .region = impl_->options.region,

@@ -56,7 +56,7 @@ struct Authorisation {
   Timestamp time{};
   std::string caller{};    // Principal ARN.
   std::string action{};    // "ecs:RunTask"
-  std::string resource{};  // ARN or "*".
+  std::string resource{};  // ARN, or "*" when the operation named none.
   bool allowed{true};
   bool operator==(const Authorisation&) const = default;
 };
@@ -104,6 +104,8 @@ class Kernel {
   Result<json::object> call(std::string service, std::string operation, json::object input,
                             Timestamp now, std::uint64_t seed = 1);
 
+  // A committed row.
+  std::optional<std::string> read(std::string_view key) const;
   services::Caller root() const;
   std::vector<services::Effect> pending_effects() const;
   const std::deque<Authorisation>& authorisations() const;

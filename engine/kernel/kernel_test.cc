@@ -402,6 +402,21 @@ TEST_F(KernelTest, RecordsAuthorisationsAndRoles) {
   EXPECT_EQ(kernel_->authorisations().back().action, "sts:AssumeRole");
 }
 
+TEST_F(KernelTest, RecordsOperationsThatAskNothing) {
+  a_->operations["Outer"] = [](Context& context, const json::object&) {
+    services::Caller role = context.caller();
+    role.arn = "role";
+    return context.call("b", "Inner", {}, role);
+  };
+  b_->operations["Inner"] = [](Context&, const json::object&) { return json::object{}; };
+  submit("Outer");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  ASSERT_EQ(kernel_->authorisations().size(), 2);
+  EXPECT_EQ(kernel_->authorisations()[0],
+            (Authorisation{.time = start, .caller = "role", .action = "b:Inner", .resource = "*"}));
+  EXPECT_EQ(kernel_->authorisations()[1].action, "a:Outer");
+}
+
 TEST_F(KernelTest, UnderSigv4ARoleThatIsNotThereIsDenied) {
   options_.auth = Auth::Sigv4;
   restart();
@@ -412,7 +427,7 @@ TEST_F(KernelTest, UnderSigv4ARoleThatIsNotThereIsDenied) {
   submit("Assume");
   ASSERT_TRUE(kernel_->run_batch(start, 1));
   EXPECT_THAT(replies_, ElementsAre("AccessDenied"));
-  EXPECT_FALSE(kernel_->authorisations().back().allowed);
+  EXPECT_FALSE(kernel_->authorisations().front().allowed);
 }
 
 TEST(Trust, ReadsThePolicyThatIamReturns) {

@@ -34,6 +34,7 @@ Result<json::object> Kernel::Batch::OperationContext::call(std::string_view serv
   inner.calls_ = calls_;
   const Mark before = batch_.mark();
   Result<json::object> result = found->second->call(inner, operation, input);
+  inner.record_operation(service, operation);
   if (!result) batch_.roll_back(before);
   return result;
 }
@@ -76,8 +77,19 @@ void Kernel::Batch::OperationContext::record(std::string caller, std::string_vie
                   .allowed = allowed});
 }
 
+void Kernel::Batch::OperationContext::record_operation(std::string_view service,
+                                                       std::string_view operation) {
+  // IAM's prefixes where they differ from our folders' names:
+  // docs.aws.amazon.com/service-authorization/latest/reference/
+  std::string_view prefix = service;
+  if (service == "elbv2") prefix = "elasticloadbalancing";
+  if (service == "applicationautoscaling") prefix = "application-autoscaling";
+  if (!asked_) record(caller_.arn, fmt::format("{}:{}", prefix, operation), "*", true);
+}
+
 Result<void> Kernel::Batch::OperationContext::authorise(std::string_view action,
                                                         std::string_view resource) {
+  asked_ = true;
   record(caller_.arn, action, resource, true);  // Policies are not evaluated yet.
   return {};
 }

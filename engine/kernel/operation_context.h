@@ -48,6 +48,8 @@ class Kernel::Batch::OperationContext final : public services::Context {
   bool last_attempt() const override { return last_attempt_ || !over_the_wire_; }
   void notify(std::string_view channel) override { batch_.notified_.emplace_back(channel); }
   const std::optional<std::pair<std::string, Timestamp>>& deferred() const { return deferred_; }
+  // Records the operation on "*" when it asked the authoriser nothing itself.
+  void record_operation(std::string_view service, std::string_view operation);
 
   Result<std::string> read_blob(std::string_view digest) const override;
   std::string put_blob(std::string_view bytes) override;
@@ -63,6 +65,7 @@ class Kernel::Batch::OperationContext final : public services::Context {
   std::size_t depth_;
   bool over_the_wire_;
   bool last_attempt_;
+  bool asked_{false};                // The authoriser, by the operation itself.
   std::size_t* calls_{&own_calls_};  // Shared by an operation and all that it calls.
   std::size_t own_calls_{0};
   std::optional<std::pair<std::string, Timestamp>> deferred_{};
