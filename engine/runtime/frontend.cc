@@ -74,6 +74,12 @@ void Frontend::handle(HttpRequest request, Respond respond) {
       .headers = std::move(request.headers),
       .body = std::move(request.body)};
   exchange->wire = api::identify(exchange->request);
+  if (exchange->wire.service == nullptr &&
+      exchange->wire.operation_name == "ConfirmSubscription") {
+    // A SubscribeURL has neither signature nor version: at AWS its host tells the service.
+    exchange->request.query += "&Version=2010-03-31";
+    exchange->wire = api::identify(exchange->request);
+  }
   exchange->request_id = request_ids_.uuid();
   exchange->gone = std::move(request.gone);
   exchange->respond = std::move(respond);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,20 @@ def test_doctor_and_reset(serve, tmp_path):
     assert kiban("reset", "--data", tmp_path, "--yes").returncode == 0
     assert not (Path(tmp_path) / "rows").exists()
     assert kiban("doctor", "--data", tmp_path, "--endpoint", "http://127.0.0.1:1").returncode == 1
+
+
+def test_kiban_aws_runs_the_aws_cli(serve, tmp_path):
+    serve("--data", tmp_path)
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    made = kiban("aws", "--data", tmp_path, "sqs", "create-queue", "--queue-name", "q", PATH=path)
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["QueueUrl"].endswith("/q")
+    failed = kiban("aws", "--data", tmp_path, "sqs", "get-queue-url", "--queue-name", "none", PATH=path)
+    assert failed.returncode != 0 and "NonExistentQueue" in failed.stderr
+
+
+def test_what_was_asked_is_recorded(server):
+    server.client("sqs").list_queues()
+    recorded = json.loads(server.get("/_kiban/authorisations")[1])
+    assert recorded[-1]["action"] == "sqs:ListQueues"
+    assert recorded[-1]["caller"] == "arn:aws:iam::000000000000:root"
