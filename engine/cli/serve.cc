@@ -1,6 +1,7 @@
 #include "cli/serve.h"
 
 #include <fmt/core.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -97,6 +98,14 @@ void announce(const ServeOptions& options, const Data& data, const std::string& 
     fmt::print("kiban: key for this run: AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}\n",
                data.root.access_key_id, data.root.secret_access_key);
   std::fflush(stdout);
+}
+
+// Each connection is a descriptor, and Debian's soft limit is 1024.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);  // If not, there are fewer connections.
 }
 
 int complain_about_data(const Error& error) {
@@ -207,6 +216,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
 int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // A file size limit is a write error, which the store reports.
+  raise_descriptor_limit();
   const Result<Address> address = parse_listen(options.listen);
   if (!address) {
     complain("serve", address.error().cause, "Write for example --listen 127.0.0.1:4566.");

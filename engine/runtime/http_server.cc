@@ -7,6 +7,8 @@
 #include <boost/asio.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <chrono>
+#include <ctime>
 #include <optional>
 #include <set>
 
@@ -23,6 +25,20 @@ using Tcp = asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+// As RFC 9110 wants it: Tue, 24 Nov 2026 10:15:00 GMT. Signing clients measure their skew by it.
+const std::string& http_date() {
+  static thread_local std::time_t shown = 0;
+  static thread_local std::string text;
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  if (now == shown && !text.empty()) return text;
+  shown = now;
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char buffer[64];
+  text.assign(buffer, std::strftime(buffer, sizeof buffer, "%a, %d %b %Y %H:%M:%S GMT", &parts));
+  return text;
+}
 
 // One connection, and what others may ask or tell it.
 struct Connection {
@@ -272,6 +288,7 @@ asio::awaitable<bool> Server::write(Connection& connection, unsigned version, bo
   http::response<http::string_body> response;
   response.version(version);
   response.result(static_cast<unsigned>(reply.status));
+  response.set(http::field::date, http_date());
   for (const auto& [name, value] : reply.headers) response.insert(name, value);
   const std::size_t size = reply.body.size();
   const bool bodiless = reply.status == 204 || reply.status == 304 || reply.status < 200;

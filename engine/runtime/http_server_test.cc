@@ -98,6 +98,7 @@ TEST_F(HttpServerTest, KeepsAConnectionAndAnswersInOrder) {
   const std::string text = wire.receive();
   EXPECT_THAT(text, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(text, HasSubstr("X-Target: /a?b=%20\r\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("Date: [A-Z][a-z][a-z], [0-9][0-9] .* GMT\r\n"));
   EXPECT_THAT(text, HasSubstr("\r\n\r\n<abc>HTTP/1.1 200"));
   EXPECT_THAT(text, HasSubstr("X-Target: /c\r\n"));
   EXPECT_TRUE(text.ends_with("\r\n\r\n<>"));
