@@ -2,5 +2,5 @@ module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   transform: { '^.+\\.ts$': 'ts-jest' },
-  testTimeout: 60000,
+  testTimeout: 300000,
 };

@@ -89,7 +89,7 @@ export class NetworkStack extends StageStack {
     for (const [name, service] of Object.entries(services)) {
       const endpoint = this.vpc.addInterfaceEndpoint(`${name}Endpoint`, { service });
       Validations.of(endpoint).acknowledge({
-        id: 'CdkNagValidationFailure',
+        id: 'AwsSolutions-EC23',
         reason: 'The allowed range is the CIDR of the VPC, an intrinsic that the rule cannot read.',
       });
     }
