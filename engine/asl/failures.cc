@@ -87,13 +87,13 @@ bool Machine::retry(Track& track, const Failure& failure) {
     const Retrier& retrier = state.retry[i];
     if (!covers(retrier.error_equals, failure)) continue;
     // The first retrier that names the error decides.
-    const bool alone = !parameters_.only_state.empty() && track.parent == 0;
-    const std::int64_t done = alone ? parameters_.retry_count : track.attempts[i];
+    const bool single = alone(track);
+    const std::int64_t done = single ? parameters_.retry_count : track.attempts[i];
     if (done >= retrier.attempts_max) return false;
     double delay =
         retrier.interval_seconds * std::pow(retrier.backoff_rate, static_cast<double>(done));
     delay = std::min(delay, retrier.delay_max_seconds.value_or(1e9));
-    if (alone) {
+    if (single) {
       inspection_.retriable = true;
       inspection_.retry_backoff_seconds = delay;
       inspection_.retry_index = static_cast<std::int64_t>(i);

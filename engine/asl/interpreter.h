@@ -335,7 +335,9 @@ struct ExecutionParameters {
   Payload input{};
   MachineType type{MachineType::Standard};
   std::int64_t redrive_count{0};
-  // TestState: run this state alone. Finished comes after it; inspection() tells the rest.
+  // TestState: run this state alone. Finished comes after it; inspection() tells the rest. Waits do
+  // not wait, failures are not retried, and a Map or Parallel asks for its result by StartTask
+  // (resource.service "map" or "parallel"), to be answered by TaskSucceeded or TaskFailed.
   std::string only_state{};
   json::object variables{};               // TestState's `variables`, or a Map child's from outside.
   std::optional<json::object> context{};  // TestState's `context`, in place of our own.

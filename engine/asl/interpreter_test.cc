@@ -224,6 +224,34 @@ TEST(Interpreter, DistributedMapToleratesSoManyFailures) {
   EXPECT_EQ(bad.finished->error, "States.ExceedToleratedFailureThreshold");
 }
 
+TEST(Interpreter, RunsOneStateAloneAndTellsWhatItDid) {
+  const auto program = must_compile(R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"M"},
+    "M":{"Type":"Map","ItemsPath":"$.l","MaxConcurrency":3,"ResultPath":"$.r",
+    "Retry":[{"ErrorEquals":["X"],"IntervalSeconds":2}],
+    "Catch":[{"ErrorEquals":["States.ALL"],"Next":"A"}],
+    "ItemProcessor":{"StartAt":"I","States":{"I":{"Type":"Pass","End":true}}},"Next":"Z"},
+    "Z":{"Type":"Succeed"}}})");
+  ExecutionParameters parameters = with_input(R"({"l":[1]})");
+  parameters.only_state = "M";
+  parameters.retry_count = 2;
+  TestRunner good(program, parameters, [](const StartTask& task) {
+    return std::vector<Input>{TaskSucceeded{task.task, Payload::from_text("[5]")}};
+  });
+  good.run();
+  EXPECT_EQ(good.finished->output->text(), R"({"l":[1],"r":[5]})");
+  EXPECT_EQ(good.execution().inspection().next_state, "Z");
+  EXPECT_EQ(print_json(good.execution().inspection().data),
+            R"({"input":"{\"l\":[1]}","afterInputPath":"{\"l\":[1]}","afterItemsPath":"[1]",)"
+            R"("maxConcurrency":3,"result":"[5]","afterResultSelector":"[5]",)"
+            R"("afterResultPath":"{\"l\":[1],\"r\":[5]}"})");
+  TestRunner bad(program, parameters, [](const StartTask& task) {
+    return std::vector<Input>{TaskFailed{task.task, "X", {}}};
+  });
+  bad.run();
+  EXPECT_TRUE(bad.execution().inspection().retriable);
+  EXPECT_EQ(bad.execution().inspection().retry_backoff_seconds, 8);
+}
+
 TEST(Compile, RefusesWhatCannotRun) {
   for (
       const char* text :

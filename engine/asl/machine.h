@@ -203,6 +203,12 @@ class Machine {
   // maps.cc
   void run_parallel(Track& track);
   void run_map(Track& track);
+  void await_result(Track& track, const Payload& input);
+  Outcome<void> inspect_items(Track& track, const Payload& input);
+  // TestState: this is the one state to run.
+  bool alone(const Track& track) const {
+    return !parameters_.only_state.empty() && track.parent == 0;
+  }
   Outcome<Payload> map_items(Track& track, const Payload& input);
   void start_iterations(Track& track, std::int64_t cause);
   bool start_iteration(Track& track, std::int64_t cause);

@@ -54,6 +54,7 @@ void Machine::run_parallel(Track& track) {
     if (!made) return fail_state(track, std::move(made).error());
     branch_input = *std::move(made);
   }
+  if (alone(track)) return await_result(track, branch_input);
   emit(track, EventType::ParallelStateStarted);
   if (exhausted_) return;
   track.phase = Phase::Children;
@@ -138,6 +139,7 @@ void Machine::run_map(Track& track) {
     auto items = map_items(track, *input);
     if (!items) return fail_state(track, std::move(items).error());
     track.work.items = *std::move(items);
+    if (state.language == Language::JsonPath) inspect("afterItemsPath", track.work.items);
   }
   // Recorded: test_max_concurrency_path fails before MapStateStarted, tolerances after it.
   auto concurrency = number(track, state.map.concurrency, *input);
@@ -145,6 +147,18 @@ void Machine::run_map(Track& track) {
   track.work.concurrency = static_cast<std::int64_t>(concurrency->value_or(0));
   if (track.work.concurrency < 0)
     return fail_state(track, runtime_failure(track, "MaxConcurrency cannot be negative."));
+  if (alone(track)) {
+    if (auto read = read_map_settings(track, *input); !read)
+      return fail_state(track, std::move(read).error());
+    inspection_.data["maxConcurrency"] = track.work.concurrency;
+    if (track.work.count_given)
+      inspection_.data["toleratedFailureCount"] = track.work.tolerated_count;
+    if (track.work.percentage_given)
+      inspection_.data["toleratedFailurePercentage"] = track.work.tolerated_percentage;
+    if (auto selected = inspect_items(track, *input); !selected)
+      return fail_state(track, std::move(selected).error());
+    return await_result(track, track.work.items);
+  }
   const std::size_t length = state.map.reader ? 0 : track.work.items.tree().get_array().size();
   emit(track, EventType::MapStateStarted).fields["length"] = static_cast<std::int64_t>(length);
   if (exhausted_) return;
@@ -158,6 +172,38 @@ void Machine::run_map(Track& track) {
     return finish_children(track);
   }
   start_iterations(track, track.last);
+}
+
+// TestState runs no branch: it gives the result of the whole state, as if it were a task's.
+void Machine::await_result(Track& track, const Payload& input) {
+  const State& state = state_of(track);
+  track.phase = Phase::Task;
+  track.task = track.entered;
+  track.task_started = true;
+  effect(StartTask{.task = track.task,
+                   .state = state.name,
+                   .resource = {.service = state.type == StateType::Map ? "map" : "parallel"},
+                   .parameters = input,
+                   .retry_count = track.retry_count});
+}
+
+// What ItemSelector makes of every item, for TestState.
+Outcome<void> Machine::inspect_items(Track& track, const Payload& input) {
+  const State& state = state_of(track);
+  const std::optional<Template>& selector =
+      state.map.selector ? state.map.selector : state.parameters;
+  if (!selector || state.map.reader) return {};
+  json::array selected;
+  for (const json::value& value : track.work.items.tree().get_array()) {
+    json::object item{{"Index", static_cast<std::int64_t>(selected.size())}, {"Value", value}};
+    TrackEnvironment environment(*this, track, input, *random_);
+    environment.map_item = &item;
+    auto made = selector->evaluate(environment);
+    if (!made) return std::unexpected(from_query(track, std::move(made).error()));
+    selected.push_back(*std::move(made));
+  }
+  inspect("afterItemSelector", json::value(std::move(selected)));
+  return {};
 }
 
 // --- Inline Map ----------------------------------------------------------------------------------

@@ -211,7 +211,7 @@ Outcome<std::optional<std::string>> Machine::text(Track& track, const TextField&
 
 void Machine::finish_result(Track& track, const Payload& result) {
   const State& state = state_of(track);
-  inspect("result", result);
+  if (state.type != StateType::Pass || state.result) inspect("result", result);
   auto variables =
       assigned(track, state.assign, state.language == Language::Jsonata ? track.input : result,
                state.type == StateType::Wait ? nullptr : &result, nullptr);
@@ -230,9 +230,9 @@ void Machine::finish_result(Track& track, const Payload& result) {
   if (state.result_selector) {
     auto selected = evaluate(track, *state.result_selector, result);
     if (!selected) return fail_state(track, std::move(selected).error());
-    inspect("afterResultSelector", *selected);
     output = *std::move(selected);
   }
+  inspect("afterResultSelector", output);
   auto merged = apply_result_path(track, state.result_path, output);
   if (!merged) return fail_state(track, std::move(merged).error());
   inspect("afterResultPath", *merged);
@@ -262,10 +262,10 @@ void Machine::exit_state(Track& track, Payload output, json::object variables, s
   track.retry_count = 0;
   track.token.clear();
   track.work = {};
-  const bool alone = !parameters_.only_state.empty() && track.parent == 0;
-  if (alone && next != no_state) inspection_.next_state = program_->states[next].name;
-  if (next == no_state || alone) {
-    if (alone) inspection_.status = Status::Succeeded;
+  const bool single = alone(track);
+  if (single && next != no_state) inspection_.next_state = program_->states[next].name;
+  if (next == no_state || single) {
+    if (single) inspection_.status = Status::Succeeded;
     return track_done(track, std::move(output));
   }
   track.state = next;
@@ -284,8 +284,8 @@ void Machine::run_pass(Track& track) {
     auto made = evaluate(track, *state.parameters, result);
     if (!made) return fail_state(track, std::move(made).error());
     result = *std::move(made);
-    inspect("afterParameters", result);
   }
+  if (state.language == Language::JsonPath) inspect("afterParameters", result);
   if (state.result) result = *state.result;
   finish_result(track, result);
 }
