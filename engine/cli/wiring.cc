@@ -2,19 +2,25 @@
 
 #include "services/cloudwatch/service.h"
 #include "services/ecs/service.h"
+#include "services/iam/service.h"
 #include "services/logs/service.h"
 #include "services/sns/service.h"
 #include "services/sqs/service.h"
+#include "services/states/service.h"
+#include "services/sts/service.h"
 
 namespace kiban::cli {
 
-std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions&) {
+std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions& options) {
   std::vector<std::unique_ptr<services::Service>> all;
   all.push_back(services::cloudwatch::make_cloudwatch());
   all.push_back(services::ecs::make_ecs());
+  all.push_back(services::iam::make_iam());
   all.push_back(services::logs::make_logs());
   all.push_back(services::sns::make_sns());
   all.push_back(services::sqs::make_sqs());
+  all.push_back(services::states::make_states({.mock_config = options.mock_config}));
+  all.push_back(services::sts::make_sts());
   return all;
 }
 

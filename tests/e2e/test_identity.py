@@ -1,0 +1,53 @@
+"""Who asks: the root key, and sessions of roles."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+ACCOUNT = "000000000000"
+
+
+def trust(**principal: str) -> str:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_the_key_of_the_data_directory_is_root(serve, tmp_path):
+    server = serve("--data", tmp_path, "--account", "123456789012").use_key_of(tmp_path)
+    found = server.client("sts").get_caller_identity()
+    assert (found["Account"], found["Arn"]) == ("123456789012", "arn:aws:iam::123456789012:root")
+
+
+def test_a_session_signs_as_its_role_and_survives_kill(serve, tmp_path):
+    server = serve("--data", tmp_path).use_key_of(tmp_path)
+    role = f"arn:aws:iam::{ACCOUNT}:role/deploy"
+    server.client("iam").create_role(
+        RoleName="deploy", AssumeRolePolicyDocument=trust(AWS=f"arn:aws:iam::{ACCOUNT}:root")
+    )
+    made = server.client("sts").assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
+    keys = {
+        "aws_access_key_id": made["AccessKeyId"],
+        "aws_secret_access_key": made["SecretAccessKey"],
+        "aws_session_token": made["SessionToken"],
+    }
+    session_arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/session"
+    assert server.client("sts", **keys).get_caller_identity()["Arn"] == session_arn
+    server.kill()
+    again = serve("--data", tmp_path)
+    assert again.client("sts", **keys).get_caller_identity()["Arn"] == session_arn
+    again.client("sqs", **keys).list_queues()
+    recorded = json.loads(again.get("/_kiban/authorisations")[1])
+    assert (recorded[-1]["caller"], recorded[-1]["action"]) == (session_arn, "sqs:ListQueues")
+    for changed in ({"aws_session_token": "x"}, {"aws_secret_access_key": "x"}):
+        with pytest.raises(ClientError):
+            again.client("sts", **{**keys, **changed}).get_caller_identity()
+
+
+def test_a_role_that_is_not_there_cannot_be_assumed(serve, tmp_path):
+    server = serve("--data", tmp_path).use_key_of(tmp_path)
+    with pytest.raises(ClientError) as raised:
+        server.client("sts").assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/none", RoleSessionName="session")
+    assert raised.value.response["Error"]["Code"] == "AccessDenied"
