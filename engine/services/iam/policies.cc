@@ -1,0 +1,173 @@
+// Customer managed policies and their versions.
+#include <fmt/format.h>
+
+#include "api/codec.h"
+#include "services/iam/rows.h"
+
+namespace kiban::services::iam {
+namespace {
+
+constexpr std::size_t versions_max = 5;  // IAM quota, per managed policy.
+
+Result<json::object> load_policy(const Context& context, std::string_view arn) {
+  auto row = get_json(context, policy_key(arn));
+  if (row) return *std::move(row);
+  return fail("NoSuchEntityException", fmt::format("Policy {} was not found.", arn));
+}
+
+json::object described(const Context& context, const json::object& row) {
+  json::object policy = row;
+  policy.erase("Versions");
+  policy.erase("NextVersion");
+  policy["AttachmentCount"] = roles_with(context, text(row, "Arn")).size();
+  return policy;
+}
+
+json::object version_of(const Context& context, std::string_view id, std::string_view document,
+                        bool is_default) {
+  return {{"Document", document},
+          {"VersionId", id},
+          {"IsDefaultVersion", is_default},
+          {"CreateDate", epoch_seconds(context.now())}};
+}
+
+json::object without_document(json::object version) {
+  version.erase("Document");
+  return version;
+}
+
+Result<json::object> create_policy(Context& context, const json::object& input) {
+  const std::string name = text(input, "PolicyName");
+  const std::string path = text(input, "Path", "/");
+  const std::string arn = make_global_arn(context, "policy", path, name);
+  if (context.get(policy_key(arn))) {
+    return fail(
+        "EntityAlreadyExistsException",
+        fmt::format("A policy called {} already exists. Duplicate names are not allowed.", name));
+  }
+  KIBAN_TRY_VOID(check_document(text(input, "PolicyDocument")));
+  const double now = epoch_seconds(context.now());
+  json::object row{
+      {"PolicyName", name},
+      {"PolicyId", make_id(context, "ANPA")},
+      {"Arn", arn},
+      {"Path", path},
+      {"DefaultVersionId", "v1"},
+      {"IsAttachable", true},
+      {"CreateDate", now},
+      {"UpdateDate", now},
+      {"Versions", json::array{version_of(context, "v1", text(input, "PolicyDocument"), true)}},
+      {"NextVersion", 2}};
+  if (input.contains("Description")) row["Description"] = input.at("Description");
+  if (input.contains("Tags")) row["Tags"] = input.at("Tags");
+  put_json(context, policy_key(arn), row);
+  return json::object{{"Policy", described(context, row)}};
+}
+
+Result<json::object> get_policy(Context& context, const json::object& input) {
+  KIBAN_TRY(const json::object row, load_policy(context, text(input, "PolicyArn")));
+  return json::object{{"Policy", described(context, row)}};
+}
+
+Result<json::object> list_policies(Context& context, const json::object& input) {
+  if (text(input, "Scope") == "AWS") return page_of({}, "Policies", input);
+  json::array policies;
+  for (const json::object& row : rows(context, policy_key(""))) {
+    policies.push_back(described(context, row));
+  }
+  return page_of(policies, "Policies", input);
+}
+
+Result<json::object> delete_policy(Context& context, const json::object& input) {
+  const std::string arn = text(input, "PolicyArn");
+  KIBAN_TRY(const json::object row, load_policy(context, arn));
+  if (!roles_with(context, arn).empty()) {
+    return fail("DeleteConflictException", "Cannot delete a policy attached to entities.");
+  }
+  if (row.at("Versions").as_array().size() > 1) {
+    return fail("DeleteConflictException",
+                "This policy has more than one version. Before you delete a policy, you must "
+                "delete the policy's versions. The default version is deleted with the policy.");
+  }
+  context.erase(policy_key(arn));
+  return json::object{};
+}
+
+Result<json::object> create_version(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object row, load_policy(context, text(input, "PolicyArn")));
+  KIBAN_TRY_VOID(check_document(text(input, "PolicyDocument")));
+  json::array& versions = row["Versions"].as_array();
+  if (versions.size() >= versions_max) {
+    return fail("LimitExceededException",
+                fmt::format("A managed policy can have up to {} versions. Before you create a new "
+                            "version, you must delete an existing version.",
+                            versions_max));
+  }
+  const std::string id = fmt::format("v{}", number(row, "NextVersion", 2));
+  const bool is_default = flag(input, "SetAsDefault");
+  if (is_default) {
+    for (json::value& version : versions) version.as_object()["IsDefaultVersion"] = false;
+    row["DefaultVersionId"] = id;
+  }
+  versions.push_back(version_of(context, id, text(input, "PolicyDocument"), is_default));
+  row["NextVersion"] = number(row, "NextVersion", 2) + 1;
+  row["UpdateDate"] = epoch_seconds(context.now());
+  put_json(context, policy_key(text(input, "PolicyArn")), row);
+  return json::object{
+      {"PolicyVersion", without_document(row.at("Versions").as_array().back().as_object())}};
+}
+
+std::unexpected<Error> no_such_version(const json::object& input) {
+  return fail("NoSuchEntityException",
+              fmt::format("Policy {} version {} does not exist or is not attachable.",
+                          text(input, "PolicyArn"), text(input, "VersionId")));
+}
+
+Result<json::object> get_version(Context& context, const json::object& input) {
+  KIBAN_TRY(const json::object row, load_policy(context, text(input, "PolicyArn")));
+  for (const json::value& version : row.at("Versions").as_array()) {
+    if (text(version.as_object(), "VersionId") != text(input, "VersionId")) continue;
+    json::object out = version.as_object();
+    out["Document"] = api::encode_uri(text(out, "Document"));
+    return json::object{{"PolicyVersion", out}};
+  }
+  return no_such_version(input);
+}
+
+Result<json::object> list_versions(Context& context, const json::object& input) {
+  KIBAN_TRY(const json::object row, load_policy(context, text(input, "PolicyArn")));
+  json::array out;
+  for (const json::value& version : row.at("Versions").as_array()) {
+    out.push_back(without_document(version.as_object()));
+  }
+  return page_of(out, "Versions", input);
+}
+
+Result<json::object> delete_version(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object row, load_policy(context, text(input, "PolicyArn")));
+  json::array& versions = row["Versions"].as_array();
+  for (auto version = versions.begin(); version != versions.end(); ++version) {
+    if (text(version->as_object(), "VersionId") != text(input, "VersionId")) continue;
+    if (version->at("IsDefaultVersion").as_bool()) {
+      return fail("DeleteConflictException", "Cannot delete the default version of a policy.");
+    }
+    versions.erase(version);
+    put_json(context, policy_key(text(input, "PolicyArn")), row);
+    return json::object{};
+  }
+  return no_such_version(input);
+}
+
+}  // namespace
+
+const OperationTable& policy_operations() {
+  static const OperationTable table = {
+      {"CreatePolicy", create_policy}, {"CreatePolicyVersion", create_version},
+      {"DeletePolicy", delete_policy}, {"DeletePolicyVersion", delete_version},
+      {"GetPolicy", get_policy},       {"GetPolicyVersion", get_version},
+      {"ListPolicies", list_policies}, {"ListPolicyVersions", list_versions},
+  };
+  return table;
+}
+
+}  // namespace kiban::services::iam

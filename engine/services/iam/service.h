@@ -1,0 +1,17 @@
+// AWS IAM: roles, their inline policies, managed policies.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/welcome.html
+//
+// Documents are kept as given and returned percent-encoded (RFC 3986), as IAM does. AWS's own
+// managed policies (arn:aws:iam::aws:policy/…) may be attached; their documents are not here.
+// Nothing is evaluated yet: see the kernel's authoriser.
+#pragma once
+
+#include <memory>
+
+#include "services/base/service.h"
+
+namespace kiban::services::iam {
+
+std::unique_ptr<Service> make_iam();
+
+}  // namespace kiban::services::iam
