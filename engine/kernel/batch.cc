@@ -216,7 +216,10 @@ Result<json::object> Kernel::Batch::guarded(
   const Mark before = mark();
   try {
     Result<json::object> result = body(context);
-    if (!result || context.deferred()) roll_back(before);
+    if (!result || context.deferred())
+      roll_back(before);
+    else
+      rows_.keep();
     return result;
   } catch (const std::exception& thrown) {
     // Our own mistake: nothing of it stays, and the server goes on.

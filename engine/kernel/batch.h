@@ -76,7 +76,8 @@ class Kernel::Batch {
 
   Mark mark() const;
   void roll_back(const Mark& mark);
-  // Runs `body` with a savepoint; an exception undoes it and comes back as an Error.
+  // Runs `body`, never inside another, with a savepoint; an exception undoes it and comes back as
+  // an Error.
   Result<json::object> guarded(std::string_view what, OperationContext& context,
                                const std::function<Result<json::object>(services::Context&)>& body);
   void run_guarded(std::string_view what, services::Caller caller,

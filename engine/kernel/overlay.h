@@ -25,6 +25,9 @@ class Overlay {
   // Undoes every put and erase since.
   void roll_back(Savepoint savepoint);
 
+  // Every savepoint so far is given up: the writes stay.
+  void keep() { undo_.clear(); }
+
   const store::Batch& writes() const { return writes_; }
 
  private:
