@@ -1,0 +1,89 @@
+#include "services/states/activities.h"
+
+#include <fmt/format.h>
+
+#include "services/base/table_service.h"
+#include "services/states/names.h"
+
+namespace kiban::services::states {
+namespace {
+
+constexpr std::chrono::seconds poll_max{60};
+
+Result<json::object> load_activity(const Context& context, std::string_view arn) {
+  KIBAN_TRY(const std::string name, resource_of(arn, "activity"));
+  auto row = get_json(context, row_key(context, "activity", name));
+  if (!row) return fail("ActivityDoesNotExist", fmt::format("Activity Does Not Exist: '{}'", arn));
+  return *std::move(row);
+}
+
+std::string channel(std::string_view activity_arn) {
+  return fmt::format("states/activity/{}", activity_arn);
+}
+
+}  // namespace
+
+Result<json::object> create_activity(Context& context, const json::object& input) {
+  const std::string name = text(input, "name");
+  KIBAN_TRY_VOID(check_name(name));
+  const std::string key = row_key(context, "activity", name);
+  if (const auto old = get_json(context, key))
+    return json::object{{"activityArn", old->at("activityArn")},
+                        {"creationDate", old->at("creationDate")}};
+  json::object activity{{"activityArn", make_arn(context, "states", "activity:" + name)},
+                        {"name", name},
+                        {"creationDate", epoch_seconds(context.now())}};
+  put_json(context, key, activity);
+  activity.erase("name");
+  return activity;
+}
+
+Result<json::object> describe_activity(Context& context, const json::object& input) {
+  return load_activity(context, text(input, "activityArn"));
+}
+
+Result<json::object> delete_activity(Context& context, const json::object& input) {
+  KIBAN_TRY(const std::string name, resource_of(text(input, "activityArn"), "activity"));
+  context.erase(row_key(context, "activity", name));
+  return json::object{};
+}
+
+Result<json::object> list_activities(Context& context, const json::object& input) {
+  json::array all;
+  for (json::object& activity : rows(context, row_key(context, "activity", "")))
+    all.push_back(std::move(activity));
+  return page_of(input, "activities", all, 100);
+}
+
+Result<json::object> queue_activity_task(Context& context, const json::object& input) {
+  KIBAN_TRY(const json::object activity, load_activity(context, text(input, "Activity")));
+  const std::string counter = row_key(context, "sequence", text(activity, "name"));
+  const auto last = context.get(counter);
+  const std::string next = fmt::format("{:020}", last ? std::stoull(*last) + 1 : 1);
+  context.put(counter, next);
+  put_json(context, row_key(context, "pending", text(activity, "name") + "/" + next), input);
+  context.notify(channel(text(input, "Activity")));
+  return json::object{};
+}
+
+Result<json::object> get_activity_task(Context& context, Executions& executions,
+                                       const json::object& input) {
+  KIBAN_TRY(const json::object activity, load_activity(context, text(input, "activityArn")));
+  const std::string prefix = row_key(context, "pending", text(activity, "name") + "/");
+  for (const store::Row& row : context.scan(prefix)) {
+    KIBAN_TRY(const json::value pending, parse_json(row.value));
+    context.erase(row.key);
+    const std::string path = execution_path(text(pending.get_object(), "Execution"));
+    if (!context.get(row_key(context, "live", path))) continue;  // Its execution ended.
+    std::optional<std::string> worker;
+    if (input.contains("workerName")) worker = text(input, "workerName");
+    executions.on_activity_started(context, pending.get_object(), std::move(worker));
+    return json::object{{"taskToken", text(pending.get_object(), "Token")},
+                        {"input", text(pending.get_object(), "Input")}};
+  }
+  if (!context.last_attempt())
+    context.defer(channel(text(input, "activityArn")), context.now() + poll_max);
+  return json::object{};
+}
+
+}  // namespace kiban::services::states

@@ -1,0 +1,178 @@
+#include "services/states/machines.h"
+
+#include <fmt/format.h>
+
+#include "asl/interpreter.h"
+#include "services/base/table_service.h"
+#include "services/states/names.h"
+
+namespace kiban::services::states {
+namespace {
+
+std::unexpected<Error> no_machine(std::string_view arn) {
+  return fail("StateMachineDoesNotExist", fmt::format("State Machine Does Not Exist: '{}'", arn));
+}
+
+json::object tags_of(const json::object& input) {
+  json::object tags;
+  if (const json::array* list = find_array(input, "tags")) {
+    for (const json::value& tag : *list)
+      tags[text(tag.as_object(), "key")] = text(tag.as_object(), "value");
+  }
+  return tags;
+}
+
+Result<void> check_definition(std::string_view definition) {
+  const auto program = asl::compile(definition, asl::MachineType::Standard);
+  if (program) return {};
+  return fail("InvalidDefinition",
+              fmt::format("Invalid State Machine Definition: '{}'", program.error().cause));
+}
+
+// The log group must be named when anything is to be logged.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_LoggingConfiguration.html
+Result<json::object> logging_of(const json::object& input) {
+  const json::object* given = find_object(input, "loggingConfiguration");
+  json::object logging = given ? *given : json::object{};
+  if (!logging.contains("level")) logging["level"] = "OFF";
+  if (!logging.contains("includeExecutionData")) logging["includeExecutionData"] = false;
+  const json::array* destinations = find_array(logging, "destinations");
+  if (text(logging, "level") != "OFF" && (!destinations || destinations->size() != 1))
+    return fail("InvalidLoggingConfiguration",
+                "Invalid Logging Configuration: Must specify exactly one Log Destination.");
+  return logging;
+}
+
+void save_revision(Context& context, json::object& machine) {
+  const std::string id = context.random().uuid();
+  machine["currentRevision"] = id;
+  put_json(context, row_key(context, "revision", text(machine, "name") + "/" + id),
+           {{"definition", machine.at("definition")}, {"roleArn", machine.at("roleArn")}});
+}
+
+}  // namespace
+
+Result<json::object> load_machine(const Context& context, std::string_view arn) {
+  KIBAN_TRY(const std::string name, resource_of(arn, "stateMachine"));
+  auto row = get_json(context, row_key(context, "machine", name));
+  if (!row || text(*row, "stateMachineArn") != arn) return no_machine(arn);
+  return *std::move(row);
+}
+
+Result<json::object> create_machine(Context& context, const json::object& input) {
+  const std::string name = text(input, "name");
+  KIBAN_TRY_VOID(check_name(name));
+  if (text(input, "type", "STANDARD") != "STANDARD")
+    return fail("StateMachineTypeNotSupported",
+                "kiban does not run EXPRESS state machines yet: use STANDARD");
+  if (flag(input, "publish"))
+    return fail("ValidationException", "kiban does not publish versions yet: leave out publish");
+  KIBAN_TRY_VOID(check_definition(text(input, "definition")));
+  KIBAN_TRY(const json::object logging, logging_of(input));
+  const json::object* tracing = find_object(input, "tracingConfiguration");
+  json::object machine{
+      {"stateMachineArn", make_arn(context, "states", "stateMachine:" + name)},
+      {"name", name},
+      {"status", "ACTIVE"},
+      {"definition", text(input, "definition")},
+      {"roleArn", text(input, "roleArn")},
+      {"type", "STANDARD"},
+      {"creationDate", epoch_seconds(context.now())},
+      {"loggingConfiguration", logging},
+      {"tracingConfiguration", tracing ? *tracing : json::object{{"enabled", false}}},
+      {"tags", tags_of(input)}};
+  const std::string key = row_key(context, "machine", name);
+  if (const auto old = get_json(context, key)) {
+    // Creating the same again is idempotent; tags and roles count too.
+    // https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+    const bool same = old->at("definition") == machine.at("definition") &&
+                      old->at("loggingConfiguration") == machine.at("loggingConfiguration") &&
+                      old->at("tracingConfiguration") == machine.at("tracingConfiguration");
+    if (!same)
+      return fail("StateMachineAlreadyExists",
+                  fmt::format("State Machine Already Exists: '{}'", text(*old, "stateMachineArn")));
+    return json::object{{"stateMachineArn", old->at("stateMachineArn")},
+                        {"creationDate", old->at("creationDate")}};
+  }
+  save_revision(context, machine);
+  put_json(context, key, machine);
+  return json::object{{"stateMachineArn", machine.at("stateMachineArn")},
+                      {"creationDate", machine.at("creationDate")}};
+}
+
+Result<json::object> describe_machine(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object machine, load_machine(context, text(input, "stateMachineArn")));
+  // The revision id is told once the machine was updated, as AWS does.
+  if (!machine.contains("updated")) machine.erase("revisionId");
+  for (const auto* ours : {"tags", "currentRevision", "updated"}) machine.erase(ours);
+  return machine;
+}
+
+Result<json::object> update_machine(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object machine, load_machine(context, text(input, "stateMachineArn")));
+  if (!input.contains("definition") && !input.contains("roleArn") &&
+      !input.contains("loggingConfiguration") && !input.contains("tracingConfiguration"))
+    return fail("MissingRequiredParameter",
+                "Either the definition, the role ARN, the LoggingConfiguration, or the "
+                "TracingConfiguration must be specified");
+  if (flag(input, "publish"))
+    return fail("ValidationException", "kiban does not publish versions yet: leave out publish");
+  if (input.contains("definition")) {
+    KIBAN_TRY_VOID(check_definition(text(input, "definition")));
+  }
+  if (input.contains("loggingConfiguration")) {
+    KIBAN_TRY(machine["loggingConfiguration"], logging_of(input));
+  }
+  for (const auto* member : {"definition", "roleArn", "tracingConfiguration"}) {
+    if (const json::value* value = find(input, member)) machine[member] = *value;
+  }
+  save_revision(context, machine);
+  machine["revisionId"] = machine.at("currentRevision");
+  machine["updated"] = true;
+  put_json(context, row_key(context, "machine", text(machine, "name")), machine);
+  return json::object{{"updateDate", epoch_seconds(context.now())},
+                      {"revisionId", machine.at("revisionId")}};
+}
+
+Result<json::object> delete_machine(Context& context, const json::object& input) {
+  KIBAN_TRY(const std::string name, resource_of(text(input, "stateMachineArn"), "stateMachine"));
+  // Running executions keep their revision and end by themselves; deleting twice succeeds.
+  context.erase(row_key(context, "machine", name));
+  return json::object{};
+}
+
+Result<json::object> list_machines(Context& context, const json::object& input) {
+  json::array all;
+  for (const json::object& machine : rows(context, row_key(context, "machine", "")))
+    all.push_back({{"stateMachineArn", machine.at("stateMachineArn")},
+                   {"name", machine.at("name")},
+                   {"type", machine.at("type")},
+                   {"creationDate", machine.at("creationDate")}});
+  return page_of(input, "stateMachines", all, 100);
+}
+
+Result<json::object> tag_resource(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object machine, load_machine(context, text(input, "resourceArn")));
+  for (const auto& tag : tags_of(input)) machine["tags"].as_object()[tag.key()] = tag.value();
+  put_json(context, row_key(context, "machine", text(machine, "name")), machine);
+  return json::object{};
+}
+
+Result<json::object> untag_resource(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object machine, load_machine(context, text(input, "resourceArn")));
+  if (const json::array* keys = find_array(input, "tagKeys")) {
+    for (const json::value& key : *keys) machine["tags"].as_object().erase(key.as_string());
+  }
+  put_json(context, row_key(context, "machine", text(machine, "name")), machine);
+  return json::object{};
+}
+
+Result<json::object> list_tags(Context& context, const json::object& input) {
+  KIBAN_TRY(const json::object machine, load_machine(context, text(input, "resourceArn")));
+  json::array tags;
+  for (const auto& tag : machine.at("tags").as_object())
+    tags.push_back({{"key", tag.key()}, {"value", tag.value()}});
+  return json::object{{"tags", std::move(tags)}};
+}
+
+}  // namespace kiban::services::states

@@ -1,0 +1,20 @@
+// State machines and their tags.
+#pragma once
+
+#include "services/base/service.h"
+
+namespace kiban::services::states {
+
+// Error StateMachineDoesNotExist "State Machine Does Not Exist: 'arn'".
+Result<json::object> load_machine(const Context& context, std::string_view arn);
+
+Result<json::object> create_machine(Context& context, const json::object& input);
+Result<json::object> describe_machine(Context& context, const json::object& input);
+Result<json::object> update_machine(Context& context, const json::object& input);
+Result<json::object> delete_machine(Context& context, const json::object& input);
+Result<json::object> list_machines(Context& context, const json::object& input);
+Result<json::object> tag_resource(Context& context, const json::object& input);
+Result<json::object> untag_resource(Context& context, const json::object& input);
+Result<json::object> list_tags(Context& context, const json::object& input);
+
+}  // namespace kiban::services::states

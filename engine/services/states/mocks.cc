@@ -1,0 +1,50 @@
+#include "services/states/mocks.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace kiban::services::states {
+namespace {
+
+std::unexpected<Error> missing(std::string_view kind, std::string_view name) {
+  return fail("MockConfig", fmt::format("the mock configuration has no {} '{}'", kind, name));
+}
+
+// "0" or "1-3".
+bool covers(std::string_view key, std::int64_t invocation) {
+  std::int64_t first = 0;
+  const char* const end = key.data() + key.size();
+  const auto head = std::from_chars(key.data(), end, first);
+  if (head.ec != std::errc{}) return false;
+  std::int64_t last = first;
+  if (head.ptr != end && *head.ptr == '-' &&
+      std::from_chars(head.ptr + 1, end, last).ec != std::errc{})
+    return false;
+  return first <= invocation && invocation <= last;
+}
+
+}  // namespace
+
+Result<std::optional<json::object>> find_mock(const json::object& config, std::string_view machine,
+                                              std::string_view test_case, std::string_view state,
+                                              std::int64_t invocation) {
+  const json::object* machines = find_object(config, "StateMachines");
+  const json::object* chosen = machines ? find_object(*machines, machine) : nullptr;
+  if (!chosen) return missing("state machine", machine);
+  const json::object* cases = find_object(*chosen, "TestCases");
+  const json::object* states = cases ? find_object(*cases, test_case) : nullptr;
+  if (!states) return missing("test case", test_case);
+  const json::string* response = find_string(*states, state);
+  if (!response) return std::nullopt;
+  const json::object* responses = find_object(config, "MockedResponses");
+  const json::object* invocations =
+      responses ? find_object(*responses, std::string_view(*response)) : nullptr;
+  if (!invocations) return missing("mocked response", std::string_view(*response));
+  for (const auto& [key, answer] : *invocations) {
+    if (covers(key, invocation) && answer.is_object()) return answer.get_object();
+  }
+  return missing("invocation", fmt::format("{} of {}", invocation, std::string_view(*response)));
+}
+
+}  // namespace kiban::services::states

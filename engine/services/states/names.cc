@@ -1,0 +1,69 @@
+#include "services/states/names.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/arn.h"
+#include "services/base/table_service.h"
+
+namespace kiban::services::states {
+
+std::string row_key(const Context& context, std::string_view kind, std::string_view name) {
+  return fmt::format("states/{}/{}/{}", context.caller().region, kind, name);
+}
+
+std::vector<json::object> rows(const Context& context, std::string_view prefix) {
+  std::vector<json::object> found;
+  for (const store::Row& row : context.scan(prefix)) {
+    auto fields = parse_json(row.value);
+    KIBAN_CHECK(fields && fields->is_object(), "a Step Functions row is damaged");
+    found.push_back(std::move(fields->get_object()));
+  }
+  return found;
+}
+
+Result<void> check_name(std::string_view name) {
+  // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+  constexpr std::string_view forbidden = " \t\n\r<>{}[]?*\"#%\\^|~`$&,;:/";
+  const bool good = !name.empty() && name.size() <= 80 && std::ranges::none_of(name, [&](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F || forbidden.find(c) != std::string_view::npos;
+  });
+  if (good) return {};
+  return fail("InvalidName", fmt::format("Invalid Name: '{}'", name));
+}
+
+Result<std::string> resource_of(std::string_view arn, std::string_view kind) {
+  const auto parsed = parse_arn(arn);
+  if (!parsed || parsed->service != "states")
+    return fail("InvalidArn", fmt::format("Invalid Arn: 'Invalid ARN prefix: {}'", arn));
+  const std::string prefix = fmt::format("{}:", kind);
+  if (!parsed->resource.starts_with(prefix))
+    return fail("InvalidArn",
+                fmt::format("Invalid Arn: 'Resource type not valid in this context: {}'",
+                            parsed->resource.substr(0, parsed->resource.find(':'))));
+  return parsed->resource.substr(prefix.size());
+}
+
+std::string execution_path(std::string_view execution_arn) {
+  const auto parsed = parse_arn(execution_arn);
+  if (!parsed) return {};
+  std::string path = parsed->resource.substr(parsed->resource.find(':') + 1);
+  std::ranges::replace(path, ':', '/');
+  return path;
+}
+
+Result<json::object> page_of(const json::object& input, std::string_view member,
+                             const json::array& all, std::size_t limit_default) {
+  const auto asked = static_cast<std::size_t>(number(input, "maxResults", 0));
+  const auto page =
+      paginate(all, asked == 0 ? limit_default : asked, find_string(input, "nextToken"));
+  if (!page)
+    return fail("InvalidToken", fmt::format("Invalid Token: '{}'", text(input, "nextToken")));
+  json::object reply{{member, page->entries}};
+  if (page->next_token) reply["nextToken"] = *page->next_token;
+  return reply;
+}
+
+}  // namespace kiban::services::states

@@ -1,0 +1,119 @@
+#include "services/states/observers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "services/base/table_service.h"
+
+namespace kiban::services::states {
+namespace {
+
+Caller own(const Context& context) {
+  return {.account = context.caller().account,
+          .region = context.caller().region,
+          .arn = "states.amazonaws.com"};
+}
+
+// https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-log-level
+bool selected(std::string_view level, std::string_view type) {
+  if (level == "ALL") return true;
+  const bool fatal =
+      type == "ExecutionFailed" || type == "ExecutionAborted" || type == "ExecutionTimedOut";
+  if (level == "FATAL" || fatal) return fatal;
+  return level == "ERROR" && (type.ends_with("Failed") || type.ends_with("TimedOut") ||
+                              type.ends_with("Aborted") || type == "FailStateEntered");
+}
+
+std::string log_line(const asl::HistoryEvent& event, std::string_view execution_arn,
+                     asl::IncludeExecutionData include) {
+  const json::object shown = asl::to_json(event, include);
+  json::object line{{"id", std::to_string(event.id)}, {"type", asl::to_string(event.type)}};
+  for (const auto& member : shown) {
+    if (std::string_view(member.key()).ends_with("EventDetails")) line["details"] = member.value();
+  }
+  line["previous_event_id"] = std::to_string(event.previous_event_id);
+  line["event_timestamp"] = std::to_string(event.timestamp.time_since_epoch().count());
+  line["execution_arn"] = execution_arn;
+  return print_json(line);
+}
+
+void put_metric(Context& context, std::string_view machine_arn, std::string_view name, double value,
+                std::string_view unit) {
+  (void)context.call(
+      "cloudwatch", "PutMetricData",
+      {{"Namespace", "AWS/States"},
+       {"MetricData",
+        {{{"MetricName", name},
+          {"Value", value},
+          {"Unit", unit},
+          {"Dimensions", {{{"Name", "StateMachineArn"}, {"Value", machine_arn}}}}}}}},
+      own(context));
+}
+
+}  // namespace
+
+void log_events(Context& context, const json::object& machine, std::string_view execution_arn,
+                const std::vector<asl::HistoryEvent>& events) {
+  const json::object* logging = find_object(machine, "loggingConfiguration");
+  const json::array* destinations = logging ? find_array(*logging, "destinations") : nullptr;
+  if (!destinations || destinations->empty()) return;
+  const json::object* group = find_object((*destinations)[0].as_object(), "cloudWatchLogsLogGroup");
+  if (!group) return;
+  const auto include = flag(*logging, "includeExecutionData") ? asl::IncludeExecutionData::Yes
+                                                              : asl::IncludeExecutionData::No;
+  json::array lines;
+  for (const asl::HistoryEvent& event : events) {
+    if (selected(text(*logging, "level"), asl::to_string(event.type)))
+      lines.push_back({{"timestamp", event.timestamp.time_since_epoch().count()},
+                       {"message", log_line(event, execution_arn, include)}});
+  }
+  if (lines.empty()) return;
+  const std::string stream = fmt::format("states/{}/{}-00-00/00000000", text(machine, "name"),
+                                         format_iso8601(context.now()).substr(0, 10));
+  const json::object where{{"logGroupIdentifier", text(*group, "logGroupArn")},
+                           {"logStreamName", stream}};
+  json::object create = where;
+  create["logGroupName"] = text(*group, "logGroupArn");
+  (void)context.call("logs", "CreateLogStream", create, own(context));
+  create["logEvents"] = std::move(lines);
+  (void)context.call("logs", "PutLogEvents", create, own(context));
+}
+
+void count_started(Context& context, std::string_view machine_arn) {
+  put_metric(context, machine_arn, "ExecutionsStarted", 1, "Count");
+}
+
+void count_finished(Context& context, std::string_view machine_arn, asl::Status status,
+                    Duration took) {
+  const std::string_view name = status == asl::Status::Succeeded  ? "ExecutionsSucceeded"
+                                : status == asl::Status::TimedOut ? "ExecutionsTimedOut"
+                                : status == asl::Status::Aborted  ? "ExecutionsAborted"
+                                                                  : "ExecutionsFailed";
+  put_metric(context, machine_arn, name, 1, "Count");
+  put_metric(context, machine_arn, "ExecutionTime", static_cast<double>(took.count()),
+             "Milliseconds");
+}
+
+void publish_status(Context& context, const json::object& execution) {
+  json::object detail;
+  for (const auto* member :
+       {"executionArn", "stateMachineArn", "name", "status", "input", "output", "error", "cause"}) {
+    const json::value* value = find(execution, member);
+    detail[member] = value ? *value : json::value();
+  }
+  for (const auto* member : {"startDate", "stopDate"}) {
+    const json::value* seconds = find(execution, member);
+    detail[member] =
+        seconds ? json::value(static_cast<std::int64_t>(seconds->to_number<double>() * 1000))
+                : json::value();
+  }
+  context.publish({.source = "aws.states",
+                   .detail_type = "Step Functions Execution Status Change",
+                   .region = context.caller().region,
+                   .account = context.caller().account,
+                   .resources = {text(execution, "executionArn")},
+                   .detail = std::move(detail)});
+}
+
+}  // namespace kiban::services::states

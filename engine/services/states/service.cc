@@ -1,0 +1,98 @@
+#include "services/states/service.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <map>
+
+#include "services/base/table_service.h"
+#include "services/states/activities.h"
+#include "services/states/executions.h"
+#include "services/states/machines.h"
+
+namespace kiban::services::states {
+namespace {
+
+// Operations of our own, for what must run in its execution's region. No model has them, so the
+// wire cannot reach them.
+constexpr std::string_view timer_operation = "kiban:Timer";
+
+class States final : public Service {
+ public:
+  explicit States(Options options) : executions_(std::move(options)) {
+    const auto bind =
+        [this](Result<json::object> (Executions::*method)(Context&, const json::object&)) {
+          return [this, method](Context& context, const json::object& input) {
+            return (executions_.*method)(context, input);
+          };
+        };
+    operations_ = {
+        {"CreateActivity", create_activity},
+        {"CreateStateMachine", create_machine},
+        {"DeleteActivity", delete_activity},
+        {"DeleteStateMachine", delete_machine},
+        {"DescribeActivity", describe_activity},
+        {"DescribeExecution", bind(&Executions::describe)},
+        {"DescribeStateMachine", describe_machine},
+        {"DescribeStateMachineForExecution", bind(&Executions::describe_machine_of)},
+        {"GetActivityTask",
+         [this](Context& context, const json::object& input) {
+           return get_activity_task(context, executions_, input);
+         }},
+        {"GetExecutionHistory", bind(&Executions::history)},
+        {"ListActivities", list_activities},
+        {"ListExecutions", bind(&Executions::list)},
+        {"ListStateMachines", list_machines},
+        {"ListTagsForResource", list_tags},
+        {"SendTaskFailure", bind(&Executions::task_failure)},
+        {"SendTaskHeartbeat", bind(&Executions::task_heartbeat)},
+        {"SendTaskSuccess", bind(&Executions::task_success)},
+        {"StartExecution", bind(&Executions::start)},
+        {"StopExecution", bind(&Executions::stop)},
+        {"TagResource", tag_resource},
+        {"UntagResource", untag_resource},
+        {"UpdateStateMachine", update_machine},
+        {"kiban:QueueActivityTask", queue_activity_task},
+        {timer_operation,
+         [this](Context& context, const json::object& input) -> Result<json::object> {
+           executions_.on_timer(context, input);
+           return json::object{};
+         }},
+    };
+  }
+
+  std::string_view name() const override { return "states"; }
+
+  Result<json::object> call(Context& context, std::string_view operation,
+                            const json::object& input) override {
+    const auto found = operations_.find(operation);
+    if (found != operations_.end()) return found->second(context, input);
+    return fail("UnknownOperationException",
+                fmt::format("kiban does not serve states:{}", operation));
+  }
+
+  void on_timer(Context& context, const json::object& payload) override {
+    (void)context.call("states", timer_operation, payload,
+                       {.account = text(payload, "Account"),
+                        .region = text(payload, "Region"),
+                        .arn = "states.amazonaws.com"});
+  }
+
+  void on_event(Context& context, const Event& event) override {
+    if (event.source == "aws.ecs" || event.source == "aws.states")
+      executions_.on_ended(context, event);
+  }
+
+ private:
+  Executions executions_;
+  std::map<std::string_view, std::function<Result<json::object>(Context&, const json::object&)>>
+      operations_{};
+};
+
+}  // namespace
+
+std::unique_ptr<Service> make_states(Options options) {
+  return std::make_unique<States>(std::move(options));
+}
+
+}  // namespace kiban::services::states

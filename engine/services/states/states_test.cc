@@ -1,0 +1,222 @@
+#include <gtest/gtest.h>
+
+#include "kernel/kernel.h"
+#include "services/base/table_service.h"
+#include "services/cloudwatch/service.h"
+#include "services/ecs/service.h"
+#include "services/logs/service.h"
+#include "services/sns/service.h"
+#include "services/sqs/service.h"
+#include "services/states/mocks.h"
+#include "services/states/service.h"
+
+namespace kiban::services::states {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* role = "arn:aws:iam::000000000000:role/machine";
+
+class States : public testing::Test {
+ protected:
+  States() { restart(); }
+  void restart() {
+    std::vector<std::unique_ptr<Service>> services;
+    services.push_back(cloudwatch::make_cloudwatch());
+    services.push_back(ecs::make_ecs());
+    services.push_back(logs::make_logs());
+    services.push_back(sns::make_sns());
+    services.push_back(sqs::make_sqs());
+    services.push_back(make_states());
+    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
+  }
+  Result<json::object> try_call(std::string service, std::string operation, json::object input) {
+    return kernel_->call(std::move(service), std::move(operation), std::move(input), now_, ++seed_);
+  }
+  json::object call(std::string service, const std::string& operation, json::object input) {
+    auto reply = try_call(std::move(service), operation, std::move(input));
+    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
+    return reply.value_or(json::object{});
+  }
+  std::string make(std::string name, std::string definition, json::object more = {}) {
+    more["name"] = std::move(name);
+    more["definition"] = std::move(definition);
+    more["roleArn"] = role;
+    return text(call("states", "CreateStateMachine", std::move(more)), "stateMachineArn");
+  }
+  std::string start(const std::string& machine, std::string input = "{}") {
+    return text(call("states", "StartExecution",
+                     {{"stateMachineArn", machine}, {"input", std::move(input)}}),
+                "executionArn");
+  }
+  json::object describe(const std::string& execution) {
+    return call("states", "DescribeExecution", {{"executionArn", execution}});
+  }
+  std::string types(const std::string& execution) {
+    std::string all;
+    const auto history =
+        call("states", "GetExecutionHistory", {{"executionArn", execution}, {"maxResults", 1000}});
+    for (const json::value& event : history.at("events").as_array())
+      all += (all.empty() ? "" : " ") + text(event.as_object(), "type");
+    return all;
+  }
+
+  std::unique_ptr<store::Store> store_ = store::make_memory_store();
+  std::unique_ptr<kernel::Kernel> kernel_{};
+  Timestamp now_{1'700'000'000'000ms};
+  std::uint64_t seed_{0};
+};
+
+TEST_F(States, RunsAPassAndKeepsItsHistory) {
+  const auto machine =
+      make("pass", R"({"StartAt":"A","States":{"A":{"Type":"Pass","Result":7,"End":true}}})");
+  const auto execution = start(machine);
+  EXPECT_EQ(text(describe(execution), "status"), "SUCCEEDED");
+  EXPECT_EQ(text(describe(execution), "output"), "7");
+  EXPECT_EQ(types(execution),
+            "ExecutionStarted PassStateEntered PassStateExited ExecutionSucceeded");
+}
+
+TEST_F(States, AWaitSurvivesARestart) {
+  const auto machine =
+      make("wait", R"({"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":3600,"End":true}}})");
+  const auto execution = start(machine, R"({"a":1})");
+  EXPECT_EQ(text(describe(execution), "status"), "RUNNING");
+  restart();
+  now_ = kernel_->run_until_idle(now_, now_ + 59min);
+  EXPECT_EQ(text(describe(execution), "status"), "RUNNING");
+  now_ = kernel_->run_until_idle(now_, now_ + 2h);
+  EXPECT_EQ(text(describe(execution), "status"), "SUCCEEDED");
+  EXPECT_EQ(text(describe(execution), "output"), R"({"a":1})");
+}
+
+TEST_F(States, AnEcsTaskFailsTheStateLikeAwsRecorded) {
+  call("ecs", "CreateCluster", {{"clusterName", "dev"}});
+  call("ecs", "RegisterTaskDefinition",
+       {{"family", "api"}, {"containerDefinitions", {{{"name", "api"}, {"image", "i"}}}}});
+  const auto machine = make("batch", R"({"StartAt":"Run","States":{"Run":{"Type":"Task",
+      "Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"Cluster":"dev",
+      "TaskDefinition":"api","LaunchType":"FARGATE","Overrides":{"ContainerOverrides":[{"Name":
+      "api","Command.$":"$.command"}]}},"End":true}}})");
+  for (const int code : {0, 1}) {
+    const auto execution = start(machine, R"({"command":["python","-m","batch"]})");
+    const auto effects = kernel_->pending_effects();
+    ASSERT_EQ(effects.size(), 1U);
+    EXPECT_EQ(effects[0].payload.at("Containers").at(0).at("Command"),
+              json::value({"python", "-m", "batch"}));
+    kernel_->outcome("ecs",
+                     {.id = effects[0].id, .final = false, .payload = {{"Status", "RUNNING"}}});
+    kernel_->outcome("ecs", {.id = effects[0].id,
+                             .payload = {{"Status", "STOPPED"},
+                                         {"Containers", {{{"Name", "api"}, {"ExitCode", code}}}}}});
+    ASSERT_TRUE(kernel_->run_batch(now_, ++seed_));
+    const auto ended = describe(execution);
+    EXPECT_EQ(text(ended, "status"), code == 0 ? "SUCCEEDED" : "FAILED");
+    if (code == 0) continue;
+    EXPECT_EQ(text(ended, "error"), "States.TaskFailed");
+    const auto cause = parse_json(text(ended, "cause"));
+    ASSERT_TRUE(cause);
+    EXPECT_EQ(cause->at("StopCode"), "EssentialContainerExited");
+    EXPECT_EQ(cause->at("Containers").at(0).at("ExitCode"), 1);
+    EXPECT_EQ(types(execution),
+              "ExecutionStarted TaskStateEntered TaskScheduled TaskStarted TaskSubmitted "
+              "TaskFailed ExecutionFailed");
+  }
+}
+
+TEST_F(States, StoppingAnExecutionStopsItsEcsTask) {
+  call("ecs", "CreateCluster", {{"clusterName", "dev"}});
+  call("ecs", "RegisterTaskDefinition",
+       {{"family", "api"}, {"containerDefinitions", {{{"name", "api"}, {"image", "i"}}}}});
+  const auto execution = start(make("long", R"({"StartAt":"Run","States":{"Run":{"Type":"Task",
+      "Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"Cluster":"dev",
+      "TaskDefinition":"api"},"End":true}}})"));
+  call("states", "StopExecution", {{"executionArn", execution}});
+  EXPECT_EQ(text(describe(execution), "status"), "ABORTED");
+  const auto effects = kernel_->pending_effects();
+  ASSERT_EQ(effects.size(), 2U);
+  EXPECT_TRUE(effects[0].kind == "task.stop" || effects[1].kind == "task.stop");
+}
+
+TEST_F(States, ATokenIsAnsweredOnceAndANestedExecutionIsWaitedFor) {
+  const auto child = make("child", R"({"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}})");
+  const auto parent =
+      make("parent", R"({"StartAt":"C","States":{"C":{"Type":"Task","Resource":
+      "arn:aws:states:::states:startExecution.sync:2","Parameters":{"StateMachineArn":")" +
+                         child + R"(","Input":{"x":1}},"OutputPath":"$.Output","End":true}}})");
+  EXPECT_EQ(text(describe(start(parent)), "output"), R"({"x":1})");
+
+  const std::string url = text(call("sqs", "CreateQueue", {{"QueueName", "work"}}), "QueueUrl");
+  const auto execution =
+      start(make("token", R"({"StartAt":"S","States":{"S":{"Type":"Task","Resource":
+      "arn:aws:states:::sqs:sendMessage.waitForTaskToken","Parameters":{"QueueUrl":")" +
+                              url + R"(","MessageBody.$":"$$.Task.Token"},"End":true}}})"));
+  const auto got = call("sqs", "ReceiveMessage", {{"QueueUrl", url}});
+  const std::string token(got.at("Messages").at(0).at("Body").as_string());
+  call("states", "SendTaskSuccess", {{"taskToken", token}, {"output", "[1]"}});
+  EXPECT_EQ(text(describe(execution), "output"), "[1]");
+  EXPECT_FALSE(try_call("states", "SendTaskSuccess", {{"taskToken", token}, {"output", "[1]"}}));
+}
+
+TEST_F(States, LogsEveryEventAndCountsTheExecution) {
+  call("logs", "CreateLogGroup", {{"logGroupName", "/machines"}});
+  const auto machine =
+      make("logged", R"({"StartAt":"F","States":{"F":{"Type":"Fail","Error":"E","Cause":"C"}}})",
+           {{"loggingConfiguration",
+             {{"level", "ALL"},
+              {"includeExecutionData", true},
+              {"destinations",
+               {{{"cloudWatchLogsLogGroup",
+                  {{"logGroupArn",
+                    "arn:aws:logs:ap-northeast-1:000000000000:log-group:/machines:*"}}}}}}}}});
+  const auto execution = start(machine);
+  EXPECT_EQ(text(describe(execution), "status"), "FAILED");
+  const auto lines = call("logs", "FilterLogEvents", {{"logGroupName", "/machines"}});
+  ASSERT_EQ(lines.at("events").as_array().size(), 3U);
+  const auto last = parse_json(lines.at("events").at(2).at("message").as_string());
+  EXPECT_EQ(last->at("type"), "ExecutionFailed");
+  EXPECT_EQ(last->at("details").at("error"), "E");
+  const auto failed = call("cloudwatch", "GetMetricStatistics",
+                           {{"Namespace", "AWS/States"},
+                            {"MetricName", "ExecutionsFailed"},
+                            {"Dimensions", {{{"Name", "StateMachineArn"}, {"Value", machine}}}},
+                            {"StartTime", epoch_seconds(now_ - 1h)},
+                            {"EndTime", epoch_seconds(now_ + 1h)},
+                            {"Period", 60},
+                            {"Statistics", {"Sum"}}});
+  ASSERT_EQ(failed.at("Datapoints").as_array().size(), 1U);
+  EXPECT_EQ(failed.at("Datapoints").at(0).at("Sum"), 1.0);
+}
+
+TEST_F(States, RefusesByAwsName) {
+  const auto name_of = [&](std::string operation, json::object input) {
+    const auto reply = try_call("states", std::move(operation), std::move(input));
+    return reply ? std::string() : reply.error().name;
+  };
+  EXPECT_EQ(name_of("DescribeStateMachine", {{"stateMachineArn", "x"}}), "InvalidArn");
+  EXPECT_EQ(
+      name_of("StartExecution", {{"stateMachineArn",
+                                  "arn:aws:states:ap-northeast-1:000000000000:stateMachine:none"}}),
+      "StateMachineDoesNotExist");
+  EXPECT_EQ(name_of("CreateStateMachine", {{"name", "n"}, {"definition", "{}"}, {"roleArn", role}}),
+            "InvalidDefinition");
+  const auto machine = make("pass", R"({"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}})");
+  EXPECT_EQ(name_of("StartExecution", {{"stateMachineArn", machine}, {"input", "{"}}),
+            "InvalidExecutionInput");
+  EXPECT_EQ(name_of("StartExecution", {{"stateMachineArn", machine}, {"name", "a b"}}),
+            "InvalidName");
+}
+
+TEST(Mocks, AreFoundByInvocation) {
+  const auto config = parse_json(R"({"StateMachines":{"m":{"TestCases":{"happy":{"S":"r"}}}},
+      "MockedResponses":{"r":{"0":{"Throw":{"Error":"E"}},"1-2":{"Return":1}}}})");
+  const json::object& object = config->as_object();
+  EXPECT_TRUE(find_mock(object, "m", "happy", "S", 0).value()->contains("Throw"));
+  EXPECT_TRUE(find_mock(object, "m", "happy", "S", 2).value()->contains("Return"));
+  EXPECT_FALSE(find_mock(object, "m", "happy", "S", 3));
+  EXPECT_EQ(find_mock(object, "m", "happy", "other", 0).value(), std::nullopt);
+  EXPECT_FALSE(find_mock(object, "m", "sad", "S", 0));
+}
+
+}  // namespace
+}  // namespace kiban::services::states
