@@ -17,7 +17,7 @@ namespace {
 
 // What was reached; raise it along with the interpreter.
 constexpr int passes_min = 167;
-constexpr int replayed_passes_min = 104;
+constexpr int replayed_passes_min = 111;
 
 std::string read(const std::filesystem::path& path) {
   std::ifstream in(path);
@@ -251,7 +251,8 @@ std::optional<TestRunner::Answer> recorded_answers(const json::array& recorded) 
 }
 
 Ran run_one(const std::string& definition, std::string input, MachineType type,
-            const std::string& machine, int index, TestRunner::Answer answer = {}) {
+            const std::string& machine, int index, TestRunner::Answer answer = {},
+            std::optional<Payload> items = {}) {
   Ran out;
   // Some recordings lost the instant that was sent.
   if (const std::size_t at = input.find("<timestamp>"); at != std::string::npos)
@@ -273,6 +274,7 @@ Ran run_one(const std::string& definition, std::string input, MachineType type,
       .input = Payload::from_text(std::move(input)),
       .type = type};
   TestRunner runner(*program, std::move(parameters), std::move(answer));
+  runner.items = std::move(items);
   runner.run();
   for (const HistoryEvent& event : runner.events)
     out.events.push_back(to_json(event, IncludeExecutionData::Yes));
@@ -500,12 +502,24 @@ TEST(Conformance, HistoriesWithReplayedTasksEqualWhatAwsRecorded) {
     for (const json::array* events : histories) {
       const auto answer = recorded_answers(*events);
       const std::string definition = definition_of(test, *events);
-      bool reads = definition.empty() || !answer;
-      for (const json::value& event : *events) reads = reads || event.at("type") == "MapRunStarted";
-      if (reads) continue;
+      if (definition.empty() || !answer) continue;
+      // A map run's items are what came out, where nothing changed them on the way.
+      std::optional<Payload> items;
+      bool run = false;
+      for (const json::value& event : *events) {
+        run = run || event.at("type") == "MapRunStarted";
+        if (event.at("type") == "MapStateExited")
+          items = Payload::from_text(
+              text_member(event.at("stateExitedEventDetails").as_object(), "output", "[]"));
+      }
+      bool changed = false;
+      for (const char* word : {"ItemSelector", "ItemBatcher", "ResultWriter", "ResultSelector",
+                               "\"Task\"", "ResultPath", "Items\""})
+        changed = changed || definition.find(word) != std::string::npos;
+      if (run && changed) continue;
       judge(verdict, *events,
             run_one(definition, input_of(*events), MachineType::Standard, "<ArnPart_0idx>", 0,
-                    *answer));
+                    *answer, std::move(items)));
     }
     score.add(verdict, text_member(test, "id"));
   });

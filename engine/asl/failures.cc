@@ -52,15 +52,23 @@ Failure Machine::from_query(const Track& track, QueryFailure failure) const {
   return out;
 }
 
+// Recorded: test_undefined_reference. What fails right after a state was entered is caused by what
+// led there, except in a Wait (test_wait_timestamp_jsonata[NO_T]).
+void Machine::evaluation_failed(Track& track, const Failure& failure) {
+  const bool fresh = track.last == track.entered && state_of(track).type != StateType::Wait;
+  HistoryEvent& event = emit(EventType::EvaluationFailed, fresh ? track.before : track.last);
+  if (event.id != 0) track.last = event.id;
+  if (failure.error) event.fields["error"] = *failure.error;
+  if (failure.cause) event.fields["cause"] = *failure.cause;
+  if (!failure.location.empty()) event.fields["location"] = failure.location;
+  event.fields["state"] = state_of(track).name;
+}
+
 void Machine::fail_state(Track& track, Failure failure) {
   const State& state = state_of(track);
   if (failure.evaluation) {
     failure.evaluation = false;
-    HistoryEvent& event = emit(track, EventType::EvaluationFailed);
-    if (failure.error) event.fields["error"] = *failure.error;
-    if (failure.cause) event.fields["cause"] = *failure.cause;
-    if (!failure.location.empty()) event.fields["location"] = failure.location;
-    event.fields["state"] = state.name;
+    evaluation_failed(track, failure);
   }
   if (retry(track, failure)) return;
   // A Map or Parallel that could not run at all, States.Runtime, is not told to have failed itself.
@@ -134,11 +142,7 @@ void Machine::catch_with(Track& track, const Catcher& catcher, const Failure& fa
   const auto give_up = [&](Failure why) {
     // What goes wrong while catching is not caught again.
     if (why.evaluation) {
-      HistoryEvent& event = emit(track, EventType::EvaluationFailed);
-      if (why.error) event.fields["error"] = *why.error;
-      if (why.cause) event.fields["cause"] = *why.cause;
-      if (!why.location.empty()) event.fields["location"] = why.location;
-      event.fields["state"] = state_of(track).name;
+      evaluation_failed(track, why);
     }
     if (track.parent == 0) {
       end_execution(EventType::ExecutionFailed, Status::Failed, track.last, std::nullopt, why.error,

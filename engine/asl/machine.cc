@@ -328,6 +328,7 @@ void Machine::inspect(std::string_view name, const json::value& value) {
 
 void Machine::enter(Track& track) {
   const State& state = state_of(track);
+  track.before = track.last;
   HistoryEvent& event = emit(track, entered_event(state.type));
   event.name = state.name;
   event.data = track.input;

@@ -74,6 +74,7 @@ struct Track {
   std::size_t state{no_state};
   Phase phase{Phase::Enter};
   std::int64_t entered{0};  // The id of the StateEntered event.
+  std::int64_t before{0};   // What that event had as its cause.
   Timestamp entered_time{};
   std::int64_t last{0};  // What the next event gives as its cause.
   Payload input{};
@@ -232,6 +233,7 @@ class Machine {
   Failure runtime_failure(const Track& track, std::string_view text) const;
   Failure too_large(const Track& track) const;
   Failure from_query(const Track& track, QueryFailure failure) const;
+  void evaluation_failed(Track& track, const Failure& failure);
   void fail_state(Track& track, Failure failure);
   bool retry(Track& track, const Failure& failure);
   bool catch_failure(Track& track, const Failure& failure);

@@ -59,6 +59,7 @@ class TestRunner {
   std::vector<HistoryEvent> events{};
   std::vector<StartTask> tasks{};
   std::optional<Finished> finished{};
+  std::optional<Payload> items{};  // What every ItemReader reads.
   Timestamp now{Duration(1'700'000'000'000)};
   Random random{42};
 
@@ -78,6 +79,8 @@ class TestRunner {
       if (auto inputs = answer_(*task)) {
         for (Input& input : *inputs) pending_.push_back(std::move(input));
       }
+    } else if (const auto* reading = std::get_if<ReadItems>(&effect)) {
+      if (items) pending_.emplace_back(ItemsRead{reading->map, *items});
     } else if (const auto* child = std::get_if<StartChild>(&effect)) {
       ExecutionParameters parameters = execution_.parameters();
       parameters.input = child->input;
