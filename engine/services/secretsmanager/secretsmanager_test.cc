@@ -1,0 +1,114 @@
+#include <gmock/gmock.h>
+
+#include "kernel/kernel.h"
+#include "services/base/table_service.h"
+#include "services/secretsmanager/password.h"
+#include "services/secretsmanager/service.h"
+
+namespace kiban::services::secretsmanager {
+namespace {
+
+using namespace std::chrono_literals;
+
+class SecretsManager : public testing::Test {
+ protected:
+  SecretsManager() {
+    std::vector<std::unique_ptr<Service>> services;
+    services.push_back(make_secretsmanager());
+    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
+  }
+  json::object call(const std::string& operation, json::object input) {
+    auto reply = kernel_->call("secretsmanager", operation, std::move(input), now_, ++seed_);
+    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
+    return reply.value_or(json::object{});
+  }
+  std::string refused(std::string operation, json::object input) {
+    const auto reply =
+        kernel_->call("secretsmanager", std::move(operation), std::move(input), now_, ++seed_);
+    return reply ? "" : reply.error().name;
+  }
+  std::string value(json::object input) {
+    return text(call("GetSecretValue", std::move(input)), "SecretString");
+  }
+
+  std::unique_ptr<store::Store> store_ = store::make_memory_store();
+  std::unique_ptr<kernel::Kernel> kernel_{};
+  Timestamp now_{1'700'000'000'000ms};
+  std::uint64_t seed_{0};
+};
+
+TEST_F(SecretsManager, FindsASecretByEveryName) {
+  const std::string arn =
+      text(call("CreateSecret", {{"Name", "db/main"}, {"SecretString", "one"}}), "ARN");
+  EXPECT_THAT(arn, testing::MatchesRegex(
+                       "arn:aws:secretsmanager:ap-northeast-1:000000000000:secret:db/main-[A-Za-z0-"
+                       "9]+"));
+  EXPECT_EQ(value({{"SecretId", "db/main"}}), "one");
+  EXPECT_EQ(value({{"SecretId", arn}}), "one");
+  EXPECT_EQ(value({{"SecretId", arn.substr(0, arn.size() - 7)}}), "one");
+  EXPECT_EQ(refused("GetSecretValue", {{"SecretId", arn + "x"}}), "ResourceNotFoundException");
+  EXPECT_EQ(refused("GetSecretValue", {{"SecretId", "db"}}), "ResourceNotFoundException");
+  EXPECT_EQ(refused("CreateSecret", {{"Name", "db/main"}}), "ResourceExistsException");
+}
+
+TEST_F(SecretsManager, LabelsMoveWithNewValues) {
+  call("CreateSecret", {{"Name", "s"}, {"SecretString", "one"}, {"ClientRequestToken", "v1"}});
+  call("PutSecretValue",
+       {{"SecretId", "s"}, {"SecretString", "two"}, {"ClientRequestToken", "v2"}});
+  EXPECT_EQ(value({{"SecretId", "s"}}), "two");
+  EXPECT_EQ(value({{"SecretId", "s"}, {"VersionStage", "AWSPREVIOUS"}}), "one");
+  EXPECT_EQ(value({{"SecretId", "s"}, {"VersionId", "v1"}}), "one");
+  call("UpdateSecret",
+       {{"SecretId", "s"}, {"SecretString", "three"}, {"ClientRequestToken", "v3"}});
+  EXPECT_EQ(call("DescribeSecret", {{"SecretId", "s"}}).at("VersionIdsToStages"),
+            (json::object{{"v2", {"AWSPREVIOUS"}}, {"v3", {"AWSCURRENT"}}}));
+  EXPECT_EQ(refused("GetSecretValue", {{"SecretId", "s"}, {"VersionId", "v1"}}),
+            "ResourceNotFoundException");
+}
+
+TEST_F(SecretsManager, ARequestTokenCountsOnce) {
+  call("CreateSecret", {{"Name", "s"}, {"SecretString", "one"}, {"ClientRequestToken", "v1"}});
+  call("PutSecretValue",
+       {{"SecretId", "s"}, {"SecretString", "one"}, {"ClientRequestToken", "v1"}});
+  EXPECT_EQ(refused("PutSecretValue",
+                    {{"SecretId", "s"}, {"SecretString", "x"}, {"ClientRequestToken", "v1"}}),
+            "ResourceExistsException");
+}
+
+TEST_F(SecretsManager, DeletionWaitsAndCanBeTakenBack) {
+  call("CreateSecret", {{"Name", "s"}, {"SecretString", "one"}});
+  call("DeleteSecret", {{"SecretId", "s"}, {"RecoveryWindowInDays", 7}});
+  EXPECT_EQ(refused("GetSecretValue", {{"SecretId", "s"}}), "InvalidRequestException");
+  EXPECT_EQ(refused("CreateSecret", {{"Name", "s"}}), "InvalidRequestException");
+  call("RestoreSecret", {{"SecretId", "s"}});
+  EXPECT_EQ(value({{"SecretId", "s"}}), "one");
+  call("DeleteSecret", {{"SecretId", "s"}, {"RecoveryWindowInDays", 7}});
+  kernel_->run_until_idle(now_, now_ + std::chrono::days{8});
+  EXPECT_EQ(refused("DescribeSecret", {{"SecretId", "s"}}), "ResourceNotFoundException");
+  call("CreateSecret", {{"Name", "s"}, {"SecretString", "two"}});
+  call("DeleteSecret", {{"SecretId", "s"}, {"ForceDeleteWithoutRecovery", true}});
+  EXPECT_EQ(refused("DescribeSecret", {{"SecretId", "s"}}), "ResourceNotFoundException");
+}
+
+TEST(Password, KeepsToTheRules) {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    Random random(seed);
+    const std::string made =
+        make_password(random, {{"PasswordLength", 30}, {"ExcludeCharacters", "/@\"' \\"}}).value();
+    EXPECT_EQ(made.size(), 30U);
+    EXPECT_EQ(made.find_first_of("/@\"' \\"), std::string::npos);
+    EXPECT_NE(made.find_first_of("0123456789"), std::string::npos);
+    EXPECT_NE(made.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), std::string::npos);
+  }
+  Random random(1);
+  EXPECT_EQ(make_password(random, {}).value().size(), 32U);
+  EXPECT_FALSE(make_password(random, {{"PasswordLength", 3}}));
+  EXPECT_TRUE(make_password(random, {{"PasswordLength", 3}, {"ExcludePunctuation", true}}));
+  EXPECT_FALSE(make_password(random, {{"ExcludeLowercase", true},
+                                      {"ExcludeUppercase", true},
+                                      {"ExcludeNumbers", true},
+                                      {"ExcludePunctuation", true}}));
+}
+
+}  // namespace
+}  // namespace kiban::services::secretsmanager
