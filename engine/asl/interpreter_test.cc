@@ -177,6 +177,9 @@ TEST(Interpreter, StopAbortsWhatRunsAndRedriveResumes) {
   runner.feed(TaskStarted{3});
   runner.feed(Stop{"E", "C"});
   EXPECT_EQ(runner.execution().status(), Status::Aborted);
+  EXPECT_EQ(story(runner.events),
+            "1 0 ExecutionStarted \n2 0 TaskStateEntered T\n3 2 TaskScheduled \n4 3 TaskStarted \n"
+            "5 4 TaskStateAborted \n6 5 ExecutionAborted \n");
   runner.feed(Redrive{});
   EXPECT_EQ(runner.execution().status(), Status::Running);
   ASSERT_EQ(runner.tasks.size(), 2U);

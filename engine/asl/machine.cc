@@ -229,13 +229,12 @@ void Machine::redrive() {
 }
 
 HistoryEvent& Machine::emit(EventType type, std::int64_t previous) {
-  static HistoryEvent dropped;
   const bool last = type == EventType::ExecutionFailed || type == EventType::ExecutionAborted ||
                     type == EventType::ExecutionTimedOut || type == EventType::ExecutionSucceeded;
   if (program_->type == MachineType::Standard && last_id_ + 1 >= history_events_max && !last) {
     exhausted_ = true;
-    dropped = {};
-    return dropped;
+    dropped_ = {};
+    return dropped_;
   }
   decision_.events.push_back(
       {.id = ++last_id_, .previous_event_id = previous, .timestamp = now_, .type = type});
@@ -285,10 +284,16 @@ void Machine::end_execution(EventType type, Status status, std::int64_t previous
   if (status != Status::Succeeded && root != tracks_.end()) {
     Track& track = root->second;
     failed_ = track;
-    abort_children(track);
-    leave_task(track);
-    cancel_timer(track.timer);
-    if (type != EventType::ExecutionFailed) failed_->last = track.last;
+    if (type == EventType::ExecutionFailed) {
+      abort_children(track);
+      leave_task(track);
+      cancel_timer(track.timer);
+    } else {
+      // Not recorded: the names WaitStateAborted and TaskStateAborted say that the state hears of
+      // it.
+      abort_track(track);
+      failed_->last = track.last;
+    }
   }
   tracks_.clear();
   ready_.clear();

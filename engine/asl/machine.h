@@ -248,6 +248,8 @@ class Machine {
   std::optional<Track> failed_{};  // The machine's own track when it failed: what Redrive resumes.
   bool exhausted_{false};          // The history is full.
 
+  HistoryEvent dropped_{};  // What emit() answers then.
+
   // Of the take() under way.
   Decision decision_{};
   Timestamp now_{};
