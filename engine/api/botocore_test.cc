@@ -76,9 +76,10 @@ json::value without_empty(const json::value& value) {
 json::object printed(const json::object& c, const HttpResponse& response) {
   json::array headers;
   for (const auto& [name, value] : response.headers) headers.push_back(json::array{name, value});
-  return {{"service", c.at("service")}, {"operation", c.at("operation")},
-          {"seed", c.at("seed")},       {"status", response.status},
-          {"headers", headers},         {"body", encode_base64(response.body)}};
+  return {{"service", c.at("service")},          {"operation", c.at("operation")},
+          {"protocol", c.at("protocol")},        {"seed", c.at("seed")},
+          {"status", response.status},           {"headers", headers},
+          {"body", encode_base64(response.body)}};
 }
 
 Timestamp time_of(const HttpRequest& request) {
@@ -147,7 +148,8 @@ TEST_F(Botocore, ItsSignaturesAreRight) {
                .session_token = "a/session+token="};
   };
   for (const json::object& c : cases) {
-    HttpRequest request = request_of(c);
+    const HttpRequest request = request_of(c);
+    if (!header(request, "authorization")) continue;  // What botocore would not send by itself.
     const auto verified = verifier.verify(request, identify(request), lookup, time_of(request));
     EXPECT_TRUE(verified) << text(c, "service") << ":" << text(c, "operation") << " "
                           << request.path << "?" << request.query << ": " << verified.error().name

@@ -52,6 +52,19 @@ std::string form_value(std::string_view form, std::string_view name) {
   return {};
 }
 
+// POST /service/GraniteServiceVersion20100801/operation/PutMetricData
+void identify_cbor(Wire& wire, std::string_view path, const std::optional<Signature>& signature) {
+  constexpr std::string_view before_service = "/service/";
+  constexpr std::string_view before_operation = "/operation/";
+  wire.protocol = Protocol::RpcV2Cbor;
+  const std::size_t at = path.find(before_operation);
+  if (!path.starts_with(before_service) || at == std::string_view::npos) return;
+  wire.service =
+      find_service_by_target_prefix(path.substr(before_service.size(), at - before_service.size()));
+  if (!wire.service && signature) wire.service = find_service_by_signing_name(signature->service);
+  set_operation(wire, path.substr(at + before_operation.size()));
+}
+
 const Service* service_of_version(std::string_view version) {
   for (const Service* service : services()) {
     const bool form = service->protocol == Protocol::Query || service->protocol == Protocol::Ec2 ||
@@ -195,7 +208,9 @@ Wire identify(const HttpRequest& request) {
   Wire wire;
   wire.head = request.method == "HEAD";
   const auto signature = read_signature(request);
-  if (const auto target = header(request, "x-amz-target")) {
+  if (header(request, "smithy-protocol") == "rpc-v2-cbor") {
+    identify_cbor(wire, request.path, signature);
+  } else if (const auto target = header(request, "x-amz-target")) {
     identify_json(wire, request, *target, signature);
   } else if (is_form(request)) {
     identify_form(wire, request.body, signature);
@@ -217,6 +232,13 @@ Result<Request> decode(const HttpRequest& request, const Wire& wire) {
         KIBAN_TRY(
             decoded.input,
             decode_json(*wire.service, wire.service->shape(wire.operation->input), request.body));
+      }
+      break;
+    case Protocol::RpcV2Cbor:
+      if (wire.operation->input != no_shape) {
+        KIBAN_TRY(
+            decoded.input,
+            decode_cbor(*wire.service, wire.service->shape(wire.operation->input), request.body));
       }
       break;
     case Protocol::Query:
@@ -249,6 +271,14 @@ HttpResponse encode_reply(const Wire& wire, const json::object& output,
             encode_json(*wire.service, wire.service->shape(wire.operation->output), output);
       } else if (wire.json_version == "1.0") {
         response.body = "{}";
+      }
+      break;
+    case Protocol::RpcV2Cbor:
+      response.headers.emplace_back("smithy-protocol", "rpc-v2-cbor");
+      if (wire.operation->output != no_shape) {
+        response.headers.emplace_back("Content-Type", "application/cbor");
+        response.body =
+            encode_cbor(*wire.service, wire.service->shape(wire.operation->output), output);
       }
       break;
     case Protocol::Query:

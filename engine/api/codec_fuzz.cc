@@ -36,6 +36,14 @@ HttpRequest make_request(unsigned kind, std::string rest) {
       request.headers = {{"Host", "h"}, {"Authorization", rest}};
       break;
     }
+    case 3:
+      if (kind / 4 % 2 == 1) {
+        request.path = "/service/GraniteServiceVersion20100801/operation/PutMetricData";
+        request.headers.emplace_back("smithy-protocol", "rpc-v2-cbor");
+        request.body = std::move(rest);
+        break;
+      }
+      [[fallthrough]];
     default:
       request.path = "/bucket";
       request.query = "delete";

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "api/codec.h"
+#include "api/protocols.h"
 #include "api/values.h"
 
 namespace kiban::api {
@@ -123,7 +124,8 @@ Seen look_up(const Wire& wire, const Error& error) {
   seen.status = shape->http_status != 0 ? shape->http_status : fallback;
   if (wire.service->member(*shape, "Message")) seen.message_member = "Message";
   // json 1.0 and 1.1 answer 400 or 500 and nothing else, whatever a query model said.
-  if (wire.protocol == Protocol::Json) seen.status = seen.sender ? 400 : 500;
+  if (wire.protocol == Protocol::Json || wire.protocol == Protocol::RpcV2Cbor)
+    seen.status = seen.sender ? 400 : 500;
   return seen;
 }
 
@@ -153,6 +155,14 @@ std::string ec2_error(const Seen& seen, std::string_view message, std::string_vi
       escape_xml(seen.code), escape_xml(message), request_id);
 }
 
+// What a client that once spoke query knows the error as.
+// https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait
+void add_query_error(const Wire& wire, const Seen& seen, HttpResponse& response) {
+  if (!wire.service || !wire.service->query_compatible) return;
+  response.headers.emplace_back(
+      "x-amzn-query-error", fmt::format("{};{}", seen.code, seen.sender ? "Sender" : "Receiver"));
+}
+
 }  // namespace
 
 HttpResponse encode_error(const Wire& wire, const Error& error, std::string_view request_id) {
@@ -162,6 +172,13 @@ HttpResponse encode_error(const Wire& wire, const Error& error, std::string_view
     response.headers.emplace_back(name, value);
   };
   switch (wire.protocol) {
+    case Protocol::RpcV2Cbor:
+      add("x-amzn-RequestId", request_id);
+      add("smithy-protocol", "rpc-v2-cbor");
+      add("Content-Type", "application/cbor");
+      add_query_error(wire, seen, response);
+      response.body = encode_cbor_error(seen.name, error.cause);
+      break;
     case Protocol::Query:
       add("x-amzn-RequestId", request_id);
       add("Content-Type", "text/xml");
@@ -189,10 +206,7 @@ HttpResponse encode_error(const Wire& wire, const Error& error, std::string_view
     default:
       add("x-amzn-RequestId", request_id);
       add("Content-Type", "application/x-amz-json-" + wire.json_version);
-      if (wire.service && wire.service->query_compatible) {
-        add("x-amzn-query-error",
-            fmt::format("{};{}", seen.code, seen.sender ? "Sender" : "Receiver"));
-      }
+      add_query_error(wire, seen, response);
       response.body =
           print_json(json::object{{"__type", seen.name}, {seen.message_member, error.cause}});
   }

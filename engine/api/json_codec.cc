@@ -199,6 +199,11 @@ Result<json::object> decode_json(const Service& service, const Shape& shape,
   return JsonReader(service).structure(shape, parsed->get_object());
 }
 
+Result<json::object> read_json_tree(const Service& service, const Shape& shape,
+                                    const json::object& tree) {
+  return JsonReader(service).structure(shape, tree);
+}
+
 std::string encode_json(const Service& service, const Shape& shape, const json::object& output) {
   return print_json(write_structure(service, shape, output));
 }

@@ -25,6 +25,15 @@ const std::string* find_parameter(const Parameters& parameters, std::string_view
 Result<json::object> decode_json(const Service& service, const Shape& shape, std::string_view body);
 std::string encode_json(const Service& service, const Shape& shape, const json::object& output);
 
+// The same from a tree that something else than JSON text became.
+Result<json::object> read_json_tree(const Service& service, const Shape& shape,
+                                    const json::object& tree);
+
+// rpc-v2-cbor.
+Result<json::object> decode_cbor(const Service& service, const Shape& shape, std::string_view body);
+std::string encode_cbor(const Service& service, const Shape& shape, const json::object& output);
+std::string encode_cbor_error(std::string_view type, std::string_view message);
+
 // query and ec2: `ec2` picks the naming of lists.
 Result<json::object> decode_form(const Service& service, const Shape& shape,
                                  const Parameters& parameters, bool ec2);

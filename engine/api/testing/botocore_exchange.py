@@ -21,6 +21,7 @@ from typing import Any
 
 import botocore.awsrequest
 import botocore.parsers
+import botocore.serialize
 import botocore.session
 from botocore.config import Config
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
@@ -199,7 +200,9 @@ def text_of(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def input_case(folder: str, client: Any, operation: OperationModel, seed: int) -> dict[str, Any]:
+def input_case(
+    folder: str, client: Any, operation: OperationModel, seed: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
     tree: dict[str, Any] = {}
     native: dict[str, Any] = {}
     bulk = None
@@ -217,9 +220,10 @@ def input_case(folder: str, client: Any, operation: OperationModel, seed: int) -
     headers = [[name, text_of(value)] for name, value in request.headers.items()]
     if not any(name.lower() == "host" for name, _ in headers):
         headers.append(["Host", "127.0.0.1:4566"])
-    return {
+    case = {
         "service": folder,
         "operation": operation.name,
+        "protocol": client.meta.service_model.resolved_protocol,
         "method": request.method,
         "path": path or "/",
         "query": query,
@@ -227,6 +231,20 @@ def input_case(folder: str, client: Any, operation: OperationModel, seed: int) -
         "body": base64.b64encode(body_of(request)).decode(),
         "tree": tree,
         "bulk": bulk,
+    }
+    return case, native
+
+
+def cbor_case(case: dict[str, Any], client: Any, operation: OperationModel, native: dict[str, Any]) -> dict[str, Any]:
+    """The same request in the protocol that botocore would not pick by itself; unsigned."""
+    made = botocore.serialize.create_serializer("smithy-rpc-v2-cbor", False).serialize_to_request(native, operation)
+    headers = [[name, text_of(value)] for name, value in made["headers"].items()]
+    return {
+        **case,
+        "protocol": "smithy-rpc-v2-cbor",
+        "path": made["url_path"],
+        "headers": headers,
+        "body": base64.b64encode(bytes(made["body"])).decode(),
     }
 
 
@@ -248,10 +266,12 @@ def requests(folder: Path) -> None:
         for operation in operations:
             for seed in SEEDS:
                 described = client.meta.service_model.operation_model(operation)
-                case = input_case(name, client, described, seed)
+                case, native = input_case(name, client, described, seed)
                 case["seed"] = seed
                 case["output"] = output_tree(name, described, seed)[0]
                 print(json.dumps(case))
+                if "smithy-rpc-v2-cbor" in client.meta.service_model.metadata.get("protocols", []):
+                    print(json.dumps(cbor_case(case, client, described, native)))
 
 
 def plain(value: Any) -> Any:
@@ -274,7 +294,7 @@ def replies(folder: Path, file: Path) -> int:
         got = json.loads(line)
         model = models[got["service"]]
         operation = model.operation_model(got["operation"])
-        protocol = model.resolved_protocol
+        protocol = got["protocol"]
         parser = botocore.parsers.create_parser(protocol)
         response = {
             "status_code": got["status"],
