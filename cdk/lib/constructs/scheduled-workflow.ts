@@ -199,13 +199,13 @@ export class ScheduledWorkflow extends Construct {
   }
 
   private acknowledge(props: ScheduledWorkflowProps) {
+    const { taskDefinitionArn } = props.target;
     Validations.of(this.stateMachine).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason:
         'Log delivery and X-Ray know no resources, and a task has no name before it runs (there the ' +
         'cluster is a condition).',
     });
-    const { taskDefinitionArn } = props.target;
     if (taskDefinitionArn.endsWith(':*') && !Token.isUnresolved(taskDefinitionArn)) {
       Validations.of(this.stateMachine).acknowledge({
         id: `AwsSolutions-IAM5[Resource::${taskDefinitionArn}]`,
@@ -220,7 +220,7 @@ export class ScheduledWorkflow extends Construct {
     }
     Validations.of(this.deadLetterQueue).acknowledge({
       id: 'AwsSolutions-SQS3',
-      reason: 'It is a dead-letter queue.',
+      reason: 'It is a dead-letter queue; the rule that cannot see so looks only for other queues.',
     });
   }
 }

@@ -82,16 +82,10 @@ export class DatabaseStack extends StageStack {
       id: 'AwsSolutions-SMG4',
       reason: 'Rotation needs a Lambda function; the stage has none. Rotate by hand until then.',
     });
-    Validations.of(this.cluster).acknowledge(
-      {
-        id: 'AwsSolutions-RDS6',
-        reason: 'The application logs in with the generated secret; PostgreSQL is not public.',
-      },
-      {
-        id: 'AwsSolutions-RDS11',
-        reason: 'A port other than 5432 hides nothing from whoever is inside the VPC.',
-      },
-    );
+    Validations.of(this.cluster).acknowledge({
+      id: 'AwsSolutions-RDS6',
+      reason: 'The application logs in with the generated secret; PostgreSQL is not public.',
+    });
     if (!this.config.database.deletionProtection) {
       Validations.of(this.cluster).acknowledge({
         id: 'AwsSolutions-RDS10',
