@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "asl/interpreter.h"
+#include "asl/validate.h"
 #include "services/base/table_service.h"
 #include "services/states/names.h"
 
@@ -23,10 +24,9 @@ json::object tags_of(const json::object& input) {
 }
 
 Result<void> check_definition(std::string_view definition) {
-  const auto program = asl::compile(definition, asl::MachineType::Standard);
-  if (program) return {};
-  return fail("InvalidDefinition",
-              fmt::format("Invalid State Machine Definition: '{}'", program.error().cause));
+  const auto refused = asl::refusal(asl::validate(definition, asl::MachineType::Standard));
+  if (!refused) return {};
+  return fail("InvalidDefinition", *refused);
 }
 
 // The log group must be named when anything is to be logged.
@@ -139,6 +139,36 @@ Result<json::object> delete_machine(Context& context, const json::object& input)
   // Running executions keep their revision and end by themselves; deleting twice succeeds.
   context.erase(row_key(context, "machine", name));
   return json::object{};
+}
+
+Result<json::object> validate_definition(Context&, const json::object& input) {
+  const auto type = text(input, "type", "STANDARD") == "EXPRESS" ? asl::MachineType::Express
+                                                                 : asl::MachineType::Standard;
+  const auto found = asl::validate(text(input, "definition"), type);
+  const bool errors_only = text(input, "severity") == "ERROR";
+  // "The default is 100"; a value of 0 means the default.
+  const auto asked = static_cast<std::size_t>(number(input, "maxResults", 0));
+  const std::size_t limit = asked == 0 ? 100 : asked;
+  json::array diagnostics;
+  bool good = true;
+  bool truncated = false;
+  for (const asl::Diagnostic& diagnostic : found) {
+    const bool error = diagnostic.severity == asl::Severity::Error;
+    good = good && !error;
+    if (!error && errors_only) continue;
+    if (diagnostics.size() == limit) {
+      truncated = true;
+      continue;
+    }
+    json::object entry{{"severity", error ? "ERROR" : "WARNING"},
+                       {"code", diagnostic.code},
+                       {"message", diagnostic.message}};
+    if (!diagnostic.location.empty()) entry["location"] = diagnostic.location;
+    diagnostics.push_back(std::move(entry));
+  }
+  return json::object{{"result", good ? "OK" : "FAIL"},
+                      {"diagnostics", std::move(diagnostics)},
+                      {"truncated", truncated}};
 }
 
 Result<json::object> list_machines(Context& context, const json::object& input) {

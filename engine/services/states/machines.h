@@ -13,6 +13,7 @@ Result<json::object> describe_machine(Context& context, const json::object& inpu
 Result<json::object> update_machine(Context& context, const json::object& input);
 Result<json::object> delete_machine(Context& context, const json::object& input);
 Result<json::object> list_machines(Context& context, const json::object& input);
+Result<json::object> validate_definition(Context& context, const json::object& input);
 Result<json::object> tag_resource(Context& context, const json::object& input);
 Result<json::object> untag_resource(Context& context, const json::object& input);
 Result<json::object> list_tags(Context& context, const json::object& input);

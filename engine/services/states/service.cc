@@ -52,6 +52,7 @@ class States final : public Service {
         {"TagResource", tag_resource},
         {"UntagResource", untag_resource},
         {"UpdateStateMachine", update_machine},
+        {"ValidateStateMachineDefinition", validate_definition},
         {"kiban:QueueActivityTask", queue_activity_task},
         {timer_operation,
          [this](Context& context, const json::object& input) -> Result<json::object> {

@@ -12,7 +12,7 @@
 //   states/REGION/activity/NAME, states/REGION/pending/NAME/SEQUENCE
 //
 // Not served yet, each refused by name: EXPRESS machines, versions and aliases, redrive, TestState,
-// validation diagnostics, distributed Map.
+// distributed Map.
 #pragma once
 
 #include <memory>

@@ -207,6 +207,23 @@ TEST_F(States, RefusesByAwsName) {
             "InvalidName");
 }
 
+TEST_F(States, ValidatesADefinitionWithoutMakingIt) {
+  const auto validate = [&](std::string definition) {
+    return call("states", "ValidateStateMachineDefinition",
+                {{"definition", std::move(definition)}});
+  };
+  const auto bad = validate(R"({"States":{"A":{"Type":"Pass","End":true}}})");
+  EXPECT_EQ(text(bad, "result"), "FAIL");
+  EXPECT_EQ(bad.at("diagnostics"),
+            (json::array{{{"severity", "ERROR"},
+                          {"code", "SCHEMA_VALIDATION_FAILED"},
+                          {"message", "These fields are required: [StartAt]"},
+                          {"location", "/"}}}));
+  EXPECT_EQ(
+      text(validate(R"({"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}})"), "result"),
+      "OK");
+}
+
 TEST(Mocks, AreFoundByInvocation) {
   const auto config = parse_json(R"({"StateMachines":{"m":{"TestCases":{"happy":{"S":"r"}}}},
       "MockedResponses":{"r":{"0":{"Throw":{"Error":"E"}},"1-2":{"Return":1}}}})");
