@@ -34,13 +34,13 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(**fields: Any) -> None:  # noqa: ANN401 - any JSON value will do
-    """All loggers, uvicorn's too, write JSON lines; `fields` appear in each of them."""
+    """All loggers write JSON lines; uvicorn's access log alone is left as uvicorn sets it up."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(fields))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+    for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers = []
         logger.propagate = True

@@ -1,7 +1,4 @@
-"""The HTTP service: its health, and what the batch wrote.
-
-uvicorn app.main:app --host 0.0.0.0 --port 8000
-"""
+"""The HTTP service: its health, and what the batch wrote. `python -m app.serve` runs it."""
 
 from __future__ import annotations
 
