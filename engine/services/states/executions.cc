@@ -71,7 +71,9 @@ std::shared_ptr<const asl::Program> Executions::program_of(const Context& contex
   if (found != programs_.end()) return found->second;
   const auto revision = get_json(context, key);
   KIBAN_CHECK(revision.has_value(), "an execution's revision is gone");
-  auto program = asl::compile(text(*revision, "definition"), asl::MachineType::Standard);
+  auto program = asl::compile(text(*revision, "definition"), text(*revision, "type") == "EXPRESS"
+                                                                 ? asl::MachineType::Express
+                                                                 : asl::MachineType::Standard);
   KIBAN_CHECK(program.has_value(), "a stored definition does not compile");
   if (programs_.size() >= programs_kept) programs_.clear();
   return programs_.emplace(key, *std::move(program)).first->second;
@@ -111,8 +113,12 @@ Result<json::object> Executions::start(Context& context, const json::object& inp
     return fail("InvalidExecutionInput",
                 fmt::format("Invalid State Machine Execution Input: '{}'", payload.error().cause));
   const std::string machine_name = text(machine, "name");
-  const std::string arn =
-      make_arn(context, "states", fmt::format("execution:{}:{}", machine_name, name));
+  const bool express = text(machine, "type") == "EXPRESS";
+  // Each start of an Express machine is an execution of its own, whatever its name.
+  const std::string arn = make_arn(
+      context, "states",
+      express ? fmt::format("express:{}:{}:{}", machine_name, name, context.random().uuid())
+              : fmt::format("execution:{}:{}", machine_name, name));
   if (const auto old = get_json(context, execution_key(context, arn))) {
     if (text(*old, "status") == "RUNNING" && same_input(text(*old, "input"), data))
       return json::object{{"executionArn", arn}, {"startDate", old->at("startDate")}};
@@ -134,10 +140,14 @@ Result<json::object> Executions::start(Context& context, const json::object& inp
                                                  .start_time = context.now(),
                                                  .machine_arn = machine_arn,
                                                  .machine_name = machine_name,
-                                                 .input = *std::move(payload)});
+                                                 .input = *std::move(payload),
+                                                 .type = express ? asl::MachineType::Express
+                                                                 : asl::MachineType::Standard});
   put_json(context, execution_key(context, arn), run.row);
   count_started(context, machine_arn);
-  publish_status(context, run.row);
+  // Express executions tell EventBridge nothing.
+  // https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+  if (!express) publish_status(context, run.row);
   Inputs inputs{asl::Start{}};
   const json::value started = run.row.at("startDate");
   drive(context, run, inputs);
@@ -333,10 +343,17 @@ void Executions::finish(Context& context, Run& run, const asl::Finished& finishe
     const std::string prefix = row_key(context, kind, execution_path(run.arn) + "/");
     for (const store::Row& row : context.scan(prefix)) context.erase(row.key);
   }
+  // An Express execution leaves its logs and nothing else.
+  const bool express = run.execution->parameters().type == asl::MachineType::Express;
+  if (express) {
+    const std::string prefix = row_key(context, "history", execution_path(run.arn) + "/");
+    for (const store::Row& row : context.scan(prefix)) context.erase(row.key);
+    context.erase(execution_key(context, run.arn));
+  }
   const auto started = from_epoch_seconds(run.row.at("startDate").to_number<double>());
   count_finished(context, text(run.row, "stateMachineArn"), finished.status,
                  context.now() - started);
-  publish_status(context, run.row);
+  if (!express) publish_status(context, run.row);
 }
 
 void Executions::on_timer(Context& context, const json::object& payload) {
@@ -440,6 +457,9 @@ Result<json::object> Executions::list(Context& context, const json::object& inpu
     return fail("ValidationException",
                 "Must specify only one of the following: 'stateMachineArn', 'mapRunArn'");
   KIBAN_TRY(const json::object machine, load_machine(context, text(input, "stateMachineArn")));
+  if (text(machine, "type") == "EXPRESS")
+    return fail("StateMachineTypeNotSupported",
+                "This operation is not supported by this type of state machine");
   std::vector<json::object> found =
       rows(context, row_key(context, "execution", text(machine, "name") + "/"));
   std::ranges::sort(found, std::ranges::greater{}, [](const json::object& row) {

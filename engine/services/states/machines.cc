@@ -23,8 +23,12 @@ json::object tags_of(const json::object& input) {
   return tags;
 }
 
-Result<void> check_definition(std::string_view definition) {
-  const auto refused = asl::refusal(asl::validate(definition, asl::MachineType::Standard));
+asl::MachineType type_of(std::string_view type) {
+  return type == "EXPRESS" ? asl::MachineType::Express : asl::MachineType::Standard;
+}
+
+Result<void> check_definition(std::string_view definition, std::string_view type) {
+  const auto refused = asl::refusal(asl::validate(definition, type_of(type)));
   if (!refused) return {};
   return fail("InvalidDefinition", *refused);
 }
@@ -47,7 +51,9 @@ void save_revision(Context& context, json::object& machine) {
   const std::string id = context.random().uuid();
   machine["currentRevision"] = id;
   put_json(context, row_key(context, "revision", text(machine, "name") + "/" + id),
-           {{"definition", machine.at("definition")}, {"roleArn", machine.at("roleArn")}});
+           {{"definition", machine.at("definition")},
+            {"roleArn", machine.at("roleArn")},
+            {"type", machine.at("type")}});
 }
 
 }  // namespace
@@ -62,12 +68,9 @@ Result<json::object> load_machine(const Context& context, std::string_view arn) 
 Result<json::object> create_machine(Context& context, const json::object& input) {
   const std::string name = text(input, "name");
   KIBAN_TRY_VOID(check_name(name));
-  if (text(input, "type", "STANDARD") != "STANDARD")
-    return fail("StateMachineTypeNotSupported",
-                "kiban does not run EXPRESS state machines yet: use STANDARD");
   if (flag(input, "publish"))
     return fail("ValidationException", "kiban does not publish versions yet: leave out publish");
-  KIBAN_TRY_VOID(check_definition(text(input, "definition")));
+  KIBAN_TRY_VOID(check_definition(text(input, "definition"), text(input, "type", "STANDARD")));
   KIBAN_TRY(const json::object logging, logging_of(input));
   const json::object* tracing = find_object(input, "tracingConfiguration");
   json::object machine{
@@ -76,7 +79,7 @@ Result<json::object> create_machine(Context& context, const json::object& input)
       {"status", "ACTIVE"},
       {"definition", text(input, "definition")},
       {"roleArn", text(input, "roleArn")},
-      {"type", "STANDARD"},
+      {"type", text(input, "type", "STANDARD")},
       {"creationDate", epoch_seconds(context.now())},
       {"loggingConfiguration", logging},
       {"tracingConfiguration", tracing ? *tracing : json::object{{"enabled", false}}},
@@ -86,6 +89,7 @@ Result<json::object> create_machine(Context& context, const json::object& input)
     // Creating the same again is idempotent; tags and roles count too.
     // https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
     const bool same = old->at("definition") == machine.at("definition") &&
+                      old->at("type") == machine.at("type") &&
                       old->at("loggingConfiguration") == machine.at("loggingConfiguration") &&
                       old->at("tracingConfiguration") == machine.at("tracingConfiguration");
     if (!same)
@@ -118,7 +122,7 @@ Result<json::object> update_machine(Context& context, const json::object& input)
   if (flag(input, "publish"))
     return fail("ValidationException", "kiban does not publish versions yet: leave out publish");
   if (input.contains("definition")) {
-    KIBAN_TRY_VOID(check_definition(text(input, "definition")));
+    KIBAN_TRY_VOID(check_definition(text(input, "definition"), text(machine, "type")));
   }
   if (input.contains("loggingConfiguration")) {
     KIBAN_TRY(machine["loggingConfiguration"], logging_of(input));
@@ -142,9 +146,8 @@ Result<json::object> delete_machine(Context& context, const json::object& input)
 }
 
 Result<json::object> validate_definition(Context&, const json::object& input) {
-  const auto type = text(input, "type", "STANDARD") == "EXPRESS" ? asl::MachineType::Express
-                                                                 : asl::MachineType::Standard;
-  const auto found = asl::validate(text(input, "definition"), type);
+  const auto found =
+      asl::validate(text(input, "definition"), type_of(text(input, "type", "STANDARD")));
   const bool errors_only = text(input, "severity") == "ERROR";
   // "The default is 100"; a value of 0 means the default.
   const auto asked = static_cast<std::size_t>(number(input, "maxResults", 0));

@@ -207,6 +207,29 @@ TEST_F(States, RefusesByAwsName) {
             "InvalidName");
 }
 
+TEST_F(States, AnExpressExecutionRunsAndLeavesNoHistory) {
+  call("logs", "CreateLogGroup", {{"logGroupName", "/express"}});
+  const auto machine =
+      make("quick", R"({"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":5,"End":true}}})",
+           {{"type", "EXPRESS"},
+            {"loggingConfiguration",
+             {{"level", "ALL"},
+              {"destinations",
+               {{{"cloudWatchLogsLogGroup",
+                  {{"logGroupArn",
+                    "arn:aws:logs:ap-northeast-1:000000000000:log-group:/express:*"}}}}}}}}});
+  const auto execution = start(machine);
+  EXPECT_NE(execution.find(":express:quick:"), std::string::npos);
+  now_ = kernel_->run_until_idle(now_, now_ + 1h);
+  const auto lines = call("logs", "FilterLogEvents", {{"logGroupName", "/express"}});
+  ASSERT_EQ(lines.at("events").as_array().size(), 4U);
+  const auto last = parse_json(lines.at("events").at(3).at("message").as_string());
+  EXPECT_EQ(last->at("type"), "ExecutionSucceeded");
+  EXPECT_FALSE(try_call("states", "DescribeExecution", {{"executionArn", execution}}));
+  EXPECT_EQ(try_call("states", "ListExecutions", {{"stateMachineArn", machine}}).error().name,
+            "StateMachineTypeNotSupported");
+}
+
 TEST_F(States, ValidatesADefinitionWithoutMakingIt) {
   const auto validate = [&](std::string definition) {
     return call("states", "ValidateStateMachineDefinition",
