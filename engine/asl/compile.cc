@@ -113,7 +113,8 @@ struct Compiler {
         return value && value->is_number() ? value->to_number<double>() : fallback;
       };
       retrier.interval_seconds = read("IntervalSeconds", 1);
-      retrier.attempts_max = static_cast<std::int64_t>(std::min(read("MaxAttempts", 3), 1e12));
+      retrier.attempts_max =
+          static_cast<std::int64_t>(std::clamp(read("MaxAttempts", 3), 0.0, 99'999'999.0));
       retrier.backoff_rate = read("BackoffRate", 2);
       if (fields.contains("MaxDelaySeconds"))
         retrier.delay_max_seconds = read("MaxDelaySeconds", 0);
@@ -456,7 +457,7 @@ Result<std::shared_ptr<const Program>> compile(std::string_view definition, Mach
   program->type = type;
   if (const json::value* timeout = object.if_contains("TimeoutSeconds");
       timeout && timeout->is_number())
-    program->timeout_seconds = timeout->to_number<double>();
+    program->timeout_seconds = std::clamp(timeout->to_number<double>(), 0.0, 99'999'999.0);
   Compiler compiler{.program = *program};
   KIBAN_TRY(program->root, compiler.region(object, Language::JsonPath));
   return program;

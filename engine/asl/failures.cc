@@ -101,6 +101,7 @@ bool Machine::retry(Track& track, const Failure& failure) {
     double delay =
         retrier.interval_seconds * std::pow(retrier.backoff_rate, static_cast<double>(done));
     delay = std::min(delay, retrier.delay_max_seconds.value_or(1e9));
+    if (!(delay >= 0)) delay = 0;  // Infinity times nothing.
     if (single) {
       inspection_.retriable = true;
       inspection_.retry_backoff_seconds = delay;

@@ -255,6 +255,17 @@ TEST(Interpreter, RunsOneStateAloneAndTellsWhatItDid) {
   EXPECT_EQ(bad.execution().inspection().retry_backoff_seconds, 8);
 }
 
+TEST(Interpreter, BearsHugeNumbers) {
+  TestRunner runner(
+      must_compile(R"({"StartAt":"T","TimeoutSeconds":1e300,"States":{"T":{"Type":"Task",
+    "Resource":"arn:aws:states:::lambda:invoke","TimeoutSecondsPath":"$.n","Retry":[{"ErrorEquals":
+    ["States.ALL"],"IntervalSeconds":0,"BackoffRate":1e308,"MaxAttempts":4}],"End":true}}})"),
+      with_input(R"({"n":1e300})"), always_fail);
+  runner.run();
+  EXPECT_EQ(runner.tasks.size(), 5U);
+  EXPECT_EQ(runner.execution().status(), Status::Failed);
+}
+
 TEST(Compile, RefusesWhatCannotRun) {
   for (
       const char* text :

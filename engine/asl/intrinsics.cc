@@ -15,8 +15,9 @@ namespace {
 using Arguments = std::vector<json::value>;
 using Outcome = QueryResult<json::value>;
 
-constexpr std::size_t text_max = 10'000;   // Characters that Base64 and Hash accept; the same page.
-constexpr std::int64_t range_max = 1'000;  // Elements of ArrayRange; the same page.
+constexpr std::size_t text_max = 10'000;  // Characters that Base64 and Hash accept; the same page.
+constexpr std::size_t format_bytes_max = 1'048'576;  // Of Format's result; our own bound.
+constexpr std::int64_t range_max = 1'000;            // Elements of ArrayRange; the same page.
 
 std::unexpected<QueryFailure> wrong(std::string cause) {
   return std::unexpected(
@@ -74,6 +75,7 @@ Outcome format(const Arguments& arguments) {
       if (next >= arguments.size())
         return wrong("the number of arguments does not match the occurrences of {}");
       java_text(out, arguments[next++]);
+      if (out.size() > format_bytes_max) return wrong("the text is longer than 1 MiB");
       ++i;
     } else {
       out += text[i];

@@ -181,6 +181,8 @@ class Machine {
                                  const Payload* error_output);
   Outcome<std::optional<double>> number(Track& track, const NumberField& field,
                                         const Payload& input);
+  Outcome<std::optional<double>> read_number(Track& track, const NumberField& field,
+                                             const Payload& input);
   Outcome<std::optional<std::string>> text(Track& track, const TextField& field,
                                            const Payload& input);
   // The state has a result: selector, result path, Assign, Output, exit, transition.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "asl/machine.h"
@@ -7,6 +8,7 @@
 namespace kiban::asl {
 namespace {
 
+constexpr double number_max = 1e15;  // Our own bound.
 constexpr double wait_seconds_max =
     2'147'483'647;  // Recorded: test_timestamp_too_far_in_future_boundary.
 
@@ -126,8 +128,16 @@ Outcome<json::object> Machine::assigned(Track& track, const std::optional<Templa
   return std::move(value->get_object());
 }
 
+// Bounded, so that seconds and counts fit the integers that they become.
 Outcome<std::optional<double>> Machine::number(Track& track, const NumberField& field,
                                                const Payload& input) {
+  auto value = read_number(track, field, input);
+  if (value && *value) *value = std::clamp(**value, -number_max, number_max);
+  return value;
+}
+
+Outcome<std::optional<double>> Machine::read_number(Track& track, const NumberField& field,
+                                                    const Payload& input) {
   if (field.constant) return field.constant;
   const TrackEnvironment environment(*this, track, input, *random_);
   if (field.query) {
