@@ -38,6 +38,15 @@ std::string log_line(const asl::HistoryEvent& event, std::string_view execution_
   return print_json(line);
 }
 
+// "arn:…:log-group:NAME:*" to NAME.
+std::string group_name(std::string_view arn) {
+  constexpr std::string_view mark = ":log-group:";
+  const std::size_t at = arn.find(mark);
+  std::string name(at == std::string_view::npos ? arn : arn.substr(at + mark.size()));
+  if (name.ends_with(":*")) name.resize(name.size() - 2);
+  return name;
+}
+
 void put_metric(Context& context, std::string_view machine_arn, std::string_view name, double value,
                 std::string_view unit) {
   (void)context.call(
@@ -71,13 +80,12 @@ void log_events(Context& context, const json::object& machine, std::string_view 
   if (lines.empty()) return;
   const std::string stream = fmt::format("states/{}/{}-00-00/00000000", text(machine, "name"),
                                          format_iso8601(context.now()).substr(0, 10));
-  const json::object where{{"logGroupIdentifier", text(*group, "logGroupArn")},
-                           {"logStreamName", stream}};
-  json::object create = where;
-  create["logGroupName"] = text(*group, "logGroupArn");
-  (void)context.call("logs", "CreateLogStream", create, own(context));
-  create["logEvents"] = std::move(lines);
-  (void)context.call("logs", "PutLogEvents", create, own(context));
+  json::object request{{"logGroupName", group_name(text(*group, "logGroupArn"))},
+                       {"logStreamName", stream}};
+  // Refused when it is there already; a group that is gone loses the lines, as on AWS.
+  (void)context.call("logs", "CreateLogStream", request, own(context));
+  request["logEvents"] = std::move(lines);
+  (void)context.call("logs", "PutLogEvents", request, own(context));
 }
 
 void count_started(Context& context, std::string_view machine_arn) {
