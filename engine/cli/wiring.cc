@@ -4,8 +4,11 @@
 #include "services/ecs/service.h"
 #include "services/iam/service.h"
 #include "services/logs/service.h"
+#include "services/s3/service.h"
+#include "services/secretsmanager/service.h"
 #include "services/sns/service.h"
 #include "services/sqs/service.h"
+#include "services/ssm/service.h"
 #include "services/states/service.h"
 #include "services/sts/service.h"
 
@@ -17,8 +20,11 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
   all.push_back(services::ecs::make_ecs());
   all.push_back(services::iam::make_iam());
   all.push_back(services::logs::make_logs());
+  all.push_back(services::s3::make_s3());
+  all.push_back(services::secretsmanager::make_secretsmanager());
   all.push_back(services::sns::make_sns());
   all.push_back(services::sqs::make_sqs());
+  all.push_back(services::ssm::make_ssm());
   all.push_back(services::states::make_states({.mock_config = options.mock_config}));
   all.push_back(services::sts::make_sts());
   return all;

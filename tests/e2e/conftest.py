@@ -74,14 +74,14 @@ class Server:
         self.key, self.secret = credentials["AccessKeyId"], credentials["SecretAccessKey"]
         return self
 
-    def client(self, service: str, **changes: str):  # noqa: ANN201: boto3 has no types of its own
-        names = {"aws_access_key_id": self.key, "aws_secret_access_key": self.secret, "region_name": REGION}
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
-            **{**names, **changes},
-        )
+    def client(self, service: str, **changes):  # noqa: ANN201: boto3 has no types of its own
+        arguments = {
+            "aws_access_key_id": self.key,
+            "aws_secret_access_key": self.secret,
+            "region_name": REGION,
+            "config": Config(retries={"total_max_attempts": 1}, proxies={}),
+        }
+        return boto3.client(service, endpoint_url=self.endpoint, **{**arguments, **changes})
 
     def get(self, path: str) -> tuple[int, bytes]:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
