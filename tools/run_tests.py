@@ -111,6 +111,10 @@ def engine(log: Log) -> Iterator[Count]:
     yield Count("unit tests", passed, failed or int(listing != 0 or not programs), skipped, "the tests say why")
 
 
+# Folders that clang-tidy has passed. The others are counted as skipped; this list only grows.
+TIDY_CLEAN = ("engine/core/", "engine/store/", "engine/services/sqs/")
+
+
 def changed_since_clean(stamp: Path, names: list[str]) -> list[str]:
     since = stamp.stat().st_mtime if stamp.exists() else 0.0
     headers_changed = any((ROOT / n).stat().st_mtime > since for n in tracked(".h"))
@@ -121,8 +125,9 @@ def tidy(log: Log) -> Iterator[Count]:
     """clang-tidy on what changed since its last clean run."""
     code, _ = log.run("cmake", "--preset", "tidy")
     sources = [n for n in tracked(".cc") if n.startswith("engine/")]
+    clean = [n for n in sources if n.startswith(TIDY_CLEAN)]
     stamp = BUILD / "tidy" / ".clean"
-    todo = changed_since_clean(stamp, sources)
+    todo = changed_since_clean(stamp, clean)
     if code == 0 and todo:
         started = time.time()
         runner = shutil.which("run-clang-tidy-19") or "run-clang-tidy-19"
@@ -130,7 +135,9 @@ def tidy(log: Log) -> Iterator[Count]:
         if code == 0:
             stamp.touch()
             os.utime(stamp, (started, started))
-    yield whole(f"clang-tidy on {len(todo)} of {len(sources)} files", code)
+    yield whole(f"clang-tidy on {len(todo)} of {len(clean)} files", code)
+    left = len(sources) - len(clean)
+    yield Count("clang-tidy", skipped=left, why="folders that are not clean yet: TIDY_CLEAN in tools/run_tests.py")
 
 
 def fuzz(log: Log) -> Iterator[Count]:
