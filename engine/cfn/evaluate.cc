@@ -1,0 +1,612 @@
+#include "cfn/evaluate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <regex>
+
+#include "cfn/template.h"
+
+namespace kiban::cfn {
+namespace {
+
+constexpr std::string_view ssm_prefix = "AWS::SSM::Parameter::Value<";
+
+std::unexpected<Error> invalid(std::string cause) {
+  return fail("ValidationError", std::move(cause));
+}
+
+std::string scalar_text(const json::value& value) {
+  if (value.is_string()) return to_string(value.get_string());
+  return print_json(value);
+}
+
+json::array split(std::string_view text, std::string_view by) {
+  json::array out;
+  for (std::size_t at = 0;;) {
+    const std::size_t end = by.empty() ? std::string_view::npos : text.find(by, at);
+    out.push_back(json::string(text.substr(at, end - at)));
+    if (end == std::string_view::npos) return out;
+    at = end + by.size();
+  }
+}
+
+bool is_list(std::string_view type) {
+  return type == "CommaDelimitedList" || type.starts_with("List<") ||
+         type.find("<List<") != std::string_view::npos;
+}
+
+std::string base64(std::string_view text) {
+  constexpr std::string_view alphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); i += 3) {
+    std::uint32_t bits = 0;
+    const std::size_t have = std::min<std::size_t>(3, text.size() - i);
+    for (std::size_t k = 0; k < 3; ++k) {
+      bits = (bits << 8U) | (k < have ? static_cast<unsigned char>(text[i + k]) : 0U);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      out += k <= have ? alphabet[(bits >> (18U - 6U * k)) & 63U] : '=';
+    }
+  }
+  return out;
+}
+
+std::optional<std::uint64_t> number_in(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (code != std::errc() || stop != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+Result<json::array> cidr(std::string_view block, std::uint64_t count, std::uint64_t bits) {
+  const json::array parts = split(block.substr(0, block.find('/')), ".");
+  const std::size_t slash = block.find('/');
+  std::uint64_t base = 0;
+  bool good = parts.size() == 4 && slash != std::string_view::npos && count >= 1 && count <= 256 &&
+              bits >= 1 && bits <= 31;
+  for (const json::value& part : parts) {
+    const auto octet = number_in(part.get_string());
+    good = good && octet && *octet < 256;
+    base = base * 256 + octet.value_or(0);
+  }
+  const auto prefix = good ? number_in(block.substr(slash + 1)) : std::nullopt;
+  if (!prefix || *prefix > 32 || (count << bits) > (1ULL << (32 - *prefix))) {
+    return invalid(fmt::format("Template error: Fn::Cidr can't cut {} blocks of {} bits from {}",
+                               count, bits, block));
+  }
+  json::array out;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t at = base + (i << bits);
+    out.push_back(json::string(fmt::format("{}.{}.{}.{}/{}", at >> 24U & 255U, at >> 16U & 255U,
+                                           at >> 8U & 255U, at & 255U, 32 - bits)));
+  }
+  return out;
+}
+
+Result<void> check_value(const std::string& name, const json::object& declared,
+                         const std::string& value) {
+  const json::array* allowed = find_array(declared, "AllowedValues");
+  if (allowed && std::ranges::none_of(
+                     *allowed, [&](const json::value& one) { return scalar_text(one) == value; })) {
+    std::string list;
+    for (const json::value& one : *allowed) list += (list.empty() ? "" : ", ") + scalar_text(one);
+    return invalid(fmt::format("Parameter '{}' must be one of AllowedValues", name));
+  }
+  if (const json::string* pattern = find_string(declared, "AllowedPattern")) {
+    bool matches = false;
+    try {
+      matches = value.size() < 4'096 &&
+                std::regex_match(value, std::regex(pattern->data(), pattern->size()));
+    } catch (const std::regex_error&) {
+      return invalid(
+          fmt::format("Template format error: Parameter '{}' has a bad AllowedPattern", name));
+    }
+    if (!matches) {
+      return invalid(
+          fmt::format("Parameter '{}' must match pattern {}", name, to_string(*pattern)));
+    }
+  }
+  const json::string* type = find_string(declared, "Type");
+  double number = 0;
+  const bool numeric = type && *type == "Number";
+  if (numeric) {
+    const auto [stop, code] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (code != std::errc() || stop != value.data() + value.size()) {
+      return invalid(fmt::format("Parameter '{}' must be a number.", name));
+    }
+  }
+  const auto bound = [&](std::string_view key, double measure, bool least) {
+    const json::value* limit = find(declared, key);
+    if (!limit) return true;
+    const std::string text = scalar_text(*limit);
+    double at = 0;
+    std::from_chars(text.data(), text.data() + text.size(), at);
+    return least ? measure >= at : measure <= at;
+  };
+  const auto size = static_cast<double>(value.size());
+  if (!bound("MinLength", size, true) || !bound("MaxLength", size, false) ||
+      (numeric && (!bound("MinValue", number, true) || !bound("MaxValue", number, false)))) {
+    return invalid(fmt::format("Parameter '{}' is out of its bounds", name));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> Evaluator::prepare(const std::map<std::string, std::string>& given) {
+  const json::object none;
+  const json::object* section = find_object(tree_, "Parameters");
+  const json::object& declared = section ? *section : none;
+  for (const auto& entry : given) {
+    if (!declared.contains(entry.first)) {
+      return invalid(fmt::format("Parameters: [{}] do not exist in the template", entry.first));
+    }
+  }
+  std::string missing;
+  for (const auto& entry : declared) {
+    const std::string name = entry.key();
+    if (!entry.value().is_object()) {
+      return invalid("Template format error: Any Parameters member must be an object.");
+    }
+    const json::object& shape = entry.value().get_object();
+    const json::string* type = find_string(shape, "Type");
+    if (!type) {
+      return invalid(fmt::format(
+          "Template format error: Every Parameters object must contain a Type member. ({})", name));
+    }
+    Parameter parameter{.type = to_string(*type)};
+    const json::value* echo = find(shape, "NoEcho");
+    parameter.no_echo = echo && scalar_text(*echo) == "true";
+    if (const auto found = given.find(name); found != given.end()) {
+      parameter.given = found->second;
+    } else if (const json::value* fallback = find(shape, "Default")) {
+      parameter.given = scalar_text(*fallback);
+    } else {
+      missing += (missing.empty() ? "" : ", ") + name;
+      continue;
+    }
+    KIBAN_TRY_VOID(check_value(name, shape, parameter.given));
+    parameter.resolved = parameter.given;
+    if (parameter.type.starts_with(ssm_prefix)) {
+      KIBAN_TRY(parameter.resolved, ports_.ssm_parameter(parameter.given));
+    }
+    parameters_.emplace(name, std::move(parameter));
+  }
+  if (!missing.empty()) return invalid(fmt::format("Parameters: [{}] must have values", missing));
+  conditions_only_ = true;
+  if (const json::object* conditions = find_object(tree_, "Conditions")) {
+    for (const auto& entry : *conditions) {
+      KIBAN_TRY([[maybe_unused]] const bool holds_now, named_condition(entry.key()));
+    }
+  }
+  KIBAN_TRY_VOID(check_rules());
+  conditions_only_ = false;
+  return {};
+}
+
+Result<void> Evaluator::check_rules() {
+  const json::object* rules = find_object(tree_, "Rules");
+  for (const auto& rule : rules ? *rules : json::object{}) {
+    if (!rule.value().is_object())
+      return invalid("Template format error: Any Rules member must be an object.");
+    const json::object& body = rule.value().get_object();
+    if (const json::value* when = find(body, "RuleCondition")) {
+      KIBAN_TRY(const bool applies, condition(*when));
+      if (!applies) continue;
+    }
+    const json::array* assertions = find_array(body, "Assertions");
+    for (const json::value& one : assertions ? *assertions : json::array{}) {
+      const json::value* assertion = one.is_object() ? find(one.get_object(), "Assert") : nullptr;
+      if (!assertion) return invalid("Template format error: every assertion needs Assert.");
+      KIBAN_TRY(const bool good, condition(*assertion));
+      if (good) continue;
+      const json::string* why = find_string(one.get_object(), "AssertDescription");
+      return invalid(fmt::format("Template validation error: Rule {} failed: {}",
+                                 std::string(rule.key()),
+                                 why ? to_string(*why) : print_json(*assertion)));
+    }
+  }
+  return {};
+}
+
+std::set<std::string> Evaluator::imports() const { return imports_; }
+
+bool Evaluator::holds(const json::object& entry) const {
+  const json::string* name = find_string(entry, "Condition");
+  if (!name) return true;
+  const auto found = conditions_.find(to_string(*name));
+  return found != conditions_.end() && found->second;
+}
+
+std::set<std::string> Evaluator::present() const {
+  std::set<std::string> out;
+  for (const auto& resource : *find_object(tree_, "Resources")) {
+    if (holds(resource.value().get_object())) out.emplace(resource.key());
+  }
+  return out;
+}
+
+Result<bool> Evaluator::named_condition(const std::string& name) {
+  if (const auto found = conditions_.find(name); found != conditions_.end()) return found->second;
+  const json::object* section = find_object(tree_, "Conditions");
+  const json::value* body = section ? find(*section, name) : nullptr;
+  if (!body) {
+    return invalid(fmt::format("Template format error: Unresolved condition dependency {}", name));
+  }
+  if (!evaluating_.insert(name).second) {
+    return invalid(fmt::format("Template format error: Circular dependency at condition {}", name));
+  }
+  KIBAN_TRY(const bool holds_now, condition(*body));
+  conditions_[name] = holds_now;
+  return holds_now;
+}
+
+Result<bool> Evaluator::condition(const json::value& value) {
+  KIBAN_TRY(const json::value result, required(value));
+  if (result.is_bool()) return result.get_bool();
+  if (result.is_string() && result.get_string() == "true") return true;
+  if (result.is_string() && result.get_string() == "false") return false;
+  return invalid(fmt::format("Template format error: {} is no condition", print_json(value)));
+}
+
+Result<json::value> Evaluator::required(const json::value& value) {
+  KIBAN_TRY(std::optional<json::value> result, evaluate(value));
+  if (!result) return invalid("Template error: AWS::NoValue can't stand here");
+  return *std::move(result);
+}
+
+Result<std::string> Evaluator::text_of(const json::value& value) {
+  KIBAN_TRY(const json::value result, required(value));
+  if (result.is_object() || result.is_array()) {
+    return invalid(fmt::format("Template error: a string is wanted, not {}", print_json(result)));
+  }
+  return scalar_text(result);
+}
+
+Result<std::string> Evaluator::resolve_dynamic(std::string text) {
+  constexpr std::string_view open = "{{resolve:";
+  for (std::size_t at = text.find(open); at != std::string::npos; at = text.find(open, at)) {
+    const std::size_t end = text.find("}}", at);
+    if (end == std::string::npos || planning_) break;
+    KIBAN_TRY(const std::string value,
+              ports_.dynamic_reference(text.substr(at + open.size(), end - at - open.size())));
+    text.replace(at, end + 2 - at, value);
+    at += value.size();
+  }
+  return text;
+}
+
+Evaluator::Value Evaluator::evaluate(const json::value& value) {
+  const std::string_view name = intrinsic_of(value);
+  // Outside of conditions a member "Condition" is what it says, such as a policy's.
+  if (!name.empty() && (name != "Condition" || conditions_only_)) {
+    return intrinsic(name, value.get_object().begin()->value());
+  }
+  if (value.is_string()) {
+    return json::value(value);
+  }
+  if (value.is_array()) {
+    json::array out;
+    for (const json::value& entry : value.get_array()) {
+      KIBAN_TRY(std::optional<json::value> one, evaluate(entry));
+      if (one) out.push_back(*std::move(one));
+    }
+    return json::value(std::move(out));
+  }
+  if (value.is_object()) {
+    json::object out;
+    for (const auto& member : value.get_object()) {
+      KIBAN_TRY(std::optional<json::value> one, evaluate(member.value()));
+      if (one) out.emplace(member.key(), *std::move(one));
+    }
+    return json::value(std::move(out));
+  }
+  return json::value(value);
+}
+
+Evaluator::Value Evaluator::reference(const std::string& name) {
+  if (name == "AWS::NoValue") return std::nullopt;
+  const std::map<std::string, std::string> pseudo{
+      {"AWS::AccountId", stack_.account}, {"AWS::Region", stack_.region},
+      {"AWS::StackName", stack_.name},    {"AWS::StackId", stack_.id},
+      {"AWS::Partition", "aws"},          {"AWS::URLSuffix", "amazonaws.com"}};
+  if (const auto found = pseudo.find(name); found != pseudo.end()) {
+    return json::value(json::string(found->second));
+  }
+  if (name == "AWS::NotificationARNs") return json::value(json::array{});
+  if (const auto found = parameters_.find(name); found != parameters_.end()) {
+    const Parameter& parameter = found->second;
+    if (!is_list(parameter.type)) return json::value(json::string(parameter.resolved));
+    if (parameter.resolved.empty()) return json::value(json::array{""});
+    return json::value(split(parameter.resolved, ","));
+  }
+  if (const auto found = made_.find(name); found != made_.end()) {
+    return json::value(json::string(found->second.physical_id));
+  }
+  if (planning_ && find_object(tree_, "Resources")->contains(name)) {
+    return json::value(json::string(known_after_apply));
+  }
+  return invalid(
+      fmt::format("Template format error: Unresolved resource dependencies [{}] in the "
+                  "Resources block of the template",
+                  name));
+}
+
+Evaluator::Value Evaluator::attribute(const std::string& id, const std::string& name) {
+  if (const auto found = made_.find(id); found != made_.end()) {
+    const json::object& attributes = found->second.attributes;
+    if (const json::value* value = find(attributes, name)) return json::value(*value);
+    if (planning_) return json::value(json::string(known_after_apply));
+    return invalid(fmt::format("Requested attribute {} does not exist in schema for {}", name, id));
+  }
+  if (planning_ && find_object(tree_, "Resources")->contains(id)) {
+    return json::value(json::string(known_after_apply));
+  }
+  return invalid(
+      fmt::format("Template error: instance of Fn::GetAtt references undefined resource {}", id));
+}
+
+Evaluator::Value Evaluator::substitute(const json::value& argument) {
+  json::object own;
+  std::string text;
+  if (argument.is_string()) {
+    text = to_string(argument.get_string());
+  } else if (argument.is_array() && argument.get_array().size() == 2 &&
+             argument.get_array()[0].is_string() && argument.get_array()[1].is_object()) {
+    text = to_string(argument.get_array()[0].get_string());
+    KIBAN_TRY(const json::value variables, required(argument.get_array()[1]));
+    own = variables.get_object();
+  } else {
+    return invalid(
+        "Template error: One or more Fn::Sub intrinsic functions don't specify expected "
+        "arguments. Specify a string as first argument, and an optional second argument to specify "
+        "a mapping of values to replace in the string");
+  }
+  std::string out;
+  for (std::size_t at = 0;;) {
+    const std::size_t open = text.find("${", at);
+    const std::size_t end = open == std::string::npos ? open : text.find('}', open);
+    if (end == std::string::npos) {
+      out += text.substr(at);
+      return json::value(json::string(out));
+    }
+    out += text.substr(at, open - at);
+    const std::string name = text.substr(open + 2, end - open - 2);
+    at = end + 1;
+    if (name.starts_with('!')) {
+      out += "${" + name.substr(1) + "}";
+    } else if (const json::value* value = find(own, name)) {
+      out += scalar_text(*value);
+    } else {
+      const std::size_t dot = name.find('.');
+      KIBAN_TRY(const std::optional<json::value> found,
+                dot == std::string::npos ? reference(name)
+                                         : attribute(name.substr(0, dot), name.substr(dot + 1)));
+      out += found ? scalar_text(*found) : "";
+    }
+  }
+}
+
+Evaluator::Value Evaluator::select_or_split(std::string_view name, const json::array& arguments) {
+  if (arguments.size() != 2) {
+    return invalid(fmt::format("Template error: every {} object requires two parameters", name));
+  }
+  KIBAN_TRY(const json::value second, required(arguments[1]));
+  KIBAN_TRY(const std::string first, text_of(arguments[0]));
+  const bool unknown =
+      second.is_string() && second.get_string().find(known_after_apply) != json::string::npos;
+  if (unknown) return json::value(json::string(known_after_apply));
+  if (name == "Fn::Split") {
+    if (!second.is_string()) return invalid("Template error: Fn::Split wants a string to split");
+    return json::value(split(second.get_string(), first));
+  }
+  if (!second.is_array()) return invalid("Template error: Fn::Select requires a list argument");
+  const auto index = number_in(first);
+  if (!index || *index >= second.get_array().size()) {
+    return invalid("Template error: Fn::Select cannot select nonexistent value at index " + first);
+  }
+  return json::value(second.get_array()[static_cast<std::size_t>(*index)]);
+}
+
+Evaluator::Value Evaluator::mapped(const json::array& arguments) {
+  if (arguments.size() < 3) {
+    return invalid("Template error: every Fn::FindInMap object requires three parameters");
+  }
+  KIBAN_TRY(const std::string map, text_of(arguments[0]));
+  KIBAN_TRY(const std::string top, text_of(arguments[1]));
+  KIBAN_TRY(const std::string second, text_of(arguments[2]));
+  const json::object* mappings = find_object(tree_, "Mappings");
+  const json::object* level = mappings ? find_object(*mappings, map) : nullptr;
+  level = level ? find_object(*level, top) : nullptr;
+  const json::value* value = level ? find(*level, second) : nullptr;
+  if (value) return json::value(*value);
+  if (arguments.size() == 4 && arguments[3].is_object()) {
+    if (const json::value* fallback = find(arguments[3].get_object(), "DefaultValue")) {
+      return evaluate(*fallback);
+    }
+  }
+  return invalid(
+      fmt::format("Template error: Unable to get mapping for {}::{}::{}", map, top, second));
+}
+
+Evaluator::Value Evaluator::intrinsic(std::string_view name, const json::value& argument) {
+  const json::array none;
+  const json::array& list = argument.is_array() ? argument.get_array() : none;
+  if (name == "Ref") {
+    if (!argument.is_string()) return invalid("Template format error: Ref must be a string");
+    return reference(to_string(argument.get_string()));
+  }
+  if (name == "Fn::GetAtt") {
+    std::string id;
+    std::string attribute_name;
+    if (argument.is_string()) {
+      id = to_string(argument.get_string());
+      const std::size_t dot = id.find('.');
+      if (dot != std::string::npos) attribute_name = id.substr(dot + 1);
+      id = id.substr(0, dot);
+    } else if (list.size() == 2 && list[0].is_string()) {
+      id = to_string(list[0].get_string());
+      KIBAN_TRY(attribute_name, text_of(list[1]));
+    }
+    if (id.empty() || attribute_name.empty()) {
+      return invalid(
+          "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource "
+          "name and the resource attribute");
+    }
+    return attribute(id, attribute_name);
+  }
+  if (name == "Fn::Sub") return substitute(argument);
+  if (name == "Fn::Select" || name == "Fn::Split") return select_or_split(name, list);
+  if (name == "Fn::FindInMap") return mapped(list);
+  if (name == "Fn::Join") {
+    if (list.size() != 2 || !list[0].is_string()) {
+      return invalid(
+          "Template error: every Fn::Join object requires two parameters, (1) a string delimiter "
+          "and (2) a list of strings to be joined or a function that returns a list of strings "
+          "(such as Fn::GetAZs) to be joined.");
+    }
+    KIBAN_TRY(const json::value parts, required(list[1]));
+    if (parts.is_string()) return json::value(parts);  // A list not known yet.
+    if (!parts.is_array()) return invalid("Template error: Fn::Join wants a list");
+    std::string out;
+    bool first = true;
+    for (const json::value& part : parts.get_array()) {
+      if (!first) out += to_string(list[0].get_string());
+      first = false;
+      out += scalar_text(part);
+    }
+    return json::value(json::string(out));
+  }
+  if (name == "Fn::If") {
+    if (list.size() != 3 || !list[0].is_string()) {
+      return invalid(
+          "Template error: Fn::If requires a list argument with the first element being a "
+          "condition");
+    }
+    KIBAN_TRY(const bool yes, named_condition(to_string(list[0].get_string())));
+    return evaluate(list[yes ? 1 : 2]);
+  }
+  if (name == "Condition") {
+    KIBAN_TRY(const bool yes, named_condition(to_string(argument.get_string())));
+    return json::value(yes);
+  }
+  if (name == "Fn::Equals") {
+    if (list.size() != 2)
+      return invalid(
+          "Template error: every Fn::Equals object requires a list of 2 string parameters.");
+    KIBAN_TRY(const json::value left, required(list[0]));
+    KIBAN_TRY(const json::value right, required(list[1]));
+    return json::value(scalar_text(left) == scalar_text(right));
+  }
+  if (name == "Fn::Not" || name == "Fn::And" || name == "Fn::Or") {
+    if (list.empty())
+      return invalid(fmt::format("Template error: {} needs a list of conditions", name));
+    bool all = true;
+    bool any = false;
+    for (const json::value& one : list) {
+      KIBAN_TRY(const bool holds_now, condition(one));
+      all = all && holds_now;
+      any = any || holds_now;
+    }
+    return json::value(name == "Fn::Not" ? !all : name == "Fn::And" ? all : any);
+  }
+  if (name == "Fn::Contains") {
+    if (list.size() != 2) return invalid("Template error: Fn::Contains requires two parameters");
+    KIBAN_TRY(const json::value all, required(list[0]));
+    KIBAN_TRY(const json::value one, required(list[1]));
+    const bool in =
+        all.is_array() && std::ranges::any_of(all.get_array(), [&](const json::value& x) {
+          return scalar_text(x) == scalar_text(one);
+        });
+    return json::value(in);
+  }
+  if (name == "Fn::ImportValue") {
+    KIBAN_TRY(const std::string key, text_of(argument));
+    imports_.insert(key);
+    KIBAN_TRY(json::value value, ports_.import_value(key));
+    return std::optional(std::move(value));
+  }
+  if (name == "Fn::GetStackOutput") {
+    KIBAN_TRY(const json::value spec, required(argument));
+    if (!spec.is_object()) return invalid("Template error: Fn::GetStackOutput requires an object");
+    const auto member = [&](std::string_view key, const std::string& fallback) {
+      const json::string* found = find_string(spec.get_object(), key);
+      return found ? to_string(*found) : fallback;
+    };
+    KIBAN_TRY(json::value value,
+              ports_.stack_output(member("StackName", ""), member("Region", stack_.region),
+                                  member("OutputName", "")));
+    return std::optional(std::move(value));
+  }
+  if (name == "Fn::GetAZs") {
+    KIBAN_TRY(std::string region, text_of(argument));
+    if (region.empty()) region = stack_.region;
+    // Tokyo's zones that accounts see are a, c and d (EC2 User Guide, "Regions and Zones").
+    const bool tokyo = region == "ap-northeast-1";
+    json::array zones;
+    for (const char zone : {'a', tokyo ? 'c' : 'b', tokyo ? 'd' : 'c'}) {
+      zones.push_back(json::string(region + zone));
+    }
+    return json::value(std::move(zones));
+  }
+  if (name == "Fn::Base64") {
+    KIBAN_TRY(const std::string text, text_of(argument));
+    return json::value(json::string(base64(text)));
+  }
+  if (name == "Fn::Cidr") {
+    if (list.size() < 2)
+      return invalid("Template error: every Fn::Cidr object requires two parameters");
+    KIBAN_TRY(const std::string block, text_of(list[0]));
+    KIBAN_TRY(const std::string count, text_of(list[1]));
+    std::string bits = "8";
+    if (list.size() > 2) {
+      KIBAN_TRY(bits, text_of(list[2]));
+    }
+    if (block == known_after_apply) return json::value(json::string(block));
+    KIBAN_TRY(json::array blocks,
+              cidr(block, number_in(count).value_or(0), number_in(bits).value_or(0)));
+    return json::value(std::move(blocks));
+  }
+  if (name == "Fn::Length") {
+    KIBAN_TRY(const json::value all, required(argument));
+    if (!all.is_array()) return invalid("Template error: Fn::Length requires a list");
+    return json::value(static_cast<std::int64_t>(all.get_array().size()));
+  }
+  if (name == "Fn::ToJsonString") {
+    KIBAN_TRY(const json::value value, required(argument));
+    return json::value(json::string(print_json(value)));
+  }
+  return invalid(fmt::format("Template error: kiban does not know the function {}", name));
+}
+
+namespace {
+Result<void> each_text(json::value& value,
+                       const std::function<Result<std::string>(std::string)>& change) {
+  if (value.is_string()) {
+    KIBAN_TRY(const std::string text, change(to_string(value.get_string())));
+    value = json::string(text);
+  } else if (value.is_array()) {
+    for (json::value& one : value.get_array()) KIBAN_TRY_VOID(each_text(one, change));
+  } else if (value.is_object()) {
+    for (auto& member : value.get_object()) KIBAN_TRY_VOID(each_text(member.value(), change));
+  }
+  return {};
+}
+}  // namespace
+
+Result<json::object> Evaluator::properties(const std::string& logical_id) {
+  const json::object& resource = find_object(tree_, "Resources")->at(logical_id).as_object();
+  const json::value* declared = find(resource, "Properties");
+  if (!declared) return json::object{};
+  KIBAN_TRY(json::value value, required(*declared));
+  KIBAN_TRY_VOID(
+      each_text(value, [this](std::string text) { return resolve_dynamic(std::move(text)); }));
+  if (!value.is_object()) return invalid("Template format error: Properties must be an object.");
+  return std::move(value.get_object());
+}
+
+}  // namespace kiban::cfn

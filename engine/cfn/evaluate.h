@@ -1,0 +1,99 @@
+// Parameters, rules, conditions and intrinsic functions of one stack.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "core/json.h"
+
+namespace kiban::cfn {
+
+// What evaluating asks the world for.
+struct Ports {
+  std::function<Result<std::string>(const std::string& name)> ssm_parameter{};
+  std::function<Result<json::value>(const std::string& name)> import_value{};
+  std::function<Result<json::value>(const std::string& stack, const std::string& region,
+                                    const std::string& output)>
+      stack_output{};
+  // What stands between {{resolve: and }}.
+  std::function<Result<std::string>(const std::string& reference)> dynamic_reference{};
+};
+
+struct Stack {
+  std::string name{};
+  std::string id{};
+  std::string account{};
+  std::string region{};
+};
+
+struct Made {  // A resource that is there.
+  std::string physical_id{};
+  json::object attributes{};
+};
+
+struct Parameter {
+  std::string given{};     // As the client gave it, or the default.
+  std::string resolved{};  // Of an SSM parameter its value; otherwise as given.
+  std::string type{};
+  bool no_echo{false};
+};
+using Parameters = std::map<std::string, Parameter>;
+
+// What a reference to a resource not yet made is while planning; the text is AWS's own.
+constexpr std::string_view known_after_apply = "{{changeSet:KNOWN_AFTER_APPLY}}";
+
+class Evaluator {
+ public:
+  Evaluator(const json::object& tree, Stack stack, Ports ports)
+      : tree_(tree), stack_(std::move(stack)), ports_(std::move(ports)) {}
+
+  // Parameters by name as the client gave them; then rules and conditions. ValidationError.
+  Result<void> prepare(const std::map<std::string, std::string>& given);
+  const Parameters& parameters() const { return parameters_; }
+
+  // Resources whose condition holds.
+  std::set<std::string> present() const;
+  bool holds(const json::object& entry) const;  // Its Condition member, if any.
+
+  std::map<std::string, Made>& made() { return made_; }
+  // Resources not made yet evaluate to known_after_apply instead of failing.
+  void plan_only(bool on) { planning_ = on; }
+
+  // nullopt: AWS::NoValue.
+  Result<std::optional<json::value>> evaluate(const json::value& value);
+  Result<json::object> properties(const std::string& logical_id);
+  std::set<std::string> imports() const;  // Export names this evaluator was asked for.
+
+ private:
+  using Value = Result<std::optional<json::value>>;
+  Value intrinsic(std::string_view name, const json::value& argument);
+  Value reference(const std::string& name);
+  Value attribute(const std::string& id, const std::string& name);
+  Value substitute(const json::value& argument);
+  Value select_or_split(std::string_view name, const json::array& arguments);
+  Value mapped(const json::array& arguments);
+  Result<json::value> required(const json::value& value);
+  Result<std::string> text_of(const json::value& value);
+  Result<bool> condition(const json::value& value);
+  Result<bool> named_condition(const std::string& name);
+  Result<std::string> resolve_dynamic(std::string text);
+  Result<void> check_rules();
+
+  const json::object& tree_;
+  Stack stack_;
+  Ports ports_;
+  Parameters parameters_{};
+  std::map<std::string, bool> conditions_{};
+  std::set<std::string> evaluating_{};
+  std::map<std::string, Made> made_{};
+  std::set<std::string> imports_{};
+  bool planning_{false};
+  bool conditions_only_{false};
+};
+
+}  // namespace kiban::cfn

@@ -1,0 +1,33 @@
+// CloudFormation templates as text: JSON or YAML with its short tags, both to the same tree.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/json.h"
+
+namespace kiban::cfn {
+
+// The tree, its sections checked for shape. Errors: `ValidationError` with AWS's text.
+Result<json::object> parse_template(std::string_view text);
+
+// Logical ids a value refers to by Ref, Fn::GetAtt and Fn::Sub, parameters among them.
+std::set<std::string> references(const json::value& value);
+
+// Resources in the order to create them: what each depends on, by itself and by DependsOn.
+struct Graph {
+  std::vector<std::string> order{};
+  std::map<std::string, std::set<std::string>> needs{};
+};
+// Over the resources named in `present`. Error `ValidationError`: unresolved or circular ones.
+Result<Graph> make_graph(const json::object& tree, const std::set<std::string>& present);
+
+// The intrinsic that `value` is, such as "Ref" or "Fn::Join"; empty when it is none.
+std::string_view intrinsic_of(const json::value& value);
+
+}  // namespace kiban::cfn

@@ -1,0 +1,259 @@
+#include "cfn/types.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "cfn/type_lists.h"
+
+namespace kiban::cfn {
+namespace {
+
+const std::map<std::string, json::object, std::less<>>& catalogue() {
+  static const auto* const all = [] {
+    auto* out = new std::map<std::string, json::object, std::less<>>;
+    for (const std::string_view list : {network_types, compute_types, data_types, access_types}) {
+      const auto parsed = parse_json(list);
+      KIBAN_CHECK(parsed, "a list of types is no JSON: " + (parsed ? "" : parsed.error().cause));
+      for (const json::value& entry : parsed->as_array()) {
+        out->emplace(std::string(entry.at("Type").as_string()), entry.as_object());
+      }
+    }
+    return out;
+  }();
+  return *all;
+}
+
+const json::value* walk(const json::value* at, std::string_view path) {
+  while (at && !path.empty()) {
+    const std::size_t dot = path.find('.');
+    const std::string_view step = path.substr(0, dot);
+    path = dot == std::string_view::npos ? std::string_view{} : path.substr(dot + 1);
+    if (at->is_array()) {
+      std::size_t index = 0;
+      std::from_chars(step.data(), step.data() + step.size(), index);
+      at = index < at->get_array().size() ? &at->get_array()[index] : nullptr;
+    } else {
+      at = at->is_object() ? find(at->get_object(), step) : nullptr;
+    }
+  }
+  return at;
+}
+
+std::optional<json::value> look(std::string_view path, const Scope& scope) {
+  const bool own = path.starts_with('@');
+  if (own) path.remove_prefix(1);
+  if (own && path == "all") return json::value(scope.properties);
+  const std::size_t dot = path.find('.');
+  const json::value* first = find(own ? scope.own : scope.properties, path.substr(0, dot));
+  const json::value* found =
+      walk(first, dot == std::string_view::npos ? std::string_view{} : path.substr(dot + 1));
+  if (!found) return std::nullopt;
+  return *found;
+}
+
+std::string plain(const json::value& value) {
+  return value.is_string() ? to_string(value.get_string()) : print_json(value);
+}
+
+json::value lower(const json::value& value) {
+  if (value.is_array()) {
+    json::array out;
+    for (const json::value& one : value.get_array()) out.push_back(lower(one));
+    return out;
+  }
+  if (!value.is_object()) return value;
+  json::object out;
+  for (const auto& member : value.get_object()) {
+    std::string key = member.key();
+    if (!key.empty() && key[0] >= 'A' && key[0] <= 'Z') key[0] = static_cast<char>(key[0] + 32);
+    // Keys of these are the user's own.
+    const bool own = key == "options" || key == "dockerLabels";
+    out.emplace(key, own ? member.value() : lower(member.value()));
+  }
+  return out;
+}
+
+// CloudFormation's flat rules as EC2's IpPermissions.
+json::value permissions(const json::value& value) {
+  if (value.is_object()) return permissions(json::array{value});
+  json::array out;
+  for (const json::value& one : value.is_array() ? value.get_array() : json::array{}) {
+    if (!one.is_object()) continue;
+    const json::object& rule = one.get_object();
+    json::object permission;
+    for (const std::string_view key : {"IpProtocol", "FromPort", "ToPort"}) {
+      if (rule.contains(key)) permission.emplace(key, rule.at(key));
+    }
+    json::object range;
+    if (rule.contains("Description")) range.emplace("Description", rule.at("Description"));
+    if (rule.contains("CidrIp")) {
+      range.emplace("CidrIp", rule.at("CidrIp"));
+      permission.emplace("IpRanges", json::array{range});
+    } else if (rule.contains("SourceSecurityGroupId")) {
+      range.emplace("GroupId", rule.at("SourceSecurityGroupId"));
+      permission.emplace("UserIdGroupPairs", json::array{range});
+    }
+    out.push_back(permission);
+  }
+  return out;
+}
+
+// Members that S3 names otherwise than CloudFormation does.
+json::value bucket_rules(const json::array& rules) {
+  json::array out;
+  for (const json::value& one : rules) {
+    if (!one.is_object()) continue;
+    json::object rule;
+    for (const auto& member : one.get_object()) {
+      const std::string_view key = member.key();
+      if (key == "ServerSideEncryptionByDefault") {
+        rule["ApplyServerSideEncryptionByDefault"] = member.value();
+      } else if (key == "Id") {
+        rule["ID"] = member.value();
+      } else if (key == "NoncurrentVersionExpiration" || key == "AbortIncompleteMultipartUpload") {
+        rule[key] = member.value();
+      } else if (key == "ExpirationInDays") {
+        rule["Expiration"] = json::object{{"Days", member.value()}};
+      } else {
+        rule[key] = member.value();
+      }
+    }
+    if (rule.contains("Status") && !rule.contains("Filter") && !rule.contains("Prefix")) {
+      rule["Filter"] = json::object{{"Prefix", ""}};
+    }
+    out.push_back(rule);
+  }
+  return out;
+}
+
+json::value changed(std::string_view how, const json::value& value) {
+  if (how == "json" || how == "str") return json::string(plain(value));
+  if (how == "lower") return lower(value);
+  if (how == "bool" && value.is_string()) return value.get_string() == "true";
+  if (how == "int" && value.is_string()) {
+    std::int64_t number = 0;
+    const json::string& text = value.get_string();
+    const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return code == std::errc() && stop == text.data() + text.size() ? json::value(number) : value;
+  }
+  if (how == "one") return json::array{value};
+  if (how.starts_with("spec-")) {
+    return json::array{json::object{{"ResourceType", how.substr(5)}, {"Tags", value}}};
+  }
+  if (how.starts_with("bar") && value.is_string()) {  // Part N of what '|' separates.
+    std::string_view text = value.get_string();
+    for (char n = how[3]; n > '0' && text.find('|') != std::string_view::npos; --n) {
+      text.remove_prefix(text.find('|') + 1);
+    }
+    return json::string(text.substr(0, text.find('|')));
+  }
+  if (how == "permissions") return permissions(value);
+  if (!value.is_array()) return value;
+  if (how == "encryption" || how == "lifecycle") return bucket_rules(value.get_array());
+  if (how == "ids") {
+    json::array out;
+    for (const json::value& one : value.get_array()) {
+      if (one.is_object() && one.get_object().contains("Id")) out.push_back(one.at("Id"));
+    }
+    return out;
+  }
+  if (how == "lowertags") return lower(value);
+  if (how == "tagmap") {
+    json::object out;
+    for (const json::value& tag : value.get_array()) {
+      if (tag.is_object() && tag.get_object().contains("Key")) {
+        const json::value* text = find(tag.get_object(), "Value");
+        out[plain(tag.get_object().at("Key"))] = text ? json::string(plain(*text)) : json::string();
+      }
+    }
+    return out;
+  }
+  return value;
+}
+
+std::optional<json::value> value_of(std::string_view text, const Scope& scope) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return look(text, scope);
+  const auto found = value_of(text.substr(colon + 1), scope);
+  if (!found) return std::nullopt;
+  return changed(text.substr(0, colon), *found);
+}
+
+}  // namespace
+
+const json::object* find_type(std::string_view name) {
+  const auto found = catalogue().find(name);
+  return found == catalogue().end() ? nullptr : &found->second;
+}
+
+std::vector<std::string> type_names() {
+  std::vector<std::string> out;
+  for (const auto& entry : catalogue()) out.push_back(entry.first);
+  return out;
+}
+
+Result<void> check_resources(const json::object& tree) {
+  std::string unknown;
+  for (const auto& resource : *find_object(tree, "Resources")) {
+    const std::string type(resource.value().at("Type").as_string());
+    const json::object* entry = find_type(type);
+    if (!entry) {
+      unknown += (unknown.empty() ? "" : ", ") + type;
+      continue;
+    }
+    const json::object* properties = find_object(resource.value().as_object(), "Properties");
+    if (!properties) continue;
+    for (const auto& property : *properties) {
+      bool known = property.key() == "Tags";
+      for (const json::value& name : entry->at("Known").as_array()) {
+        known = known || std::string_view(name.as_string()) == std::string_view(property.key());
+      }
+      if (!known) {
+        return fail("ValidationError",
+                    fmt::format("Encountered unsupported property {} (of {}, {})",
+                                std::string(property.key()), std::string(resource.key()), type));
+      }
+    }
+  }
+  if (unknown.empty()) return {};
+  return fail("ValidationError",
+              fmt::format("Template format error: Unrecognized resource types: [{}]", unknown));
+}
+
+std::optional<json::value> fill(const json::value& shape, const Scope& scope) {
+  if (shape.is_string()) {
+    const std::string_view text = shape.get_string();
+    if (text.starts_with('=')) return value_of(text.substr(1), scope);
+    if (!text.starts_with('~')) return shape;
+    std::string out;
+    for (std::size_t at = 1; at < text.size();) {
+      const std::size_t open = std::min(text.find('{', at), text.size());
+      out += text.substr(at, open - at);
+      if (open == text.size()) break;
+      const std::size_t end = text.find('}', open);
+      if (const auto found = value_of(text.substr(open + 1, end - open - 1), scope)) {
+        out += plain(*found);
+      }
+      at = end + 1;
+    }
+    return json::value(json::string(out));
+  }
+  if (shape.is_array()) {
+    json::array out;
+    for (const json::value& one : shape.get_array()) {
+      if (auto filled = fill(one, scope)) out.push_back(*std::move(filled));
+    }
+    return json::value(std::move(out));
+  }
+  if (!shape.is_object()) return shape;
+  json::object out;
+  for (const auto& member : shape.get_object()) {
+    if (auto filled = fill(member.value(), scope)) out.emplace(member.key(), *std::move(filled));
+  }
+  return json::value(std::move(out));
+}
+
+}  // namespace kiban::cfn

@@ -1,0 +1,35 @@
+#include "cfn/type_lists.h"
+
+namespace kiban::cfn {
+
+const std::string_view access_types = R"([
+{"Type":"AWS::IAM::Role","Service":"iam","Known":["AssumeRolePolicyDocument","Description","ManagedPolicyArns","MaxSessionDuration","Path","PermissionsBoundary","Policies","RoleName"],"Replace":["RoleName","Path"],"Name":"RoleName","NameMax":64,
+ "Create":[{"op":"CreateRole","in":{"RoleName":"=@name","AssumeRolePolicyDocument":"=json:AssumeRolePolicyDocument","Description":"=Description","Path":"=Path","MaxSessionDuration":"=int:MaxSessionDuration","PermissionsBoundary":"=PermissionsBoundary","Tags":"=Tags"}},
+  {"op":"AttachRolePolicy","each":"ManagedPolicyArns","in":{"RoleName":"=@name","PolicyArn":"=@item"}},
+  {"op":"PutRolePolicy","each":"Policies","in":{"RoleName":"=@name","PolicyName":"=@item.PolicyName","PolicyDocument":"=json:@item.PolicyDocument"}}],
+ "Update":[{"op":"UpdateAssumeRolePolicy","in":{"RoleName":"=@id","PolicyDocument":"=json:AssumeRolePolicyDocument"}},
+  {"op":"PutRolePolicy","each":"Policies","in":{"RoleName":"=@id","PolicyName":"=@item.PolicyName","PolicyDocument":"=json:@item.PolicyDocument"}}],"Updates":["AssumeRolePolicyDocument","Policies"],
+ "Delete":[{"op":"DeleteRolePolicy","each":"Policies","in":{"RoleName":"=@id","PolicyName":"=@item.PolicyName"},"ignore":["NoSuchEntity"]},
+  {"op":"DetachRolePolicy","each":"ManagedPolicyArns","in":{"RoleName":"=@id","PolicyArn":"=@item"},"ignore":["NoSuchEntity"]},
+  {"op":"DeleteRole","in":{"RoleName":"=@id"},"ignore":["NoSuchEntity"]}],
+ "Id":"=@name","Attributes":{"Arn":"=@reply.Role.Arn","RoleId":"=@reply.Role.RoleId"}},
+{"Type":"AWS::IAM::Policy","Service":"iam","Known":["PolicyDocument","PolicyName","Roles"],"Replace":["PolicyName","Roles"],
+ "Create":[{"op":"PutRolePolicy","each":"Roles","in":{"RoleName":"=@item","PolicyName":"=PolicyName","PolicyDocument":"=json:PolicyDocument"}}],"Update":"Create","Updates":["PolicyDocument"],
+ "Delete":[{"op":"DeleteRolePolicy","each":"Roles","in":{"RoleName":"=@item","PolicyName":"=PolicyName"},"ignore":["NoSuchEntity"]}],
+ "Id":"=@generated","Attributes":{"Id":"=@id"}},
+{"Type":"AWS::IAM::ManagedPolicy","Service":"iam","Known":["Description","ManagedPolicyName","Path","PolicyDocument"],"Replace":["ManagedPolicyName","Path","Description","PolicyDocument"],"Name":"ManagedPolicyName","NameMax":128,
+ "Create":[{"op":"CreatePolicy","in":{"PolicyName":"=@name","Path":"=Path","Description":"=Description","PolicyDocument":"=json:PolicyDocument"}}],
+ "Delete":[{"op":"DeletePolicy","in":{"PolicyArn":"=@id"},"ignore":["NoSuchEntity"]}],"Id":"=@reply.Policy.Arn","Attributes":{"PolicyArn":"=@id"}},
+{"Type":"AWS::KMS::Key","Service":"kms","Known":["KeyPolicy","Description"],"Replace":[],
+ "Create":[{"op":"CreateKey","in":{"Policy":"=json:KeyPolicy","Description":"=Description"}}],
+ "Delete":[{"op":"ScheduleKeyDeletion","in":{"KeyId":"=@id"},"ignore":["NotFoundException"]}],"Id":"=@reply.KeyMetadata.KeyId","Attributes":{"Arn":"=@reply.KeyMetadata.Arn","KeyId":"=@id"}},
+{"Type":"AWS::KMS::Alias","Service":"kms","Known":["AliasName","TargetKeyId"],"Replace":["AliasName","TargetKeyId"],
+ "Create":[{"op":"CreateAlias","in":{"AliasName":"=AliasName","TargetKeyId":"=TargetKeyId"}}],
+ "Delete":[{"op":"DeleteAlias","in":{"AliasName":"=@id"},"ignore":["NotFoundException"]}],"Id":"=AliasName","Attributes":{}},
+{"Type":"AWS::SSM::Parameter","Service":"ssm","Known":["Type","Name","Value","Description"],"Replace":["Name"],"Name":"Name","NameMax":1011,
+ "Create":[{"op":"PutParameter","in":{"Name":"=@name","Type":"=Type","Value":"=str:Value","Description":"=Description"}}],
+ "Update":[{"op":"PutParameter","in":{"Name":"=@id","Type":"=Type","Value":"=str:Value","Description":"=Description","Overwrite":true}}],"Updates":["Value","Type","Description"],
+ "Delete":[{"op":"DeleteParameter","in":{"Name":"=@id"},"ignore":["ParameterNotFound"]}],"Id":"=@name","Attributes":{"Type":"=Type","Value":"=Value"}}
+])";
+
+}  // namespace kiban::cfn
