@@ -74,8 +74,7 @@ void Frontend::handle(HttpRequest request, Respond respond) {
       .headers = std::move(request.headers),
       .body = std::move(request.body)};
   exchange->wire = api::identify(exchange->request);
-  if (exchange->wire.service == nullptr &&
-      exchange->wire.operation_name == "ConfirmSubscription") {
+  if (exchange->wire.service == nullptr && exchange->wire.operation_name == "ConfirmSubscription") {
     // A SubscribeURL has neither signature nor version: at AWS its host tells the service.
     exchange->request.query += "&Version=2010-03-31";
     exchange->wire = api::identify(exchange->request);
