@@ -39,7 +39,9 @@ Result<json::object> create_activity(Context& context, const json::object& input
 }
 
 Result<json::object> describe_activity(Context& context, const json::object& input) {
-  return load_activity(context, text(input, "activityArn"));
+  KIBAN_TRY(json::object activity, load_activity(context, text(input, "activityArn")));
+  activity["encryptionConfiguration"] = {{"type", "AWS_OWNED_KEY"}};
+  return activity;
 }
 
 Result<json::object> delete_activity(Context& context, const json::object& input) {

@@ -447,7 +447,8 @@ Result<json::object> Executions::describe_machine_of(Context& context, const jso
                       {"roleArn", revision->at("roleArn")},
                       {"updateDate", machine->at("creationDate")},
                       {"loggingConfiguration", machine->at("loggingConfiguration")},
-                      {"tracingConfiguration", machine->at("tracingConfiguration")}};
+                      {"tracingConfiguration", machine->at("tracingConfiguration")},
+                      {"encryptionConfiguration", {{"type", "AWS_OWNED_KEY"}}}};
 }
 
 Result<json::object> Executions::list(Context& context, const json::object& input) {

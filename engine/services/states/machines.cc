@@ -109,6 +109,7 @@ Result<json::object> describe_machine(Context& context, const json::object& inpu
   // The revision id is told once the machine was updated, as AWS does.
   if (!machine.contains("updated")) machine.erase("revisionId");
   for (const auto* ours : {"tags", "currentRevision", "updated"}) machine.erase(ours);
+  machine["encryptionConfiguration"] = {{"type", "AWS_OWNED_KEY"}};
   return machine;
 }
 
@@ -127,10 +128,14 @@ Result<json::object> update_machine(Context& context, const json::object& input)
   if (input.contains("loggingConfiguration")) {
     KIBAN_TRY(machine["loggingConfiguration"], logging_of(input));
   }
+  // Only another definition or role makes another revision. Recorded by AWS.
+  const json::object before = machine;
   for (const auto* member : {"definition", "roleArn", "tracingConfiguration"}) {
     if (const json::value* value = find(input, member)) machine[member] = *value;
   }
-  save_revision(context, machine);
+  if (machine.at("definition") != before.at("definition") ||
+      machine.at("roleArn") != before.at("roleArn"))
+    save_revision(context, machine);
   machine["revisionId"] = machine.at("currentRevision");
   machine["updated"] = true;
   put_json(context, row_key(context, "machine", text(machine, "name")), machine);

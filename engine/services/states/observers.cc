@@ -35,6 +35,7 @@ std::string log_line(const asl::HistoryEvent& event, std::string_view execution_
   line["previous_event_id"] = std::to_string(event.previous_event_id);
   line["event_timestamp"] = std::to_string(event.timestamp.time_since_epoch().count());
   line["execution_arn"] = execution_arn;
+  line["redrive_count"] = "0";  // Nothing is redriven yet.
   return print_json(line);
 }
 
