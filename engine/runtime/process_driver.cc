@@ -1,5 +1,6 @@
 #include "runtime/process_driver.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <spawn.h>
@@ -11,7 +12,6 @@
 #include <fstream>
 #include <list>
 #include <mutex>
-#include <sstream>
 #include <thread>
 
 namespace kiban::runtime {
@@ -26,20 +26,12 @@ constexpr std::size_t log_line_bytes_max = 256 * 1024;  // CloudWatch Logs' limi
 
 // The child is signalled alone; this shell stays to write down how it ended.
 constexpr const char* monitor_script =
-    "\"$@\" >>log 2>&1 <&- & echo $! >pid.new && mv pid.new pid; wait $!; code=$?; "
-    "while kill -0 $(cat pid) 2>&-; do wait; code=$?; done; echo $code >exit.new && mv exit.new "
-    "exit";
+    "\"$@\" >>log 2>&1 </dev/null & echo $! >pid.new && mv pid.new pid; wait $!; "
+    "echo $? >exit.new && mv exit.new exit";
 
 std::string text(const json::object& object, std::string_view key) {
   const json::string* found = find_string(object, key);
   return found ? to_string(*found) : std::string();
-}
-
-std::string read_file(const fs::path& path) {
-  std::ifstream in{path, std::ios::binary};
-  std::ostringstream out;
-  out << in.rdbuf();
-  return out.str();
 }
 
 std::optional<long> read_number(const fs::path& path) {
@@ -268,7 +260,8 @@ class Driver final : public ProcessDriver {
       json::array containers;
       for (const Process& process : task.processes)
         containers.push_back(
-            {{"Name", process.name}, {"RuntimeId", read_file(process.directory / "pid")}});
+            {{"Name", process.name},
+             {"RuntimeId", std::to_string(read_number(process.directory / "pid").value_or(0))}});
       task.report({.final = false, .payload = {{"Status", "RUNNING"}, {"Containers", containers}}});
     }
     report_logs(task, all_ended);

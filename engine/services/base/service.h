@@ -102,7 +102,8 @@ class Context {
   // resource ARN; Error AccessDenied… once policies are evaluated.
   virtual Result<void> authorise(std::string_view action, std::string_view resource) = 0;
   // A caller that is a session of `role_arn`, assumed by the service `principal`
-  // (states.amazonaws.com). Under --auth sigv4 the role must exist and trust it: Error AccessDenied.
+  // (states.amazonaws.com). Under --auth sigv4 the role must exist and trust it: Error
+  // AccessDenied.
   virtual Result<Caller> assume_role(std::string_view role_arn, std::string_view principal,
                                      std::string_view session_name) = 0;
 };

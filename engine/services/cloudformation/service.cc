@@ -24,12 +24,9 @@ Result<json::object> find_stack(Context& context, const std::string& given) {
 }
 
 json::object described(const json::object& stack) {
-  json::object out{{"StackId", stack.at("StackId")},
-                   {"StackName", stack.at("StackName")},
-                   {"StackStatus", stack.at("Status")},
-                   {"CreationTime", stack.at("CreationTime")},
-                   {"Outputs", stack.at("Outputs")},
-                   {"Parameters", stack.at("Parameters")}};
+  json::object out{{"StackId", stack.at("StackId")},    {"StackName", stack.at("StackName")},
+                   {"StackStatus", stack.at("Status")}, {"CreationTime", stack.at("CreationTime")},
+                   {"Outputs", stack.at("Outputs")},    {"Parameters", stack.at("Parameters")}};
   if (!text(stack, "Reason").empty()) out["StackStatusReason"] = stack.at("Reason");
   return out;
 }

@@ -11,8 +11,8 @@
 //   states/REGION/waiting/ARN                  which ones wait for that ECS task or child execution
 //   states/REGION/activity/NAME, states/REGION/pending/NAME/SEQUENCE
 //
-// Not served yet, each refused by name: StartSyncExecution, versions and aliases, redrive, TestState,
-// distributed Map.
+// Not served yet, each refused by name: StartSyncExecution, versions and aliases, redrive,
+// TestState, distributed Map.
 #pragma once
 
 #include <memory>
