@@ -1,0 +1,89 @@
+"""ECS tasks as processes of this host, waited for by a state machine."""
+
+from __future__ import annotations
+
+import json
+import time
+
+ROLE = "arn:aws:iam::000000000000:role/any"
+MACHINE = {
+    "StartAt": "Run",
+    "States": {
+        "Run": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::ecs:runTask.sync",
+            "Parameters": {
+                "Cluster": "dev",
+                "TaskDefinition": "api",
+                "Overrides": {"ContainerOverrides": [{"Name": "api", "Command.$": "$.command"}]},
+            },
+            "End": True,
+        }
+    },
+}
+
+
+def deploy(server):
+    log = {"awslogs-group": "/dev/api", "awslogs-stream-prefix": "ecs", "awslogs-region": "ap-northeast-1"}
+    server.client("logs").create_log_group(logGroupName="/dev/api")
+    ecs = server.client("ecs")
+    ecs.create_cluster(clusterName="dev")
+    container = {"name": "api", "image": "unused", "logConfiguration": {"logDriver": "awslogs", "options": log}}
+    ecs.register_task_definition(family="api", containerDefinitions=[container])
+    return server.client("stepfunctions").create_state_machine(
+        name="batch", roleArn=ROLE, definition=json.dumps(MACHINE)
+    )["stateMachineArn"]
+
+
+def start(server, machine, *command):
+    return server.client("stepfunctions").start_execution(
+        stateMachineArn=machine, input=json.dumps({"command": command})
+    )["executionArn"]
+
+
+def ended(server, execution):
+    client = server.client("stepfunctions")
+    deadline = time.monotonic() + 20
+    while (found := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+        assert time.monotonic() < deadline, "the execution did not end"
+        time.sleep(0.05)
+    return found
+
+
+def messages(server):
+    found = server.client("logs").filter_log_events(logGroupName="/dev/api")
+    return [event["message"] for event in found["events"]]
+
+
+def test_output_and_exit_code_reach_logs_and_execution(serve, tmp_path):
+    server = serve("--auth", "any", "--data", tmp_path / "data", "--tasks", "process", "--source", tmp_path)
+    machine = deploy(server)
+    good = ended(server, start(server, machine, "sh", "-c", "echo hello; echo bye"))
+    assert good["status"] == "SUCCEEDED"
+    assert messages(server) == ["hello", "bye"]
+    bad = ended(server, start(server, machine, "sh", "-c", "exit 3"))
+    assert (bad["status"], bad["error"]) == ("FAILED", "States.TaskFailed")
+    assert json.loads(bad["cause"])["Containers"][0]["ExitCode"] == 3
+
+
+def test_a_task_outlives_the_engine_and_runs_once(serve, tmp_path):
+    arguments = ("--auth", "any", "--data", tmp_path / "data", "--tasks", "process", "--source", tmp_path)
+    server = serve(*arguments)
+    machine = deploy(server)
+    execution = start(server, machine, "sh", "-c", "echo begun >>runs; sleep 2; echo over >>runs")
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "runs").exists():
+        assert time.monotonic() < deadline, "the task did not begin"
+        time.sleep(0.05)
+    server.kill()
+    server = serve(*arguments)
+    assert ended(server, execution)["status"] == "SUCCEEDED"
+    assert (tmp_path / "runs").read_text() == "begun\nover\n"
+
+
+def test_without_a_driver_the_task_says_what_to_do(serve):
+    server = serve("--auth", "any", "--ephemeral")
+    failed = ended(server, start(server, deploy(server), "true"))
+    cause = json.loads(failed["cause"])
+    assert (failed["status"], cause["StopCode"]) == ("FAILED", "TaskFailedToStart")
+    assert "--tasks process" in cause["StoppedReason"]
