@@ -1,0 +1,61 @@
+// JSONata 2 (docs.jsonata.org): parse once, evaluate often. Pure: time and seed are arguments.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/json.h"
+#include "core/time.h"
+
+namespace kiban::jsonata {
+
+// Codes are JSONata's own (T2001, S0202 ...); U1001 means that a limit was reached.
+struct Error {
+  std::string code{};
+  std::string message{};
+  std::string token{};
+  std::size_t position{0};             // Bytes into the expression, behind the token.
+  std::optional<json::value> value{};  // The value that was refused, where one was.
+};
+
+template <typename T>
+using Outcome = std::expected<T, Error>;
+
+class Expression;  // Immutable; threads may share it.
+using ExpressionPtr = std::shared_ptr<const Expression>;
+
+constexpr std::size_t expression_bytes_max = 1U << 20U;  // Our own bound.
+
+Outcome<ExpressionPtr> parse(std::string_view text);
+
+using Bindings = std::map<std::string, json::value, std::less<>>;  // Names without `$`.
+
+struct Limits {
+  std::size_t depth_max{2'000};               // Nested evaluations; each costs native stack.
+  std::uint64_t fuel{50'000'000};             // Evaluations of a node, and elements touched.
+  std::size_t memory_bytes_max{512U << 20U};  // What one evaluation may allocate.
+  std::function<bool()> past_deadline{};      // Asked now and then; true ends with U1001.
+};
+
+struct Options {
+  // As Step Functions: $eval is refused; $partition, $range, $hash, $random(seed), $uuid and $parse
+  // are added. docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
+  bool step_functions{false};
+  Timestamp now{};
+  std::uint64_t seed{0};
+};
+
+// Undefined input is nullptr; an undefined result is nullopt. Input and bindings are referenced,
+// not copied, while it runs.
+Outcome<std::optional<json::value>> evaluate(const Expression& expression, const json::value* input,
+                                             const Bindings& bindings = {},
+                                             const Limits& limits = {},
+                                             const Options& options = {});
+
+}  // namespace kiban::jsonata

@@ -1,0 +1,237 @@
+// Values while an expression runs: small, trivially copied, made in an arena that lives as long as
+// the evaluation. Parts of the input are referenced, never copied.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "core/json.h"
+
+namespace kiban::jsonata {
+
+enum class Kind : std::uint8_t {
+  Undefined,
+  Error,  // The evaluator holds which.
+  Null,
+  Boolean,
+  Number,
+  String,
+  Array,
+  Object,
+  Function,
+};
+
+struct Array;
+struct Object;
+struct Function;
+
+struct Value {
+  Kind kind{Kind::Undefined};
+  bool json{false};  // Array or object of the input.
+  std::uint32_t length{0};
+  union {
+    double number{0};
+    bool boolean;
+    const char* chars;
+    Array* array;
+    Object* object;
+    const Function* function;
+    const json::array* json_array;
+    const json::object* json_object;
+  };
+
+  static Value of(double x) {
+    Value v;
+    v.kind = Kind::Number;
+    v.number = x;
+    return v;
+  }
+  static Value of(bool x) {
+    Value v;
+    v.kind = Kind::Boolean;
+    v.boolean = x;
+    return v;
+  }
+  static Value of(std::string_view text) {  // The text must outlive the evaluation.
+    Value v;
+    v.kind = Kind::String;
+    v.length = static_cast<std::uint32_t>(text.size());
+    v.chars = text.data();
+    return v;
+  }
+  static Value of(Array* x) {
+    Value v;
+    v.kind = Kind::Array;
+    v.array = x;
+    return v;
+  }
+  static Value of(Object* x) {
+    Value v;
+    v.kind = Kind::Object;
+    v.object = x;
+    return v;
+  }
+  static Value of(const Function* x) {
+    Value v;
+    v.kind = Kind::Function;
+    v.function = x;
+    return v;
+  }
+  static Value null() {
+    Value v;
+    v.kind = Kind::Null;
+    return v;
+  }
+  static Value error() {
+    Value v;
+    v.kind = Kind::Error;
+    return v;
+  }
+  static Value of_json(const json::value& x);
+
+  bool is(Kind k) const { return kind == k; }
+  bool failed() const { return kind == Kind::Error; }
+  bool defined() const { return kind != Kind::Undefined; }
+  std::string_view text() const { return {chars, length}; }
+  bool sequence() const;
+};
+
+static_assert(sizeof(Value) == 16);
+
+struct Array {
+  Value* items{nullptr};
+  std::uint32_t size{0};
+  std::uint32_t capacity{0};
+  bool sequence{false};        // Made by a path, not written as an array: collapses when single.
+  bool keep_singleton{false};  // But not then.
+  bool outer_wrapper{false};
+  bool tuple_stream{false};
+  bool cons{false};  // Written as [...] at the end of a path: not flattened.
+};
+
+inline bool Value::sequence() const { return kind == Kind::Array && !json && array->sequence; }
+
+struct Member {
+  std::string_view key{};
+  Value value{};
+};
+
+// Members in the order in which they were set; looked up through a hash once there are many.
+struct Object {
+  Member* items{nullptr};
+  std::uint32_t size{0};
+  std::uint32_t capacity{0};
+  std::uint32_t* slots{nullptr};  // Index + 1 of the member; 0: free.
+  std::uint32_t slot_count{0};
+
+  Value* find(std::string_view key) const;
+};
+
+class Arena {
+ public:
+  explicit Arena(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+
+  void* take(std::size_t bytes) {
+    bytes = (bytes + 7U) & ~std::size_t{7};
+    if (bytes > left_) grow(bytes);
+    void* at = at_;
+    at_ += bytes;
+    left_ -= bytes;
+    return at;
+  }
+  template <typename T>
+  T* make() {
+    static_assert(std::is_trivially_destructible_v<T>);
+    return new (take(sizeof(T))) T();
+  }
+  std::string_view copy(std::string_view text) {
+    char* at = static_cast<char*>(take(text.size()));
+    std::memcpy(at, text.data(), text.size());
+    return {at, text.size()};
+  }
+  bool exhausted() const { return taken_ > bytes_max_; }
+
+  Array* array(std::size_t capacity = 0);
+  Array* sequence(std::size_t capacity = 0) {
+    Array* made = array(capacity);
+    made->sequence = true;
+    return made;
+  }
+  void push(Array& array, Value value) {
+    if (array.size == array.capacity) grow(array);
+    array.items[array.size++] = value;
+  }
+  Object* object() { return make<Object>(); }
+  void set(Object& object, std::string_view key, Value value);
+  void remove(Object& object, std::string_view key);
+
+ private:
+  void grow(std::size_t bytes);
+  void grow(Array& array);
+  void rehash(Object& object);
+
+  std::vector<std::unique_ptr<char[]>> blocks_{};
+  char* at_{nullptr};
+  std::size_t left_{0};
+  std::size_t taken_{0};
+  std::size_t bytes_max_;
+};
+
+// Elements of either kind of array, or one value taken as an array of one.
+class Elements {
+ public:
+  enum class Take : std::uint8_t { Elements, Whole };
+  explicit Elements(const Value& value, Take take = Take::Elements) {
+    if (value.kind != Kind::Array || take == Take::Whole) {
+      single_ = value;
+      values_ = &single_;
+      size_ = 1;
+    } else if (value.json) {
+      json_ = value.json_array->data();
+      size_ = value.json_array->size();
+    } else {
+      values_ = value.array->items;
+      size_ = value.array->size;
+    }
+  }
+  Elements(const Elements&) = delete;
+  Elements& operator=(const Elements&) = delete;
+  std::size_t size() const { return size_; }
+  Value operator[](std::size_t i) const {
+    return values_ != nullptr ? values_[i] : Value::of_json(json_[i]);
+  }
+
+ private:
+  Value single_{};
+  const Value* values_{nullptr};
+  const json::value* json_{nullptr};
+  std::size_t size_{0};
+};
+
+template <typename F>  // f(key, value) -> bool: go on?
+void each_member(const Value& object, F&& f) {
+  if (object.json) {
+    for (const auto& member : *object.json_object) {
+      if (!f(std::string_view(member.key()), Value::of_json(member.value()))) return;
+    }
+  } else {
+    const Object& own = *object.object;
+    for (std::uint32_t i = 0; i < own.size; ++i) {
+      if (!f(own.items[i].key, own.items[i].value)) return;
+    }
+  }
+}
+
+std::size_t member_count(const Value& object);
+Value member(const Value& object, std::string_view key);  // Undefined when absent.
+
+constexpr int nesting_max = 1'000;  // Of values that are compared, printed or returned.
+
+bool truthy(const Value& value, int depth = 0);
+bool equal(const Value& a, const Value& b, int depth = 0);
+int compare_text(std::string_view a, std::string_view b);  // By UTF-16 units, as JavaScript does.
+
+}  // namespace kiban::jsonata
