@@ -15,7 +15,9 @@ bool is_lambda(const Value& value) { return value.is(Kind::Function); }
 
 Value Evaluator::fail(std::string_view code, std::size_t position, std::string_view token,
                       const Value& value, std::string_view extra) {
-  error_ = make_error(code, position, std::string(token), to_json(value), extra);
+  const bool big = value.is(Kind::Array) || value.is(Kind::Object);
+  error_ =
+      make_error(code, position, std::string(token), big ? std::nullopt : to_json(value), extra);
   return Value::error();
 }
 
@@ -37,6 +39,16 @@ bool Evaluator::spend(std::uint64_t steps) {
     return false;
   }
   return true;
+}
+
+std::optional<bool> Evaluator::same(const Value& a, const Value& b) {
+  const std::uint64_t before = fuel_;
+  const bool result = equal(a, b, fuel_);
+  if (fuel_ == 0 && before > 0) {
+    limit("fuel");
+    return std::nullopt;
+  }
+  return result;
 }
 
 Outcome<ExpressionPtr> Evaluator::keep(std::string_view text) {
@@ -239,13 +251,16 @@ Value Evaluator::name(std::string_view key, const Value& input) {
 
 namespace {
 
-void flatten(Arena& arena, Array& out, const Value& value, int depth) {
+bool flatten(Evaluator& run, Array& out, const Value& value, int depth) {
   if (!value.is(Kind::Array) || depth > nesting_max) {
-    arena.push(out, value);
-    return;
+    run.arena.push(out, value);
+    return run.spend(1);
   }
   const Elements parts(value);
-  for (std::size_t i = 0; i < parts.size(); ++i) flatten(arena, out, parts[i], depth + 1);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (!flatten(run, out, parts[i], depth + 1)) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -256,14 +271,16 @@ Value Evaluator::wildcard(const Value& given) {
     input = input.array->items[0];
   }
   Array* out = arena.sequence();
+  bool good = true;
   if (input.is(Kind::Object)) {
     each_member(input, [&](std::string_view, const Value& value) {
-      flatten(arena, *out, value, 0);
-      return true;
+      good = flatten(*this, *out, value, 0);
+      return good;
     });
   } else if (input.is(Kind::Array)) {
-    flatten(arena, *out, input, 0);
+    good = flatten(*this, *out, input, 0);
   }
+  if (!good) return Value::error();
   return Value::of(out);
 }
 
@@ -310,6 +327,7 @@ Value Evaluator::array(const Node* node, const Value& input, Frame* frame) {
     if (item->type != NodeType::Array && value.is(Kind::Array)) {
       const Elements parts(value);
       if (!spend(parts.size() / 8)) return Value::error();
+      if (out->size == 0) arena.reserve(*out, parts.size());
       for (std::size_t i = 0; i < parts.size(); ++i) arena.push(*out, parts[i]);
     } else {
       arena.push(*out, value);
@@ -414,9 +432,11 @@ Value Evaluator::binary(const Node* node, const Value& input, Frame* frame) {
   if (right.failed()) return right;
   switch (node->op) {
     case Op::Equal:
-      return Value::of(left.defined() && right.defined() && equal(left, right));
-    case Op::NotEqual:
-      return Value::of(left.defined() && right.defined() && !equal(left, right));
+    case Op::NotEqual: {
+      if (!left.defined() || !right.defined()) return Value::of(false);
+      const auto result = same(left, right);
+      return result ? Value::of(*result == (node->op == Op::Equal)) : Value::error();
+    }
     case Op::Less:
     case Op::LessEqual:
     case Op::Greater:
@@ -431,7 +451,9 @@ Value Evaluator::binary(const Node* node, const Value& input, Frame* frame) {
       const Elements parts(right);
       if (!spend(parts.size() / 8)) return Value::error();
       for (std::size_t i = 0; i < parts.size(); ++i) {
-        if (equal(left, parts[i])) return Value::of(true);
+        const auto result = same(left, parts[i]);
+        if (!result) return Value::error();
+        if (*result) return Value::of(true);
       }
       return Value::of(false);
     }
@@ -476,7 +498,7 @@ Outcome<std::optional<json::value>> evaluate(const Expression& expression, const
   if (result.failed()) return std::unexpected(std::move(evaluator.error()));
   auto out = to_json(result);
   if (!out && !result.is(Kind::Undefined) && !result.is(Kind::Function)) {
-    evaluator.limit("nesting");
+    evaluator.limit("size or nesting of the result");
     return std::unexpected(std::move(evaluator.error()));
   }
   return out;

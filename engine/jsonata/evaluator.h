@@ -1,6 +1,7 @@
 // Walks the tree. Errors are values (Kind::Error) whose story `error()` tells; nothing throws.
 #pragma once
 
+#include <deque>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -92,12 +93,14 @@ class Evaluator {
   Error& error() { return error_; }
   bool spend(std::uint64_t steps);  // False when a limit is reached; then limit() tells.
 
+  // Deep equality at the cost of fuel; nullopt: a limit was reached.
+  std::optional<bool> same(const Value& a, const Value& b);
   Value append(const Value& a, const Value& b);
   Value text(std::string&& made) { return Value::of(arena.copy(made)); }
   void bind(Frame& frame, std::string_view name, const Value& value);
   Frame* make_frame(const Frame* parent, std::size_t capacity);
-  Value sort(const Value& array, const auto& behind, std::size_t size);
   Outcome<ExpressionPtr> keep(std::string_view text);
+  const json::value& keep(json::value&& tree) { return trees_.emplace_back(std::move(tree)); }
 
   Arena arena;
   const Options& options;
@@ -144,6 +147,7 @@ class Evaluator {
   Value root_{};
   Error error_{};
   std::vector<ExpressionPtr> kept_{};
+  std::deque<json::value> trees_{};
 };
 
 // Stable merge sort; `behind(a, b)`: must a stand behind b? A negative answer ends it (an error).

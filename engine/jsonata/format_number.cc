@@ -97,6 +97,7 @@ std::string_view refuse(const Format& format, const Parts& parts) {
   const Text& picture = parts.whole;
   const auto twice = [&](const Text& mark) { return picture.find(mark) != picture.rfind(mark); };
   const auto has = [](const Text& text, const Text& mark) { return text.find(mark) != Text::npos; };
+  if (parts.active.empty()) return "D3086";  // No digit at all.
   if (twice(format.decimal)) return "D3081";
   if (twice(format.percent)) return "D3082";
   if (twice(format.per_mille)) return "D3083";

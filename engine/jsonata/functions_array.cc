@@ -154,8 +154,12 @@ Value distinct(const Call& call) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (!call.run.spend(1 + out->size / 8)) return Value::error();
     const Value item = items[i];
-    const bool known = std::any_of(out->items, out->items + out->size,
-                                   [&](const Value& seen) { return equal(item, seen); });
+    bool known = false;
+    for (std::uint32_t j = 0; j < out->size && !known; ++j) {
+      const auto same = call.run.same(item, out->items[j]);
+      if (!same) return Value::error();
+      known = *same;
+    }
     if (!known) arena.push(*out, item);
   }
   return Value::of(out);

@@ -1,4 +1,5 @@
 // docs.jsonata.org/numeric-functions
+#include <bit>
 #include <charconv>
 #include <cmath>
 
@@ -23,7 +24,7 @@ std::optional<double> json_number(std::string_view text) {
   const auto digit = [&](std::size_t at) {
     return at < text.size() && text[at] >= '0' && text[at] <= '9';
   };
-  if (!digit(i) || (text[i] == '0' && digit(i + 1))) return std::nullopt;
+  if (!digit(i)) return std::nullopt;
   while (digit(i)) ++i;
   if (i < text.size() && text[i] == '.') {
     if (!digit(i + 1)) return std::nullopt;
@@ -96,7 +97,13 @@ Value power(const Call& call) {
   return finite(result) ? Value::of(result) : call.run.fail("D3061", 0, {}, call[0]);
 }
 
-Value random(const Call& call) { return Value::of(call.run.random.unit()); }
+// Step Functions lets $random take a seed, and then always gives the same.
+Value random(const Call& call) {
+  if (!call.has(0)) return Value::of(call.run.random.unit());
+  if (!call.run.options.step_functions) return call.run.fail("T0410", 0, {}, call[0], "1");
+  Random seeded(std::bit_cast<std::uint64_t>(call[0].number));
+  return Value::of(seeded.unit());
+}
 
 Value format_base(const Call& call) {
   if (!call.has(0)) return {};

@@ -21,7 +21,7 @@ struct Error {
   std::string message{};
   std::string token{};
   std::size_t position{0};             // Bytes into the expression, behind the token.
-  std::optional<json::value> value{};  // The value that was refused, where one was.
+  std::optional<json::value> value{};  // The value that was refused, unless array or object.
 };
 
 template <typename T>

@@ -9,7 +9,8 @@ namespace kiban::jsonata {
 namespace {
 
 constexpr std::size_t text_bytes_max = 256U << 20U;
-constexpr std::size_t nodes_max = 20'000'000;
+constexpr std::size_t result_bytes_max = 256U << 20U;
+constexpr std::size_t node_bytes = 32;  // Of a json::value and its place.
 
 void escape(std::string& out, std::string_view text) {
   static constexpr std::string_view digits = "0123456789abcdef";
@@ -68,12 +69,46 @@ void newline(std::string& out, int depth) {
 }
 
 struct Budget {
-  std::size_t nodes{nodes_max};
+  std::size_t bytes{result_bytes_max};
+  bool take(std::size_t wanted) {
+    if (bytes < wanted) return false;
+    bytes -= wanted;
+    return true;
+  }
 };
 
+// Parts of the input are copied, as many times as the result names them: that counts too.
+std::optional<json::value> copy(const json::value& value, int depth, Budget& budget) {
+  if (depth > nesting_max || !budget.take(node_bytes)) return std::nullopt;
+  if (const json::string* text = value.if_string()) {
+    if (!budget.take(text->size())) return std::nullopt;
+    return json::value(*text);
+  }
+  if (const json::array* array = value.if_array()) {
+    json::array out;
+    out.reserve(array->size());
+    for (const json::value& item : *array) {
+      auto made = copy(item, depth + 1, budget);
+      if (!made) return std::nullopt;
+      out.push_back(std::move(*made));
+    }
+    return json::value(std::move(out));
+  }
+  if (const json::object* object = value.if_object()) {
+    json::object out;
+    out.reserve(object->size());
+    for (const auto& member : *object) {
+      auto made = copy(member.value(), depth + 1, budget);
+      if (!made || !budget.take(member.key().size())) return std::nullopt;
+      out.emplace(member.key(), std::move(*made));
+    }
+    return json::value(std::move(out));
+  }
+  return value;
+}
+
 std::optional<json::value> convert(const Value& value, int depth, Budget& budget) {
-  if (depth > nesting_max || budget.nodes == 0) return std::nullopt;
-  --budget.nodes;
+  if (depth > nesting_max || !budget.take(node_bytes)) return std::nullopt;
   switch (value.kind) {
     case Kind::Null:
       return json::value(nullptr);
@@ -88,10 +123,19 @@ std::optional<json::value> convert(const Value& value, int depth, Budget& budget
       return json::value(x);
     }
     case Kind::String:
+      if (!budget.take(value.length)) return std::nullopt;
       return json::value(json::string(value.text()));
     case Kind::Array: {
-      if (value.json) return json::value(*value.json_array);
       json::array out;
+      if (value.json) {
+        out.reserve(value.json_array->size());
+        for (const json::value& item : *value.json_array) {
+          auto made = copy(item, depth + 1, budget);
+          if (!made) return std::nullopt;
+          out.push_back(std::move(*made));
+        }
+        return json::value(std::move(out));
+      }
       out.reserve(value.array->size);
       for (std::uint32_t i = 0; i < value.array->size; ++i) {
         const Value& item = value.array->items[i];
@@ -106,8 +150,16 @@ std::optional<json::value> convert(const Value& value, int depth, Budget& budget
       return json::value(std::move(out));
     }
     case Kind::Object: {
-      if (value.json) return json::value(*value.json_object);
       json::object out;
+      if (value.json) {
+        out.reserve(value.json_object->size());
+        for (const auto& member : *value.json_object) {
+          auto made = copy(member.value(), depth + 1, budget);
+          if (!made) return std::nullopt;
+          out.emplace(member.key(), std::move(*made));
+        }
+        return json::value(std::move(out));
+      }
       out.reserve(value.object->size);
       for (std::uint32_t i = 0; i < value.object->size; ++i) {
         const Member& item = value.object->items[i];

@@ -104,7 +104,9 @@ class Parser {
       return;
     }
     auto token = lexer_.next(behind_operand);
-    if (token) {
+    if (token && (token->is("!") || token->is("~"))) {
+      refuse("S0204", token->position, token->text);
+    } else if (token) {
       token_ = *token;
     } else {
       error_ = token.error();

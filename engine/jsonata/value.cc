@@ -67,13 +67,15 @@ Array* Arena::array(std::size_t capacity) {
   return made;
 }
 
-void Arena::grow(Array& array) {
-  const std::uint32_t capacity = std::max(4U, array.capacity * 2);
+void Arena::grow(Array& array) { reserve(array, std::max(4U, array.capacity * 2)); }
+
+void Arena::reserve(Array& array, std::size_t capacity) {
+  if (capacity <= array.capacity) return;
   auto* items = static_cast<Value*>(take(capacity * sizeof(Value)));
   if (array.size > 0)
     std::memcpy(static_cast<void*>(items), array.items, array.size * sizeof(Value));
   array.items = items;
-  array.capacity = capacity;
+  array.capacity = static_cast<std::uint32_t>(capacity);
 }
 
 Value* Object::find(std::string_view key) const {
@@ -156,9 +158,9 @@ Value member(const Value& object, std::string_view key) {
   return found != nullptr ? *found : Value();
 }
 
-// $boolean's table: docs.jsonata.org/boolean-functions#boolean
-bool truthy(const Value& value, int depth) {
-  if (depth > nesting_max) return false;
+bool truthy(const Value& value, int depth, std::size_t& budget) {
+  if (depth > nesting_max || budget == 0) return false;
+  --budget;
   switch (value.kind) {
     case Kind::Boolean:
       return value.boolean;
@@ -169,7 +171,7 @@ bool truthy(const Value& value, int depth) {
     case Kind::Array: {
       const Elements elements(value);
       for (std::size_t i = 0; i < elements.size(); ++i) {
-        if (truthy(elements[i], depth + 1)) return true;
+        if (truthy(elements[i], depth + 1, budget)) return true;
       }
       return false;
     }
@@ -180,9 +182,13 @@ bool truthy(const Value& value, int depth) {
   }
 }
 
-bool equal(const Value& a, const Value& b, int depth) {
-  if (a.kind != b.kind) return false;
-  if (depth > nesting_max) return false;
+bool equal(const Value& a, const Value& b, std::uint64_t& budget, int depth) {
+  if (a.kind != b.kind || budget == 0) return false;
+  if (depth > nesting_max) {
+    budget = 0;
+    return false;
+  }
+  --budget;
   switch (a.kind) {
     case Kind::Boolean:
       return a.boolean == b.boolean;
@@ -196,7 +202,7 @@ bool equal(const Value& a, const Value& b, int depth) {
       const Elements right(b);
       if (left.size() != right.size()) return false;
       for (std::size_t i = 0; i < left.size(); ++i) {
-        if (!equal(left[i], right[i], depth + 1)) return false;
+        if (!equal(left[i], right[i], budget, depth + 1)) return false;
       }
       return true;
     }
@@ -206,7 +212,7 @@ bool equal(const Value& a, const Value& b, int depth) {
       bool same = true;
       each_member(a, [&](std::string_view key, const Value& value) {
         const Value other = member(b, key);
-        same = other.kind == value.kind && equal(value, other, depth + 1);
+        same = other.kind == value.kind && equal(value, other, budget, depth + 1);
         return same;
       });
       return same;

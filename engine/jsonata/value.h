@@ -164,6 +164,7 @@ class Arena {
     if (array.size == array.capacity) grow(array);
     array.items[array.size++] = value;
   }
+  void reserve(Array& array, std::size_t capacity);
   Object* object() { return make<Object>(); }
   void set(Object& object, std::string_view key, Value value);
   void remove(Object& object, std::string_view key);
@@ -230,8 +231,15 @@ Value member(const Value& object, std::string_view key);  // Undefined when abse
 
 constexpr int nesting_max = 1'000;  // Of values that are compared, printed or returned.
 
-bool truthy(const Value& value, int depth = 0);
-bool equal(const Value& a, const Value& b, int depth = 0);
+// $boolean's table: docs.jsonata.org/boolean-functions#boolean
+// An array is true when some element is; the search ends with `budget` elements.
+bool truthy(const Value& value, int depth, std::size_t& budget);
+inline bool truthy(const Value& value) {
+  std::size_t budget = 1'000'000;
+  return truthy(value, 0, budget);
+}
+// Counts `budget` down for each pair that is compared; at 0 the answer means nothing.
+bool equal(const Value& a, const Value& b, std::uint64_t& budget, int depth = 0);
 int compare_text(std::string_view a, std::string_view b);  // By UTF-16 units, as JavaScript does.
 
 }  // namespace kiban::jsonata

@@ -1,0 +1,152 @@
+#include "jsonata/jsonata.h"
+
+#include <gmock/gmock.h>
+
+#include <sstream>
+
+#include "jsonata/eval_lines.h"
+
+namespace kiban::jsonata {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::string_view orders = R"({"customer": "Mika",
+  "orders": [{"id": "a", "lines": [{"sku": "x", "price": 2.5, "count": 4}]},
+             {"id": "b", "lines": [{"sku": "y", "price": 10, "count": 1},
+                                   {"sku": "z", "price": 1, "count": 3}]}]})";
+
+std::string run(std::string_view text, const Options& options = {}, const Limits& limits = {}) {
+  const auto expression = parse(text);
+  if (!expression) return expression.error().code + " " + expression.error().token;
+  const json::value input = *parse_json(orders);
+  const auto result = evaluate(**expression, &input, {}, limits, options);
+  if (!result) return result.error().code + " " + result.error().token;
+  return *result ? print_json(**result) : "undefined";
+}
+
+struct Row {
+  std::string_view expression{};
+  std::string_view result{};
+};
+
+void expect(const std::vector<Row>& rows, const Options& options = {}) {
+  for (const Row& row : rows) EXPECT_EQ(run(row.expression, options), row.result) << row.expression;
+}
+
+TEST(Jsonata, WalksPathsAndCollapsesSingletons) {
+  expect({
+      {"customer", R"("Mika")"},
+      {"orders.id", R"(["a","b"])"},
+      {"orders.lines.sku", R"(["x","y","z"])"},
+      {"orders[0].lines.sku", R"("x")"},
+      {"orders[0].lines.sku[]", R"(["x"])"},
+      {"orders[-1].id", R"("b")"},
+      {"orders.lines[price > 2].sku", R"(["x","y"])"},
+      {"orders.nothing", "undefined"},
+      {"orders.lines^(>price).sku", R"(["y","x","z"])"},
+      {"$sum(orders.lines.(price * count))", "23"},
+      {"orders.lines{sku: count}", R"({"x":4,"y":1,"z":3})"},
+      {"orders.lines.{'sku': sku, 'order': %.id}[1]", R"({"sku":"y","order":"b"})"},
+      {"orders@$o.$o.lines.($o.id & sku)", R"(["ax","by","bz"])"},
+      {"orders#$i.$i", "[0,1]"},
+  });
+}
+
+TEST(Jsonata, CallsFunctions) {
+  expect({
+      {"$map([1..3], function($x) { $x * 2 })", "[2,4,6]"},
+      {"[3, 1, 2] ~> $sort", "[1,2,3]"},
+      {"($add := function($a, $b) { $a + $b }; $inc := $add(1, ?); $inc(2))", "3"},
+      {"($f := function($n) { $n = 0 ? 'done' : $f($n - 1) }; $f(20000))", R"("done")"},
+      {"$ ~> |orders[0]|{'id': 'new'}, 'lines'| ~> $lookup('orders')",
+       R"([{"id":"new"},{"id":"b","lines":[{"sku":"y","price":10,"count":1},{"sku":"z","price":1,"count":3}]}])"},
+      {"$replace('a1b22', /[0-9]+/, '<$0>')", R"("a<1>b<22>")"},
+      {"$split('a, b', /,\\s*/)", R"(["a","b"])"},
+      {"$formatNumber(1234.5, '#,##0.00')", R"("1,234.50")"},
+      {"$formatInteger(1999, 'I')", R"("MCMXCIX")"},
+      {"$fromMillis(0, '[D1o] [MNn] [Y]')", R"("1st January 1970")"},
+      {"$toMillis('1970-01-02')", "86400000"},
+      {"$round(2.5) & $round(3.5)", R"("24")"},
+  });
+}
+
+TEST(Jsonata, RefusesWithCodeAndToken) {
+  expect({
+      {"1 + 'a'", "T2002 +"},
+      {"$sum('a')", "T0412 sum"},
+      {"(1", "S0203 (end)"},
+      {"1 2", "S0201 2"},
+      {"[1!2]", "S0204 !"},
+      {"$nope()", "T1006 nope"},
+      {"'a' < 1", "T2009 <"},
+      {"/(/", "S0302 "},
+      {"$error('stop')", "D3137 error"},
+  });
+  const auto wrong = parse("a + ");
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, "S0207");
+  EXPECT_EQ(wrong.error().position, 4);
+}
+
+TEST(Jsonata, IsBounded) {
+  EXPECT_EQ(run("($f := function($n) { 1 + $f($n) }; $f(1))").substr(0, 5), "U1001");
+  EXPECT_EQ(run("($f := function() { $f() }; $f())", {}, {.fuel = 10'000}).substr(0, 5), "U1001");
+  EXPECT_EQ(
+      run("$map([1..1000000], function($x) { [1..100] })", {}, {.memory_bytes_max = 64U << 20U})
+          .substr(0, 5),
+      "U1001");
+  EXPECT_EQ(run("$match('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', /^(a+)+[bc]$/)").substr(0, 5),
+            "U1001");
+  EXPECT_EQ(run("($f := function() { $f() }; $f())", {}, {.past_deadline = [] { return true; }})
+                .substr(0, 5),
+            "U1001");
+  EXPECT_EQ(run(std::string(100'000, '(')).substr(0, 5), "U1001");
+  std::string chain = "1";
+  for (int i = 0; i < 50'000; ++i) chain += "+1";
+  EXPECT_EQ(run(chain).substr(0, 5), "U1001");
+  EXPECT_EQ(run("$reduce([1..60], function($a, $b) { [[$a], [$a]] }, 0)").substr(0, 5), "U1001");
+  // Values that share their parts: small in memory, endless when walked.
+  const std::string bomb = "$reduce([1..60], function($a, $b) { [[$a], [$a]] }, 0)";
+  EXPECT_EQ(run(bomb + " = " + bomb).substr(0, 5), "U1001");
+  EXPECT_EQ(run("$boolean(" + bomb + ")"), "false");
+  EXPECT_EQ(run("{'a': " + bomb + "}.*").substr(0, 5), "U1001");
+  EXPECT_EQ(run("$string(" + bomb + ")").substr(0, 5), "U1001");
+  EXPECT_EQ(run("[1..1000000].$$").substr(0, 5), "U1001");
+}
+
+// docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
+TEST(Jsonata, KnowsWhatStepFunctionsChanges) {
+  const Options options{.step_functions = true, .now = Timestamp(Duration(0)), .seed = 7};
+  expect(
+      {
+          {"$eval('1')", "U1002 eval"},
+          {"$partition([1..5], 2)", "[[1,2],[3,4],[5]]"},
+          {"$range(0, 10, 5)", "[0,5,10]"},
+          {"$hash('a', 'MD5')", R"("0cc175b9c0f1b6a831c399e269772661")"},
+          {"$parse('{\"a\": [1, 2]}').a[1]", "2"},
+          {"$random(3) = $random(3)", "true"},
+          {"$length($uuid())", "36"},
+          {"$now()", R"("1970-01-01T00:00:00.000Z")"},
+      },
+      options);
+  expect({{"$eval('1 + 1')", "2"}, {"$uuid()", "T1006 uuid"}});
+}
+
+TEST(EvalLines, AnswersEachLine) {
+  std::istringstream in(
+      "{\"expr\": \"a + $b\", \"data\": {\"a\": 1}, \"bindings\": {\"b\": 2}}\n"
+      "{\"expr\": \"a\"}\n"
+      "{\"expr\": \"'\\ud800'\"}\n"
+      "{\"expr\": \"1 +\"}\n"
+      "nonsense\n");
+  std::ostringstream out;
+  EXPECT_EQ(eval_lines(in, out), 0);
+  EXPECT_THAT(out.str(), testing::StartsWith("{\"result\":3}\n{\"undefined\":true}\n"
+                                             "{\"result\":\"\\ud800\"}\n"));
+  EXPECT_THAT(out.str(), HasSubstr("S0207"));
+  EXPECT_THAT(out.str(), HasSubstr("U1002"));
+}
+
+}  // namespace
+}  // namespace kiban::jsonata
