@@ -92,6 +92,7 @@ struct SortTerm {
 
 struct Grouping {
   std::vector<std::pair<Node*, Node*>> pairs{};
+  bool literal{false};  // All keys are texts, each another.
   std::size_t position{0};
 };
 
@@ -105,6 +106,7 @@ struct Node {
   bool thunk{false};
   bool boolean{false};
   bool is_null{false};
+  bool simple{false};        // A step that is a name and nothing else.
   bool plain{false};         // No predicate, group or array mark: what it yields needs no finish.
   Node* processed{nullptr};  // Set once it was, since `??` and `?:` use one node twice.
   std::size_t position{0};

@@ -219,6 +219,7 @@ Value Evaluator::call(const Node* node, const Value& input, Frame* frame, const 
 
 Value Evaluator::apply(const Function* function, std::span<const Value> arguments,
                        const Value& input) {
+  if (function == nullptr) return fail("T1006");
   Value result = apply_once(function, arguments, input);
   // A call in tail position comes back as a thunk, so that it costs no native stack.
   while (result.is(Kind::Function) && result.function->type == Function::Type::Lambda &&
@@ -300,6 +301,7 @@ Value Evaluator::apply_once(const Function* function, std::span<const Value> arg
 }
 
 Value Evaluator::call_back(const Function* function, Value item, Value index, Value whole) {
+  if (function == nullptr) return fail("T1006");
   const Value arguments[] = {item, index, whole};
   const std::size_t count = std::clamp<std::size_t>(arity(*function), 1, 3);
   auto* kept = static_cast<Value*>(arena.take(sizeof(arguments)));

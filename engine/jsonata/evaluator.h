@@ -1,7 +1,6 @@
 // Walks the tree. Errors are values (Kind::Error) whose story `error()` tells; nothing throws.
 #pragma once
 
-#include <deque>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -100,7 +99,9 @@ class Evaluator {
   void bind(Frame& frame, std::string_view name, const Value& value);
   Frame* make_frame(const Frame* parent, std::size_t capacity);
   Outcome<ExpressionPtr> keep(std::string_view text);
-  const json::value& keep(json::value&& tree) { return trees_.emplace_back(std::move(tree)); }
+  const json::value& keep(json::value&& tree) {
+    return *trees_.emplace_back(std::make_unique<json::value>(std::move(tree)));
+  }
 
   Arena arena;
   const Options& options;
@@ -147,7 +148,7 @@ class Evaluator {
   Value root_{};
   Error error_{};
   std::vector<ExpressionPtr> kept_{};
-  std::deque<json::value> trees_{};
+  std::vector<std::unique_ptr<json::value>> trees_{};
 };
 
 // Stable merge sort; `behind(a, b)`: must a stand behind b? A negative answer ends it (an error).

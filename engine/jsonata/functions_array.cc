@@ -86,6 +86,7 @@ Value single(const Call& call) {
 
 Value reduce(const Call& call) {
   if (!call.has(0)) return {};
+  if (!call.has(1)) return call.run.fail("T1006");
   const std::size_t taken = arity(*call[1].function);
   if (taken < 2) return call.run.fail("D3050");
   const Elements items(call[0]);

@@ -109,6 +109,7 @@ Value match(const Call& call) {
   if (!call.has(0)) return {};
   const double limit = limit_of(call, 2);
   if (limit < 0) return call.run.fail("D3040", 0, {}, call[2]);
+  if (!call.has(1)) return call.run.fail("T1006");
   Arena& arena = call.run.arena;
   Array* out = arena.sequence();
   Matches matches(call, call[0].text(), call[1].function);

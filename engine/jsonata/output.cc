@@ -55,11 +55,11 @@ std::string shortest(double number) {
     return out + (exponent < 0 ? "e-" : "e+") + std::to_string(std::abs(exponent));
   }
   if (exponent < 0)
-    return out + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
+    return out + "0." + std::string(static_cast<std::size_t>(-exponent) - 1, '0') + digits;
   if (count <= exponent + 1) {
-    return out + digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0');
+    return out + digits + std::string(static_cast<std::size_t>(exponent) + 1 - digits.size(), '0');
   }
-  const auto point = static_cast<std::size_t>(exponent + 1);
+  const auto point = static_cast<std::size_t>(exponent) + 1;
   return out + digits.substr(0, point) + "." + digits.substr(point);
 }
 

@@ -66,7 +66,25 @@ Value Evaluator::path(const Node* node, const Value& input, Frame* frame) {
   bool whole = node->items.front()->type == NodeType::Variable;
   bool streaming = false;
   Array* tuples = nullptr;
-  for (std::size_t i = 0; i < node->items.size(); ++i) {
+  // Names that lead from object to object need no sequences.
+  std::size_t done = 0;
+  if (whole && node->items.size() > 1 && node->items[0]->plain && node->items[0]->stages.empty() &&
+      !node->items[0]->tuple) {
+    const Value start = evaluate(node->items[0], input, frame);
+    if (start.failed()) return start;
+    if (start.is(Kind::Object)) {
+      current = start;
+      whole = false;
+      done = 1;
+    }
+  }
+  while (!whole && done < node->items.size() && node->items[done]->simple &&
+         current.is(Kind::Object)) {
+    current = member(current, node->items[done++]->text);
+  }
+  if (done > 0 && !spend(done)) return Value::error();
+  if (done > 0 && !current.defined()) done = node->items.size();
+  for (std::size_t i = done; i < node->items.size(); ++i) {
     const Node* part = node->items[i];
     streaming = streaming || part->tuple;
     if (i == 0 && part->cons_array) {
@@ -88,7 +106,7 @@ Value Evaluator::path(const Node* node, const Value& input, Frame* frame) {
     }
     whole = false;
   }
-  if (streaming) {
+  if (streaming && tuples != nullptr) {
     if (node->tuple) {
       current = Value::of(tuples);
     } else {
@@ -293,6 +311,15 @@ Value Evaluator::filter(const Node* predicate, const Value& input, Frame* frame)
 
 // The usual case, {"a": x, "b": y} over one value: no groups to gather.
 Value Evaluator::single_group(const Grouping& grouping, const Value& item, Frame* frame) {
+  if (grouping.literal) {
+    Object* made = arena.object();
+    for (const auto& [key, node] : grouping.pairs) {
+      const Value value = evaluate(node, item, frame);
+      if (value.failed()) return value;
+      if (value.defined()) arena.set(*made, key->text, value);
+    }
+    return Value::of(made);
+  }
   Object* keys = arena.object();
   for (std::size_t pair = 0; pair < grouping.pairs.size(); ++pair) {
     const Value key = evaluate(grouping.pairs[pair].first, item, frame);

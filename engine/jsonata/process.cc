@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <set>
+
 #include "jsonata/messages.h"
 #include "jsonata/parser.h"
 
@@ -415,6 +417,16 @@ Outcome<Node*> process(Node* tree, Expression& expression) {
   for (Node& node : expression.nodes) {
     node.plain =
         node.predicates.empty() && !node.group && !node.keep_array && node.type != NodeType::Path;
+    node.simple = node.type == NodeType::Name && node.plain && node.stages.empty() && !node.tuple;
+    if (node.group) {
+      std::set<std::string_view> keys;
+      for (const auto& [key, value] : node.group->pairs) {
+        if (key->type == NodeType::String && key->predicates.empty() && !key->group) {
+          keys.insert(key->text);
+        }
+      }
+      node.group->literal = keys.size() == node.group->pairs.size();
+    }
     if (node.type == NodeType::Object) {
       node.plain = node.predicates.empty() && !node.keep_array;
     }

@@ -69,7 +69,7 @@ std::expected<std::optional<RegexMatch>, Regex::Fault> Regex::find(std::string_v
     found.emplace();
     found->start = ends[0];
     found->end = ends[1];
-    for (std::uint32_t i = 1; i < pairs; ++i) {
+    for (std::size_t i = 1; i < pairs; ++i) {
       const bool set = ends[2 * i] != PCRE2_UNSET && static_cast<int>(i) < count;
       found->groups.push_back(set ? text.substr(ends[2 * i], ends[2 * i + 1] - ends[2 * i])
                                   : std::string_view());

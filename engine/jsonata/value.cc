@@ -6,7 +6,7 @@
 namespace kiban::jsonata {
 namespace {
 
-constexpr std::size_t block_bytes = 16'384;
+constexpr std::size_t block_bytes = 2'048;
 constexpr std::uint32_t hash_from = 12;  // Fewer members are searched one by one.
 
 std::uint32_t hash(std::string_view key) {
@@ -50,7 +50,7 @@ Value Value::of_json(const json::value& x) {
 void Arena::grow(std::size_t bytes) {
   // Blocks double, so that a small evaluation stays small and a big one allocates rarely.
   const std::size_t next = std::min<std::size_t>(
-      block_bytes << std::min(blocks_.size(), std::size_t{8}), std::size_t{1} << 22U);
+      block_bytes << std::min(blocks_.size(), std::size_t{11}), std::size_t{1} << 22U);
   const std::size_t size = std::max(bytes, next);
   blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
   at_ = blocks_.back().get();
