@@ -72,9 +72,9 @@ double fragment(double milliseconds, char component) {
     case 'F':
       return static_cast<double>(week_day + 1);
     case 'W':
-      return static_cast<double>((thursday - days_of(week.year, 1, 1)) / 7 + 1);
+      return std::floor(static_cast<double>(thursday - days_of(week.year, 1, 1)) / 7) + 1;
     case 'w':
-      return (week.day - 1) / 7 + 1;
+      return std::floor((week.day - 1) / 7.0) + 1;
     case 'X':
       return static_cast<double>(week.year);
     case 'x':
@@ -227,7 +227,6 @@ Outcome<std::string> print_zone(const Part& part, int minutes) {
   const int hours = std::abs(minutes) / 60;
   const int rest = std::abs(minutes) % 60;
   if (minutes == 0 && part.modifier == 't') return "Z";
-  std::string out;
   if (!part.integer) return std::unexpected(not_a_name(part.component));
   IntegerFormat format = *part.integer;
   const std::size_t digits = format.mandatory;
@@ -462,7 +461,11 @@ std::optional<double> read_iso_date(std::string_view text) {
     at += count;
     return value;
   };
-  const auto take = [&](char c) { return at < text.size() && text[at] == c && ++at > 0; };
+  const auto take = [&](char c) {
+    const bool there = at < text.size() && text[at] == c;
+    at += there ? 1 : 0;
+    return there;
+  };
   const auto year = digits(4);
   std::optional<int> month = 1;
   std::optional<int> of_month = 1;

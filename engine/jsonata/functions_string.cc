@@ -144,7 +144,8 @@ Value pad(const Call& call) {
   if (!call.has(0)) return {};
   const std::string_view text = call[0].text();
   const double width = call.has(1) ? call[1].number : 0;
-  const std::string_view mark = call.has(2) && call[2].length > 0 ? call[2].text() : " ";
+  const std::string_view mark =
+      call.has(2) && characters(call[2].text()) > 0 ? call[2].text() : " ";
   const double missing = std::fabs(width) - static_cast<double>(characters(text));
   if (!(missing > 0)) return call[0];
   if (missing > pad_max || !call.run.spend(static_cast<std::uint64_t>(missing / 8))) {

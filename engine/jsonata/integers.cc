@@ -381,7 +381,7 @@ Outcome<std::string> integer_pattern(const IntegerFormat& format) {
   std::u32string set = U"[";
   set += format.zero;
   set += U'-';
-  set += format.zero + 9;
+  set += static_cast<char32_t>(format.zero + 9);
   for (const auto& separator : format.separators) {
     set += U'\\';
     set += separator.character;
