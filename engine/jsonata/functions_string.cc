@@ -152,7 +152,7 @@ Value pad(const Call& call) {
     return call.run.limit("size of a text");
   }
   std::string filling;
-  const std::size_t units_in_mark = characters(mark);
+  const std::size_t units_in_mark = std::max<std::size_t>(characters(mark), 1);
   const auto count = static_cast<std::size_t>(missing);
   for (std::size_t i = 0; i < count / units_in_mark; ++i) filling += mark;
   filling += mark.substr(0, byte_of_character(mark, count % units_in_mark));
@@ -205,7 +205,8 @@ Value base64_decode(const Call& call) {
     const auto digit = base64_digits.find(c == '-' ? '+' : c == '_' ? '/' : c);
     if (digit == std::string_view::npos) continue;
     bits = bits << 6U | static_cast<std::uint32_t>(digit);
-    if ((count += 6) >= 8) {
+    count += 6;
+    if (count >= 8) {
       count -= 8;
       append_utf8(out, (bits >> static_cast<unsigned>(count)) & 255U);
     }
