@@ -238,7 +238,8 @@ int reset(const std::string& wanted, bool yes) {
 
 int evaluate_jsonata() {
 #ifdef KIBAN_HAS_JSONATA
-  return jsonata::eval_lines(std::cin, std::cout);
+  const auto now = [] { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); };
+  return jsonata::eval_lines(std::cin, std::cout, now);
 #else
   return complain("jsonata", "this build has no JSONata", "Build kiban with engine/jsonata.");
 #endif
