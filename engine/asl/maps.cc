@@ -30,14 +30,6 @@ json::array pairs(const json::object& object) {
   return out;
 }
 
-std::string_view kind_name(const json::value& value) {
-  if (value.is_string()) return "string";
-  if (value.is_bool()) return "boolean";
-  if (value.is_null()) return "null";
-  if (value.is_array()) return "array";
-  return value.is_object() ? "object" : "number";
-}
-
 }  // namespace
 
 // --- Parallel -----------------------------------------------------------------------------------
@@ -71,14 +63,8 @@ void Machine::run_parallel(Track& track) {
 Outcome<Payload> Machine::map_items(Track& track, const Payload& input) {
   const State& state = state_of(track);
   const auto wrong_type = [&](const Template& items, const json::value& value) {
-    return std::unexpected(from_query(
-        track, {.error = "States.QueryEvaluationError",
-                .cause = fmt::format(
-                    "The JSONata expression '{}' specified for the field 'Items' returned "
-                    "an unexpected result type. Expected 'array', but was '{}' for value: "
-                    "{}",
-                    items.query_text(), kind_name(value), print_json(value)),
-                .location = "Items"}));
+    return std::unexpected(
+        from_query(track, unexpected_type(items.query_text(), "Items", "array", value)));
   };
   if (state.map.items) {
     auto items = evaluate(track, *state.map.items, input);

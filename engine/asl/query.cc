@@ -148,7 +148,25 @@ QueryFailure missing(std::string_view text, std::string_view field, const json::
                            text, field, print_json(base))};
 }
 
+std::string_view kind_name(const json::value& value) {
+  if (value.is_string()) return "string";
+  if (value.is_bool()) return "boolean";
+  if (value.is_null()) return "null";
+  if (value.is_array()) return "array";
+  return value.is_object() ? "object" : "number";
+}
+
 }  // namespace
+
+QueryFailure unexpected_type(std::string_view expression, std::string_view location,
+                             std::string_view expected, const json::value& value) {
+  return {.error = "States.QueryEvaluationError",
+          .cause = fmt::format("The JSONata expression '{}' specified for the field '{}' returned "
+                               "an unexpected result type. Expected '{}', but was '{}' for value: "
+                               "{}",
+                               expression, location, expected, kind_name(value), print_json(value)),
+          .location = std::string(location)};
+}
 
 Result<Reference> Reference::parse(std::string_view text) {
   Reference out{.text = std::string(text)};

@@ -38,6 +38,10 @@ struct QueryFailure {
   std::string cause{};
   std::string location{};  // JSONata: the field, such as "Output/result".
 };
+// States.QueryEvaluationError: the JSONata `expression` of the field gave `value`, not an
+// `expected`. Recorded by AWS.
+QueryFailure unexpected_type(std::string_view expression, std::string_view location,
+                             std::string_view expected, const json::value& value);
 template <typename T>
 using QueryResult = std::expected<T, QueryFailure>;
 

@@ -144,19 +144,8 @@ Outcome<std::optional<double>> Machine::read_number(Track& track, const NumberFi
     auto value = field.query->evaluate(environment);
     if (!value) return std::unexpected(from_query(track, std::move(value).error()));
     if (!value->is_number()) {
-      QueryFailure failure{
-          .error = "States.QueryEvaluationError",
-          .cause =
-              fmt::format("The JSONata expression '{}' specified for the field '{}' returned an "
-                          "unexpected result type. Expected 'number', but was '{}' for value: {}",
-                          field.query->query_text(), field.query->location(),
-                          value->is_string()  ? "string"
-                          : value->is_bool()  ? "boolean"
-                          : value->is_null()  ? "null"
-                          : value->is_array() ? "array"
-                                              : "object",
-                          print_json(*value)),
-          .location = field.query->location()};
+      auto failure =
+          unexpected_type(field.query->query_text(), field.query->location(), "number", *value);
       return std::unexpected(from_query(track, std::move(failure)));
     }
     return value->to_number<double>();
@@ -197,19 +186,8 @@ Outcome<std::optional<std::string>> Machine::text(Track& track, const TextField&
   if (!value) return std::unexpected(from_query(track, std::move(value).error()));
   if (!value->is_string()) {
     if (field.query) {
-      QueryFailure failure{
-          .error = "States.QueryEvaluationError",
-          .cause =
-              fmt::format("The JSONata expression '{}' specified for the field '{}' returned an "
-                          "unexpected result type. Expected 'string', but was '{}' for value: {}",
-                          field.query->query_text(), field.query->location(),
-                          value->is_number()  ? "number"
-                          : value->is_bool()  ? "boolean"
-                          : value->is_null()  ? "null"
-                          : value->is_array() ? "array"
-                                              : "object",
-                          print_json(*value)),
-          .location = field.query->location()};
+      auto failure =
+          unexpected_type(field.query->query_text(), field.query->location(), "string", *value);
       return std::unexpected(from_query(track, std::move(failure)));
     }
     return print_json(*value);
@@ -312,19 +290,8 @@ void Machine::run_choice(Track& track) {
       auto value = rule.query->evaluate(environment);
       if (!value) return fail_state(track, from_query(track, std::move(value).error()));
       if (!value->is_bool()) {
-        QueryFailure failure{
-            .error = "States.QueryEvaluationError",
-            .cause = fmt::format(
-                "The JSONata expression '{}' specified for the field '{}' returned an "
-                "unexpected result type. Expected 'boolean', but was '{}' for value: {}",
-                rule.query->query_text(), rule.query->location(),
-                value->is_string()   ? "string"
-                : value->is_number() ? "number"
-                : value->is_null()   ? "null"
-                : value->is_array()  ? "array"
-                                     : "object",
-                print_json(*value)),
-            .location = rule.query->location()};
+        auto failure =
+            unexpected_type(rule.query->query_text(), rule.query->location(), "boolean", *value);
         return fail_state(track, from_query(track, std::move(failure)));
       }
       holding = value->get_bool();
