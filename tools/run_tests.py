@@ -212,7 +212,7 @@ def conformance(log: Log) -> Iterator[Count]:
 def conformance_scores(log: Log, referee: Path) -> Iterator[Count]:
     code, out = log.run(sys.executable, "tools/conformance.py", "--referee", referee, "--kiban", BUILD / "release/kiban")
     for suite, passed, failed, skipped in re.findall(r"^(\S+): (\d+) passed, (\d+) failed, (\d+) skipped$", out, re.MULTILINE):
-        print(f"    {suite}: {passed} passed, {failed} failed, {skipped} skipped (docs/conformance.md tells which)")
+        print(f"    {suite}: {passed} passed, {failed} failed, {skipped} skipped (tools/conformance.py --reports tells which)")
     yield whole("conformance floors (docs/conformance.md)", code)
 
 

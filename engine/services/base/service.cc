@@ -4,12 +4,26 @@
 
 namespace kiban::services {
 
+namespace {
+
+json::object object_of(std::string_view key, std::string_view row) {
+  Result<json::value> value = parse_json(row);
+  KIBAN_CHECK(value && value->is_object(), "row " + std::string(key) + " holds no JSON object");
+  return std::move(value->get_object());
+}
+
+}  // namespace
+
 std::optional<json::object> get_json(const Context& context, std::string_view key) {
   const std::optional<std::string> text = context.get(key);
   if (!text) return std::nullopt;
-  Result<json::value> value = parse_json(*text);
-  KIBAN_CHECK(value && value->is_object(), "row " + std::string(key) + " holds no JSON object");
-  return std::move(value->get_object());
+  return object_of(key, *text);
+}
+
+std::vector<json::object> list_json(const Context& context, std::string_view prefix) {
+  std::vector<json::object> found;
+  for (const store::Row& row : context.scan(prefix)) found.push_back(object_of(row.key, row.value));
+  return found;
 }
 
 void put_json(Context& context, std::string_view key, const json::object& value) {

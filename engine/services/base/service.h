@@ -129,6 +129,8 @@ class Service {
 // Rows that hold one JSON object.
 std::optional<json::object> get_json(const Context& context, std::string_view key);
 void put_json(Context& context, std::string_view key, const json::object& value);
+// Those whose key begins with `prefix`, in the order of their keys.
+std::vector<json::object> list_json(const Context& context, std::string_view prefix);
 
 // One page of `all` for list operations: `limit` entries from the opaque `token` on, and the token
 // of the next page when there is one.

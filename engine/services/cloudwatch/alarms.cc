@@ -168,13 +168,7 @@ void schedule(Context& context, const json::object& alarm) {
 }
 
 std::vector<json::object> all_alarms(const Context& context, std::string_view prefix) {
-  std::vector<json::object> found;
-  for (const store::Row& row : context.scan(alarm_key(context, prefix))) {
-    auto fields = parse_json(row.value);
-    KIBAN_CHECK(fields && fields->is_object(), "an alarm row is damaged");
-    found.push_back(std::move(fields->get_object()));
-  }
-  return found;
+  return list_json(context, alarm_key(context, prefix));
 }
 
 Result<void> check_alarm(const json::object& input) {

@@ -93,11 +93,8 @@ void add(Context& context, const Metric& metric, Timestamp time, const Minute& v
 
 std::vector<Metric> list_metrics(const Context& context) {
   std::vector<Metric> found;
-  for (const store::Row& row : context.scan(metric_key(context, ""))) {
-    const auto fields = parse_json(row.value);
-    KIBAN_CHECK(fields && fields->is_object(), "a metric row is damaged");
-    found.push_back(metric_from(fields->get_object()));
-  }
+  for (const json::object& row : list_json(context, metric_key(context, "")))
+    found.push_back(metric_from(row));
   return found;
 }
 

@@ -12,14 +12,14 @@ json::object described(const Context& context, const json::object& cluster) {
   const std::string name = text(cluster, "clusterName");
   std::int64_t running = 0;
   std::int64_t pending = 0;
-  for (const json::object& task : rows(context, row_key(context, "task", name + "/"))) {
+  for (const json::object& task : list_json(context, row_key(context, "task", name + "/"))) {
     const std::string status = text(task, "lastStatus");
     running += status == "RUNNING" ? 1 : 0;
     pending += status == "PROVISIONING" || status == "PENDING" ? 1 : 0;
   }
   out["runningTasksCount"] = running;
   out["pendingTasksCount"] = pending;
-  out["activeServicesCount"] = rows(context, row_key(context, "service", name + "/")).size();
+  out["activeServicesCount"] = list_json(context, row_key(context, "service", name + "/")).size();
   return out;
 }
 
@@ -47,16 +47,6 @@ Result<json::object> load_cluster(const Context& context, std::string_view name)
   if (!cluster || text(*cluster, "status") != "ACTIVE")
     return fail("ClusterNotFoundException", "Cluster not found.");
   return *std::move(cluster);
-}
-
-std::vector<json::object> rows(const Context& context, std::string_view prefix) {
-  std::vector<json::object> found;
-  for (const store::Row& row : context.scan(prefix)) {
-    auto fields = parse_json(row.value);
-    KIBAN_CHECK(fields && fields->is_object(), "an ECS row is damaged");
-    found.push_back(std::move(fields->get_object()));
-  }
-  return found;
 }
 
 Result<json::object> arn_page(const json::object& input, std::string_view member,
@@ -131,7 +121,7 @@ Result<json::object> describe_clusters(Context& context, const json::object& inp
 
 Result<json::object> list_clusters(Context& context, const json::object& input) {
   json::array arns;
-  for (const json::object& cluster : rows(context, row_key(context, "cluster", ""))) {
+  for (const json::object& cluster : list_json(context, row_key(context, "cluster", ""))) {
     if (text(cluster, "status") == "ACTIVE") arns.push_back(cluster.at("clusterArn"));
   }
   return arn_page(input, "clusterArns", arns);

@@ -31,6 +31,5 @@ Result<json::object> list_clusters(Context& context, const json::object& input);
 // A page of ARNs under `member`, with maxResults and nextToken of the request.
 Result<json::object> arn_page(const json::object& input, std::string_view member,
                               const json::array& arns);
-std::vector<json::object> rows(const Context& context, std::string_view prefix);
 
 }  // namespace kiban::services::ecs

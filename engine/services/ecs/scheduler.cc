@@ -31,7 +31,8 @@ struct Counted {
 
 Counted count_tasks(const Context& context, std::string_view cluster, std::string_view service) {
   Counted counted;
-  for (json::object& task : rows(context, row_key(context, "task", fmt::format("{}/", cluster)))) {
+  for (json::object& task :
+       list_json(context, row_key(context, "task", fmt::format("{}/", cluster)))) {
     if (text(task, "group") != fmt::format("service:{}", service)) continue;
     if (text(task, "desiredStatus") != "RUNNING") continue;
     ++(text(task, "lastStatus") == "RUNNING" ? counted.running : counted.pending);
@@ -225,7 +226,7 @@ Result<json::object> list_services(Context& context, const json::object& input) 
   KIBAN_TRY_VOID(load_cluster(context, cluster));
   json::array arns;
   for (const json::object& service :
-       rows(context, row_key(context, "service", fmt::format("{}/", cluster))))
+       list_json(context, row_key(context, "service", fmt::format("{}/", cluster))))
     arns.push_back(service.at("serviceArn"));
   return arn_page(input, "serviceArns", arns);
 }

@@ -378,7 +378,7 @@ Result<json::object> list_tasks(Context& context, const json::object& input) {
   const std::string service = text(input, "serviceName");
   const std::string started_by = text(input, "startedBy");
   json::array arns;
-  for (const json::object& task : rows(context, row_key(context, "task", cluster + "/"))) {
+  for (const json::object& task : list_json(context, row_key(context, "task", cluster + "/"))) {
     const std::string definition = last_part(text(task, "taskDefinitionArn"));
     if (text(task, "desiredStatus") != status) continue;
     if (!family.empty() && definition.substr(0, definition.find(':')) != family) continue;

@@ -93,7 +93,7 @@ Result<json::object> load_task_definition(const Context& context, std::string_vi
     if (row) return *std::move(row);
     return refuse("Unable to describe task definition.");
   }
-  auto revisions = rows(context, row_key(context, "definition", family + "/"));
+  auto revisions = list_json(context, row_key(context, "definition", family + "/"));
   for (json::object& row : revisions | std::views::reverse) {
     if (text(row, "status") == "ACTIVE") return std::move(row);
   }
@@ -151,7 +151,7 @@ Result<json::object> list_task_definitions(Context& context, const json::object&
   const std::string family = text(input, "familyPrefix");
   json::array arns;
   for (const json::object& row :
-       rows(context, row_key(context, "definition", family.empty() ? "" : family + "/"))) {
+       list_json(context, row_key(context, "definition", family.empty() ? "" : family + "/"))) {
     if (text(row, "status") == status) arns.push_back(row.at("taskDefinitionArn"));
   }
   if (text(input, "sort") == "DESC") std::ranges::reverse(arns);

@@ -72,7 +72,7 @@ Result<json::object> get_policy(Context& context, const json::object& input) {
 Result<json::object> list_policies(Context& context, const json::object& input) {
   if (text(input, "Scope") == "AWS") return page_of({}, "Policies", input);
   json::array policies;
-  for (const json::object& row : rows(context, policy_key(""))) {
+  for (const json::object& row : list_json(context, policy_key(""))) {
     policies.push_back(described(context, row));
   }
   return page_of(policies, "Policies", input);

@@ -15,17 +15,9 @@ Result<json::object> load_role(const Context& context, std::string_view name) {
   return fail("NoSuchEntityException", fmt::format("The role with name {} cannot be found.", name));
 }
 
-std::vector<json::object> rows(const Context& context, std::string_view prefix) {
-  std::vector<json::object> out;
-  for (const store::Row& row : context.scan(prefix)) {
-    if (auto object = get_json(context, row.key)) out.push_back(*std::move(object));
-  }
-  return out;
-}
-
 std::vector<json::object> roles_with(const Context& context, std::string_view policy_arn) {
   std::vector<json::object> out;
-  for (json::object& row : rows(context, role_key(""))) {
+  for (json::object& row : list_json(context, role_key(""))) {
     const json::array& attached = row.at("Attached").as_array();
     if (std::ranges::find(attached, json::value(policy_arn)) != attached.end()) {
       out.push_back(std::move(row));

@@ -17,7 +17,6 @@ std::string role_key(std::string_view name);
 std::string policy_key(std::string_view arn);
 
 Result<json::object> load_role(const Context& context, std::string_view name);
-std::vector<json::object> rows(const Context& context, std::string_view prefix);
 std::vector<json::object> roles_with(const Context& context, std::string_view policy_arn);
 
 std::string make_id(Context& context, std::string_view prefix);  // AROA…, ANPA…

@@ -57,7 +57,7 @@ Result<json::object> get_role(Context& context, const json::object& input) {
 
 Result<json::object> list_roles(Context& context, const json::object& input) {
   json::array roles;
-  for (const json::object& row : rows(context, role_key(""))) {
+  for (const json::object& row : list_json(context, role_key(""))) {
     if (text(row, "Path").starts_with(text(input, "PathPrefix", "/"))) {
       roles.push_back(described_role(row));
     }

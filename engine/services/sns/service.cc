@@ -70,13 +70,16 @@ Result<json::object> create_topic(Context& context, const json::object& input) {
   return json::object{{"TopicArn", arn}};
 }
 
-std::vector<Subscription> subscriptions(const Context& context, std::string_view topic_arn) {
+// `prefix`: of a subscription's ARN.
+std::vector<Subscription> subscriptions_below(const Context& context, std::string_view prefix) {
   std::vector<Subscription> found;
-  for (const store::Row& row : context.scan(subscription_key(topic_arn) + ":")) {
-    const auto parsed = parse_json(row.value);
-    if (parsed && parsed->is_object()) found.push_back(subscription_from(parsed->get_object()));
-  }
+  for (const json::object& row : list_json(context, subscription_key(prefix)))
+    found.push_back(subscription_from(row));
   return found;
+}
+
+std::vector<Subscription> subscriptions(const Context& context, std::string_view topic_arn) {
+  return subscriptions_below(context, fmt::format("{}:", topic_arn));
 }
 
 Result<json::object> delete_topic(Context& context, const json::object& input) {
@@ -206,12 +209,7 @@ Result<json::object> list_page(const json::object& input, const Context& context
 }
 
 Result<json::object> list_subscriptions(Context& context, const json::object& input) {
-  std::vector<Subscription> found;
-  for (const store::Row& row : context.scan(subscription_key(make_arn(context, "sns", "")))) {
-    const auto parsed = parse_json(row.value);
-    if (parsed && parsed->is_object()) found.push_back(subscription_from(parsed->get_object()));
-  }
-  return list_page(input, context, found);
+  return list_page(input, context, subscriptions_below(context, make_arn(context, "sns", "")));
 }
 
 Result<json::object> list_subscriptions_by_topic(Context& context, const json::object& input) {

@@ -52,7 +52,7 @@ Result<json::object> delete_activity(Context& context, const json::object& input
 
 Result<json::object> list_activities(Context& context, const json::object& input) {
   json::array all;
-  for (json::object& activity : rows(context, row_key(context, "activity", "")))
+  for (json::object& activity : list_json(context, row_key(context, "activity", "")))
     all.push_back(std::move(activity));
   return page_of(input, "activities", all, 100);
 }

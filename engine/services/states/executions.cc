@@ -339,10 +339,8 @@ void Executions::finish(Context& context, Run& run, const asl::Finished& finishe
   if (finished.cause) run.row["cause"] = *finished.cause;
   put_json(context, execution_key(context, run.arn), run.row);
   context.erase(row_key(context, "live", execution_path(run.arn)));
-  for (const auto* kind : {"stop"}) {
-    const std::string prefix = row_key(context, kind, execution_path(run.arn) + "/");
-    for (const store::Row& row : context.scan(prefix)) context.erase(row.key);
-  }
+  const std::string stops = row_key(context, "stop", execution_path(run.arn) + "/");
+  for (const store::Row& row : context.scan(stops)) context.erase(row.key);
   // An Express execution leaves its logs and nothing else.
   const bool express = run.execution->parameters().type == asl::MachineType::Express;
   if (express) {
@@ -462,7 +460,7 @@ Result<json::object> Executions::list(Context& context, const json::object& inpu
     return fail("StateMachineTypeNotSupported",
                 "This operation is not supported by this type of state machine");
   std::vector<json::object> found =
-      rows(context, row_key(context, "execution", text(machine, "name") + "/"));
+      list_json(context, row_key(context, "execution", text(machine, "name") + "/"));
   std::ranges::sort(found, std::ranges::greater{}, [](const json::object& row) {
     return std::pair(row.at("startDate").to_number<double>(), text(row, "name"));
   });

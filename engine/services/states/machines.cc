@@ -86,7 +86,7 @@ Result<json::object> create_machine(Context& context, const json::object& input)
       {"tags", tags_of(input)}};
   const std::string key = row_key(context, "machine", name);
   if (const auto old = get_json(context, key)) {
-    // Creating the same again is idempotent; tags and roles count too.
+    // Creating the same again is idempotent; a different role or other tags are not looked at.
     // https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
     const bool same = old->at("definition") == machine.at("definition") &&
                       old->at("type") == machine.at("type") &&
@@ -181,7 +181,7 @@ Result<json::object> validate_definition(Context&, const json::object& input) {
 
 Result<json::object> list_machines(Context& context, const json::object& input) {
   json::array all;
-  for (const json::object& machine : rows(context, row_key(context, "machine", "")))
+  for (const json::object& machine : list_json(context, row_key(context, "machine", "")))
     all.push_back({{"stateMachineArn", machine.at("stateMachineArn")},
                    {"name", machine.at("name")},
                    {"type", machine.at("type")},

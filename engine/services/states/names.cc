@@ -13,16 +13,6 @@ std::string row_key(const Context& context, std::string_view kind, std::string_v
   return fmt::format("states/{}/{}/{}", context.caller().region, kind, name);
 }
 
-std::vector<json::object> rows(const Context& context, std::string_view prefix) {
-  std::vector<json::object> found;
-  for (const store::Row& row : context.scan(prefix)) {
-    auto fields = parse_json(row.value);
-    KIBAN_CHECK(fields && fields->is_object(), "a Step Functions row is damaged");
-    found.push_back(std::move(fields->get_object()));
-  }
-  return found;
-}
-
 Result<void> check_name(std::string_view name) {
   // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
   constexpr std::string_view forbidden = " \t\n\r<>{}[]?*\"#%\\^|~`$&,;:/";

@@ -9,7 +9,6 @@
 namespace kiban::services::states {
 
 std::string row_key(const Context& context, std::string_view kind, std::string_view name);
-std::vector<json::object> rows(const Context& context, std::string_view prefix);
 
 // 1 to 80 characters, none of AWS's forbidden ones. Error InvalidName "Invalid Name: 'x'".
 Result<void> check_name(std::string_view name);
