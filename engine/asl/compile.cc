@@ -80,11 +80,13 @@ struct Compiler {
     return out;
   }
 
+  // `within` is what stands before the name in JSONata's locations: "Catch[0]/".
   static Result<std::optional<Template>> templated(const json::object& from, std::string_view name,
-                                                   Language language) {
+                                                   Language language,
+                                                   std::string_view within = {}) {
     const json::value* value = from.if_contains(name);
     if (!value) return std::optional<Template>();
-    KIBAN_TRY(Template out, Template::compile(*value, language, name));
+    KIBAN_TRY(Template out, Template::compile(*value, language, fmt::format("{}{}", within, name)));
     return std::optional<Template>(std::move(out));
   }
 
@@ -134,12 +136,13 @@ struct Compiler {
       if (!element.is_object()) return invalid("The field 'Catch' must hold objects");
       const json::object& fields = element.get_object();
       Catcher catcher;
+      const std::string within = fmt::format("Catch[{}]/", out.size());
       KIBAN_TRY(catcher.error_equals, errors(fields));
       KIBAN_TRY(catcher.next, target(fields, "Next", names));
       KIBAN_TRY(catcher.result_path, path(fields, "ResultPath"));
-      KIBAN_TRY(catcher.assign, templated(fields, "Assign", language));
+      KIBAN_TRY(catcher.assign, templated(fields, "Assign", language, within));
       if (language == Language::Jsonata) {
-        KIBAN_TRY(catcher.output, templated(fields, "Output", language));
+        KIBAN_TRY(catcher.output, templated(fields, "Output", language, within));
       }
       out.push_back(std::move(catcher));
     }
@@ -210,18 +213,17 @@ struct Compiler {
       if (!element.is_object()) return invalid("The field 'Choices' must hold objects");
       const json::object& fields = element.get_object();
       Rule rule;
+      const std::string within = fmt::format("Choices[{}]/", state.rules.size());
       if (state.language == Language::Jsonata) {
         const json::value* condition = fields.if_contains("Condition");
         if (!condition) return invalid("The field 'Condition' is missing");
-        KIBAN_TRY(rule.query,
-                  Template::compile(*condition, state.language,
-                                    fmt::format("Choices[{}]/Condition", state.rules.size())));
-        KIBAN_TRY(rule.output, templated(fields, "Output", state.language));
+        KIBAN_TRY(rule.query, Template::compile(*condition, state.language, within + "Condition"));
+        KIBAN_TRY(rule.output, templated(fields, "Output", state.language, within));
       } else {
         KIBAN_TRY(rule.condition, compile_condition(fields));
       }
       KIBAN_TRY(rule.next, target(fields, "Next", names));
-      KIBAN_TRY(rule.assign, templated(fields, "Assign", state.language));
+      KIBAN_TRY(rule.assign, templated(fields, "Assign", state.language, within));
       state.rules.push_back(std::move(rule));
     }
     if (from.contains("Default")) {
@@ -246,14 +248,16 @@ struct Compiler {
     return {};
   }
 
-  Result<Reader> reader(const json::object& from, std::string_view config_name, Language language) {
+  Result<Reader> reader(const json::object& from, std::string_view name,
+                        std::string_view config_name, Language language) {
     Reader out;
+    const std::string within = fmt::format("{}/", name);
     if (from.contains("Resource")) {
       KIBAN_TRY(out.resource, resource(from));
     }
-    KIBAN_TRY(
-        out.parameters,
-        templated(from, language == Language::Jsonata ? "Arguments" : "Parameters", language));
+    KIBAN_TRY(out.parameters,
+              templated(from, language == Language::Jsonata ? "Arguments" : "Parameters", language,
+                        within));
     if (const json::object* config = find_object(from, config_name)) {
       out.config = *config;
       KIBAN_TRY(out.items_max,
@@ -284,16 +288,18 @@ struct Compiler {
     if (const json::string* label = find_string(from, "Label"))
       map.label = kiban::to_string(*label);
     if (const json::object* reading = find_object(from, "ItemReader")) {
-      KIBAN_TRY(map.reader, reader(*reading, "ReaderConfig", state.language));
+      KIBAN_TRY(map.reader, reader(*reading, "ItemReader", "ReaderConfig", state.language));
     }
     if (const json::object* writing = find_object(from, "ResultWriter")) {
-      KIBAN_TRY(map.writer, reader(*writing, "WriterConfig", state.language));
+      KIBAN_TRY(map.writer, reader(*writing, "ResultWriter", "WriterConfig", state.language));
     }
     if (const json::object* batcher = find_object(from, "ItemBatcher")) {
       map.batched = true;
-      KIBAN_TRY(map.batch_items, number(*batcher, "MaxItemsPerBatch", state.language));
-      KIBAN_TRY(map.batch_bytes, number(*batcher, "MaxInputBytesPerBatch", state.language));
-      KIBAN_TRY(map.batch_input, templated(*batcher, "BatchInput", state.language));
+      KIBAN_TRY(map.batch_items, number(*batcher, "MaxItemsPerBatch", state.language,
+                                        "ItemBatcher/MaxItemsPerBatch"));
+      KIBAN_TRY(map.batch_bytes, number(*batcher, "MaxInputBytesPerBatch", state.language,
+                                        "ItemBatcher/MaxInputBytesPerBatch"));
+      KIBAN_TRY(map.batch_input, templated(*batcher, "BatchInput", state.language, "ItemBatcher/"));
     }
     return {};
   }

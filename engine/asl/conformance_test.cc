@@ -16,8 +16,8 @@ namespace kiban::asl {
 namespace {
 
 // What was reached; raise it along with the interpreter.
-constexpr int passes_min = 167;
-constexpr int replayed_passes_min = 111;
+constexpr int passes_min = 214;
+constexpr int replayed_passes_min = 125;
 
 std::string read(const std::filesystem::path& path) {
   std::ifstream in(path);

@@ -7,8 +7,6 @@ class Plain : public kiban::asl::Environment {
   const kiban::json::value& input() const override { return tree_; }
   const kiban::json::value& context() const override { return tree_; }
   const kiban::json::value* variable(std::string_view) const override { return &tree_; }
-  std::vector<std::string> variable_names() const override { return {}; }
-  const kiban::json::value& states() const override { return tree_; }
   kiban::Random& random() const override { return random_; }
 
  private:

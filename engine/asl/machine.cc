@@ -398,26 +398,4 @@ const json::value* TrackEnvironment::variable(std::string_view name) const {
   return nullptr;
 }
 
-std::vector<std::string> TrackEnvironment::variable_names() const {
-  std::map<std::string, bool> names;
-  for (const Track* at = &track_; at != nullptr;) {
-    for (const auto& [name, value] : at->variables) names.emplace(name, true);
-    const auto parent = machine_.tracks_.find(at->parent);
-    at = parent == machine_.tracks_.end() ? nullptr : &parent->second;
-  }
-  std::vector<std::string> out;
-  for (const auto& [name, seen] : names) out.push_back(name);
-  return out;
-}
-
-const json::value& TrackEnvironment::states() const {
-  if (states_) return *states_;
-  json::object out{{"context", context()},
-                   {"input", state_input ? state_input->tree() : input_.tree()}};
-  if (result) out["result"] = result->tree();
-  if (error_output) out["errorOutput"] = error_output->tree();
-  states_ = json::value(std::move(out));
-  return *states_;
-}
-
 }  // namespace kiban::asl

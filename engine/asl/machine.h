@@ -266,9 +266,15 @@ class TrackEnvironment : public Environment {
   const json::value& input() const override { return input_.tree(); }
   const json::value& context() const override;
   const json::value* variable(std::string_view name) const override;
-  std::vector<std::string> variable_names() const override;
-  const json::value& states() const override;
   Random& random() const override { return random_; }
+  Timestamp now() const override { return machine_.now_; }
+  const json::value* states_input() const override {
+    return state_input ? &state_input->tree() : &input_.tree();
+  }
+  const json::value* states_result() const override { return result ? &result->tree() : nullptr; }
+  const json::value* states_error_output() const override {
+    return error_output ? &error_output->tree() : nullptr;
+  }
 
   const Payload* result{nullptr};         // $states.result
   const Payload* error_output{nullptr};   // $states.errorOutput
@@ -281,7 +287,6 @@ class TrackEnvironment : public Environment {
   const Payload& input_;
   Random& random_;
   mutable std::optional<json::value> context_{};
-  mutable std::optional<json::value> states_{};
 };
 
 }  // namespace kiban::asl

@@ -13,6 +13,7 @@
 #include "core/json.h"
 #include "core/random.h"
 #include "core/result.h"
+#include "core/time.h"
 #include "jsonpath/path.h"
 
 namespace kiban::asl {
@@ -27,9 +28,12 @@ class Environment {
   virtual const json::value& input() const = 0;    // $
   virtual const json::value& context() const = 0;  // $$
   virtual const json::value* variable(std::string_view name) const = 0;
-  virtual std::vector<std::string> variable_names() const = 0;
-  virtual const json::value& states() const = 0;  // JSONata's $states.
   virtual Random& random() const = 0;
+  virtual Timestamp now() const { return {}; }
+  // Members of JSONata's $states besides `context`; nullptr where it has none.
+  virtual const json::value* states_input() const { return &input(); }
+  virtual const json::value* states_result() const { return nullptr; }
+  virtual const json::value* states_error_output() const { return nullptr; }
 };
 
 // An evaluation that failed. Both languages' texts, without the sentence about the state.

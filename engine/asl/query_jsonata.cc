@@ -2,7 +2,28 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace kiban::asl {
+namespace {
+
+// Our own bounds: a state must not hold up the kernel. AWS bounds evaluation as well, and does not
+// publish how.
+const jsonata::Limits limits{.depth_max = 1'000, .fuel = 5'000'000, .memory_bytes_max = 64U << 20U};
+
+bool ends_name(char c) {
+  return std::string_view(" \t\r\n\v\f.[]{}():;,+-*/%|=<>^&!~?@#\"'`\\$").find(c) !=
+         std::string_view::npos;
+}
+
+QueryFailure failed(const Query& query, std::string_view location, std::string_view how) {
+  return {.error = "States.QueryEvaluationError",
+          .cause = fmt::format("The JSONata expression '{}' specified for the field '{}' {}",
+                               query.text, location, how),
+          .location = std::string(location)};
+}
+
+}  // namespace
 
 std::optional<std::string_view> query_text(std::string_view text) {
   if (!text.starts_with("{%") || !text.ends_with("%}") || text.size() < 4) return std::nullopt;
@@ -13,17 +34,62 @@ std::optional<std::string_view> query_text(std::string_view text) {
   return text;
 }
 
-class Query {};
-
-Result<std::shared_ptr<const Query>> compile_query(std::string_view) {
-  return fail("InvalidDefinition", "JSONata expressions cannot be evaluated yet");
+Result<std::shared_ptr<const Query>> compile_query(std::string_view text) {
+  auto parsed = jsonata::parse(text);
+  if (!parsed) return fail("InvalidDefinition", parsed.error().message);
+  auto query = std::make_shared<Query>();
+  query->text = std::string(text);
+  query->expression = *std::move(parsed);
+  for (std::size_t at = text.find('$'); at != std::string_view::npos; at = text.find('$', at)) {
+    const std::size_t from = ++at;
+    while (at < text.size() && !ends_name(text[at])) ++at;
+    const std::string_view name = text.substr(from, at - from);
+    if (name == "states") {
+      query->states = true;
+      // `$states.input` alone is sure not to read the context.
+      const bool member = at + 1 < text.size() && text[at] == '.' && !ends_name(text[at + 1]);
+      query->context = query->context || !member;
+    } else if (!name.empty() && std::ranges::find(query->names, name) == query->names.end()) {
+      query->names.emplace_back(name);
+    }
+  }
+  query->context = query->states && (query->context || text.contains("context"));
+  return query;
 }
 
-QueryResult<json::value> evaluate_query(const Query&, const Environment&,
+QueryResult<json::value> evaluate_query(const Query& query, const Environment& environment,
                                         std::string_view location) {
-  return std::unexpected(QueryFailure{.error = "States.QueryEvaluationError",
-                                      .cause = "JSONata expressions cannot be evaluated yet",
-                                      .location = std::string(location)});
+  jsonata::Scope scope;
+  for (const std::string& name : query.names) {
+    if (const json::value* value = environment.variable(name))
+      scope.variables.emplace_back(name, value);
+  }
+  if (query.states) {
+    jsonata::References members;
+    if (query.context) members.emplace_back("context", &environment.context());
+    const auto add = [&](std::string_view name, const json::value* value) {
+      if (value) members.emplace_back(name, value);
+    };
+    add("input", environment.states_input());
+    add("result", environment.states_result());
+    add("errorOutput", environment.states_error_output());
+    scope.objects.emplace_back("states", std::move(members));
+  }
+  auto result = jsonata::evaluate_in(
+      *query.expression, nullptr, scope, limits,
+      {.step_functions = true, .now = environment.now(), .seed = environment.random().next()});
+  if (!result) {
+    const jsonata::Error& error = result.error();
+    // Recorded: test_map_state_items_eval_jsonata_fail[function].
+    if (error.code == jsonata::unsupported_result)
+      return std::unexpected(failed(query, location, "returned an unsupported result type."));
+    // AWS's words as users report them: github.com/floci-io/floci/issues/2736.
+    return std::unexpected(
+        failed(query, location,
+               fmt::format("threw an error during evaluation. {}: {}", error.code, error.message)));
+  }
+  if (!*result) return std::unexpected(failed(query, location, "returned nothing (undefined)."));
+  return **std::move(result);
 }
 
 }  // namespace kiban::asl

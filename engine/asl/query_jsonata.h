@@ -3,11 +3,24 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "asl/query.h"
+#include "jsonata/jsonata.h"
 
 namespace kiban::asl {
+
+// A JSONata expression, parsed, and what it may read.
+class Query {
+ public:
+  std::string text{};
+  jsonata::ExpressionPtr expression{};
+  std::vector<std::string> names{};  // Every $name in it, functions included, but for $states.
+  bool states{false};
+  bool context{false};  // $states.context, which costs more to make.
+};
 
 // Is the text a JSONata expression, "{% ... %}"? Then what stands between the marks.
 std::optional<std::string_view> query_text(std::string_view text);

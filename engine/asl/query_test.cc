@@ -1,8 +1,10 @@
 #include "asl/query.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "asl/choice.h"
+#include "asl/query_jsonata.h"
 
 namespace kiban::asl {
 namespace {
@@ -15,8 +17,6 @@ class Fixed : public Environment {
   const json::value* variable(std::string_view name) const override {
     return name == "v" ? &variable_ : nullptr;
   }
-  std::vector<std::string> variable_names() const override { return {"v"}; }
-  const json::value& states() const override { return context_; }
   Random& random() const override { return random_; }
 
  private:
@@ -150,6 +150,37 @@ TEST(Choice, ComparesOnlyLikeWithLike) {
       {R"({"Variable":"$.a","BooleanLessThan":true})", "{}", "invalid"},
   };
   for (const Row& row : rows) EXPECT_EQ(choose(row.rule, row.input), row.expected) << row.rule;
+}
+
+std::string ask(std::string_view text) {
+  const auto query = compile_query(text);
+  if (!query) return query.error().cause;
+  const Fixed environment(R"({"a":[1,2]})");
+  const auto value = evaluate_query(**query, environment, "Output/x");
+  return value ? print_json(*value) : value.error().cause;
+}
+
+TEST(Query, ReadsStatesVariablesAndNothingElse) {
+  EXPECT_EQ(ask("$sum($states.input.a)"), "3");
+  EXPECT_EQ(ask("$states.context.State.Name"), R"("S")");
+  EXPECT_EQ(ask("$lookup($states, 'context').State.Name"), R"("S")");
+  EXPECT_EQ(ask("$v.x[1]"), "20");
+  EXPECT_EQ(ask("$range(1, 1, 1)"), "1");  // Recorded: test_array_range (JSONata).
+}
+
+TEST(Query, FailsInAwsWords) {
+  const std::string head = "The JSONata expression '{}' specified for the field 'Output/x' ";
+  const std::pair<const char*, const char*> cases[] = {
+      {"$nothing", "returned nothing (undefined)."},
+      {"$states.result", "returned nothing (undefined)."},
+      {"function($x){$x}", "returned an unsupported result type."},
+      {"1 + 'a'",
+       "threw an error during evaluation. T2002: The right side of the \"+\" operator must "
+       "evaluate to a number"},
+  };
+  for (const auto& [text, how] : cases)
+    EXPECT_EQ(ask(text), fmt::format(fmt::runtime(head), text) + how);
+  EXPECT_EQ(ask("1 +"), "Unexpected end of expression");
 }
 
 }  // namespace

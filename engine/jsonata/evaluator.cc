@@ -108,8 +108,7 @@ Value Evaluator::variable(const Node* node, const Value& input, const Frame* fra
   return {};
 }
 
-Value Evaluator::run(const Expression& expression, const json::value* input,
-                     const Bindings& bindings) {
+Value Evaluator::run(const Expression& expression, const json::value* input, const Scope& scope) {
   Value start = input != nullptr ? Value::of_json(*input) : Value();
   if (start.is(Kind::Array)) {
     Array* wrapper = arena.sequence(1);
@@ -118,8 +117,13 @@ Value Evaluator::run(const Expression& expression, const json::value* input,
     start = Value::of(wrapper);
   }
   root_ = start;
-  Frame* frame = make_frame(nullptr, bindings.size());
-  for (const auto& [name, value] : bindings) bind(*frame, name, Value::of_json(value));
+  Frame* frame = make_frame(nullptr, scope.variables.size() + scope.objects.size());
+  for (const auto& [name, value] : scope.variables) bind(*frame, name, Value::of_json(*value));
+  for (const auto& [name, members] : scope.objects) {
+    Object* object = arena.object();
+    for (const auto& [key, value] : members) arena.set(*object, key, Value::of_json(*value));
+    bind(*frame, name, Value::of(object));
+  }
   return evaluate(expression.root, start, frame);
 }
 
@@ -490,18 +494,29 @@ Value Evaluator::chain(const Node* node, const Value& input, Frame* frame) {
   return Value::of(static_cast<const Function*>(made));
 }
 
-Outcome<std::optional<json::value>> evaluate(const Expression& expression, const json::value* input,
-                                             const Bindings& bindings, const Limits& limits,
-                                             const Options& options) {
+Outcome<std::optional<json::value>> evaluate_in(const Expression& expression,
+                                                const json::value* input, const Scope& scope,
+                                                const Limits& limits, const Options& options) {
   Evaluator evaluator(limits, options);
-  const Value result = evaluator.run(expression, input, bindings);
+  const Value result = evaluator.run(expression, input, scope);
   if (result.failed()) return std::unexpected(std::move(evaluator.error()));
+  if (result.is(Kind::Function) && options.step_functions)
+    return std::unexpected(
+        Error{.code = std::string(unsupported_result), .message = "The result is a function"});
   auto out = to_json(result);
   if (!out && !result.is(Kind::Undefined) && !result.is(Kind::Function)) {
     evaluator.limit("size or nesting of the result");
     return std::unexpected(std::move(evaluator.error()));
   }
   return out;
+}
+
+Outcome<std::optional<json::value>> evaluate(const Expression& expression, const json::value* input,
+                                             const Bindings& bindings, const Limits& limits,
+                                             const Options& options) {
+  Scope scope;
+  for (const auto& [name, value] : bindings) scope.variables.emplace_back(name, &value);
+  return evaluate_in(expression, input, scope, limits, options);
 }
 
 }  // namespace kiban::jsonata

@@ -77,7 +77,7 @@ class Evaluator {
         limits_(limits),
         fuel_(limits.fuel) {}
 
-  Value run(const Expression& expression, const json::value* input, const Bindings& bindings);
+  Value run(const Expression& expression, const json::value* input, const Scope& scope);
   Value evaluate(const Node* node, const Value& input, Frame* frame);
   Value apply(const Function* function, std::span<const Value> arguments, const Value& input);
   Value apply(const Function* function, std::initializer_list<Value> arguments) {

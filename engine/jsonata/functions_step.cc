@@ -46,7 +46,7 @@ Value range(const Call& call) {
   const double count = std::floor((call[1].number - call[0].number) / call[2].number) + 1;
   if (count > range_elements_max)
     return refuse(call, "$range must not make more than 1000 elements");
-  Array* out = call.run.arena.array();
+  Array* out = call.run.arena.sequence();  // One element stands for itself: recorded by AWS.
   for (double i = 0; i < count; ++i) {
     call.run.arena.push(*out, Value::of(call[0].number + i * call[2].number));
   }

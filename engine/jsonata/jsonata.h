@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/json.h"
 #include "core/time.h"
@@ -36,6 +38,17 @@ Outcome<ExpressionPtr> parse(std::string_view text);
 
 using Bindings = std::map<std::string, json::value, std::less<>>;  // Names without `$`.
 
+// Bindings that are referenced where they lie, not copied; all must outlive the evaluation.
+using References = std::vector<std::pair<std::string_view, const json::value*>>;
+struct Scope {
+  References variables{};
+  // Objects put together from members that lie elsewhere, such as Step Functions' $states.
+  std::vector<std::pair<std::string_view, References>> objects{};
+};
+
+// The code of the error which, with Options::step_functions, a function as the result is.
+constexpr std::string_view unsupported_result = "K0001";
+
 struct Limits {
   std::size_t depth_max{2'000};               // Nested evaluations; each costs native stack.
   std::uint64_t fuel{50'000'000};             // Evaluations of a node, and elements touched.
@@ -57,5 +70,8 @@ Outcome<std::optional<json::value>> evaluate(const Expression& expression, const
                                              const Bindings& bindings = {},
                                              const Limits& limits = {},
                                              const Options& options = {});
+Outcome<std::optional<json::value>> evaluate_in(const Expression& expression,
+                                                const json::value* input, const Scope& scope,
+                                                const Limits& limits, const Options& options);
 
 }  // namespace kiban::jsonata
