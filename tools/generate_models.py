@@ -311,7 +311,7 @@ def known_operation(model: Model, name: str) -> str:
 
 def array(kind: str, name: str, entries: list[str]) -> str:
     body = "".join(f"    {entry},\n" for entry in entries) or "    {},\n"
-    return f"constexpr {kind} {name}[] = {{\n{body}}};\n"
+    return f"[[maybe_unused]] constexpr {kind} {name}[] = {{\n{body}}};\n"
 
 
 def span(kind: str, name: str, entries: list[str]) -> str:
@@ -349,7 +349,8 @@ def generate(model: Model, folder: str, model_name: str, listed: list[str]) -> s
         f" {metadata['apiVersion']}.\n"
         '#include "api/model.h"\n\n'
         "namespace kiban::api::models {\nnamespace {\n\n"
-        + array("std::uint16_t", "errors", [str(e) for e in errors] or ["no_shape"])
+        # EC2 alone names no errors in its model.
+        + (array("std::uint16_t", "errors", [str(e) for e in errors]) if errors else "")
         + array("std::string_view", "enum_values", [text(v) for v in tables.values])
         + array("Member", "members", tables.members)
         + array("Shape", "shapes", tables.shapes)

@@ -86,4 +86,11 @@ const Service* find_service_by_sdk_name(std::string_view sdk_name) {
       [&](const Service& service) { return spells(service.service_id, sdk_name); });
 }
 
+const Service* find_unserved_service(std::string_view sdk_name) {
+  for (const Service* service : unserved_services()) {
+    if (spells(service->service_id, sdk_name)) return service;
+  }
+  return nullptr;
+}
+
 }  // namespace kiban::api

@@ -143,4 +143,9 @@ const Service* find_service_by_target_prefix(std::string_view target_prefix);
 // As the ARN arn:aws:states:::aws-sdk:NAME:… has it: "sfn", "secretsmanager", "cloudwatchlogs".
 const Service* find_service_by_sdk_name(std::string_view sdk_name);
 
+// Services that kiban does not serve, whose replies TestState's mocks are held against
+// (engine/services/states/mocked/); by folder or aws-sdk name: "lambda", "dynamodb".
+std::span<const Service* const> unserved_services();
+const Service* find_unserved_service(std::string_view sdk_name);
+
 }  // namespace kiban::api

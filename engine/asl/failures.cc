@@ -70,6 +70,10 @@ void Machine::fail_state(Track& track, Failure failure) {
     failure.evaluation = false;
     evaluation_failed(track, failure);
   }
+  if (alone(track)) {
+    inspection_.error = failure.error;
+    inspection_.cause = failure.cause;
+  }
   if (retry(track, failure)) return;
   // A Map or Parallel that could not run at all, States.Runtime, is not told to have failed itself.
   if (!failure.runtime()) {
@@ -97,6 +101,9 @@ bool Machine::retry(Track& track, const Failure& failure) {
     // The first retrier that names the error decides.
     const bool single = alone(track);
     const std::int64_t done = single ? parameters_.retry_count : track.attempts[i];
+    // Told even when its attempts are used up. Recorded:
+    // test_state_configuration_retrier_retry_count.
+    if (single) inspection_.retry_index = static_cast<std::int64_t>(i);
     if (done >= retrier.attempts_max) return false;
     double delay =
         retrier.interval_seconds * std::pow(retrier.backoff_rate, static_cast<double>(done));
@@ -105,7 +112,6 @@ bool Machine::retry(Track& track, const Failure& failure) {
     if (single) {
       inspection_.retriable = true;
       inspection_.retry_backoff_seconds = delay;
-      inspection_.retry_index = static_cast<std::int64_t>(i);
       return false;
     }
     if (retrier.full_jitter) delay *= random_->unit();

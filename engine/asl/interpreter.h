@@ -355,6 +355,8 @@ struct Inspection {
   std::optional<double> retry_backoff_seconds{};
   std::optional<std::int64_t> retry_index{};
   std::optional<std::int64_t> catch_index{};
+  std::optional<std::string> error{};  // Of the failure, caught or not.
+  std::optional<std::string> cause{};
   json::object data{};  // input, afterInputPath, afterParameters, afterArguments, result,
                         // afterResultSelector, afterResultPath, variables...: JSON texts.
 };

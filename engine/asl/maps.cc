@@ -86,8 +86,10 @@ Outcome<Payload> Machine::map_items(Track& track, const Payload& input) {
   auto items = apply_path(track, state.map.items_path, input);
   if (!items) return items;
   if (items->tree().is_array()) return items;
-  const std::string path =
-      state.map.items_path.reference ? state.map.items_path.reference->text : "$";
+  std::string path = state.map.items_path.reference ? state.map.items_path.reference->text : "$";
+  // A path into the context object is told without its first $. Recorded:
+  // test_state_map_context_object[ALL].
+  if (path.starts_with("$$")) path.erase(0, 1);
   return std::unexpected(
       runtime_failure(track, fmt::format("Reference path \"{}\" must point to array.", path)));
 }

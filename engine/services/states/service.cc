@@ -9,6 +9,7 @@
 #include "services/states/activities.h"
 #include "services/states/executions.h"
 #include "services/states/machines.h"
+#include "services/states/test_state.h"
 
 namespace kiban::services::states {
 namespace {
@@ -50,6 +51,7 @@ class States final : public Service {
         {"StartExecution", bind(&Executions::start)},
         {"StopExecution", bind(&Executions::stop)},
         {"TagResource", tag_resource},
+        {"TestState", test_state},
         {"UntagResource", untag_resource},
         {"UpdateStateMachine", update_machine},
         {"ValidateStateMachineDefinition", validate_definition},

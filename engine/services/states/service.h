@@ -12,7 +12,7 @@
 //   states/REGION/activity/NAME, states/REGION/pending/NAME/SEQUENCE
 //
 // Not served yet, each refused by name: StartSyncExecution, versions and aliases, redrive,
-// TestState, distributed Map.
+// distributed Map.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,123 @@
+#include "services/states/mock_schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "api/model.h"
+
+namespace kiban::services::states {
+namespace {
+
+std::unexpected<Error> wrong(std::string_view what) {
+  return fail("ValidationException", fmt::format("Mock result schema validation error: {}", what));
+}
+
+// Outputs of integrations have upper camel case names.
+std::string shown_name(std::string_view member) {
+  std::string name(member);
+  if (!name.empty()) name[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(name[0])));
+  return name;
+}
+
+Result<void> check_number(const api::Shape& shape, const json::value& value,
+                          std::string_view name) {
+  if (!value.is_number()) return wrong(fmt::format("Field '{}' must be a number", name));
+  const double number = value.to_number<double>();
+  if (shape.min != api::no_bound && number < static_cast<double>(shape.min))
+    return wrong(fmt::format("Field '{}' is less than the minimum value", name));
+  if (shape.max != api::no_bound && number > static_cast<double>(shape.max))
+    return wrong(fmt::format("Field '{}' exceeds the maximum value", name));
+  return {};
+}
+
+Result<void> check(const api::Service& model, const api::Shape& shape, const json::value& value,
+                   std::string_view name, FieldValidation mode);
+
+Result<void> check_structure(const api::Service& model, const api::Shape& shape,
+                             const json::object& value, FieldValidation mode) {
+  for (const api::Member& member : model.members_of(shape)) {
+    const std::string name = shown_name(member.name);
+    const json::value* given = find(value, name);
+    if (given) {
+      KIBAN_TRY_VOID(check(model, model.shape(member), *given, name, mode));
+    } else if (member.required && mode == FieldValidation::Strict) {
+      return wrong(fmt::format("Required field '{}' is missing", name));
+    }
+  }
+  return {};
+}
+
+Result<void> check(const api::Service& model, const api::Shape& shape, const json::value& value,
+                   std::string_view name, FieldValidation mode) {
+  const auto must_be = [&](std::string_view what) {
+    return wrong(fmt::format("Field '{}' must be {}", name, what));
+  };
+  switch (shape.kind) {
+    case api::Kind::Structure:
+      if (!value.is_object()) return must_be("an object");
+      return check_structure(model, shape, value.get_object(), mode);
+    case api::Kind::List:
+      if (!value.is_array()) return must_be("an array");
+      for (const json::value& element : value.get_array()) {
+        KIBAN_TRY_VOID(check(model, model.shape(model.members_of(shape)[0]), element, name, mode));
+      }
+      return {};
+    case api::Kind::Map:
+      if (!value.is_object()) return must_be("an object");
+      for (const auto& [key, element] : value.get_object()) {
+        KIBAN_TRY_VOID(check(model, model.shape(model.members_of(shape)[1]), element, key, mode));
+      }
+      return {};
+    case api::Kind::String: {
+      if (!value.is_string()) return must_be("a string");
+      const auto values = model.values_of(shape);
+      if (!values.empty() &&
+          std::ranges::find(values, std::string_view(value.get_string())) == values.end())
+        return wrong(fmt::format("Field '{}' is not an expected value", name));
+      return {};
+    }
+    case api::Kind::Timestamp:
+      if (!value.is_string() && !value.is_number()) return must_be("a valid timestamp");
+      return {};
+    case api::Kind::Boolean:
+      if (!value.is_bool()) return must_be("a boolean");
+      return {};
+    case api::Kind::Integer:
+    case api::Kind::Long:
+    case api::Kind::Float:
+    case api::Kind::Double:
+      return check_number(shape, value, name);
+    case api::Kind::Blob:  // A Lambda's payload is any document.
+      return {};
+  }
+  return {};
+}
+
+const api::Service* model_for(const asl::TaskResource& resource) {
+  if (!resource.service.starts_with("aws-sdk:")) {
+    const api::Service* served = api::find_service(resource.service);
+    return served ? served : api::find_unserved_service(resource.service);
+  }
+  const std::string sdk_name = resource.service.substr(8);
+  const api::Service* served = api::find_service_by_sdk_name(sdk_name);
+  return served ? served : api::find_unserved_service(sdk_name);
+}
+
+}  // namespace
+
+Result<void> check_mock(const asl::TaskResource& resource, const json::value& result,
+                        FieldValidation mode) {
+  // What a job that was waited for returns is not the operation's own reply.
+  if (mode == FieldValidation::None || resource.pattern != asl::TaskPattern::RequestResponse)
+    return {};
+  const api::Service* model = model_for(resource);
+  const api::Operation* operation = model ? model->operation(shown_name(resource.action)) : nullptr;
+  if (!operation || operation->output == api::no_shape) return {};
+  const api::Shape& shape = model->shape(operation->output);
+  if (!result.is_object()) return wrong("The result must be an object");
+  return check_structure(*model, shape, result.get_object(), mode);
+}
+
+}  // namespace kiban::services::states
