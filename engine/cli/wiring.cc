@@ -1,6 +1,7 @@
 #include "cli/wiring.h"
 
 #include "services/cloudwatch/service.h"
+#include "services/ec2/service.h"
 #include "services/ecs/service.h"
 #include "services/iam/service.h"
 #include "services/logs/service.h"
@@ -17,6 +18,7 @@ namespace kiban::cli {
 std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions& options) {
   std::vector<std::unique_ptr<services::Service>> all;
   all.push_back(services::cloudwatch::make_cloudwatch());
+  all.push_back(services::ec2::make_ec2());
   all.push_back(services::ecs::make_ecs());
   all.push_back(services::iam::make_iam());
   all.push_back(services::logs::make_logs());

@@ -1,0 +1,58 @@
+#include "services/ec2/cidr.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace kiban::services::ec2 {
+namespace {
+
+std::uint32_t mask(int bits) { return bits == 0 ? 0U : ~std::uint32_t{0} << (32 - bits); }
+
+// A decimal number of at most three digits up to `end`, which is taken along.
+int take_number(std::string_view& text, char end, int max) {
+  const std::size_t stop = end == '\0' ? text.size() : text.find(end);
+  if (stop == std::string_view::npos || stop == 0 || stop > 3) return -1;
+  int value = -1;
+  const auto [at, error] = std::from_chars(text.data(), text.data() + stop, value);
+  if (error != std::errc{} || at != text.data() + stop || value > max) return -1;
+  text.remove_prefix(end == '\0' ? stop : stop + 1);
+  return value;
+}
+
+}  // namespace
+
+bool Cidr::contains(const Cidr& other) const {
+  return other.bits >= bits && (other.address & mask(bits)) == address;
+}
+
+Result<Cidr> parse_cidr(std::string_view text, std::string_view parameter) {
+  Cidr out;
+  std::string_view rest = text;
+  bool good = true;
+  for (const char end : {'.', '.', '.', '/'}) {
+    const int byte = good ? take_number(rest, end, 255) : -1;
+    good = byte >= 0;
+    out.address = (out.address << 8U) | static_cast<std::uint32_t>(byte & 255);
+  }
+  out.bits = good ? take_number(rest, '\0', 32) : -1;
+  if (out.bits < 0) {
+    return fail("InvalidParameterValue",
+                fmt::format("Value ({}) for parameter {} is invalid. This is not a valid CIDR "
+                            "block.",
+                            text, parameter));
+  }
+  out.address &= mask(out.bits);
+  return out;
+}
+
+std::string print_address(std::uint32_t address) {
+  return fmt::format("{}.{}.{}.{}", address >> 24U, (address >> 16U) & 255U, (address >> 8U) & 255U,
+                     address & 255U);
+}
+
+std::string print_cidr(const Cidr& cidr) {
+  return fmt::format("{}/{}", print_address(cidr.address), cidr.bits);
+}
+
+}  // namespace kiban::services::ec2

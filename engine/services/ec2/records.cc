@@ -1,0 +1,311 @@
+#include "services/ec2/records.h"
+
+#include <algorithm>
+#include <array>
+
+namespace kiban::services::ec2 {
+namespace {
+
+constexpr std::array all_kinds = {&kinds::vpc,
+                                  &kinds::subnet,
+                                  &kinds::network_acl,
+                                  &kinds::network_interface,
+                                  &kinds::route_table,
+                                  &kinds::internet_gateway,
+                                  &kinds::nat_gateway,
+                                  &kinds::address,
+                                  &kinds::security_group,
+                                  &kinds::security_group_rule,
+                                  &kinds::vpc_endpoint};
+
+const Kind* kind_of(std::string_view id) {
+  const std::string_view prefix = id.substr(0, id.find('-'));
+  const auto found =
+      std::ranges::find(all_kinds, prefix, [](const Kind* one) { return one->prefix; });
+  return found == all_kinds.end() ? nullptr : *found;
+}
+
+// Filter values -----------------------------------------------------------------------------------
+
+// '*' is any text, '?' any character, '\' takes the next one as it is.
+// docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html#Filtering_Resources_CLI
+bool matches(std::string_view pattern, std::string_view text) {
+  std::size_t p = 0;
+  std::size_t t = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t after_star = 0;
+  while (t < text.size()) {
+    const bool escaped = p + 1 < pattern.size() && pattern[p] == '\\';
+    const char wanted = p < pattern.size() ? pattern[p + (escaped ? 1U : 0U)] : '\0';
+    if (p < pattern.size() && !escaped && wanted == '*') {
+      star = p++;
+      after_star = t;
+    } else if (p < pattern.size() && ((!escaped && wanted == '?') || wanted == text[t])) {
+      p += escaped ? 2 : 1;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++after_star;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+template <typename Test>
+bool any_at(const json::value& at, std::string_view path, const Test& test) {
+  if (at.is_array()) {
+    return std::ranges::any_of(at.get_array(),
+                               [&](const json::value& entry) { return any_at(entry, path, test); });
+  }
+  if (path.empty()) {
+    return test(at.is_string() ? to_string(at.get_string()) : print_json(at));
+  }
+  const std::size_t dot = std::min(path.find('.'), path.size());
+  const json::value* next = at.is_object() ? find(at.get_object(), path.substr(0, dot)) : nullptr;
+  return next && any_at(*next, path.substr(std::min(dot + 1, path.size())), test);
+}
+
+bool has_tag(const json::object& record, std::string_view key, const json::array& values) {
+  const json::array* tags = find_array(record, "Tags");
+  if (!tags) tags = find_array(record, "TagSet");  // Network interfaces call them so.
+  return tags && std::ranges::any_of(*tags, [&](const json::value& tag) {
+           return text(tag.get_object(), "Key") == key &&
+                  std::ranges::any_of(values, [&](const json::value& value) {
+                    return matches(value.as_string(), text(tag.get_object(), "Value"));
+                  });
+         });
+}
+
+Result<bool> passes(const json::object& record, const json::object& filter,
+                    std::span<const Filter> filters) {
+  constexpr std::string_view tag_prefix = "tag:";
+  const std::string name = text(filter, "Name");
+  const json::array* given = find_array(filter, "Values");
+  const json::array values = given ? *given : json::array{};
+  if (name.starts_with(tag_prefix)) {
+    return has_tag(record, std::string_view(name).substr(tag_prefix.size()), values);
+  }
+  const auto known = std::ranges::find(filters, name, &Filter::name);
+  std::string_view path = known == filters.end() ? std::string_view{} : known->path;
+  if (name == "tag-key") path = record.contains("TagSet") ? "TagSet.Key" : "Tags.Key";
+  if (path.empty()) {
+    return fail("InvalidParameterValue", fmt::format("The filter '{}' is invalid", name));
+  }
+  return any_at(record, path, [&](const std::string& text) {
+    return std::ranges::any_of(
+        values, [&](const json::value& value) { return matches(value.as_string(), text); });
+  });
+}
+
+json::object shown(const Context& context, const Kind& kind, json::object row) {
+  return kind.shown ? kind.shown(context, std::move(row)) : row;
+}
+
+// Tags --------------------------------------------------------------------------------------------
+
+void set_tag(json::array& tags, const json::value& tag) {
+  const auto same = std::ranges::find_if(
+      tags, [&](const json::value& other) { return other.at("Key") == tag.at("Key"); });
+  if (same == tags.end()) {
+    tags.push_back(tag);
+  } else {
+    *same = tag;
+  }
+}
+
+Result<json::object> load_tagged(const Context& context, const json::value& id) {
+  const Kind* kind = kind_of(id.as_string());
+  if (!kind) {
+    return fail("InvalidID",
+                fmt::format("The ID '{}' is not valid", std::string_view(id.as_string())));
+  }
+  return load(context, *kind, id.as_string());
+}
+
+Result<json::object> create_tags(Context& context, const json::object& input) {
+  const json::array tags = input.at("Tags").as_array();
+  for (const json::value& tag : tags) {
+    if (text(tag.as_object(), "Key").starts_with("aws:")) {
+      return fail("InvalidParameterValue",
+                  "Tag keys starting with 'aws:' are reserved for internal use");
+    }
+  }
+  for (const json::value& id : input.at("Resources").as_array()) {
+    KIBAN_TRY(json::object row, load_tagged(context, id));
+    for (const json::value& tag : tags) {
+      set_tag(row["Tags"].as_array(),
+              json::object{{"Key", tag.at("Key")}, {"Value", text(tag.as_object(), "Value")}});
+    }
+    save(context, *kind_of(id.as_string()), row);
+  }
+  return json::object{};
+}
+
+// Without Tags all go; a tag without Value goes whatever its value.
+// docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html
+Result<json::object> delete_tags(Context& context, const json::object& input) {
+  const json::array* given = find_array(input, "Tags");
+  for (const json::value& id : input.at("Resources").as_array()) {
+    KIBAN_TRY(json::object row, load_tagged(context, id));
+    json::array kept;
+    for (const json::value& tag : row.at("Tags").as_array()) {
+      const bool goes = !given || std::ranges::any_of(*given, [&](const json::value& wanted) {
+        return wanted.at("Key") == tag.at("Key") &&
+               (!wanted.as_object().contains("Value") || wanted.at("Value") == tag.at("Value"));
+      });
+      if (!goes) kept.push_back(tag);
+    }
+    row["Tags"] = std::move(kept);
+    save(context, *kind_of(id.as_string()), row);
+  }
+  return json::object{};
+}
+
+Result<json::object> describe_tags(Context& context, const json::object& input) {
+  constexpr std::array filters = {Filter{"key", "Key"}, Filter{"resource-id", "ResourceId"},
+                                  Filter{"resource-type", "ResourceType"},
+                                  Filter{"value", "Value"}};
+  std::vector<json::object> records;
+  for (const Kind* kind : all_kinds) {
+    for (const json::object& row : all(context, *kind)) {
+      for (const json::value& tag : row.at("Tags").as_array()) {
+        records.push_back({{"Key", tag.at("Key")},
+                           {"ResourceId", row.at(kind->id)},
+                           {"ResourceType", kind->type},
+                           {"Value", tag.at("Value")},
+                           {"Tags", json::array{tag}}});  // For the filter tag:KEY.
+      }
+    }
+  }
+  KIBAN_TRY(const json::array found, filtered(records, filters, input));
+  const auto limit = static_cast<std::size_t>(number(input, "MaxResults", 1'000));
+  KIBAN_TRY(Page page, paginate(found, limit, find_string(input, "NextToken")));
+  for (json::value& tag : page.entries) tag.as_object().erase("Tags");
+  json::object reply{{"Tags", std::move(page.entries)}};
+  if (page.next_token) reply["NextToken"] = *page.next_token;
+  return reply;
+}
+
+}  // namespace
+
+// Rows --------------------------------------------------------------------------------------------
+
+std::string row_key(const Context& context, const Kind& kind, std::string_view id) {
+  return fmt::format("ec2/{}/{}/{}", context.caller().region, kind.type, id);
+}
+
+std::unexpected<Error> not_found(const Kind& kind, std::string_view id) {
+  return fail(std::string(kind.not_found),
+              fmt::format("The {} '{}' does not exist", kind.noun, id));
+}
+
+std::unexpected<Error> in_use(const Kind& kind, std::string_view id) {
+  const std::string_view noun = kind.noun.substr(0, kind.noun.rfind(" ID"));
+  return fail("DependencyViolation",
+              fmt::format("The {} '{}' has dependencies and cannot be deleted.", noun, id));
+}
+
+Result<json::object> load(const Context& context, const Kind& kind, std::string_view id) {
+  auto row = get_json(context, row_key(context, kind, id));
+  if (!row) return not_found(kind, id);
+  return *std::move(row);
+}
+
+std::vector<json::object> all(const Context& context, const Kind& kind) {
+  return list_json(context, row_key(context, kind, ""));
+}
+
+bool has(const json::value& record, std::string_view path, std::string_view value) {
+  return any_at(record, path, [&](const std::string& text) { return text == value; });
+}
+
+std::vector<json::object> having(const Context& context, const Kind& kind, std::string_view path,
+                                 std::string_view value) {
+  std::vector<json::object> rows = all(context, kind);
+  std::erase_if(rows, [&](const json::object& row) { return !has(row, path, value); });
+  return rows;
+}
+
+void save(Context& context, const Kind& kind, const json::object& row) {
+  put_json(context, row_key(context, kind, row.at(kind.id).as_string()), row);
+}
+
+void erase(Context& context, const Kind& kind, std::string_view id) {
+  context.erase(row_key(context, kind, id));
+}
+
+Result<json::object> begin(Context& context, const Kind& kind, const json::object& input) {
+  json::array tags;
+  if (const json::array* given = find_array(input, "TagSpecifications")) {
+    for (const json::value& specification : *given) {
+      const std::string type = text(specification.as_object(), "ResourceType");
+      if (type != kind.type) {
+        return fail(
+            "InvalidParameterValue",
+            fmt::format("'{}' is not a valid taggable resource type for this operation.", type));
+      }
+      const json::array* more = find_array(specification.as_object(), "Tags");
+      for (const json::value& tag : more ? *more : json::array{}) {
+        set_tag(tags,
+                json::object{{"Key", tag.at("Key")}, {"Value", text(tag.as_object(), "Value")}});
+      }
+    }
+  }
+  return json::object{{kind.id, fmt::format("{}-{}", kind.prefix, context.random().hex(17))},
+                      {"OwnerId", context.caller().account},
+                      {"Tags", std::move(tags)}};
+}
+
+Result<json::array> filtered(const std::vector<json::object>& records,
+                             std::span<const Filter> filters, const json::object& input) {
+  const json::array* given = find_array(input, "Filters");
+  if (!given) given = find_array(input, "Filter");
+  json::array out;
+  // A filter must be known even when there is nothing to filter.
+  if (given && records.empty()) {
+    for (const json::value& filter : *given) {
+      KIBAN_TRY([[maybe_unused]] const bool known, passes({}, filter.as_object(), filters));
+    }
+  }
+  for (const json::object& record : records) {
+    bool keep = true;
+    for (const json::value& filter : given ? *given : json::array{}) {
+      KIBAN_TRY(const bool passed, passes(record, filter.as_object(), filters));
+      keep = keep && passed;
+    }
+    if (keep) out.push_back(record);
+  }
+  return out;
+}
+
+Result<json::object> describe(Context& context, const Kind& kind, const json::object& input) {
+  std::vector<json::object> records;
+  const json::array* ids = find_array(input, kind.ids);
+  if (ids && !ids->empty()) {
+    for (const json::value& id : *ids) {
+      KIBAN_TRY(json::object row, load(context, kind, id.as_string()));
+      records.push_back(shown(context, kind, std::move(row)));
+    }
+  } else {
+    for (json::object& row : all(context, kind)) {
+      records.push_back(shown(context, kind, std::move(row)));
+    }
+  }
+  KIBAN_TRY(const json::array found, filtered(records, kind.filters, input));
+  const auto limit = static_cast<std::size_t>(number(input, "MaxResults", 1'000));
+  KIBAN_TRY(Page page, paginate(found, limit, find_string(input, "NextToken")));
+  json::object reply{{kind.list, std::move(page.entries)}};
+  if (page.next_token) reply["NextToken"] = *page.next_token;
+  return reply;
+}
+
+CheckedTable tag_operations() {
+  return {{"CreateTags", {create_tags, "Resources Tags"}},
+          {"DeleteTags", {delete_tags, "Resources Tags"}},
+          {"DescribeTags", {describe_tags, "Filters MaxResults NextToken"}}};
+}
+
+}  // namespace kiban::services::ec2
