@@ -3,6 +3,7 @@
 #include "services/cloudwatch/service.h"
 #include "services/ec2/service.h"
 #include "services/ecs/service.h"
+#include "services/events/service.h"
 #include "services/iam/service.h"
 #include "services/logs/service.h"
 #include "services/s3/service.h"
@@ -20,6 +21,7 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
   all.push_back(services::cloudwatch::make_cloudwatch());
   all.push_back(services::ec2::make_ec2());
   all.push_back(services::ecs::make_ecs());
+  all.push_back(services::events::make_events());
   all.push_back(services::iam::make_iam());
   all.push_back(services::logs::make_logs());
   all.push_back(services::s3::make_s3());

@@ -1,0 +1,155 @@
+#include "services/events/delivery.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/arn.h"
+#include "patterns/input.h"
+#include "services/base/table_service.h"
+#include "services/events/invoke.h"
+#include "services/events/names.h"
+
+namespace kiban::services::events {
+namespace {
+
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html
+constexpr std::int64_t retries_default = 185;
+constexpr std::int64_t age_seconds_default = 86'400;
+constexpr Duration delay_first = std::chrono::seconds{1};
+constexpr Duration delay_max = std::chrono::minutes{10};
+
+std::string arn_of_rule(const Context& context, const json::object& rule) {
+  return rule_arn(context, text(rule, "EventBusName"), text(rule, "Name"));
+}
+
+Duration delay_before(std::int64_t retry, Random& random) {
+  Duration delay = delay_first;
+  for (std::int64_t i = 1; i < retry && delay < delay_max; ++i) delay *= 2;
+  delay = std::min(delay, delay_max);
+  const auto half = static_cast<std::uint64_t>(delay.count()) / 2;
+  return delay - Duration{static_cast<std::int64_t>(random.below(half + 1))};
+}
+
+json::object attribute(std::string_view type, std::string_view value) {
+  return {{"DataType", type}, {"StringValue", value}};
+}
+
+// Gives up: dead-letter queue and metrics. `condition`: which limit of the retry policy was
+// reached; empty when it was not tried again.
+void give_up(Context& context, const Delivery& delivery, const Failure& failure,
+             std::string_view condition) {
+  count(context, delivery.rule, {"Invocations", "FailedInvocations"});
+  const json::object* config = find_object(delivery.target, "DeadLetterConfig");
+  if (!config) return;
+  const auto queue = parse_arn(text(*config, "Arn"));
+  if (!queue) return;
+  // An SQS attribute holds no empty text.
+  const std::string message = failure.message.empty() ? failure.code : failure.message;
+  json::object attributes{{"RULE_ARN", attribute("String", arn_of_rule(context, delivery.rule))},
+                          {"TARGET_ARN", attribute("String", text(delivery.target, "Arn"))},
+                          {"ERROR_CODE", attribute("String", failure.code)},
+                          {"ERROR_MESSAGE", attribute("String", message)}};
+  if (!condition.empty()) {
+    attributes["EXHAUSTED_RETRY_CONDITION"] = attribute("String", condition);
+    attributes["RETRY_ATTEMPTS"] = attribute("Number", std::to_string(delivery.retries));
+  }
+  const auto sent = context.call(
+      "sqs", "SendMessage",
+      {{"QueueUrl", fmt::format("{}/{}/{}", context.endpoint(), queue->account, queue->resource)},
+       {"MessageBody", print_json(delivery.event)},
+       {"MessageAttributes", std::move(attributes)}},
+      events_caller(queue->account, queue->region));
+  count(context, delivery.rule, {sent ? "InvocationsSentToDlq" : "InvocationsFailedToBeSentToDlq"});
+}
+
+void retry_later(Context& context, const Delivery& delivery, Timestamp at) {
+  context.set_timer(
+      "events", fmt::format("retry/{}", context.random().uuid()), at,
+      {{"Kind", "retry"},
+       {"Region", context.caller().region},
+       {"Account", context.caller().account},
+       {"Rule",
+        {{"Name", delivery.rule.at("Name")}, {"EventBusName", delivery.rule.at("EventBusName")}}},
+       {"Target", delivery.target},
+       {"Event", delivery.event},
+       {"Input", delivery.input},
+       {"Hops", delivery.hops},
+       {"Retries", delivery.retries},
+       {"Began", delivery.began.time_since_epoch().count()}});
+}
+
+void attempt(Context& context, Delivery delivery) {
+  const std::optional<Failure> failure = invoke(context, {.rule_name = text(delivery.rule, "Name"),
+                                                          .target = delivery.target,
+                                                          .event = delivery.event,
+                                                          .input = delivery.input,
+                                                          .hops = delivery.hops});
+  if (!failure) {
+    count(context, delivery.rule, {"Invocations"});
+    return;
+  }
+  if (!failure->may_pass) return give_up(context, delivery, *failure, "");
+  const json::object* policy = find_object(delivery.target, "RetryPolicy");
+  const json::object limits = policy ? *policy : json::object{};
+  if (delivery.retries >= number(limits, "MaximumRetryAttempts", retries_default))
+    return give_up(context, delivery, *failure, "MaximumRetryAttempts");
+  const Timestamp end =
+      delivery.began +
+      std::chrono::seconds{number(limits, "MaximumEventAgeInSeconds", age_seconds_default)};
+  if (context.now() >= end) return give_up(context, delivery, *failure, "MaximumEventAgeInSeconds");
+  ++delivery.retries;
+  count(context, delivery.rule, {"RetryInvocationAttempts"});
+  // The last try is made as the event's age reaches its limit.
+  retry_later(context, delivery,
+              std::min(end, context.now() + delay_before(delivery.retries, context.random())));
+}
+
+}  // namespace
+
+void deliver(Context& context, Delivery delivery) {
+  delivery.began = context.now();
+  if (is_bus_arn(text(delivery.target, "Arn"))) return attempt(context, std::move(delivery));
+  const auto made = patterns::TargetInput::parse(delivery.target);
+  const Result<std::string> input =
+      made ? made->apply(delivery.event, {.rule_arn = arn_of_rule(context, delivery.rule),
+                                          .rule_name = text(delivery.rule, "Name"),
+                                          .ingestion_time = context.now()})
+           : Result<std::string>{std::unexpected(made.error())};
+  if (!input)
+    return give_up(context, delivery,
+                   {.code = "INVALID_JSON", .message = input.error().cause, .may_pass = false}, "");
+  delivery.input = *input;
+  attempt(context, std::move(delivery));
+}
+
+void retry(Context& context, const json::object& payload) {
+  const auto object = [&](std::string_view key) {
+    const json::object* found = find_object(payload, key);
+    return found ? *found : json::object{};
+  };
+  attempt(context, {.rule = object("Rule"),
+                    .target = object("Target"),
+                    .event = object("Event"),
+                    .input = text(payload, "Input"),
+                    .hops = number(payload, "Hops", 0),
+                    .retries = number(payload, "Retries", 0),
+                    .began = Timestamp{Duration{number(payload, "Began", 0)}}});
+}
+
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+void count(Context& context, const json::object& rule,
+           std::initializer_list<std::string_view> metrics) {
+  json::array dimensions{{{"Name", "RuleName"}, {"Value", rule.at("Name")}}};
+  if (text(rule, "EventBusName") != default_bus)
+    dimensions.push_back({{"Name", "EventBusName"}, {"Value", rule.at("EventBusName")}});
+  json::array data;
+  for (const std::string_view metric : metrics)
+    data.push_back(
+        {{"MetricName", metric}, {"Value", 1.0}, {"Unit", "Count"}, {"Dimensions", dimensions}});
+  (void)context.call("cloudwatch", "PutMetricData",
+                     {{"Namespace", "AWS/Events"}, {"MetricData", std::move(data)}},
+                     events_caller(context.caller().account, context.caller().region));
+}
+
+}  // namespace kiban::services::events

@@ -1,0 +1,78 @@
+#include "services/events/service.h"
+
+#include "services/base/table_service.h"
+#include "services/events/delivery.h"
+#include "services/events/names.h"
+#include "services/events/router.h"
+#include "services/events/rules.h"
+#include "services/events/targets.h"
+
+namespace kiban::services::events {
+namespace {
+
+// Timers have no region of their own: what they bring is decided as this operation, in the rule's.
+constexpr std::string_view timer_operation = "kiban:Timer";
+
+const OperationTable operations = {
+    {"CreateEventBus", create_bus},
+    {"DeleteEventBus", delete_bus},
+    {"DeleteRule", delete_rule},
+    {"DescribeEventBus", describe_bus},
+    {"DescribeRule", describe_rule},
+    {"DisableRule", disable_rule},
+    {"EnableRule", enable_rule},
+    {"ListEventBuses", list_buses},
+    {"ListRuleNamesByTarget", list_rules_by_target},
+    {"ListRules", list_rules},
+    {"ListTagsForResource", list_tags},
+    {"ListTargetsByRule", list_targets},
+    {"PutRule", put_rule},
+    {"PutTargets", put_targets},
+    {"RemoveTargets", remove_targets},
+    {"TagResource", tag_resource},
+    {"TestEventPattern", test_event_pattern},
+    {"UntagResource", untag_resource},
+};
+
+class Events : public TableService {
+ public:
+  Events() : TableService("events", operations) {}
+
+  Result<json::object> call(Context& context, std::string_view operation,
+                            const json::object& input) override {
+    if (operation == "PutEvents") return router_.put_events(context, input);
+    if (operation == route_operation) return take_from_bus(context, input);
+    if (operation == timer_operation) {
+      if (text(input, "Kind") == "schedule")
+        fire(context, input);
+      else
+        retry(context, input);
+      return json::object{};
+    }
+    return TableService::call(context, operation, input);
+  }
+
+  void on_timer(Context& context, const json::object& payload) override {
+    (void)context.call("events", timer_operation, payload,
+                       events_caller(text(payload, "Account"), text(payload, "Region")));
+  }
+
+  void on_event(Context& context, const Event& event) override { router_.on_event(context, event); }
+
+ private:
+  Result<json::object> take_from_bus(Context& context, const json::object& input) {
+    const std::string bus = text(input, "Bus");
+    KIBAN_TRY_VOID(context.authorise("events:PutEvents", bus_arn(context, bus)));
+    KIBAN_TRY_VOID(
+        router_.route(context, bus, input.at("Event").as_object(), number(input, "Hops", 0)));
+    return json::object{};
+  }
+
+  Router router_{};
+};
+
+}  // namespace
+
+std::unique_ptr<Service> make_events() { return std::make_unique<Events>(); }
+
+}  // namespace kiban::services::events

@@ -1,0 +1,22 @@
+// Amazon EventBridge: event buses, rules with patterns and schedules, and their targets.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/Welcome.html
+//
+// - A scheduled rule has one timer, set anew at each firing (cron in UTC; a rate counts from when
+// the
+//   rule was made or enabled). A firing that nobody served is not made up for, unless it is less
+//   than a minute late.
+// - Rules see what PutEvents brings to their bus, and on the default bus what services publish.
+// - Targets: Step Functions, SQS, SNS, CloudWatch Logs, ECS tasks and other buses (see delivery.h).
+// - Archives, connections, API destinations, pipes, partner sources and permissions of other
+//   accounts are not served. Rule and bus policies do not exist: there is one account.
+#pragma once
+
+#include <memory>
+
+#include "services/base/service.h"
+
+namespace kiban::services::events {
+
+std::unique_ptr<Service> make_events();
+
+}  // namespace kiban::services::events
