@@ -1,0 +1,213 @@
+#include "containers/container.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "containers/cgroup.h"
+#include "containers/files.h"
+#include "containers/program.h"
+
+namespace kiban::containers {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int killed_code = 137;  // 128 + SIGKILL, as a shell says it.
+// docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+constexpr const char* out_of_memory = "OutOfMemoryError: Container killed due to memory usage";
+
+std::string text(const json::object& object, std::string_view key) {
+  const json::string* found = find_string(object, key);
+  return found ? to_string(*found) : std::string();
+}
+
+std::optional<int> number_of(const std::string& text) {
+  int value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{}) return std::nullopt;
+  return value;
+}
+
+std::unexpected<Error> cannot_start(const std::string& cause) {
+  return fail("CannotStartContainerError", cause);
+}
+
+// What runc said, out of conmon's {"pid": -1, "message": "…"}.
+std::string message_of(const std::string& said) {
+  const auto parsed = parse_json(said);
+  if (!parsed || !parsed->is_object()) return said.empty() ? "conmon said nothing" : said;
+  return text(parsed->get_object(), "message");
+}
+
+}  // namespace
+
+Container::Container(const Tools& tools, json::object plan, std::string id, std::string directory)
+    : tools_(tools),
+      plan_(std::move(plan)),
+      id_(std::move(id)),
+      directory_(std::move(directory)),
+      log_(static_cast<std::uint64_t>(number_of(read_file(directory_ + "/offset")).value_or(0))) {}
+
+Container::Container(Container&& other) noexcept
+    : tools_(other.tools_),
+      plan_(std::move(other.plan_)),
+      id_(std::move(other.id_)),
+      directory_(std::move(other.directory_)),
+      stop_signal_(std::move(other.stop_signal_)),
+      monitor_(std::exchange(other.monitor_, -1)),
+      log_descriptor_(std::exchange(other.log_descriptor_, -1)),
+      log_(std::move(other.log_)),
+      exit_code_(other.exit_code_),
+      reason_(std::move(other.reason_)) {}
+
+Container::~Container() {
+  if (monitor_ >= 0) ::close(monitor_);
+  if (log_descriptor_ >= 0) ::close(log_descriptor_);
+}
+
+std::string Container::name() const { return text(plan_, "Name"); }
+
+bool Container::essential() const {
+  const json::value* found = find(plan_, "Essential");
+  return !found || !found->is_bool() || found->get_bool();
+}
+
+std::chrono::seconds Container::stop_timeout() const {
+  const json::value* found = find(plan_, "StopTimeout");
+  return std::chrono::seconds{found && found->is_number() ? found->to_number<int>() : 30};
+}
+
+// One level, so that runc's clean-up of its own group leaves nothing.
+std::string Container::group() const { return "/kiban/" + id_; }
+
+bool Container::was_started() const { return fs::exists(directory_ + "/started"); }
+
+Result<void> Container::create(const Image& image, Surroundings surroundings, std::int64_t task_cpu,
+                               std::int64_t task_memory) {
+  remove();  // What a crash left half made.
+  std::error_code failed;
+  fs::remove_all(directory_, failed);
+  for (const auto* folder : {"bundle", "root", "upper", "work", "exits", "persist", "sockets"}) {
+    fs::create_directories(fmt::format("{}/{}", directory_, folder), failed);
+    if (failed)
+      return cannot_start(fmt::format("can't create {}: {}", directory_, failed.message()));
+  }
+  KIBAN_TRY_VOID(mount_root(image.root));
+  surroundings.root = directory_ + "/root";
+  surroundings.passwd = read_file(image.root + "/etc/passwd");
+  surroundings.group = read_file(image.root + "/etc/group");
+  surroundings.cgroup = group();
+  surroundings.swap_limit = can_limit_swap();
+  KIBAN_TRY(const json::object config,
+            runtime_config(image.config, plan_, task_cpu, task_memory, surroundings));
+  KIBAN_TRY_VOID(write_file(directory_ + "/bundle/config.json", print_json(config)));
+  stop_signal_ = containers::stop_signal(image.config);
+  return run_conmon();
+}
+
+// A layer of its own over the image's files; a copy of them where overlays are refused.
+Result<void> Container::mount_root(const std::string& image_root) {
+  const std::string options = fmt::format("lowerdir={},upperdir={}/upper,workdir={}/work",
+                                          image_root, directory_, directory_);
+  const std::string root = directory_ + "/root";
+  if (::mount("overlay", root.c_str(), "overlay", 0, options.c_str()) == 0) return {};
+  const auto copied = run_program({"/bin/cp", "-a", "--reflink=auto", image_root + "/.", root});
+  if (!copied) return cannot_start(copied.error().cause);
+  return {};
+}
+
+Result<void> Container::run_conmon() {
+  const auto said =
+      start_monitor({tools_.conmon, "-c", id_, "-u", id_, "-n", id_, "-r", tools_.runc,
+                     "--runtime-arg=--root=" + tools_.state, "-b", directory_ + "/bundle", "-p",
+                     directory_ + "/pid", "--conmon-pidfile", directory_ + "/monitor", "--exit-dir",
+                     directory_ + "/exits", "--persist-dir", directory_ + "/persist",
+                     // Without it conmon ends silently for want of its usual folder.
+                     "--socket-dir-path", directory_ + "/sockets", "-l",
+                     "k8s-file:" + directory_ + "/log", "--log-level", "error"},
+                    "_OCI_SYNCPIPE");
+  if (!said) return cannot_start(said.error().cause);
+  if (!fs::exists(directory_ + "/pid")) return cannot_start(message_of(*said));
+  return open_monitor();
+}
+
+Result<void> Container::start() {
+  KIBAN_TRY_VOID(write_file(directory_ + "/started", stop_signal_));
+  const auto started = run_program({tools_.runc, "--root", tools_.state, "start", id_});
+  if (!started) return cannot_start(started.error().cause);
+  return {};
+}
+
+Result<void> Container::adopt() {
+  stop_signal_ = read_file(directory_ + "/started");
+  if (runc_status() == "created") KIBAN_TRY_VOID(start());  // Killed between marker and start.
+  return open_monitor();
+}
+
+Result<void> Container::open_monitor() {
+  const int pid = number_of(read_file(directory_ + "/monitor")).value_or(0);
+  // Process ids are used again: the one we mean knows our id.
+  const bool ours =
+      pid > 1 && read_file(fmt::format("/proc/{}/cmdline", pid)).find(id_) != std::string::npos;
+  if (ours) monitor_ = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  if (monitor_ >= 0) ::fcntl(monitor_, F_SETFD, FD_CLOEXEC);
+  return {};
+}
+
+std::string Container::runc_status() const {
+  const auto said = run_program({tools_.runc, "--root", tools_.state, "state", id_});
+  const auto parsed = parse_json(said ? *said : std::string());
+  return parsed && parsed->is_object() ? text(parsed->get_object(), "status") : std::string();
+}
+
+void Container::settle() {
+  if (monitor_ >= 0) ::close(std::exchange(monitor_, -1));
+  exit_code_ = number_of(read_file(directory_ + "/exits/" + id_));
+  if (!exit_code_) {  // The monitor was killed, or the machine was restarted.
+    signal("SIGKILL");
+    exit_code_ = killed_code;
+    reason_ = "The container was lost: its monitor ended without an exit code";
+  } else if (oom_kills(group()) > 0 && *exit_code_ == killed_code) {
+    reason_ = out_of_memory;
+  }
+}
+
+void Container::signal(const std::string& name) const {
+  (void)run_program({tools_.runc, "--root", tools_.state, "kill", id_, name});
+}
+
+void Container::ask_to_end() const { signal(stop_signal_); }
+void Container::kill() const { signal("SIGKILL"); }
+
+std::vector<LogLine> Container::read_log(bool ended) {
+  constexpr std::size_t piece_max = 256 * 1024;  // So that one report stays small.
+  if (log_descriptor_ < 0)
+    log_descriptor_ = ::open((directory_ + "/log").c_str(), O_RDONLY | O_CLOEXEC);
+  std::string piece(piece_max, '\0');
+  const ssize_t count = log_descriptor_ < 0 ? 0
+                                            : ::pread(log_descriptor_, piece.data(), piece.size(),
+                                                      static_cast<off_t>(log_.offset()));
+  if (count <= 0) return ended ? log_.finish() : std::vector<LogLine>{};
+  piece.resize(static_cast<std::size_t>(count));
+  std::vector<LogLine> lines = log_.feed(piece);
+  // Empty means "no more for now", so go on until there is a line.
+  return lines.empty() ? read_log(ended) : lines;
+}
+
+void Container::remove() {
+  if (fs::exists(tools_.state + "/" + id_))
+    (void)run_program({tools_.runc, "--root", tools_.state, "delete", "--force", id_});
+  ::umount2((directory_ + "/root").c_str(), MNT_DETACH);
+}
+
+}  // namespace kiban::containers

@@ -1,0 +1,87 @@
+// One container: a folder with its bundle, its log and its end, conmon as its monitor, runc to make
+// it. All of it is found again by name after a restart.
+//
+//   DIR/bundle/config.json   DIR/root (mounted)   DIR/upper, DIR/work   what the container wrote
+//   DIR/log                  conmon's k8s-file    DIR/exits/ID          exit code, when it has
+//   ended DIR/monitor              conmon's process id  DIR/started           it was told to begin
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "containers/image.h"
+#include "containers/log_file.h"
+#include "containers/runtime_config.h"
+
+namespace kiban::containers {
+
+struct Tools {
+  std::string runc{};
+  std::string conmon{};
+  std::string state{};  // runc's --root.
+};
+
+class Container {
+ public:
+  Container(const Tools& tools, json::object plan, std::string id, std::string directory);
+  ~Container();
+  Container(Container&& other) noexcept;
+  Container(const Container&) = delete;
+  Container& operator=(const Container&) = delete;
+  Container& operator=(Container&&) = delete;
+
+  const std::string& id() const { return id_; }
+  const std::string& directory() const { return directory_; }
+  const json::object& plan() const { return plan_; }
+  std::string name() const;
+  bool essential() const;
+  std::chrono::seconds stop_timeout() const;
+
+  // Whether an earlier run of the engine told it to begin.
+  bool was_started() const;
+  // Makes the container, stopped before its first instruction. `surroundings` without root, passwd,
+  // group and cgroup, which it fills in.
+  Result<void> create(const Image& image, Surroundings surroundings, std::int64_t task_cpu,
+                      std::int64_t task_memory);
+  Result<void> start();
+  // Takes up one that was started: running or ended meanwhile.
+  Result<void> adopt();
+
+  // Ready to read when conmon has ended, so log and exit code are complete; -1 when it has.
+  int monitor() const { return monitor_; }
+  // To be asked when monitor() is ready or -1.
+  void settle();
+  std::optional<int> exit_code() const { return exit_code_; }
+  const std::string& reason() const { return reason_; }
+
+  // Asks it to end by its stop signal, or makes it.
+  void ask_to_end() const;
+  void kill() const;
+  // The next lines; none: there are no more for now.
+  std::vector<LogLine> read_log(bool ended);
+  std::uint64_t log_resume() const { return log_.resume(); }
+  // Ends and removes all of it except for the folder.
+  void remove();
+
+ private:
+  Result<void> mount_root(const std::string& image_root);
+  Result<void> run_conmon();
+  Result<void> open_monitor();
+  std::string group() const;
+  std::string runc_status() const;
+  void signal(const std::string& name) const;
+
+  const Tools& tools_;
+  json::object plan_;
+  std::string id_;
+  std::string directory_;
+  std::string stop_signal_{"SIGTERM"};
+  int monitor_{-1};
+  int log_descriptor_{-1};
+  LogParser log_{};
+  std::optional<int> exit_code_{};
+  std::string reason_{};
+};
+
+}  // namespace kiban::containers

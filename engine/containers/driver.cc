@@ -1,0 +1,144 @@
+#include "containers/driver.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "containers/program.h"
+#include "containers/task.h"
+
+namespace kiban::containers {
+namespace {
+
+namespace fs = std::filesystem;
+
+// How long the result of an ended task is kept for a kernel that may not have heard of it.
+constexpr std::chrono::minutes result_kept{10};
+
+std::string text(const json::object& object, std::string_view key) {
+  const json::string* found = find_string(object, key);
+  return found ? to_string(*found) : std::string();
+}
+
+bool is_old_result(const fs::path& directory) {
+  std::error_code failed;
+  const auto written = fs::last_write_time(directory / "result.json", failed);
+  return failed || fs::file_time_type::clock::now() - written > result_kept;
+}
+
+class ContainerDriver final : public Driver {
+ public:
+  ContainerDriver(DriverOptions options, Bridge& bridge, const store::Blobs& blobs)
+      : images_(options.directory + "/images", find_program("umoci"), blobs) {
+    host_.directory = options.directory + "/tasks";
+    host_.endpoint = std::move(options.endpoint);
+    host_.tools = {.runc = find_program("runc"),
+                   .conmon = find_program("conmon"),
+                   .state = options.directory + "/runc"};
+    host_.images = &images_;
+    host_.bridge = &bridge;
+    host_.keep = options.keep;
+  }
+
+  ~ContainerDriver() override {
+    std::unique_lock lock{mutex_};
+    for (const auto& [id, task] : tasks_) task->leave();
+    ended_.wait(lock, [this] { return threads_ == 0; });
+  }
+
+  void run(const json::object& payload, const runtime::Report& report) override {
+    auto task = std::make_shared<Task>(host_, payload, report);
+    {
+      const std::lock_guard lock{mutex_};
+      if (!tasks_.emplace(task->id(), task).second) return;  // It is running.
+    }
+    in_background([this, task] {
+      task->run();
+      const std::lock_guard lock{mutex_};
+      tasks_.erase(task->id());
+    });
+  }
+
+  void stop(const std::string& arn) override {
+    const std::lock_guard lock{mutex_};
+    const auto found = tasks_.find(arn.substr(arn.rfind('/') + 1));
+    if (found != tasks_.end()) found->second->stop();
+  }
+
+  void sweep() override {
+    in_background([this] {
+      std::error_code failed;
+      for (const auto& entry : fs::directory_iterator{host_.directory, failed}) {
+        {
+          const std::lock_guard lock{mutex_};
+          if (tasks_.contains(entry.path().filename().string())) continue;
+        }
+        if (is_old_result(entry.path())) fs::remove(entry.path() / "result.json", failed);
+        remove_task(host_, entry.path().string());
+      }
+    });
+  }
+
+ private:
+  // One thread for each task: starting and removing block on other programs.
+  void in_background(std::function<void()> work) {
+    {
+      const std::lock_guard lock{mutex_};
+      ++threads_;
+    }
+    std::thread{[this, work = std::move(work)] {
+      work();
+      const std::lock_guard lock{mutex_};
+      --threads_;
+      ended_.notify_all();
+    }}.detach();
+  }
+
+  Images images_;
+  Host host_{};
+  std::mutex mutex_{};
+  std::condition_variable ended_{};
+  std::map<std::string, std::shared_ptr<Task>> tasks_{};
+  int threads_{0};
+};
+
+}  // namespace
+
+std::vector<std::string> missing_here() {
+  std::vector<std::string> missing;
+  if (::geteuid() != 0) missing.emplace_back("root");
+  for (const auto* program : {"runc", "conmon", "umoci", "ip"})
+    if (find_program(program).empty()) missing.emplace_back(program);
+  return missing;
+}
+
+void Driver::add_to(runtime::Effects& effects) {
+  effects.add("task.run", [this](const services::Effect& effect, const runtime::Report& report) {
+    run(effect.payload, report);
+  });
+  effects.add("task.stop", [this](const services::Effect& effect, const runtime::Report& report) {
+    stop(text(effect.payload, "TaskArn"));
+    report({.payload = {{"Asked", true}}});
+  });
+}
+
+Result<std::unique_ptr<Driver>> Driver::create(DriverOptions options, Bridge& bridge,
+                                               const store::Blobs& blobs) {
+  std::error_code failed;
+  options.directory = fs::absolute(options.directory, failed).string();
+  for (const auto* folder : {"images", "tasks", "runc"}) {
+    fs::create_directories(fmt::format("{}/{}", options.directory, folder), failed);
+    if (failed)
+      return fail("NoDirectory",
+                  fmt::format("can't create {}: {}", options.directory, failed.message()));
+  }
+  return std::make_unique<ContainerDriver>(std::move(options), bridge, blobs);
+}
+
+}  // namespace kiban::containers

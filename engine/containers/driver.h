@@ -1,0 +1,44 @@
+// Performs ECS tasks as real OCI containers: the effects `task.run` and `task.stop` of
+// engine/services/ecs. Needs root, runc, conmon, umoci and iproute2.
+//
+// A container is watched by conmon, which outlives the engine: performing the same effect again
+// takes up the same containers, wherever they are, and reports their end once.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "containers/network.h"
+#include "core/result.h"
+#include "runtime/effects.h"
+#include "store/blobs.h"
+
+namespace kiban::containers {
+
+struct DriverOptions {
+  std::string directory{};  // Keeps images and tasks.
+  std::string endpoint{};   // The engine's URL as tasks see it: http://169.254.170.2:4566.
+  bool keep{true};          // Tasks go on when the engine ends; otherwise they end with it.
+};
+
+// What is missing here for running containers, in words to show: "root", "runc", …. Empty: nothing.
+std::vector<std::string> missing_here();
+
+class Driver {
+ public:
+  // `blobs` holds the images' layers; it and `bridge` outlive the driver.
+  static Result<std::unique_ptr<Driver>> create(DriverOptions options, Bridge& bridge,
+                                                const store::Blobs& blobs);
+  virtual ~Driver() = default;
+  // Adds "task.run" and "task.stop".
+  void add_to(runtime::Effects& effects);
+  // `payload` is that of `task.run`. A task that runs already is left alone.
+  virtual void run(const json::object& payload, const runtime::Report& report) = 0;
+  virtual void stop(const std::string& task_arn) = 0;
+  // Removes what earlier runs left of tasks that nobody asked for again. To be called once pending
+  // effects were performed again.
+  virtual void sweep() = 0;
+};
+
+}  // namespace kiban::containers

@@ -1,0 +1,411 @@
+#include "containers/driver.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+
+#include "containers/files.h"
+#include "containers/program.h"
+
+namespace kiban::containers {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string run(const std::vector<std::string>& arguments) {
+  auto output = run_program(arguments);
+  EXPECT_TRUE(output) << output.error().cause;
+  return output.value_or("");
+}
+
+struct TestImage {
+  std::string manifest{};
+  std::string digest{};
+};
+
+// An image with bash and a few tools of this very host, and what they are linked with.
+TestImage make_image(store::Blobs& blobs, const std::string& directory) {
+  const std::string root = directory + "/layer";
+  for (const auto* folder : {"/bin", "/etc", "/tmp"}) fs::create_directories(root + folder);
+  for (const auto* tool : {"bash", "cat", "id", "ls", "sleep", "tail", "true"}) {
+    const std::string program = find_program(tool);
+    fs::copy_file(program, root + "/bin/" + tool, fs::copy_options::overwrite_existing);
+    std::istringstream words{run({find_program("ldd"), program})};
+    for (std::string word; words >> word;) {
+      if (!word.starts_with('/') || word.ends_with(':')) continue;
+      fs::create_directories(root + fs::path(word).parent_path().string());
+      fs::copy_file(word, root + word, fs::copy_options::overwrite_existing);
+    }
+  }
+  fs::create_symlink("bash", root + "/bin/sh");
+  std::ofstream{root + "/etc/passwd"} << "root:x:0:0::/:/bin/sh\napp:x:1000:1001::/tmp:/bin/sh\n";
+  std::ofstream{root + "/etc/group"} << "root:x:0:\napp:x:1001:\n";
+  run({find_program("tar"), "-C", root, "-cf", directory + "/layer.tar", "."});
+  const std::string layer = read_file(directory + "/layer.tar");
+  const std::string layer_hex = *blobs.put(layer);
+  const std::string config =
+      print_json({{"architecture", "amd64"},
+                  {"os", "linux"},
+                  {"config", {{"Env", {"PATH=/bin", "FROM=image"}}, {"Cmd", {"true"}}}},
+                  {"rootfs", {{"type", "layers"}, {"diff_ids", {"sha256:" + layer_hex}}}}});
+  TestImage image;
+  // Docker's media types, as `docker push` sends them.
+  image.manifest =
+      print_json({{"schemaVersion", 2},
+                  {"mediaType", "application/vnd.docker.distribution.manifest.v2+json"},
+                  {"config",
+                   {{"mediaType", "application/vnd.docker.container.image.v1+json"},
+                    {"size", config.size()},
+                    {"digest", "sha256:" + *blobs.put(config)}}},
+                  {"layers",
+                   {{{"mediaType", "application/vnd.docker.image.rootfs.diff.tar"},
+                     {"size", layer.size()},
+                     {"digest", "sha256:" + layer_hex}}}}});
+  image.digest = "sha256:" + store::sha256_hex(image.manifest);
+  return image;
+}
+
+// What a task reported.
+class Heard {
+ public:
+  runtime::Report report() {
+    return [this](const services::Outcome& outcome) {
+      const std::lock_guard lock{mutex_};
+      if (const json::array* lines = find_array(outcome.payload, "Logs")) {
+        for (const json::value& line : *lines)
+          lines_.push_back(to_string(line.at("Message").as_string()));
+      }
+      if (outcome.payload.contains("Status")) states_.push_back(outcome.payload);
+      ended_ = ended_ || outcome.final;
+      changed_.notify_all();
+    };
+  }
+  bool wait_for_state(std::size_t count) {
+    std::unique_lock lock{mutex_};
+    return changed_.wait_for(lock, 30s, [&] { return states_.size() >= count; });
+  }
+  bool wait_for_line(const std::string& line) {
+    std::unique_lock lock{mutex_};
+    return changed_.wait_for(lock, 30s,
+                             [&] { return std::ranges::find(lines_, line) != lines_.end(); });
+  }
+  // The last report, once the task has ended.
+  json::object end() {
+    std::unique_lock lock{mutex_};
+    EXPECT_TRUE(changed_.wait_for(lock, 60s, [this] { return ended_; })) << "it did not end";
+    return states_.empty() ? json::object{} : states_.back();
+  }
+  std::vector<std::string> lines() {
+    const std::lock_guard lock{mutex_};
+    return lines_;
+  }
+  std::size_t states() {
+    const std::lock_guard lock{mutex_};
+    return states_.size();
+  }
+  json::object state(std::size_t index) {
+    const std::lock_guard lock{mutex_};
+    return states_.at(index);
+  }
+
+ private:
+  std::mutex mutex_{};
+  std::condition_variable changed_{};
+  std::vector<std::string> lines_{};
+  std::vector<json::object> states_{};
+  bool ended_{false};
+};
+
+json::object only_container(const json::object& state) {
+  if (!state.contains("Containers")) return {{"ExitCode", print_json(state)}};
+  return state.at("Containers").as_array().at(0).as_object();
+}
+
+class Containers : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    const std::vector<std::string> missing = missing_here();
+    if (!missing.empty()) return;
+    // A network of our own, so that no kiban of this host is in the way.
+    ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
+    ::signal(SIGPIPE, SIG_IGN);
+    base_ = fs::temp_directory_path() / fmt::format("kiban-containers-{}", ::getpid());
+    fs::create_directories(base_);
+    blobs_ = store::make_memory_blobs();
+    image_ = make_image(*blobs_, base_);
+  }
+  static void TearDownTestSuite() {
+    if (!base_.empty()) fs::remove_all(base_);
+  }
+  void SetUp() override {
+    std::string missing;
+    for (const std::string& one : missing_here()) missing += " " + one;
+    if (!missing.empty()) GTEST_SKIP() << "REAL CONTAINERS ARE NOT TESTED: missing" << missing;
+    begin();
+  }
+  void TearDown() override {
+    driver_.reset();
+    bridge_.reset();
+  }
+  void begin() {
+    auto bridge = Bridge::create();
+    ASSERT_TRUE(bridge) << bridge.error().cause;
+    bridge_ = *std::move(bridge);
+    auto driver = Driver::create(
+        {.directory = base_ + "/state", .endpoint = "http://169.254.170.2:4566", .keep = false},
+        *bridge_, *blobs_);
+    ASSERT_TRUE(driver) << driver.error().cause;
+    driver_ = *std::move(driver);
+  }
+  static json::object container(const std::string& script, json::object more = {}) {
+    json::object plan{{"Name", "app"},
+                      {"ImageManifest", image_.manifest},
+                      {"ImageDigest", image_.digest},
+                      {"EntryPoint", {"/bin/sh", "-c"}},
+                      {"Command", {script}},
+                      {"Essential", true},
+                      {"StopTimeout", 5}};
+    for (const auto& [name, value] : more) plan[name] = value;
+    return plan;
+  }
+  json::object payload(json::array containers, json::object more = {}) {
+    json::object task{{"TaskArn", fmt::format("arn:aws:ecs:r:0:task/dev/{:012x}{:020}",
+                                              std::uint64_t(::getpid()) * 1000 + ++tasks_, 0)},
+                      {"Region", "ap-northeast-1"},
+                      {"Containers", std::move(containers)}};
+    for (const auto& [name, value] : more) task[name] = value;
+    return task;
+  }
+  static std::string id_of(const json::object& task) {
+    const std::string arn = to_string(task.at("TaskArn").as_string());
+    return arn.substr(arn.rfind('/') + 1);
+  }
+  // Everything of it is gone except for its result.
+  static void expect_nothing_left(const json::object& task) {
+    const std::string id = id_of(task);
+    for (int i = 0; i < 200 && fs::exists(fmt::format("{}/state/tasks/{}/app", base_, id)); ++i)
+      ::usleep(10'000);
+    EXPECT_FALSE(fs::exists(fmt::format("{}/state/tasks/{}/app", base_, id)));
+    EXPECT_FALSE(fs::exists("/run/netns/kiban-" + id));
+    EXPECT_FALSE(fs::exists("/sys/fs/cgroup/memory/kiban/" + id + "-0"));
+    EXPECT_EQ(read_file("/proc/self/mounts").find(id), std::string::npos);
+  }
+  json::object run_script(const std::string& script, json::object more = {}) {
+    const json::object task = payload({container(script, std::move(more))});
+    driver_->run(task, heard_.report());
+    json::object end = heard_.end();
+    expect_nothing_left(task);
+    return end;
+  }
+
+  static inline std::string base_{};
+  static inline std::unique_ptr<store::Blobs> blobs_{};
+  static inline TestImage image_{};
+  static inline std::uint64_t tasks_{0};
+  std::unique_ptr<Bridge> bridge_{};
+  std::unique_ptr<Driver> driver_{};
+  Heard heard_{};
+};
+
+TEST_F(Containers, TellsOutputAndExitCode) {
+  const json::object end = run_script("echo one; echo; echo two >&2; printf three; exit 3");
+  EXPECT_EQ(end.at("Status"), "STOPPED");
+  EXPECT_EQ(only_container(end).at("ExitCode"), 3);
+  EXPECT_THAT(heard_.lines(), testing::UnorderedElementsAre("one", "two", "three"));
+  ASSERT_EQ(heard_.states(), 2U);
+  EXPECT_EQ(heard_.state(0).at("Status"), "RUNNING");
+}
+
+TEST_F(Containers, LosesNoLineOfALongLog) {
+  run_script("for i in {1..20000}; do echo line $i; done");
+  const std::vector<std::string> lines = heard_.lines();
+  ASSERT_EQ(lines.size(), 20'000U);
+  for (std::size_t i = 0; i < lines.size(); ++i) ASSERT_EQ(lines[i], fmt::format("line {}", i + 1));
+}
+
+TEST_F(Containers, JoinsLongLines) {
+  run_script("printf -v x '%100000s' end; echo \"$x\"");
+  ASSERT_EQ(heard_.lines().size(), 1U);
+  EXPECT_EQ(heard_.lines()[0].size(), 100'000U);
+}
+
+TEST_F(Containers, GivesImageAndDefinitionTheirSay) {
+  run_script("echo $FROM $SECRET $AWS_ENDPOINT_URL; id -u; id -g; cd; pwd; echo $PWD",
+             {{"User", "app"}, {"Environment", {{"SECRET", "s3cr3t"}}}});
+  EXPECT_THAT(heard_.lines(), ElementsAre("image s3cr3t http://169.254.170.2:4566", "1000", "1001",
+                                          "/tmp", "/tmp"));
+}
+
+TEST_F(Containers, KeepsARootFileSystemReadOnly) {
+  run_script("echo x >/file || echo refused", {{"ReadonlyRootFilesystem", true}});
+  EXPECT_THAT(heard_.lines(), testing::Contains("refused"));
+}
+
+TEST_F(Containers, EndsWhatTakesTooMuchMemory) {
+  const json::object end = run_script("exec tail /dev/zero", {{"Memory", 64}});
+  EXPECT_EQ(only_container(end).at("ExitCode"), 137);
+  EXPECT_EQ(only_container(end).at("Reason"),
+            "OutOfMemoryError: Container killed due to memory usage");
+}
+
+TEST_F(Containers, SaysWhyItCannotStart) {
+  const json::object end =
+      run_script("", {{"EntryPoint", {"/bin/none"}}, {"Command", json::array{}}});
+  const json::object error = end.at("Error").as_object();
+  EXPECT_EQ(error.at("StopCode"), "TaskFailedToStart");
+  EXPECT_THAT(std::string(error.at("Reason").as_string()),
+              testing::AllOf(HasSubstr("CannotStartContainerError: "), HasSubstr("/bin/none")));
+}
+
+TEST_F(Containers, SaysThatAnImageIsBroken) {
+  const json::object end = run_script(
+      "true", {{"ImageManifest", "{}"}, {"ImageDigest", "sha256:" + std::string(64, 'a')}});
+  EXPECT_THAT(std::string(end.at("Error").at("Reason").as_string()),
+              HasSubstr("CannotPullContainerError: "));
+}
+
+TEST_F(Containers, StopsByTerminationFirst) {
+  const json::object task = payload(
+      {container("trap 'echo bye; exit 7' TERM; echo ready; while true; do sleep 0.1; done")});
+  driver_->run(task, heard_.report());
+  ASSERT_TRUE(heard_.wait_for_line("ready"));
+  driver_->stop(to_string(task.at("TaskArn").as_string()));
+  EXPECT_EQ(only_container(heard_.end()).at("ExitCode"), 7);
+  EXPECT_THAT(heard_.lines(), ElementsAre("ready", "bye"));
+}
+
+TEST_F(Containers, KillsWhatDoesNotListen) {
+  const json::object task = payload({container(
+      "trap '' TERM; echo ready; while true; do sleep 0.1; done", {{"StopTimeout", 1}})});
+  driver_->run(task, heard_.report());
+  ASSERT_TRUE(heard_.wait_for_line("ready"));
+  driver_->stop(to_string(task.at("TaskArn").as_string()));
+  EXPECT_EQ(only_container(heard_.end()).at("ExitCode"), 137);
+}
+
+TEST_F(Containers, AnEssentialOneTakesTheOthersWithIt) {
+  json::object side = container("trap 'exit 0' TERM; while true; do sleep 0.1; done");
+  side["Name"] = "side";
+  driver_->run(payload({container("sleep 0.2; exit 4"), side}), heard_.report());
+  const json::array ended = heard_.end().at("Containers").as_array();
+  ASSERT_EQ(ended.size(), 2U);
+  EXPECT_EQ(ended[0].at("ExitCode"), 4);
+  EXPECT_EQ(ended[1].at("ExitCode"), 0);
+}
+
+TEST_F(Containers, TasksHaveFilesAndAddressesOfTheirOwn) {
+  Heard other;
+  const std::string script =
+      "ls /tmp; echo $HOSTNAME >/tmp/mine; sleep 0.5; cat /tmp/mine /etc/hostname; ls /tmp";
+  const std::string first = "ip-10-0-1-5.ap-northeast-1.compute.internal";
+  const std::string second = "ip-10-0-1-6.ap-northeast-1.compute.internal";
+  driver_->run(payload({container(script)}, {{"Address", "10.0.1.5"}}), heard_.report());
+  driver_->run(payload({container(script)}, {{"Address", "10.0.1.6"}}), other.report());
+  EXPECT_EQ(only_container(heard_.end()).at("ExitCode"), 0) << heard_.end();
+  EXPECT_EQ(only_container(other.end()).at("ExitCode"), 0) << other.end();
+  EXPECT_THAT(heard_.lines(), ElementsAre(first, first, "mine"));
+  EXPECT_THAT(other.lines(), ElementsAre(second, second, "mine"));
+}
+
+// The bridge's address answers a task, and one task another, under the addresses they were given.
+TEST_F(Containers, TasksReachTheEngineAndEachOther) {
+  ASSERT_EQ(run({find_program("ip"), "link", "set", "lo", "up"}), "");
+  Heard server;
+  const std::string python = find_program("python3");
+  if (python.empty()) GTEST_SKIP() << "no python3 to listen with";
+  const std::string listen =
+      "import socket,sys\ns=socket.create_server((sys.argv[1],8080))\n"
+      "for _ in range(1):\n c,a=s.accept()\n c.sendall((a[0]+'\\n').encode())\n c.close()\n";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execl(python.c_str(), "python3", "-c", listen.c_str(), "169.254.170.2", nullptr);
+    ::_exit(1);
+  }
+  run_script(
+      "for i in {1..100}; do (exec 3<>/dev/tcp/169.254.170.2/8080; cat <&3) && break; sleep 0.05; "
+      "done 2>/dev/null");
+  int status = 0;
+  ::kill(child, SIGKILL);
+  ::waitpid(child, &status, 0);
+  ASSERT_EQ(heard_.lines().size(), 1U);
+  EXPECT_THAT(heard_.lines()[0], testing::StartsWith("169.254.172."));
+}
+
+TEST_F(Containers, GoOnWhenTheEngineIsKilled) {
+  driver_.reset();
+  bridge_.reset();
+  const json::object task = payload({container("echo begun; sleep 1; echo over; exit 5")});
+  const std::string flag = base_ + "/flag";
+  const pid_t child = ::fork();
+  if (child == 0) {  // An engine that is killed once the container has said something.
+    auto bridge = Bridge::create();
+    auto driver = Driver::create({.directory = base_ + "/state"}, **bridge, *blobs_);
+    Heard heard;
+    (*driver)->run(task, heard.report());
+    if (heard.wait_for_line("begun")) ::kill(::getpid(), SIGKILL);
+    ::_exit(1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  begin();
+  driver_->run(task, heard_.report());
+  const json::object end = heard_.end();
+  EXPECT_EQ(only_container(end).at("ExitCode"), 5);
+  EXPECT_THAT(heard_.lines(), ElementsAre("begun", "over"));  // Once each: it ran once.
+  expect_nothing_left(task);
+  // Asked again by a kernel that did not live to note it: the same end, without a second run.
+  Heard again;
+  driver_->run(task, again.report());
+  EXPECT_EQ(again.end(), end);
+  EXPECT_EQ(again.lines().size(), 0U);
+}
+
+TEST_F(Containers, SweepsWhatNobodyAsksForAgain) {
+  driver_.reset();
+  bridge_.reset();
+  const json::object task = payload({container("echo begun; sleep 100")});
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto bridge = Bridge::create();
+    auto driver = Driver::create({.directory = base_ + "/state"}, **bridge, *blobs_);
+    Heard heard;
+    (*driver)->run(task, heard.report());
+    if (heard.wait_for_line("begun")) ::kill(::getpid(), SIGKILL);
+    ::_exit(1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(fs::exists("/run/netns/kiban-" + id_of(task)));
+  begin();
+  driver_->sweep();
+  expect_nothing_left(task);
+}
+
+TEST_F(Containers, TwoEnginesDoNotShareABridge) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(Bridge::create() ? 0 : 1);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  const auto second = Bridge::create();
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().name, "BridgeTaken");
+  EXPECT_THAT(second.error().cause, HasSubstr(std::to_string(::getpid())));
+}
+
+}  // namespace
+}  // namespace kiban::containers

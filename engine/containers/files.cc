@@ -1,0 +1,28 @@
+#include "containers/files.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+namespace kiban::containers {
+
+std::string read_file(const std::string& path) {
+  std::ifstream in{path, std::ios::binary};
+  std::ostringstream bytes;
+  bytes << in.rdbuf();
+  return std::move(bytes).str();
+}
+
+Result<void> write_file(const std::string& path, std::string_view content) {
+  const std::string fresh = path + ".new";
+  std::ofstream out{fresh, std::ios::binary};
+  out.write(content.data(), static_cast<std::streamsize>(content.size()));
+  out.close();
+  if (!out || std::rename(fresh.c_str(), path.c_str()) != 0)
+    return fail("WriteFailed", fmt::format("can't write {}", path));
+  return {};
+}
+
+}  // namespace kiban::containers

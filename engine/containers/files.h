@@ -1,0 +1,16 @@
+// Small files, whole.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/result.h"
+
+namespace kiban::containers {
+
+// Its content; empty when it can't be read.
+std::string read_file(const std::string& path);
+// Under another name first, so that a reader sees all of it or nothing. Error `WriteFailed`.
+Result<void> write_file(const std::string& path, std::string_view content);
+
+}  // namespace kiban::containers

@@ -1,0 +1,44 @@
+// Root file systems of images, unpacked once for each digest.
+#pragma once
+
+#include <mutex>
+#include <string>
+
+#include "core/json.h"
+#include "core/result.h"
+#include "store/blobs.h"
+
+namespace kiban::containers {
+
+struct Image {
+  std::string root{};     // Shared by all tasks: never written to.
+  json::object config{};  // Member "config" of the image's configuration: Env, Cmd, User, ...
+};
+
+// The manifest as umoci takes it: Docker's media types become OCI's, which mean the same bytes. The
+// error says what is wrong with it.
+Result<json::object> oci_manifest(std::string_view manifest);
+
+class Images {
+ public:
+  // Image DIRECTORY/HEX/root. `blobs` holds configurations and layers by their SHA-256 and outlives
+  // this.
+  Images(std::string directory, std::string umoci, const store::Blobs& blobs)
+      : directory_(std::move(directory)), umoci_(std::move(umoci)), blobs_(blobs) {}
+
+  // `digest` is "sha256:HEX" of `manifest`. Blocks while it is unpacked; one at a time. Error
+  // `CannotPullContainerError`.
+  Result<Image> get(std::string_view manifest, std::string_view digest);
+
+ private:
+  Result<void> unpack(const std::string& target, const json::object& manifest);
+  Result<json::object> write_layout(const std::string& layout, const json::object& manifest) const;
+  Result<std::string> copy_blob(const std::string& layout, const json::object& descriptor) const;
+
+  std::string directory_;
+  std::string umoci_;
+  const store::Blobs& blobs_;
+  std::mutex mutex_{};
+};
+
+}  // namespace kiban::containers

@@ -1,0 +1,104 @@
+#include "containers/network.h"
+
+#include <fmt/format.h>
+#include <net/if.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "containers/program.h"
+
+namespace kiban::containers {
+namespace {
+
+constexpr const char* bridge_name = "kiban0";
+
+std::string namespace_name(const std::string& task) { return "kiban-" + task; }
+std::string namespace_path(const std::string& task) { return "/run/netns/" + namespace_name(task); }
+// At most 15 characters.
+std::string link_name(const std::string& task) { return "kb" + task.substr(0, 12); }
+
+// The owner of the bridge listens on a name that lives in the same network namespace as the bridge,
+// and goes with its process. Returns the descriptor that holds it.
+Result<int> take_lock() {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = fmt::format("kiban/{}", bridge_name);
+  std::memcpy(address.sun_path + 1, name.data(), name.size());  // Abstract: begins with a 0.
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  const int lock = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (lock < 0) return fail("ProgramFailed", std::strerror(errno));
+  if (::bind(lock, reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
+      ::listen(lock, 1) == 0)
+    return lock;
+  ucred owner{};
+  socklen_t length = sizeof owner;
+  if (::connect(lock, reinterpret_cast<const sockaddr*>(&address), size) == 0)
+    ::getsockopt(lock, SOL_SOCKET, SO_PEERCRED, &owner, &length);
+  ::close(lock);
+  return fail("BridgeTaken", fmt::format("the bridge {} belongs to another kiban, process {}",
+                                         bridge_name, owner.pid));
+}
+
+// Tasks reach each other by way of the bridge's address; nothing else of the host is opened.
+void forward_between_tasks() {
+  for (const auto& [name, value] : {std::pair("forwarding", "1"), std::pair("send_redirects", "0")})
+    std::ofstream{fmt::format("/proc/sys/net/ipv4/conf/{}/{}", bridge_name, name)} << value;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Bridge>> Bridge::create() {
+  const std::string ip = find_program("ip");
+  if (ip.empty()) return fail("ProgramFailed", "the program ip (package iproute2) is missing");
+  KIBAN_TRY(const int lock, take_lock());
+  std::unique_ptr<Bridge> bridge{new Bridge{ip, lock}};
+  std::string batch;
+  if (::if_nametoindex(bridge_name) == 0)
+    batch = fmt::format("link add {} type bridge\n", bridge_name);
+  batch += fmt::format("addr replace {}/32 dev {}\nlink set {} up\n", bridge_address, bridge_name,
+                       bridge_name);
+  KIBAN_TRY_VOID(run_program({ip, "-batch", "-"}, batch));
+  forward_between_tasks();
+  return bridge;
+}
+
+Bridge::~Bridge() { ::close(lock_); }
+
+Result<std::string> Bridge::attach(const std::string& task, const std::string& address) {
+  const std::string path = namespace_path(task);
+  if (::access(path.c_str(), F_OK) == 0 && ::if_nametoindex(link_name(task).c_str()) != 0)
+    return path;
+  detach(task, address);  // What a crash left half made.
+  KIBAN_TRY_VOID(run_program(
+      {ip_, "-batch", "-"},
+      fmt::format("netns add {0}\n"
+                  "link add {1} type veth peer name eth0 netns {0}\n"
+                  "link set {1} master {2} up\n"
+                  "route replace {3}/32 dev {2} src {4}\n",
+                  namespace_name(task), link_name(task), bridge_name, address, bridge_address)));
+  KIBAN_TRY_VOID(run_program({ip_, "-n", namespace_name(task), "-batch", "-"},
+                             fmt::format("link set lo up\n"
+                                         "addr add {0}/32 dev eth0\n"
+                                         "link set eth0 up\n"
+                                         "route add default via {1} dev eth0 onlink\n",
+                                         address, bridge_address)));
+  return path;
+}
+
+void Bridge::detach(const std::string& task, const std::string& address) {
+  std::string batch;
+  if (::if_nametoindex(link_name(task).c_str()) != 0) {
+    batch = fmt::format("link del {}\n", link_name(task));
+    if (!address.empty()) batch += fmt::format("route del {}/32 dev {}\n", address, bridge_name);
+  }
+  if (::access(namespace_path(task).c_str(), F_OK) == 0)
+    batch += fmt::format("netns del {}\n", namespace_name(task));
+  if (!batch.empty()) (void)run_program({ip_, "-force", "-batch", "-"}, batch);
+}
+
+}  // namespace kiban::containers

@@ -1,0 +1,26 @@
+// Other programs of this host: found, started, waited for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+
+namespace kiban::containers {
+
+// An absolute path from $PATH or the system's own folders; empty when it is not there.
+std::string find_program(const std::string& name);
+
+// Runs `arguments` with `input` on its standard input and waits. What it printed; Error
+// `ProgramFailed` with its last words when it can't be started or ends otherwise than with 0.
+Result<std::string> run_program(const std::vector<std::string>& arguments,
+                                const std::string& input = {});
+
+// Starts `arguments` in a session of its own with nothing on its standard streams, and descriptor 3
+// as the write end of a pipe named by the variable `pipe_variable`. Waits for the program itself (a
+// monitor that forks away) but not for what it left behind. What was written to the pipe up to its
+// first line end.
+Result<std::string> start_monitor(const std::vector<std::string>& arguments,
+                                  const std::string& pipe_variable);
+
+}  // namespace kiban::containers

@@ -1,0 +1,263 @@
+#include "containers/runtime_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+
+namespace kiban::containers {
+namespace {
+
+constexpr std::int64_t cpu_units_per_core = 1024;
+constexpr std::int64_t cpu_period = 100'000;  // Microseconds.
+
+std::string text(const json::object& object, std::string_view key) {
+  const json::string* found = find_string(object, key);
+  return found ? to_string(*found) : std::string();
+}
+
+std::int64_t number(const json::object& object, std::string_view key) {
+  const json::value* found = find(object, key);
+  return found && found->is_number() ? found->to_number<std::int64_t>() : 0;
+}
+
+std::optional<std::uint32_t> digits(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || stop != text.data() + text.size() || text.empty())
+    return std::nullopt;
+  return value;
+}
+
+std::vector<std::string> split(std::string_view line, char at) {
+  std::vector<std::string> parts{""};
+  for (const char c : line) {
+    if (c == at)
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  }
+  return parts;
+}
+
+// The fields of the line of a passwd or group file whose field `column` is `wanted`.
+std::vector<std::string> find_line(std::string_view file, std::size_t column,
+                                   std::string_view wanted) {
+  for (const std::string& line : split(file, '\n')) {
+    std::vector<std::string> fields = split(line, ':');
+    if (fields.size() > std::max<std::size_t>(column, 2) && fields[column] == wanted) return fields;
+  }
+  return {};
+}
+
+struct User {
+  std::uint32_t uid{0};
+  std::uint32_t gid{0};
+  std::vector<std::uint32_t> more_groups{};
+  std::string home{"/"};
+};
+
+// user, user:group, by name or number, as an image and a container definition may say it.
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html (user)
+Result<User> resolve_user(const std::string& wanted, const Surroundings& surroundings) {
+  const std::size_t colon = wanted.find(':');
+  const std::string name = wanted.empty() ? "0" : wanted.substr(0, colon);
+  User user;
+  const auto uid = digits(name);
+  const auto line = find_line(surroundings.passwd, uid ? 2 : 0, name);
+  if (!uid && line.empty())
+    return fail("ClientException",
+                fmt::format("unable to find user {}: no matching entries in passwd file", name));
+  user.uid = uid ? *uid : digits(line[2]).value_or(0);
+  if (line.size() > 3) user.gid = digits(line[3]).value_or(0);
+  if (line.size() > 5 && !line[5].empty()) user.home = line[5];
+  if (colon != std::string::npos) {
+    const std::string group = wanted.substr(colon + 1);
+    const auto gid = digits(group);
+    const auto found = find_line(surroundings.group, 0, group);
+    if (!gid && found.empty())
+      return fail("ClientException", fmt::format("unable to find group {}: no matching entries in "
+                                                 "group file",
+                                                 group));
+    user.gid = gid ? *gid : digits(found[2]).value_or(0);
+  } else if (!line.empty()) {
+    for (const std::string& one : split(surroundings.group, '\n')) {
+      const auto fields = split(one, ':');
+      if (fields.size() < 4) continue;
+      const auto members = split(fields[3], ',');
+      if (std::ranges::find(members, line[0]) != members.end())
+        if (const auto gid = digits(fields[2])) user.more_groups.push_back(*gid);
+    }
+  }
+  return user;
+}
+
+json::array strings(const json::object& object, std::string_view key) {
+  const json::array* found = find_array(object, key);
+  return found ? *found : json::array{};
+}
+
+// entryPoint replaces the image's and its command too; command replaces the image's command.
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
+Result<json::array> arguments(const json::object& image, const json::object& container) {
+  const bool own_entry = !strings(container, "EntryPoint").empty();
+  json::array all = own_entry ? strings(container, "EntryPoint") : strings(image, "Entrypoint");
+  json::array command = strings(container, "Command");
+  if (command.empty() && !own_entry) command = strings(image, "Cmd");
+  all.insert(all.end(), command.begin(), command.end());
+  if (all.empty())
+    return fail("CannotStartContainerError",
+                "neither the image nor the task definition names a command");
+  return all;
+}
+
+json::array environment(const json::object& image, const json::object& container,
+                        const Surroundings& surroundings, const std::string& home) {
+  std::map<std::string, std::string> all{
+      {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+      {"HOME", home},
+      {"HOSTNAME", surroundings.hostname}};
+  for (const json::value& pair : strings(image, "Env")) {
+    const std::string_view one = pair.as_string();
+    const std::size_t equals = one.find('=');
+    if (equals != one.npos)
+      all[std::string(one.substr(0, equals))] = std::string(one.substr(equals + 1));
+  }
+  const json::object* own = find_object(container, "Environment");
+  for (const json::object* source : {&surroundings.environment, own}) {
+    if (!source) continue;
+    for (const auto& [name, value] : *source)
+      if (value.is_string()) all[name] = to_string(value.get_string());
+  }
+  json::array out;
+  for (const auto& [name, value] : all) out.push_back(json::value(name + "=" + value));
+  return out;
+}
+
+// Docker's default set.
+// https://docs.docker.com/engine/containers/run/#runtime-privilege-and-linux-capabilities
+json::object capabilities(std::uint32_t uid) {
+  const json::array all{
+      "CAP_AUDIT_WRITE", "CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",    "CAP_FSETID",
+      "CAP_KILL",        "CAP_MKNOD",   "CAP_NET_BIND_SERVICE", "CAP_NET_RAW",   "CAP_SETFCAP",
+      "CAP_SETGID",      "CAP_SETPCAP", "CAP_SETUID",           "CAP_SYS_CHROOT"};
+  const json::array held = uid == 0 ? all : json::array{};  // Others gain them by execve only.
+  return {{"bounding", all}, {"permitted", held}, {"effective", held}};
+}
+
+json::array mounts(const Surroundings& surroundings) {
+  json::array all{
+      {{"destination", "/proc"}, {"type", "proc"}, {"source", "proc"}},
+      {{"destination", "/dev"},
+       {"type", "tmpfs"},
+       {"source", "tmpfs"},
+       {"options", {"nosuid", "strictatime", "mode=755", "size=65536k"}}},
+      {{"destination", "/dev/pts"},
+       {"type", "devpts"},
+       {"source", "devpts"},
+       {"options", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}}},
+      {{"destination", "/dev/shm"},
+       {"type", "tmpfs"},
+       {"source", "shm"},
+       {"options", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}}},
+      {{"destination", "/dev/mqueue"},
+       {"type", "mqueue"},
+       {"source", "mqueue"},
+       {"options", {"nosuid", "noexec", "nodev"}}},
+      {{"destination", "/sys"},
+       {"type", "sysfs"},
+       {"source", "sysfs"},
+       {"options", {"nosuid", "noexec", "nodev", "ro"}}},
+      {{"destination", "/sys/fs/cgroup"},
+       {"type", "cgroup"},
+       {"source", "cgroup"},
+       {"options", {"nosuid", "noexec", "nodev", "relatime", "ro"}}}};
+  for (const Mount& mount : surroundings.mounts)
+    all.push_back({{"destination", mount.destination},
+                   {"type", "bind"},
+                   {"source", mount.source},
+                   {"options", {"rbind", "rprivate", mount.read_only ? "ro" : "rw"}}});
+  return all;
+}
+
+// The task's limit bounds every container of it; a container's own memory is a hard limit, its cpu
+// a share.
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
+json::object resources(const json::object& container, std::int64_t task_cpu,
+                       std::int64_t task_memory, bool swap_limit) {
+  json::object all{{"devices", {{{"allow", false}, {"access", "rwm"}}}}};
+  std::int64_t memory = number(container, "Memory");
+  if (task_memory > 0 && (memory == 0 || memory > task_memory)) memory = task_memory;
+  if (memory > 0) {
+    const std::int64_t bytes = memory * 1024 * 1024;
+    json::object limit{{"limit", bytes}};
+    if (swap_limit) limit["swap"] = bytes;
+    all["memory"] = std::move(limit);
+  }
+  json::object cpu;
+  if (const std::int64_t shares = number(container, "Cpu"); shares > 0)
+    cpu["shares"] = std::max<std::int64_t>(shares, 2);  // Linux takes no less.
+  if (task_cpu > 0) {
+    cpu["period"] = cpu_period;
+    cpu["quota"] = task_cpu * cpu_period / cpu_units_per_core;
+  }
+  if (!cpu.empty()) all["cpu"] = std::move(cpu);
+  return all;
+}
+
+}  // namespace
+
+Result<json::object> runtime_config(const json::object& image, const json::object& container,
+                                    std::int64_t task_cpu, std::int64_t task_memory,
+                                    const Surroundings& surroundings) {
+  const std::string wanted =
+      text(container, "User").empty() ? text(image, "User") : text(container, "User");
+  KIBAN_TRY(const User user, resolve_user(wanted, surroundings));
+  KIBAN_TRY(json::array args, arguments(image, container));
+  std::string directory = text(container, "WorkingDirectory");
+  if (directory.empty()) directory = text(image, "WorkingDir");
+  if (directory.empty()) directory = "/";
+  json::object who{{"uid", user.uid}, {"gid", user.gid}};
+  if (!user.more_groups.empty()) who["additionalGids"] = json::value_from(user.more_groups);
+  const json::value* read_only = find(container, "ReadonlyRootFilesystem");
+  return json::object{
+      {"ociVersion", "1.0.2"},
+      {"process",
+       {{"terminal", false},
+        {"user", std::move(who)},
+        {"args", std::move(args)},
+        {"env", environment(image, container, surroundings, user.home)},
+        {"cwd", directory},
+        {"capabilities", capabilities(user.uid)},
+        // Raising one is refused without CAP_SYS_RESOURCE, so none is asked for.
+        {"rlimits", json::array{}}}},
+      {"root",
+       {{"path", surroundings.root},
+        {"readonly", read_only && read_only->is_bool() && read_only->get_bool()}}},
+      {"hostname", surroundings.hostname},
+      {"mounts", mounts(surroundings)},
+      {"linux",
+       {{"cgroupsPath", surroundings.cgroup},
+        {"resources", resources(container, task_cpu, task_memory, surroundings.swap_limit)},
+        {"namespaces",
+         {{{"type", "pid"}},
+          {{"type", "network"}, {"path", surroundings.network}},
+          {{"type", "ipc"}},
+          {{"type", "uts"}},
+          {{"type", "mount"}}}},
+        {"maskedPaths",
+         {"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+          "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
+          "/sys/firmware"}},
+        {"readonlyPaths",
+         {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}}}}};
+}
+
+std::string stop_signal(const json::object& image) {
+  const std::string signal = text(image, "StopSignal");
+  return signal.empty() ? "SIGTERM" : signal;
+}
+
+}  // namespace kiban::containers

@@ -1,0 +1,336 @@
+#include "containers/task.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "containers/files.h"
+
+namespace kiban::containers {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr auto log_interval = 50ms;  // Between two reports of a task's logs.
+// What was reported this long ago is in the kernel's rows. The kernel knows by a line's position
+// what it has already, so reading from too early is harmless.
+constexpr auto log_settled = 2s;
+constexpr std::size_t lines_per_report_max = 1'000;
+
+std::string text(const json::object& object, std::string_view key) {
+  const json::string* found = find_string(object, key);
+  return found ? to_string(*found) : std::string();
+}
+
+std::int64_t number(const std::string& digits) {
+  return std::strtoll(digits.c_str(), nullptr, 10);  // 0 when there are none.
+}
+
+json::object failure(const Error& error) {
+  return {{"Status", "STOPPED"},
+          {"Error",
+           {{"StopCode", "TaskFailedToStart"},
+            {"Reason", fmt::format("{}: {}", error.name, error.cause)}}}};
+}
+
+// An address of our own, for a task without a subnet or whose subnet is not served: the first that
+// no task has out of 169.254.172.0/22, link-local like the bridge's own.
+std::string take_address(Host& host) {
+  const std::lock_guard lock{host.mutex};
+  for (int number = 1; number < 1023; ++number) {
+    std::string address = fmt::format("169.254.{}.{}", 172 + number / 256, number % 256);
+    if (host.addresses.insert(address).second) return address;
+  }
+  return {};
+}
+
+std::string host_name(const std::string& address, const std::string& region) {
+  std::string dashed = address;
+  std::ranges::replace(dashed, '.', '-');
+  return fmt::format("ip-{}.{}.compute.internal", dashed, region);
+}
+
+}  // namespace
+
+Task::Task(Host& host, json::object payload, runtime::Report report)
+    : host_(host),
+      payload_(std::move(payload)),
+      report_(std::move(report)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  const std::string arn = text(payload_, "TaskArn");
+  id_ = arn.substr(arn.rfind('/') + 1);
+  directory_ = host_.directory + "/" + id_;
+}
+
+Task::~Task() { ::close(wake_); }
+
+void Task::stop() {
+  std::error_code ignored;
+  fs::create_directories(directory_, ignored);
+  (void)write_file(directory_ + "/stop", "");
+  stopping_ = true;
+  (void)::eventfd_write(wake_, 1);
+}
+
+void Task::leave() {
+  leaving_ = true;
+  (void)::eventfd_write(wake_, 1);
+}
+
+void Task::run() {
+  std::error_code failed;
+  fs::create_directories(directory_, failed);
+  // Reported, but the kernel did not live to note it.
+  if (const auto result = parse_json(read_file(directory_ + "/result.json"));
+      result && result->is_object()) {
+    report_({.payload = result->get_object()});
+    return;
+  }
+  if (fs::exists(directory_ + "/stop")) stopping_ = true;
+  const Result<void> launched = launch();
+  if (!launched) return finish(failure(launched.error()));
+  if (members_.empty()) return finish({{"Status", "STOPPED"}});  // Stopped before it began.
+  watch();
+}
+
+Result<void> Task::launch() {
+  const json::array* plans = find_array(payload_, "Containers");
+  for (const json::value& plan : plans ? *plans : json::array{}) {
+    const std::string name = text(plan.as_object(), "Name");
+    members_.push_back({.container = Container{host_.tools, plan.as_object(),
+                                               fmt::format("{}-{}", id_, members_.size()),
+                                               directory_ + "/" + name}});
+  }
+  const bool begun = std::ranges::any_of(
+      members_, [](const Member& member) { return member.container.was_started(); });
+  if (stopping_ && !begun) {
+    members_.clear();
+    return {};
+  }
+  KIBAN_TRY(const Surroundings surroundings, make_surroundings());
+  for (Member& member : members_) KIBAN_TRY_VOID(start(member, surroundings));
+  return {};
+}
+
+Result<void> Task::start(Member& member, const Surroundings& surroundings) {
+  Container& container = member.container;
+  if (container.was_started()) return container.adopt();
+  KIBAN_TRY(const Image image, host_.images->get(text(container.plan(), "ImageManifest"),
+                                                 text(container.plan(), "ImageDigest")));
+  KIBAN_TRY_VOID(container.create(image, surroundings, number(text(payload_, "Cpu")),
+                                  number(text(payload_, "Memory"))));
+  return container.start();
+}
+
+Result<Surroundings> Task::make_surroundings() {
+  address_ = text(payload_, "Address");
+  if (address_.empty()) {
+    address_ = read_file(directory_ + "/address");
+    const std::lock_guard lock{host_.mutex};
+    own_address_ = !address_.empty();
+    if (own_address_) host_.addresses.insert(address_);
+  }
+  if (address_.empty()) {
+    address_ = take_address(host_);
+    own_address_ = true;
+    KIBAN_TRY_VOID(write_file(directory_ + "/address", address_));
+  }
+  const auto attached = host_.bridge->attach(id_, address_);
+  if (!attached)
+    return fail("ResourceInitializationError",
+                "failed to set up the task's network: " + attached.error().cause);
+  const std::string region = text(payload_, "Region");
+  Surroundings surroundings{.network = *attached, .hostname = host_name(address_, region)};
+  surroundings.environment = {{"AWS_ENDPOINT_URL", host_.endpoint},
+                              {"AWS_REGION", region},
+                              {"AWS_DEFAULT_REGION", region},
+                              {"AWS_EXECUTION_ENV", "AWS_ECS_FARGATE"}};
+  if (const std::string id = text(payload_, "CredentialsId"); !id.empty())
+    surroundings.environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] =
+        fmt::format("{}/_kiban/tasks/credentials/{}", host_.endpoint, id);
+  std::string hosts = fmt::format("127.0.0.1 localhost\n{} {}\n", address_, surroundings.hostname);
+  if (const json::object* names = find_object(payload_, "Hosts"))
+    for (const auto& [name, value] : *names)
+      if (value.is_string())
+        hosts +=
+            fmt::format("{} {}\n", std::string_view(value.get_string()), std::string_view(name));
+  KIBAN_TRY_VOID(write_file(directory_ + "/hosts", hosts));
+  KIBAN_TRY_VOID(write_file(directory_ + "/resolv.conf", read_file("/etc/resolv.conf")));
+  KIBAN_TRY_VOID(write_file(directory_ + "/hostname", surroundings.hostname + "\n"));
+  for (const auto* name : {"hosts", "resolv.conf", "hostname"})
+    surroundings.mounts.push_back({.source = fmt::format("{}/{}", directory_, name),
+                                   .destination = fmt::format("/etc/{}", name)});
+  return surroundings;
+}
+
+void Task::watch() {
+  const int log_events = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  for (const Member& member : members_)
+    ::inotify_add_watch(log_events, (member.container.directory() + "/log").c_str(), IN_MODIFY);
+  report_running();
+  resume_saved_ = std::chrono::steady_clock::now();
+  while (!leaving_) {
+    settle_members();
+    if (all_ended()) break;
+    if (log_dirty_ && std::chrono::steady_clock::now() >= log_next_) report_logs(false);
+    if (stopping_) end_members();
+    wait(log_events);
+  }
+  ::close(log_events);
+  if (leaving_ && !all_ended()) {
+    if (!host_.keep) take_down();
+    return;
+  }
+  report_logs(true);
+  json::array containers;
+  for (const Member& member : members_) {
+    json::object one{{"Name", member.container.name()},
+                     {"ExitCode", member.container.exit_code().value_or(0)}};
+    if (!member.container.reason().empty()) one["Reason"] = member.container.reason();
+    containers.push_back(std::move(one));
+  }
+  finish({{"Status", "STOPPED"}, {"Containers", std::move(containers)}});
+}
+
+void Task::settle_members() {
+  for (Member& member : members_) {
+    Container& container = member.container;
+    if (container.exit_code()) continue;
+    pollfd ended{.fd = container.monitor(), .events = POLLIN, .revents = 0};
+    if (container.monitor() >= 0 && ::poll(&ended, 1, 0) == 0) continue;
+    container.settle();
+    // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
+    // (essential): its end ends the task.
+    if (container.essential()) stopping_ = true;
+  }
+}
+
+bool Task::all_ended() const {
+  return std::ranges::all_of(
+      members_, [](const Member& member) { return member.container.exit_code().has_value(); });
+}
+
+void Task::end_members() {
+  const auto now = std::chrono::steady_clock::now();
+  for (Member& member : members_) {
+    if (member.container.exit_code()) continue;
+    if (!member.kill_at) {
+      member.kill_at = now + member.container.stop_timeout();
+      member.container.ask_to_end();
+    } else if (now >= *member.kill_at && !member.killed) {
+      member.killed = true;
+      member.container.kill();
+    }
+  }
+}
+
+// Milliseconds until something must be done though nothing happens; -1: never.
+int Task::wait_time() const {
+  std::optional<Steady> next;
+  const auto consider = [&next](Steady at) { next = next ? std::min(*next, at) : at; };
+  if (log_dirty_) consider(log_next_);
+  for (const Member& member : members_)
+    if (member.kill_at && !member.killed && !member.container.exit_code())
+      consider(*member.kill_at);
+  if (!next) return -1;
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(*next - std::chrono::steady_clock::now());
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
+}
+
+void Task::wait(int log_events) {
+  std::vector<pollfd> waits{{.fd = wake_, .events = POLLIN, .revents = 0},
+                            // While there is a report to make, more changes nothing.
+                            {.fd = log_dirty_ ? -1 : log_events, .events = POLLIN, .revents = 0}};
+  for (const Member& member : members_)
+    if (!member.container.exit_code())
+      waits.push_back({.fd = member.container.monitor(), .events = POLLIN, .revents = 0});
+  (void)::poll(waits.data(), waits.size(), wait_time());
+  eventfd_t ignored = 0;
+  (void)::eventfd_read(wake_, &ignored);
+  if (waits[1].revents == 0) return;
+  std::array<char, 4096> events{};
+  while (::read(log_events, events.data(), events.size()) > 0) {
+  }
+  log_dirty_ = true;
+}
+
+void Task::report_running() {
+  json::array containers;
+  for (const Member& member : members_)
+    containers.push_back({{"Name", member.container.name()},
+                          {"RuntimeId", member.container.id()},
+                          {"ImageDigest", text(member.container.plan(), "ImageDigest")}});
+  report_(
+      {.final = false,
+       .payload = {
+           {"Status", "RUNNING"}, {"Address", address_}, {"Containers", std::move(containers)}}});
+}
+
+void Task::report_logs(bool ended) {
+  const auto now = std::chrono::steady_clock::now();
+  log_dirty_ = false;
+  log_next_ = now + log_interval;
+  for (Member& member : members_) {
+    for (;;) {
+      const std::vector<LogLine> lines = member.container.read_log(ended);
+      if (lines.empty()) break;
+      json::array out;
+      for (const LogLine& line : lines) {
+        out.push_back({{"Container", member.container.name()},
+                       {"Timestamp", line.timestamp},
+                       {"Message", line.message},
+                       {"Position", line.position}});
+        if (out.size() < lines_per_report_max && &line != &lines.back()) continue;
+        report_({.final = false, .payload = {{"Logs", std::exchange(out, {})}}});
+      }
+    }
+  }
+  if (now < resume_saved_ + log_settled) return;
+  resume_saved_ = now;
+  for (Member& member : members_) {
+    (void)write_file(member.container.directory() + "/offset", std::to_string(member.resume));
+    member.resume = member.container.log_resume();
+  }
+}
+
+// The network first: the address may be another task's as soon as the end is told.
+void Task::finish(json::object outcome) {
+  host_.bridge->detach(id_, address_);
+  (void)write_file(directory_ + "/result.json", print_json(outcome));
+  report_({.payload = std::move(outcome)});
+  take_down();
+}
+
+void Task::take_down() {
+  for (Member& member : members_) member.container.remove();
+  remove_task(host_, directory_);
+  if (!own_address_) return;
+  const std::lock_guard lock{host_.mutex};
+  host_.addresses.erase(address_);
+}
+
+void remove_task(Host& host, const std::string& directory) {
+  std::error_code failed;
+  const std::string id = fs::path(directory).filename().string();
+  host.bridge->detach(id, read_file(directory + "/address"));
+  for (const auto& entry : fs::directory_iterator{directory, failed}) {
+    if (!entry.is_directory(failed)) continue;
+    for (int index = 0; index < 10; ++index) {
+      Container left{host.tools, {}, fmt::format("{}-{}", id, index), entry.path().string()};
+      left.remove();
+    }
+    fs::remove_all(entry.path(), failed);
+  }
+  // What it ended with stays for a while: the kernel may ask again after a crash.
+  if (!fs::exists(directory + "/result.json")) fs::remove_all(directory, failed);
+}
+
+}  // namespace kiban::containers

@@ -1,0 +1,91 @@
+// One ECS task: its network, its containers, from the first to the last report. Runs on a thread of
+// its own.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "containers/container.h"
+#include "containers/image.h"
+#include "containers/network.h"
+#include "runtime/effects.h"
+
+namespace kiban::containers {
+
+// What all tasks share; outlives them.
+struct Host {
+  std::string directory{};  // Of the tasks' folders.
+  std::string endpoint{};   // The engine's URL as tasks see it.
+  Tools tools{};
+  Images* images{nullptr};
+  Bridge* bridge{nullptr};
+  bool keep{true};  // Whether tasks go on when the engine ends.
+  // Addresses of our own for tasks whose subnet gives none.
+  std::mutex mutex{};
+  std::set<std::string> addresses{};
+};
+
+class Task {
+ public:
+  Task(Host& host, json::object payload, runtime::Report report);
+  ~Task();
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+
+  const std::string& id() const { return id_; }
+  // Until the task has ended and that was reported, or until leave().
+  void run();
+  // From any thread. Asks the containers to end; remembered across a restart of the engine.
+  void stop();
+  // From any thread: the engine ends.
+  void leave();
+
+ private:
+  using Steady = std::chrono::steady_clock::time_point;
+  struct Member {
+    Container container;
+    std::optional<Steady> kill_at{};  // Set once it was asked to end.
+    bool killed{false};
+    std::uint64_t resume{0};  // Of the log: what was reported a while ago.
+  };
+
+  Result<void> launch();
+  Result<void> start(Member& member, const Surroundings& surroundings);
+  Result<Surroundings> make_surroundings();
+  json::array mounted_files() const;
+  void watch();
+  void settle_members();
+  bool all_ended() const;
+  void end_members();
+  void report_running();
+  void report_logs(bool ended);
+  void finish(json::object outcome);
+  void take_down();
+  int wait_time() const;
+  void wait(int log_events);
+
+  Host& host_;
+  json::object payload_;
+  runtime::Report report_;
+  std::string id_;
+  std::string directory_;
+  std::string address_{};
+  bool own_address_{false};
+  std::list<Member> members_{};
+  int wake_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> leaving_{false};
+  Steady resume_saved_{};
+  bool log_dirty_{true};
+  Steady log_next_{};
+};
+
+// Removes what an ended or forgotten task left in `directory`.
+void remove_task(Host& host, const std::string& directory);
+
+}  // namespace kiban::containers
