@@ -5,14 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <regex>
 
+#include "cfn/parameters.h"
 #include "cfn/template.h"
 
 namespace kiban::cfn {
 namespace {
-
-constexpr std::string_view ssm_prefix = "AWS::SSM::Parameter::Value<";
 
 std::unexpected<Error> invalid(std::string cause) {
   return fail("ValidationError", std::move(cause));
@@ -31,11 +29,6 @@ json::array split(std::string_view text, std::string_view by) {
     if (end == std::string_view::npos) return out;
     at = end + by.size();
   }
-}
-
-bool is_list(std::string_view type) {
-  return type == "CommaDelimitedList" || type.starts_with("List<") ||
-         type.find("<List<") != std::string_view::npos;
 }
 
 std::string base64(std::string_view text) {
@@ -87,54 +80,6 @@ Result<json::array> cidr(std::string_view block, std::uint64_t count, std::uint6
   return out;
 }
 
-Result<void> check_value(const std::string& name, const json::object& declared,
-                         const std::string& value) {
-  const json::array* allowed = find_array(declared, "AllowedValues");
-  if (allowed && std::ranges::none_of(
-                     *allowed, [&](const json::value& one) { return scalar_text(one) == value; })) {
-    std::string list;
-    for (const json::value& one : *allowed) list += (list.empty() ? "" : ", ") + scalar_text(one);
-    return invalid(fmt::format("Parameter '{}' must be one of AllowedValues", name));
-  }
-  if (const json::string* pattern = find_string(declared, "AllowedPattern")) {
-    bool matches = false;
-    try {
-      matches = value.size() < 4'096 &&
-                std::regex_match(value, std::regex(pattern->data(), pattern->size()));
-    } catch (const std::regex_error&) {
-      return invalid(
-          fmt::format("Template format error: Parameter '{}' has a bad AllowedPattern", name));
-    }
-    if (!matches) {
-      return invalid(
-          fmt::format("Parameter '{}' must match pattern {}", name, to_string(*pattern)));
-    }
-  }
-  const json::string* type = find_string(declared, "Type");
-  double number = 0;
-  const bool numeric = type && *type == "Number";
-  if (numeric) {
-    const auto [stop, code] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (code != std::errc() || stop != value.data() + value.size()) {
-      return invalid(fmt::format("Parameter '{}' must be a number.", name));
-    }
-  }
-  const auto bound = [&](std::string_view key, double measure, bool least) {
-    const json::value* limit = find(declared, key);
-    if (!limit) return true;
-    const std::string text = scalar_text(*limit);
-    double at = 0;
-    std::from_chars(text.data(), text.data() + text.size(), at);
-    return least ? measure >= at : measure <= at;
-  };
-  const auto size = static_cast<double>(value.size());
-  if (!bound("MinLength", size, true) || !bound("MaxLength", size, false) ||
-      (numeric && (!bound("MinValue", number, true) || !bound("MaxValue", number, false)))) {
-    return invalid(fmt::format("Parameter '{}' is out of its bounds", name));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<void> Evaluator::prepare(const std::map<std::string, std::string>& given) {
@@ -169,7 +114,7 @@ Result<void> Evaluator::prepare(const std::map<std::string, std::string>& given)
       missing += (missing.empty() ? "" : ", ") + name;
       continue;
     }
-    KIBAN_TRY_VOID(check_value(name, shape, parameter.given));
+    KIBAN_TRY_VOID(check_parameter(name, shape, parameter.given));
     parameter.resolved = parameter.given;
     if (parameter.type.starts_with(ssm_prefix)) {
       KIBAN_TRY(parameter.resolved, ports_.ssm_parameter(parameter.given));
@@ -267,19 +212,6 @@ Result<std::string> Evaluator::text_of(const json::value& value) {
   return scalar_text(result);
 }
 
-Result<std::string> Evaluator::resolve_dynamic(std::string text) {
-  constexpr std::string_view open = "{{resolve:";
-  for (std::size_t at = text.find(open); at != std::string::npos; at = text.find(open, at)) {
-    const std::size_t end = text.find("}}", at);
-    if (end == std::string::npos || planning_) break;
-    KIBAN_TRY(const std::string value,
-              ports_.dynamic_reference(text.substr(at + open.size(), end - at - open.size())));
-    text.replace(at, end + 2 - at, value);
-    at += value.size();
-  }
-  return text;
-}
-
 Evaluator::Value Evaluator::evaluate(const json::value& value) {
   const std::string_view name = intrinsic_of(value);
   // Outside of conditions a member "Condition" is what it says, such as a policy's.
@@ -322,7 +254,7 @@ Evaluator::Value Evaluator::reference(const std::string& name) {
     const Parameter& parameter = found->second;
     if (!is_list(parameter.type)) return json::value(json::string(parameter.resolved));
     if (parameter.resolved.empty()) return json::value(json::array{""});
-    return json::value(split(parameter.resolved, ","));
+    return json::value(list_members(parameter.resolved));
   }
   if (const auto found = made_.find(name); found != made_.end()) {
     return json::value(json::string(found->second.physical_id));
@@ -603,10 +535,26 @@ Result<json::object> Evaluator::properties(const std::string& logical_id) {
   const json::value* declared = find(resource, "Properties");
   if (!declared) return json::object{};
   KIBAN_TRY(json::value value, required(*declared));
-  KIBAN_TRY_VOID(
-      each_text(value, [this](std::string text) { return resolve_dynamic(std::move(text)); }));
   if (!value.is_object()) return invalid("Template format error: Properties must be an object.");
   return std::move(value.get_object());
+}
+
+Result<json::object> resolve_references(json::object properties, const Ports& ports) {
+  const auto resolve = [&ports](std::string text) -> Result<std::string> {
+    constexpr std::string_view open = "{{resolve:";
+    for (std::size_t at = text.find(open); at != std::string::npos; at = text.find(open, at)) {
+      const std::size_t end = text.find("}}", at);
+      if (end == std::string::npos) break;
+      KIBAN_TRY(const std::string value,
+                ports.dynamic_reference(text.substr(at + open.size(), end - at - open.size())));
+      text.replace(at, end + 2 - at, value);
+      at += value.size();
+    }
+    return text;
+  };
+  json::value all(std::move(properties));
+  KIBAN_TRY_VOID(each_text(all, resolve));
+  return std::move(all.get_object());
 }
 
 }  // namespace kiban::cfn

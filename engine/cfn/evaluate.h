@@ -66,6 +66,7 @@ class Evaluator {
 
   // nullopt: AWS::NoValue.
   Result<std::optional<json::value>> evaluate(const json::value& value);
+  // Dynamic references stay as they are: what a stack remembers and compares holds no secrets.
   Result<json::object> properties(const std::string& logical_id);
   std::set<std::string> imports() const;  // Export names this evaluator was asked for.
 
@@ -81,7 +82,6 @@ class Evaluator {
   Result<std::string> text_of(const json::value& value);
   Result<bool> condition(const json::value& value);
   Result<bool> named_condition(const std::string& name);
-  Result<std::string> resolve_dynamic(std::string text);
   Result<void> check_rules();
 
   const json::object& tree_;
@@ -95,5 +95,9 @@ class Evaluator {
   bool planning_{false};
   bool conditions_only_{false};
 };
+
+// {{resolve:…}} in every text replaced by its value, for handing over to a service.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+Result<json::object> resolve_references(json::object properties, const Ports& ports);
 
 }  // namespace kiban::cfn

@@ -172,6 +172,24 @@ Result<void> check_sections(const json::object& tree) {
   return {};
 }
 
+Result<void> check_outputs(const json::object& tree) {
+  const json::object* outputs = find_object(tree, "Outputs");
+  for (const auto& output : outputs ? *outputs : json::object{}) {
+    const std::string id = output.key();
+    if (!output.value().is_object() || !output.value().get_object().contains("Value")) {
+      return invalid(fmt::format(
+          "Template format error: [/Outputs/{}] Every Outputs member must contain a Value object",
+          id));
+    }
+    const json::value* exported = find(output.value().get_object(), "Export");
+    if (exported && (!exported->is_object() || !exported->get_object().contains("Name"))) {
+      return invalid(fmt::format(
+          "Template format error: [/Outputs/{}/Export] Export must contain a Name", id));
+    }
+  }
+  return {};
+}
+
 void collect_sub(std::string_view text, const json::object* own, std::set<std::string>& out) {
   for (std::size_t at = text.find("${"); at != std::string_view::npos; at = text.find("${", at)) {
     const std::size_t end = text.find('}', at);
@@ -267,6 +285,7 @@ Result<json::object> parse_template(std::string_view text) {
   }
   if (!value.is_object()) return invalid("Template format error: unsupported structure.");
   KIBAN_TRY_VOID(check_sections(value.get_object()));
+  KIBAN_TRY_VOID(check_outputs(value.get_object()));
   return std::move(value.get_object());
 }
 
@@ -293,6 +312,21 @@ Result<Graph> make_graph(const json::object& tree, const std::set<std::string>& 
     return invalid(
         fmt::format("Template format error: Unresolved resource dependencies [{}] in "
                     "the Resources block of the template",
+                    fmt::join(missing, ", ")));
+  }
+  const json::object* outputs = find_object(tree, "Outputs");
+  for (const auto& output : outputs ? *outputs : json::object{}) {
+    std::set<std::string> names;
+    collect(output.value(), names);
+    for (const std::string& name : names) {
+      if (name.starts_with("AWS::") || (parameters && parameters->contains(name))) continue;
+      if (!resources.contains(name)) missing.insert(name);
+    }
+  }
+  if (!missing.empty()) {
+    return invalid(
+        fmt::format("Template format error: Unresolved resource dependencies [{}] in "
+                    "the Outputs block of the template",
                     fmt::join(missing, ", ")));
   }
   std::set<std::string> done;

@@ -151,6 +151,13 @@ json::value changed(std::string_view how, const json::value& value) {
     return json::string(text.substr(0, text.find('|')));
   }
   if (how == "permissions") return permissions(value);
+  if (how == "taglist" && value.is_object()) {
+    json::array out;
+    for (const auto& tag : value.get_object()) {
+      out.push_back(json::object{{"Key", tag.key()}, {"Value", plain(tag.value())}});
+    }
+    return out;
+  }
   if (!value.is_array()) return value;
   if (how == "encryption" || how == "lifecycle") return bucket_rules(value.get_array());
   if (how == "ids") {
@@ -161,6 +168,17 @@ json::value changed(std::string_view how, const json::value& value) {
     return out;
   }
   if (how == "lowertags") return lower(value);
+  if (how == "kmstags") {
+    json::array out;
+    for (const json::value& tag : value.get_array()) {
+      json::object renamed;
+      for (const auto& member : tag.is_object() ? tag.get_object() : json::object{}) {
+        renamed.emplace("Tag" + std::string(member.key()), member.value());
+      }
+      out.push_back(std::move(renamed));
+    }
+    return out;
+  }
   if (how == "tagmap") {
     json::object out;
     for (const json::value& tag : value.get_array()) {
@@ -172,6 +190,49 @@ json::value changed(std::string_view how, const json::value& value) {
     return out;
   }
   return value;
+}
+
+bool lists(const json::object& type, std::string_view list, std::string_view name) {
+  const json::array* names = find_array(type, list);
+  return names && std::ranges::any_of(*names, [&](const json::value& one) {
+           return std::string_view(one.as_string()) == name;
+         });
+}
+
+std::unexpected<Error> invalid(std::string cause) {
+  return fail("ValidationError", std::move(cause));
+}
+
+// Every Fn::GetAtt names an attribute that the resource's type has.
+Result<void> check_attributes(const json::value& value, const json::object& resources) {
+  if (value.is_array()) {
+    for (const json::value& one : value.get_array()) {
+      KIBAN_TRY_VOID(check_attributes(one, resources));
+    }
+  }
+  if (!value.is_object()) return {};
+  for (const auto& member : value.get_object()) {
+    const json::value& inner = member.value();
+    const bool pair = inner.is_array() && inner.get_array().size() == 2 &&
+                      inner.get_array()[0].is_string() && inner.get_array()[1].is_string();
+    if (member.key() == "Fn::GetAtt" && pair && value.get_object().size() == 1) {
+      const std::string id(inner.get_array()[0].get_string());
+      const std::string name(inner.get_array()[1].get_string());
+      const json::object* resource = find_object(resources, id);
+      if (!resource) {
+        return invalid(fmt::format(
+            "Template error: instance of Fn::GetAtt references undefined resource {}", id));
+      }
+      const json::object* type = find_type(resource->at("Type").as_string());
+      if (!type->at("Attributes").as_object().contains(name)) {
+        return invalid(fmt::format(
+            "Template error: resource {} does not support attribute type {} in Fn::GetAtt", id,
+            name));
+      }
+    }
+    KIBAN_TRY_VOID(check_attributes(inner, resources));
+  }
+  return {};
 }
 
 std::optional<json::value> value_of(std::string_view text, const Scope& scope) {
@@ -189,6 +250,22 @@ const json::object* find_type(std::string_view name) {
   return found == catalogue().end() ? nullptr : &found->second;
 }
 
+bool has_tags(const json::object& type) { return find_tag_steps(type) != nullptr; }
+
+bool forces_replacement(const json::object& type, std::string_view property) {
+  return lists(type, "Replace", property);
+}
+
+bool can_update(const json::object& type, std::string_view property) {
+  return lists(type, "Updates", property) || (property == "Tags" && has_tags(type));
+}
+
+const json::object* find_tag_steps(const json::object& type) {
+  static const auto* const all =
+      new json::object(parse_json(tag_operations).value().as_object());  // By service.
+  return type.contains("TagId") ? find_object(*all, type.at("Service").as_string()) : nullptr;
+}
+
 std::vector<std::string> type_names() {
   std::vector<std::string> out;
   for (const auto& entry : catalogue()) out.push_back(entry.first);
@@ -197,7 +274,8 @@ std::vector<std::string> type_names() {
 
 Result<void> check_resources(const json::object& tree) {
   std::string unknown;
-  for (const auto& resource : *find_object(tree, "Resources")) {
+  const json::object& resources = *find_object(tree, "Resources");
+  for (const auto& resource : resources) {
     const std::string type(resource.value().at("Type").as_string());
     const json::object* entry = find_type(type);
     if (!entry) {
@@ -205,22 +283,18 @@ Result<void> check_resources(const json::object& tree) {
       continue;
     }
     const json::object* properties = find_object(resource.value().as_object(), "Properties");
-    if (!properties) continue;
-    for (const auto& property : *properties) {
-      bool known = property.key() == "Tags";
-      for (const json::value& name : entry->at("Known").as_array()) {
-        known = known || std::string_view(name.as_string()) == std::string_view(property.key());
-      }
-      if (!known) {
-        return fail("ValidationError",
-                    fmt::format("Encountered unsupported property {} (of {}, {})",
-                                std::string(property.key()), std::string(resource.key()), type));
-      }
+    for (const auto& property : properties ? *properties : json::object{}) {
+      const std::string_view name = property.key();
+      if (lists(*entry, "Known", name) || (name == "Tags" && has_tags(*entry))) continue;
+      return invalid(fmt::format("Encountered unsupported property {} (of {}, {})", name,
+                                 std::string(resource.key()), type));
     }
   }
-  if (unknown.empty()) return {};
-  return fail("ValidationError",
-              fmt::format("Template format error: Unrecognized resource types: [{}]", unknown));
+  if (!unknown.empty()) {
+    return invalid(
+        fmt::format("Template format error: Unrecognized resource types: [{}]", unknown));
+  }
+  return check_attributes(json::value(tree), resources);
 }
 
 std::optional<json::value> fill(const json::value& shape, const Scope& scope) {

@@ -3,11 +3,17 @@
 // services. Properties and replacement as the template reference says:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
 //
-// Entry: {"Type", "Service", "Known": [...], "Replace": [...], "Name"?: property whose absence
-// means a generated name, "NameMax"?, "Lower"?: names in lower case, "Create"/"Update"/"Delete":
-// [{"op", "in", "service"?, "each"?, "when"?, "ignore"?: [codes]}], "Id": value, "Attributes":
-// {name: value}, "Read"?: a step whose reply Attributes may use as well, "Wait"?: {"op", "in",
-// "at": path, "ready": [...], "failed": [...]}}
+// Entry: {"Type", "Service", "Known": [...], "Replace": [...], "Updates"?: [...], "Name"?: property
+// whose absence means a generated name, "NameMax"?, "Lower"?: names in lower case,
+// "Create"/"Update"/"Delete"/"Snapshot" (instead of Delete, with that policy): steps or the name of
+// another list, "Id": value, "Attributes": {name: value}, "TagId"?: value, for tag operations,
+// "Read"?: a step whose reply Attributes may use as well, "Wait"?: {"op", "in", "at": path,
+// "ready": [...], "failed": [...]}, "Gone"?: {"op", "in", "at": path, "is": [...], "absent":
+// [codes]} when deletion takes its time}
+// Step: {"op", "in", "each"?: a list property, "gone"?: the members of one that the new value
+// lacks, "key"?: which member tells them apart, "when"?: only with this property, "dropped"?: only
+// when this property went, "ignore"?: [codes], "retry"?: [codes] of a deletion that others still
+// hold up}
 //
 // A text beginning with '=' is a value: "=Property.Member", or "=@id", "=@name", "=@item",
 // "=@reply.A.0",
@@ -30,8 +36,15 @@ namespace kiban::cfn {
 const json::object* find_type(std::string_view name);
 std::vector<std::string> type_names();
 
-// Error `ValidationError`: unknown types ("Unrecognized resource types: [X]") and properties
-// ("Encountered unsupported property X").
+bool has_tags(const json::object& type);
+bool forces_replacement(const json::object& type, std::string_view property);
+bool can_update(const json::object& type, std::string_view property);
+// The operations that set tags of a resource that is there, and take them away: {"Tag": step,
+// "Untag": step}. They see "=@tagid" and "=@untag.Keys". nullptr: the type has none.
+const json::object* find_tag_steps(const json::object& type);
+
+// Error `ValidationError`: unknown types ("Unrecognized resource types: [X]"), properties
+// ("Encountered unsupported property X") and attributes.
 Result<void> check_resources(const json::object& tree);
 
 // What the values of an entry see.

@@ -3,7 +3,7 @@
 namespace kiban::cfn {
 
 const std::string_view access_types = R"([
-{"Type":"AWS::IAM::Role","Service":"iam","Known":["AssumeRolePolicyDocument","Description","ManagedPolicyArns","MaxSessionDuration","Path","PermissionsBoundary","Policies","RoleName"],"Replace":["RoleName","Path"],"Name":"RoleName","NameMax":64,
+{"Type":"AWS::IAM::Role","Service":"iam","TagId":"=@id","Known":["AssumeRolePolicyDocument","Description","ManagedPolicyArns","MaxSessionDuration","Path","PermissionsBoundary","Policies","RoleName"],"Replace":["RoleName","Path"],"Name":"RoleName","NameMax":64,
  "Create":[{"op":"CreateRole","in":{"RoleName":"=@name","AssumeRolePolicyDocument":"=json:AssumeRolePolicyDocument","Description":"=Description","Path":"=Path","MaxSessionDuration":"=int:MaxSessionDuration","PermissionsBoundary":"=PermissionsBoundary","Tags":"=Tags"}},
   {"op":"AttachRolePolicy","each":"ManagedPolicyArns","in":{"RoleName":"=@name","PolicyArn":"=@item"}},
   {"op":"PutRolePolicy","each":"Policies","in":{"RoleName":"=@name","PolicyName":"=@item.PolicyName","PolicyDocument":"=json:@item.PolicyDocument"}}],
@@ -20,14 +20,14 @@ const std::string_view access_types = R"([
 {"Type":"AWS::IAM::ManagedPolicy","Service":"iam","Known":["Description","ManagedPolicyName","Path","PolicyDocument"],"Replace":["ManagedPolicyName","Path","Description","PolicyDocument"],"Name":"ManagedPolicyName","NameMax":128,
  "Create":[{"op":"CreatePolicy","in":{"PolicyName":"=@name","Path":"=Path","Description":"=Description","PolicyDocument":"=json:PolicyDocument"}}],
  "Delete":[{"op":"DeletePolicy","in":{"PolicyArn":"=@id"},"ignore":["NoSuchEntity"]}],"Id":"=@reply.Policy.Arn","Attributes":{"PolicyArn":"=@id"}},
-{"Type":"AWS::KMS::Key","Service":"kms","Known":["KeyPolicy","Description"],"Replace":[],
- "Create":[{"op":"CreateKey","in":{"Policy":"=json:KeyPolicy","Description":"=Description"}}],
+{"Type":"AWS::KMS::Key","Service":"kms","TagId":"=@id","Known":["KeyPolicy","Description"],"Replace":[],
+ "Create":[{"op":"CreateKey","in":{"Policy":"=json:KeyPolicy","Description":"=Description","Tags":"=kmstags:Tags"}}],
  "Delete":[{"op":"ScheduleKeyDeletion","in":{"KeyId":"=@id"},"ignore":["NotFoundException"]}],"Id":"=@reply.KeyMetadata.KeyId","Attributes":{"Arn":"=@reply.KeyMetadata.Arn","KeyId":"=@id"}},
 {"Type":"AWS::KMS::Alias","Service":"kms","Known":["AliasName","TargetKeyId"],"Replace":["AliasName","TargetKeyId"],
  "Create":[{"op":"CreateAlias","in":{"AliasName":"=AliasName","TargetKeyId":"=TargetKeyId"}}],
  "Delete":[{"op":"DeleteAlias","in":{"AliasName":"=@id"},"ignore":["NotFoundException"]}],"Id":"=AliasName","Attributes":{}},
-{"Type":"AWS::SSM::Parameter","Service":"ssm","Known":["Type","Name","Value","Description"],"Replace":["Name"],"Name":"Name","NameMax":1011,
- "Create":[{"op":"PutParameter","in":{"Name":"=@name","Type":"=Type","Value":"=str:Value","Description":"=Description"}}],
+{"Type":"AWS::SSM::Parameter","Service":"ssm","TagId":"=@id","TagMap":true,"Known":["Type","Name","Value","Description"],"Replace":["Name"],"Name":"Name","NameMax":1011,
+ "Create":[{"op":"PutParameter","in":{"Name":"=@name","Type":"=Type","Value":"=str:Value","Description":"=Description","Tags":"=taglist:Tags"}}],
  "Update":[{"op":"PutParameter","in":{"Name":"=@id","Type":"=Type","Value":"=str:Value","Description":"=Description","Overwrite":true}}],"Updates":["Value","Type","Description"],
  "Delete":[{"op":"DeleteParameter","in":{"Name":"=@id"},"ignore":["ParameterNotFound"]}],"Id":"=@name","Attributes":{"Type":"=Type","Value":"=Value"}}
 ])";

@@ -1,193 +1,46 @@
 #include "services/cloudformation/deployment.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "cfn/plan.h"
 #include "cfn/template.h"
-#include "cfn/types.h"
 #include "services/base/table_service.h"
+#include "services/cloudformation/lifecycle.h"
+#include "services/cloudformation/outputs.h"
+#include "services/cloudformation/rows.h"
 
 namespace kiban::services::cloudformation {
 namespace {
 
 constexpr Duration poll_interval{1'000};
 
-Caller caller_of(const json::object& stack) {
-  const json::object& from = stack.at("Caller").as_object();
-  return {.account = text(from, "account"),
-          .region = text(from, "region"),
-          .arn = text(from, "arn"),
-          .access_key_id = text(from, "key")};
+constexpr std::string_view desired_members[] = {
+    "Template",         "Given",      "Ssm", "Parameters", "Tags", "RoleARN", "Capabilities",
+    "NotificationARNs", "Description"};
+
+void take(json::object& stack, const json::object& desired) {
+  for (const std::string_view member : desired_members) {
+    if (desired.contains(member)) {
+      stack[member] = desired.at(member);
+    } else {
+      stack.erase(member);
+    }
+  }
 }
 
-Result<Caller> acting(Context& context, const json::object& stack) {
-  if (text(stack, "RoleARN").empty()) return caller_of(stack);
-  KIBAN_TRY(Caller caller,
-            context.assume_role(text(stack, "RoleARN"), "cloudformation.amazonaws.com",
-                                "AWSCloudFormation"));
-  caller.region = text(stack, "Region");
-  return caller;
+void keep_caller(const Context& context, json::object& stack) {
+  const Caller& caller = context.caller();
+  stack["Caller"] = {{"account", caller.account},
+                     {"region", caller.region},
+                     {"arn", caller.arn},
+                     {"key", caller.access_key_id}};
 }
 
-std::string generated_name(Context& context, const json::object& stack, const std::string& id,
-                           const json::object& type) {
-  const auto limit = static_cast<std::size_t>(number(type, "NameMax", 255));
-  constexpr std::string_view letters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  const std::string tail = "-" + context.random().pick(letters, 12);
-  std::string name = text(stack, "StackName") + "-" + id;
-  if (name.size() + tail.size() > limit) name.resize(limit - tail.size());
-  name += tail;
-  if (flag(type, "Lower")) {
-    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  return name;
-}
-
-// Runs the steps `which` of the type. What each replied goes to scope.own["reply"] (the first one's
-// stays).
-class Life {
- public:
-  Life(Context& context, const json::object& type, cfn::Scope& scope, Caller as)
-      : context_(context), type_(type), scope_(scope), as_(std::move(as)) {}
-
-  Result<void> run(std::string_view which) {
-    const json::value* steps = find(type_, which);
-    if (steps && steps->is_string()) steps = find(type_, steps->as_string());
-    if (!steps) return {};
-    for (const json::value& entry : steps->as_array()) {
-      const json::object& step = entry.as_object();
-      if (step.contains("when") && !scope_.properties.contains(text(step, "when"))) continue;
-      if (!step.contains("each")) {
-        KIBAN_TRY_VOID(once(step));
-        continue;
-      }
-      const json::array* items = find_array(scope_.properties, text(step, "each"));
-      for (const json::value& item : items ? *items : json::array{}) {
-        scope_.own["item"] = item;
-        KIBAN_TRY_VOID(once(step));
-      }
-    }
-    return {};
-  }
-  Result<json::object> ask(const json::object& step) {
-    const auto input = cfn::fill(step.at("in"), scope_);
-    return context_.call(text(type_, "Service"), text(step, "op"), input->as_object(), as_);
-  }
-  Result<json::object> call(std::string_view service, std::string_view op, const json::object& in) {
-    return context_.call(service, op, in, as_);
-  }
-
- private:
-  Result<void> once(const json::object& step) {
-    auto reply = ask(step);
-    if (!reply) {
-      const json::array* ignored = find_array(step, "ignore");
-      if (ignored && std::ranges::any_of(*ignored, [&](const json::value& one) {
-            return std::string_view(one.as_string()) == reply.error().name;
-          })) {
-        return {};
-      }
-      return fail(reply.error().name,
-                  fmt::format("{} (Service: {}, {}: {})", reply.error().cause,
-                              text(type_, "Service"), text(step, "op"), reply.error().name));
-    }
-    if (!scope_.own.contains("reply")) {
-      scope_.own["reply"] = *std::move(reply);
-      if (const auto id = cfn::fill(type_.at("Id"), scope_)) scope_.own["id"] = *id;
-    }
-    return {};
-  }
-  Context& context_;
-  const json::object& type_;
-  cfn::Scope& scope_;
-  Caller as_;
-};
-
-// What is more than a mapping: a generated secret, a secret completed with its target, a
-// definition.
-Result<void> prepare(Life& life, const json::object& type, cfn::Scope& scope, Context& context) {
-  const std::string how = text(type, "Prepare");
-  const json::object& properties = scope.properties;
-  if (how == "secret") {
-    if (properties.contains("SecretString")) scope.own["secret"] = properties.at("SecretString");
-    const json::object* generate = find_object(properties, "GenerateSecretString");
-    if (!generate) return {};
-    json::object in = *generate;
-    in.erase("SecretStringTemplate");
-    in.erase("GenerateStringKey");
-    KIBAN_TRY(const json::object made, life.call("secretsmanager", "GetRandomPassword", in));
-    const std::string key = text(*generate, "GenerateStringKey");
-    if (key.empty()) {
-      scope.own["secret"] = made.at("RandomPassword");
-      return {};
-    }
-    KIBAN_TRY(json::value secret, parse_json(text(*generate, "SecretStringTemplate", "{}")));
-    if (!secret.is_object())
-      return fail("ValidationError", "SecretStringTemplate is no JSON object");
-    secret.get_object()[key] = made.at("RandomPassword");
-    scope.own["secret"] = json::string(print_json(secret));
-  } else if (how == "attachment") {
-    if (text(properties, "TargetType") != "AWS::RDS::DBCluster") {
-      return fail("ValidationError", "kiban attaches secrets to AWS::RDS::DBCluster only");
-    }
-    KIBAN_TRY(const json::object got, life.call("secretsmanager", "GetSecretValue",
-                                                {{"SecretId", properties.at("SecretId")}}));
-    KIBAN_TRY(json::value secret, parse_json(text(got, "SecretString")));
-    KIBAN_TRY(const json::object described,
-              life.call("rds", "DescribeDBClusters",
-                        {{"DBClusterIdentifier", properties.at("TargetId")}}));
-    const json::object& cluster = described.at("DBClusters").as_array().at(0).as_object();
-    json::object& out = secret.as_object();
-    out["engine"] = "postgres";
-    out["host"] = text(cluster, "Endpoint");
-    out["port"] = number(cluster, "Port", 5432);
-    out["dbname"] = text(cluster, "DatabaseName");
-    out["dbClusterIdentifier"] = text(cluster, "DBClusterIdentifier");
-    scope.own["secret"] = json::string(print_json(secret));
-  } else if (how == "definition") {
-    std::string definition = text(properties, "DefinitionString");
-    if (const json::value* tree = find(properties, "Definition")) definition = print_json(*tree);
-    if (const json::object* place = find_object(properties, "DefinitionS3Location")) {
-      KIBAN_TRY(const json::object got,
-                life.call("s3", "GetObject",
-                          {{"Bucket", place->at("Bucket")}, {"Key", place->at("Key")}}));
-      const json::object* body = find_object(got, "Body");
-      if (!body) return fail("ValidationError", "the definition's object has no body");
-      KIBAN_TRY(definition, context.read_blob(text(*body, "Digest")));
-    }
-    const json::object* substitutions = find_object(properties, "DefinitionSubstitutions");
-    for (const auto& one : substitutions ? *substitutions : json::object{}) {
-      const std::string mark = "${" + std::string(one.key()) + "}";
-      const std::string value =
-          one.value().is_string() ? to_string(one.value().get_string()) : print_json(one.value());
-      for (std::size_t at = definition.find(mark); at != std::string::npos;
-           at = definition.find(mark, at + value.size())) {
-        definition.replace(at, mark.size(), value);
-      }
-    }
-    scope.own["definition"] = definition;
-  }
-  return {};
-}
-
-cfn::Scope scope_of(const json::object& stack, const json::object& resource,
-                    json::object properties) {
-  cfn::Scope scope{.properties = std::move(properties)};
-  scope.own = {{"account", text(stack, "Account")}, {"region", text(stack, "Region")}};
-  if (resource.contains("PhysicalId")) scope.own["id"] = resource.at("PhysicalId");
-  if (resource.contains("Name")) scope.own["name"] = resource.at("Name");
-  if (resource.contains("Attributes")) scope.own["attributes"] = resource.at("Attributes");
-  return scope;
-}
-
-void finish_attributes(const json::object& type, cfn::Scope& scope, json::object& resource) {
-  const auto filled = cfn::fill(type.at("Attributes"), scope);
-  json::object all =
-      resource.contains("Attributes") ? resource.at("Attributes").as_object() : json::object{};
-  for (const auto& one : filled->as_object()) all[one.key()] = one.value();
-  resource["Attributes"] = std::move(all);
+std::string reason_of(const Error& error) {
+  return fmt::format("Resource handler returned message: \"{}\"", error.cause);
 }
 
 class Machine {
@@ -195,398 +48,518 @@ class Machine {
   Machine(Context& context, json::object& stack) : context_(context), stack_(stack) {}
 
   void run() {
-    for (int round = 0; round < 4; ++round) {
-      const std::string kind = text(stack_, "Kind");
-      if (kind.empty()) break;
-      auto done = kind == "DELETE" || kind == "ROLLBACK" ? destroy() : apply();
-      if (!done) {
-        failed(done.error());
-        continue;
+    while (!kind().empty()) {
+      const auto acting_caller = acting(context_, stack_);
+      if (!acting_caller) {
+        failed("Failed to assume the stack's role: " + acting_caller.error().cause);
+        // A role that is gone can't roll back either.
+        if (!kind().empty()) failed("the stack's role can't be assumed");
+        break;
       }
-      if (!*done) {
-        context_.set_timer("cloudformation", text(stack_, "Uuid"), context_.now() + poll_interval,
-                           {{"Uuid", text(stack_, "Uuid")}, {"Region", text(stack_, "Region")}});
-      }
-      break;
+      as_ = *acting_caller;
+      if (!phase()) break;
     }
-    put_json(context_, stack_key(text(stack_, "Region"), text(stack_, "Uuid")), stack_);
+    save_stack(context_, stack_);
+    const std::string active = row_key(text(stack_, "Region"), "active", text(stack_, "Uuid"));
+    if (kind().empty()) {
+      context_.erase(active);
+      return;
+    }
+    context_.put(active, "{}");
+    context_.set_timer("cloudformation", text(stack_, "Uuid"), context_.now() + poll_interval,
+                       {{"Uuid", text(stack_, "Uuid")}, {"Region", text(stack_, "Region")}});
   }
 
  private:
+  std::string kind() const { return text(stack_, "Kind"); }
   json::object& resources() { return stack_["Resources"].as_object(); }
 
-  void failed(const Error& error) {
-    const std::string kind = text(stack_, "Kind");
-    stack_["Done"] = json::object{};
-    const std::string why = error.cause;
-    if (kind == "CREATE") {
-      stack_["Kind"] = "ROLLBACK";
-      set_status(context_, stack_, "ROLLBACK_IN_PROGRESS", why + ". Rollback requested by user.");
-    } else if (kind == "UPDATE") {
-      stack_["Kind"] = "UPDATE_ROLLBACK";
-      const json::object previous = stack_.at("Previous").as_object();
-      for (const auto& one : previous) stack_[one.key()] = one.value();
-      set_status(context_, stack_, "UPDATE_ROLLBACK_IN_PROGRESS", why);
+  // False: something takes its time.
+  bool phase() {
+    const std::string now = kind();
+    if (now == "CREATE" || now == "UPDATE") {
+      const auto done = apply();
+      if (!done) failed(done.error().cause);
+      return !done || *done;
+    }
+    if (now == "UPDATE_ROLLBACK") {
+      const auto done = revert();
+      if (!done) {
+        stack_["Kind"] = "";
+        set_status(context_, stack_, "UPDATE_ROLLBACK_FAILED", done.error().cause);
+      }
+      return !done || *done;
+    }
+    return sweep();
+  }
+
+  void failed(const std::string& why) {
+    const std::string now = kind();
+    if (now == "CREATE") {
+      const std::string on_failure = text(stack_, "OnFailure", "ROLLBACK");
+      stack_["Kind"] = on_failure == "DO_NOTHING" ? "" : on_failure;
+      if (on_failure == "DO_NOTHING") {
+        set_status(context_, stack_, "CREATE_FAILED", why);
+        return;
+      }
+      doom_everything(on_failure == "ROLLBACK");
+      if (on_failure == "ROLLBACK") {
+        set_status(context_, stack_, "ROLLBACK_IN_PROGRESS", why + "Rollback requested by user.");
+      } else {
+        set_status(context_, stack_, "DELETE_IN_PROGRESS", why + "Delete requested by user.");
+      }
+    } else if (now == "UPDATE") {
+      stack_["Kind"] = flag(stack_, "KeepOnFailure") ? "" : "UPDATE_ROLLBACK";
+      set_status(context_, stack_, kind().empty() ? "UPDATE_FAILED" : "UPDATE_ROLLBACK_IN_PROGRESS",
+                 why);
     } else {
       stack_["Kind"] = "";
-      set_status(context_, stack_, kind == "DELETE" ? "DELETE_FAILED" : kind + "_FAILED", why);
+      const std::string cleaned =
+          flag(stack_, "RolledBack") ? "UPDATE_ROLLBACK_COMPLETE" : "UPDATE_COMPLETE";
+      set_status(context_, stack_, now == "CLEANUP" ? cleaned : now + "_FAILED", why);
     }
   }
 
   Result<bool> apply() {
     KIBAN_TRY(const json::object tree, cfn::parse_template(text(stack_, "Template")));
-    cfn::Evaluator evaluator(tree, identity(stack_), make_ports(context_, text(stack_, "Region")));
+    cfn::Evaluator evaluator(tree, identity(stack_), make_ports(context_, stack_, as_));
     KIBAN_TRY_VOID(evaluator.prepare(given_of(stack_)));
     const auto present = evaluator.present();
     KIBAN_TRY(const cfn::Graph graph, cfn::make_graph(tree, present));
-    json::object& done =
-        stack_["Done"].is_object() ? stack_["Done"].as_object() : stack_["Done"].emplace_object();
-    for (const auto& one : resources()) {
-      const json::object& made = one.value().as_object();
-      if (present.contains(std::string(one.key())) && done.contains(one.key())) {
-        evaluator.made()[one.key()] = {.physical_id = text(made, "PhysicalId"),
-                                       .attributes = made.at("Attributes").as_object()};
-      }
-    }
+    json::object& done = stack_["Done"].as_object();
+    const auto make_known = [&](const std::string& id) {
+      const json::object& row = resources()[id].as_object();
+      evaluator.made()[id] = {.physical_id = text(row, "PhysicalId"),
+                              .attributes = row.at("Attributes").as_object()};
+    };
+    for (const auto& one : done) make_known(one.key());
+    std::vector<std::string> broken;
     for (const std::string& id : graph.order) {
       if (done.contains(id)) continue;
       const auto needs = graph.needs.find(id);
-      const bool ready = needs == graph.needs.end() ||
-                         std::ranges::all_of(needs->second, [&](const std::string& on) {
-                           return done.contains(on);
-                         });
-      if (!ready) continue;
-      auto finished = one(tree, evaluator, id);
-      if (!finished) {
-        const std::string status = text(resources()[id].as_object(), "PhysicalId").empty() ||
-                                           text(stack_, "Kind") == "CREATE"
-                                       ? "CREATE_FAILED"
-                                       : "UPDATE_FAILED";
-        resources()[id].as_object()["Status"] = status;
-        add_event(context_, stack_, id, status, finished.error().cause);
-        return fail(finished.error().name,
-                    fmt::format("The following resource(s) failed to {}: [{}]",
-                                status == "CREATE_FAILED" ? "create" : "update", id));
+      if (needs != graph.needs.end() &&
+          !std::ranges::all_of(needs->second,
+                               [&](const std::string& on) { return done.contains(on); })) {
+        continue;
       }
-      if (!*finished) continue;
+      const auto progress = one(tree, graph, evaluator, id);
+      if (!progress) {
+        broken.push_back(id);
+        give_up(id, reason_of(progress.error()));
+        break;
+      }
+      if (*progress == Progress::Waiting) continue;
       done[id] = true;
-      const json::object& made = resources()[id].as_object();
-      evaluator.made()[id] = {.physical_id = text(made, "PhysicalId"),
-                              .attributes = made.at("Attributes").as_object()};
+      make_known(id);
+    }
+    if (!broken.empty()) {
+      for (const auto& other : resources()) {
+        if (!flag(other.value().as_object(), "Waiting")) continue;
+        broken.emplace_back(other.key());
+        give_up(broken.back(), "Resource creation cancelled");
+      }
+      return fail("ResourceFailed",
+                  fmt::format("The following resource(s) failed to {}: [{}]. ",
+                              kind() == "CREATE" ? "create" : "update", fmt::join(broken, ", ")));
     }
     if (done.size() < graph.order.size()) return false;
-    return complete(tree, evaluator, present);
+    const json::object before = stack_;
+    KIBAN_TRY_VOID(finish_outputs(context_, stack_, tree, evaluator));
+    index_exports(context_, before, stack_);
+    complete(present);
+    return true;
   }
 
-  // True: this resource is as the template says.
-  Result<bool> one(const json::object& tree, cfn::Evaluator& evaluator, const std::string& id) {
+  void give_up(const std::string& id, const std::string& why) {
+    json::object& resource = resources()[id].as_object();
+    resource["Waiting"] = false;
+    const std::string verb = text(resource, "Verb", "CREATE");
+    set_resource(resource, id, verb + "_FAILED", why);
+  }
+
+  void set_resource(json::object& resource, const std::string& id, const std::string& status,
+                    const std::string& why = {}) {
+    resource["Status"] = status;
+    resource["Reason"] = why;
+    resource["Time"] = epoch_seconds(context_.now());
+    add_event(context_, stack_, &resource, id, status, why);
+  }
+
+  // Makes one resource what the template says.
+  Result<Progress> one(const json::object& tree, const cfn::Graph& graph, cfn::Evaluator& evaluator,
+                       const std::string& id) {
     const json::object& declared = tree.at("Resources").at(id).as_object();
     const json::object& type = *cfn::find_type(text(declared, "Type"));
-    if (!resources().contains(id)) resources()[id] = json::object{};
+    if (!resources().contains(id)) {
+      resources()[id] = {{"LogicalId", id}, {"Type", text(declared, "Type")}};
+    }
     json::object& resource = resources()[id].as_object();
-    resource["Type"] = text(declared, "Type");
     resource["DeletionPolicy"] = text(declared, "DeletionPolicy", "Delete");
-    KIBAN_TRY(Caller as, acting(context_, stack_));
-    if (flag(resource, "Waiting")) return wait(type, resource, id, std::move(as));
+    resource["UpdateReplacePolicy"] = text(declared, "UpdateReplacePolicy", "Delete");
+    json::array needs;
+    if (const auto found = graph.needs.find(id); found != graph.needs.end()) {
+      for (const std::string& on : found->second) needs.push_back(json::string(on));
+    }
+    resource["Needs"] = needs;
+    Lifecycle lifecycle(context_, stack_, as_);
+    if (flag(resource, "Waiting")) return settle(resource, id, lifecycle.settled(resource));
     KIBAN_TRY(json::object properties, evaluator.properties(id));
-    const bool there = resource.contains("PhysicalId");
-    if (there && resource.at("Properties").as_object() == properties) return true;
-    bool replace = false;
-    if (there) {
-      const auto in = [&](std::string_view list, std::string_view name) {
-        const json::array* names = find_array(type, list);
-        return names && std::ranges::any_of(*names, [&](const json::value& n) {
-                 return std::string_view(n.as_string()) == name;
-               });
-      };
-      const json::object& old = resource.at("Properties").as_object();
-      for (const json::object* side : {&old, &std::as_const(properties)}) {
-        for (const auto& property : *side) {
-          const json::value* a = find(old, property.key());
-          const json::value* b = find(properties, property.key());
-          if (a && b && *a == *b) continue;
-          if (in("Replace", property.key())) {
-            replace = true;
-          } else if (!in("Updates", property.key())) {
-            return fail("ValidationError",
-                        fmt::format("kiban does not update the property {} of {}",
-                                    std::string(property.key()), text(declared, "Type")));
-          }
-        }
-      }
+    properties = cfn::with_stack_tags(type, std::move(properties), stack_.at("Tags").as_array());
+    if (!resource.contains("PhysicalId")) return make(resource, id, properties, lifecycle);
+    const auto changes = cfn::compare(type, resource.at("Properties").as_object(), properties);
+    if (changes.empty()) return Progress::Done;
+    const bool replace = std::ranges::any_of(
+        changes, [](const cfn::PropertyChange& change) { return change.replaces; });
+    json::object& touched = stack_["Touched"].as_object();
+    if (!replace) {
+      touched[id] = "updated";
+      resource["Verb"] = "UPDATE";
+      set_resource(resource, id, "UPDATE_IN_PROGRESS");
+      return settle(resource, id, lifecycle.update(resource, properties));
     }
-    const std::string verb = there ? "UPDATE" : "CREATE";
-    resource["Status"] = verb + "_IN_PROGRESS";
-    add_event(context_, stack_, id, verb + "_IN_PROGRESS");
-    if (there && replace) stack_["Old"].as_array().push_back(resource);
-    if (!there || replace) {
-      for (const std::string_view key : {"PhysicalId", "Attributes", "Name"}) resource.erase(key);
-      const std::string property = text(type, "Name");
-      resource["Name"] = property.empty() || !properties.contains(property)
-                             ? generated_name(context_, stack_, id, type)
-                             : text(properties, property);
+    KIBAN_TRY_VOID(check_name(type, resource, changes));
+    touched[id] = "replaced";
+    json::object old = resource;
+    old["Policy"] = text(declared, "UpdateReplacePolicy", "Delete");
+    stack_["Doomed"].as_array().push_back(std::move(old));
+    set_resource(resource, id, "UPDATE_IN_PROGRESS",
+                 "Requested update requires the creation of a new physical resource; hence "
+                 "creating one.");
+    for (const std::string_view member : {"PhysicalId", "Attributes", "Name", "Properties"}) {
+      resource.erase(member);
     }
-    cfn::Scope scope = scope_of(stack_, resource, properties);
-    scope.own["generated"] = resource["Name"];
-    Life life(context_, type, scope, std::move(as));
-    KIBAN_TRY_VOID(prepare(life, type, scope, context_));
-    KIBAN_TRY_VOID(life.run(there && !replace ? "Update" : "Create"));
-    if (!there || replace) {
-      const auto made = cfn::fill(type.at("Id"), scope);
-      if (!made || !made->is_string())
-        return fail("InternalFailure", "the service gave no id for " + id);
-      resource["PhysicalId"] = scope.own["id"] = *made;
-      if (!there) stack_["Created"].as_array().push_back(json::string(id));
-    }
-    resource["Properties"] = std::move(properties);
-    finish_attributes(type, scope, resource);
-    resource["Verb"] = verb;
-    return wait(type, resource, id, caller_of(stack_));
+    resource["Verb"] = "UPDATE";
+    return settle(resource, id, lifecycle.create(resource, properties));
   }
 
-  Result<bool> wait(const json::object& type, json::object& resource, const std::string& id,
-                    Caller as) {
-    cfn::Scope scope = scope_of(stack_, resource, resource.at("Properties").as_object());
-    Life life(context_, type, scope, std::move(as));
-    if (const json::object* step = find_object(type, "Wait")) {
-      KIBAN_TRY(const json::object reply, life.ask(*step));
-      scope.own["reply"] = reply;
-      const auto state =
-          cfn::fill(json::value(json::string("=@reply." + text(*step, "at"))), scope);
-      const auto in = [&](std::string_view list) {
-        return state && std::ranges::any_of(step->at(list).as_array(),
-                                            [&](const json::value& s) { return s == *state; });
-      };
-      if (in("failed"))
-        return fail("NotStabilized",
-                    fmt::format("Resource handler returned message: \"{} did not stabilize\"", id));
-      resource["Waiting"] = !in("ready");
-      if (!in("ready")) return false;
-      if (const json::object* read = find_object(type, "Read")) {
-        KIBAN_TRY(scope.own["read"], life.ask(*read));
-        finish_attributes(type, scope, resource);
-      }
-    }
-    resource["Status"] = text(resource, "Verb") + "_COMPLETE";
-    add_event(context_, stack_, id, text(resource, "Verb") + "_COMPLETE");
-    return true;
+  // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
+  Result<void> check_name(const json::object& type, const json::object& resource,
+                          const std::vector<cfn::PropertyChange>& changes) {
+    const std::string name = text(type, "Name");
+    const bool custom = !name.empty() && resource.at("Properties").as_object().contains(name);
+    const bool renamed = std::ranges::any_of(
+        changes, [&](const cfn::PropertyChange& change) { return change.name == name; });
+    if (!custom || renamed || flag(type, "SameName")) return {};
+    return fail("ValidationError",
+                fmt::format("CloudFormation cannot update a stack when a custom-named resource "
+                            "requires replacing. Rename {} and update the stack again.",
+                            text(resource, "PhysicalId")));
   }
 
-  Result<void> remove(json::object& resource, const std::string& id) {
-    if (text(resource, "PhysicalId").empty()) return {};
-    if (text(resource, "DeletionPolicy") == "Retain") {
-      resource["Status"] = "DELETE_SKIPPED";
-      add_event(context_, stack_, id, "DELETE_SKIPPED");
-      return {};
-    }
-    add_event(context_, stack_, id, "DELETE_IN_PROGRESS");
-    const json::object& type = *cfn::find_type(text(resource, "Type"));
-    KIBAN_TRY(Caller as, acting(context_, stack_));
-    cfn::Scope scope = scope_of(
-        stack_, resource,
-        resource.contains("Properties") ? resource.at("Properties").as_object() : json::object{});
-    Life life(context_, type, scope, std::move(as));
-    const auto gone = life.run("Delete");
-    resource["Status"] = gone ? "DELETE_COMPLETE" : "DELETE_FAILED";
-    add_event(context_, stack_, id, gone ? "DELETE_COMPLETE" : "DELETE_FAILED",
-              gone ? "" : gone.error().cause);
-    return gone;
+  Result<Progress> make(json::object& resource, const std::string& id,
+                        const json::object& properties, Lifecycle& lifecycle) {
+    stack_["Touched"].as_object()[id] = "created";
+    resource["Verb"] = "CREATE";
+    set_resource(resource, id, "CREATE_IN_PROGRESS");
+    return settle(resource, id, lifecycle.create(resource, properties));
   }
 
-  Result<bool> destroy() {
-    json::array created = stack_["Created"].as_array();
-    while (!created.empty()) {
-      const std::string id(created.back().as_string());
-      if (resources().contains(id) &&
-          text(resources()[id].as_object(), "Status") != "DELETE_COMPLETE") {
-        if (const auto gone = remove(resources()[id].as_object(), id); !gone) {
-          stack_["Created"] = created;
-          return fail(gone.error().name,
-                      fmt::format("The following resource(s) failed to delete: [{}]. ", id));
-        }
-      }
-      created.pop_back();
+  Result<Progress> settle(json::object& resource, const std::string& id,
+                          Result<Progress> progress) {
+    const std::string verb = text(resource, "Verb");
+    if (!progress) return progress;
+    const bool waiting = *progress == Progress::Waiting;
+    // AWS tells the physical id as soon as there is one.
+    if (waiting && !flag(resource, "Waiting") && verb == "CREATE") {
+      set_resource(resource, id, "CREATE_IN_PROGRESS", "Resource creation Initiated");
     }
-    stack_["Created"] = created;
-    const bool deleted = text(stack_, "Kind") == "DELETE";
-    stack_["Kind"] = "";
-    stack_["Outputs"] = json::array{};
-    set_status(context_, stack_, deleted ? "DELETE_COMPLETE" : "ROLLBACK_COMPLETE");
-    return true;
+    resource["Waiting"] = waiting;
+    if (!waiting) set_resource(resource, id, verb + "_COMPLETE");
+    return progress;
   }
 
-  Result<bool> complete(const json::object& tree, cfn::Evaluator& evaluator,
-                        const std::set<std::string>& present) {
-    json::array outputs;
-    const json::object* declared = find_object(tree, "Outputs");
-    for (const auto& entry : declared ? *declared : json::object{}) {
-      const json::object& output = entry.value().as_object();
-      if (!evaluator.holds(output)) continue;
-      KIBAN_TRY(const auto value, evaluator.evaluate(output.at("Value")));
-      if (!value) continue;
-      json::object out{
-          {"OutputKey", entry.key()},
-          {"OutputValue",
-           value->is_string() ? *value : json::value(json::string(print_json(*value)))}};
-      if (output.contains("Description")) out["Description"] = output.at("Description");
-      if (const json::object* exported = find_object(output, "Export")) {
-        KIBAN_TRY(const auto name, evaluator.evaluate(exported->at("Name")));
-        if (name) out["ExportName"] = *name;
+  void complete(const std::set<std::string>& present) {
+    const std::string verb = kind();
+    std::vector<std::string> removed;
+    for (const auto& row : resources()) {
+      if (!present.contains(std::string(row.key()))) removed.emplace_back(row.key());
+    }
+    json::array& doomed = stack_["Doomed"].as_array();
+    for (const std::string& id : removed) {
+      json::object row = resources()[id].as_object();
+      row["Policy"] = text(row, "DeletionPolicy");
+      doomed.push_back(std::move(row));
+      resources().erase(id);
+    }
+    if (verb == "CREATE") {
+      stack_["Kind"] = "";
+      set_status(context_, stack_, "CREATE_COMPLETE");
+      return;
+    }
+    stack_["Kind"] = "CLEANUP";
+    set_status(context_, stack_, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS");
+  }
+
+  // Puts back what an update changed; what it made is doomed.
+  Result<bool> revert() {
+    json::object& touched = stack_["Touched"].as_object();
+    const json::object backup = stack_.at("Backup").as_object();
+    std::vector<std::string> ids;
+    for (const auto& one : touched) ids.emplace_back(one.key());
+    bool waiting = false;
+    for (const std::string& id : ids) {
+      const std::string how(touched[id].as_string());
+      if (how == "updated") {
+        KIBAN_TRY(const Progress progress, revert_update(id, backup.at(id).as_object()));
+        waiting = waiting || progress == Progress::Waiting;
+        if (progress == Progress::Done) touched[id] = "reverted";
+        continue;
       }
-      outputs.push_back(out);
-    }
-    stack_["Outputs"] = outputs;
-    json::array imports;
-    for (const std::string& name : evaluator.imports()) imports.push_back(json::string(name));
-    stack_["Imports"] = imports;
-    const std::string kind = text(stack_, "Kind");
-    for (json::value& old : stack_["Old"].as_array()) {
-      [[maybe_unused]] const auto gone = remove(old.as_object(), "Replaced");
-    }
-    stack_["Old"] = json::array{};
-    json::array kept;
-    for (const json::value& id : stack_["Created"].as_array()) {
-      const std::string name(id.as_string());
-      if (present.contains(name)) {
-        kept.push_back(id);
+      if (how == "reverted") continue;
+      json::object made = resources()[id].as_object();
+      if (const json::object* old = find_object(backup, id)) {
+        resources()[id] = *old;
+        forget_doomed(id);
+        set_resource(resources()[id].as_object(), id, "UPDATE_COMPLETE");
       } else {
-        [[maybe_unused]] const auto gone = remove(resources()[name].as_object(), name);
-        resources().erase(name);
+        resources().erase(id);
+      }
+      if (made.contains("PhysicalId")) {
+        made["Policy"] = "Delete";
+        stack_["Doomed"].as_array().push_back(std::move(made));
+      }
+      touched[id] = "reverted";
+    }
+    if (waiting) return false;
+    for (const auto& old : backup) {
+      for (const std::string_view member : {"DeletionPolicy", "UpdateReplacePolicy", "Needs"}) {
+        resources()[old.key()].as_object()[member] = old.value().at(member);
       }
     }
-    stack_["Created"] = kept;
-    stack_["Kind"] = "";
-    set_status(context_, stack_, kind + "_COMPLETE");
+    take(stack_, stack_.at("Previous").as_object());
+    stack_["Kind"] = "CLEANUP";
+    stack_["RolledBack"] = true;
+    set_status(context_, stack_, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS");
     return true;
+  }
+
+  void forget_doomed(const std::string& id) {
+    json::array kept;
+    for (const json::value& row : stack_["Doomed"].as_array()) {
+      if (text(row.as_object(), "LogicalId") != id) kept.push_back(row);
+    }
+    stack_["Doomed"] = std::move(kept);
+  }
+
+  Result<Progress> revert_update(const std::string& id, const json::object& before) {
+    json::object& resource = resources()[id].as_object();
+    Lifecycle lifecycle(context_, stack_, as_);
+    resource["Verb"] = "UPDATE";
+    if (text(resource, "Reverting") == "yes") {
+      const auto progress = settle(resource, id, lifecycle.settled(resource));
+      if (progress && *progress == Progress::Done) resource.erase("Reverting");
+      return progress;
+    }
+    set_resource(resource, id, "UPDATE_IN_PROGRESS");
+    resource["Reverting"] = "yes";
+    resource["Waiting"] = false;
+    const auto progress =
+        settle(resource, id, lifecycle.update(resource, before.at("Properties").as_object()));
+    if (!progress) {
+      set_resource(resource, id, "UPDATE_FAILED", reason_of(progress.error()));
+      return fail("ResourceFailed",
+                  fmt::format("The following resource(s) failed to update: [{}]. ", id));
+    }
+    if (*progress == Progress::Done) resource.erase("Reverting");
+    return progress;
+  }
+
+  void doom_everything(bool created_only) {
+    json::array doomed;
+    for (const auto& one : resources()) {
+      json::object row = one.value().as_object();
+      const std::string policy = text(row, "DeletionPolicy", "Delete");
+      // What this very operation created goes although its policy is RetainExceptOnCreate.
+      row["Policy"] = created_only && policy == "RetainExceptOnCreate" ? "Delete" : policy;
+      doomed.push_back(std::move(row));
+    }
+    stack_["Doomed"] = std::move(doomed);
+  }
+
+  // Deletes what is doomed, dependents first. True: the phase is over.
+  bool sweep() {
+    json::array& doomed = stack_["Doomed"].as_array();
+    bool waiting = false;
+    for (bool moved = true; moved;) {
+      moved = false;
+      waiting = false;
+      for (json::value& entry : doomed) {
+        json::object& row = entry.as_object();
+        if (!text(row, "End").empty() || is_needed(doomed, row)) continue;
+        const auto progress = remove(row);
+        moved = moved || !progress || *progress == Progress::Done;
+        waiting = waiting || (progress && *progress == Progress::Waiting);
+      }
+    }
+    if (waiting) return false;
+    std::vector<std::string> left;
+    for (const json::value& row : doomed) {
+      if (text(row.as_object(), "End") == "FAILED")
+        left.push_back(text(row.as_object(), "LogicalId"));
+    }
+    swept(left);
+    return true;
+  }
+
+  static bool is_needed(const json::array& doomed, const json::object& row) {
+    const json::value id{json::string(text(row, "LogicalId"))};
+    return std::ranges::any_of(doomed, [&](const json::value& other) {
+      const json::object& one = other.as_object();
+      const json::array* needs = find_array(one, "Needs");
+      return &one != &row && text(one, "End") != "GONE" && needs &&
+             std::ranges::find(*needs, id) != needs->end();
+    });
+  }
+
+  // The row of "Resources" that a doomed row is, if it is not an old or removed one.
+  void mirror(const json::object& row) {
+    const std::string id = text(row, "LogicalId");
+    if (kind() == "CLEANUP" || !resources().contains(id)) return;
+    json::object& resource = resources()[id].as_object();
+    for (const std::string_view member : {"Status", "Reason", "Time"}) {
+      resource[member] = row.at(member);
+    }
+  }
+
+  Result<Progress> remove(json::object& row) {
+    const std::string id = text(row, "LogicalId");
+    const auto tell = [&](const std::string& status, const std::string& why = {}) {
+      set_resource(row, id, status, why);
+      mirror(row);
+    };
+    const std::string policy = text(row, "Policy", "Delete");
+    if (policy == "Retain" || policy == "RetainExceptOnCreate") {
+      tell("DELETE_SKIPPED");
+      row["End"] = "GONE";
+      return Progress::Done;
+    }
+    if (!row.contains("PhysicalId")) {
+      tell("DELETE_COMPLETE");
+      row["End"] = "GONE";
+      return Progress::Done;
+    }
+    if (text(row, "Status") != "DELETE_IN_PROGRESS") tell("DELETE_IN_PROGRESS");
+    const auto progress = Lifecycle(context_, stack_, as_).remove(row, policy);
+    if (!progress) {
+      tell("DELETE_FAILED", reason_of(progress.error()));
+      row["End"] = "FAILED";
+    } else if (*progress == Progress::Done) {
+      tell("DELETE_COMPLETE");
+      row["End"] = "GONE";
+    }
+    return progress;
+  }
+
+  void swept(const std::vector<std::string>& left) {
+    const std::string phase_name = kind();
+    const std::string why = left.empty()
+                                ? ""
+                                : fmt::format("The following resource(s) failed to delete: [{}]. ",
+                                              fmt::join(left, ", "));
+    stack_["Kind"] = "";
+    if (phase_name == "CLEANUP") {
+      // AWS leaves what it could not clean up, and completes.
+      set_status(context_, stack_,
+                 flag(stack_, "RolledBack") ? "UPDATE_ROLLBACK_COMPLETE" : "UPDATE_COMPLETE", why);
+    } else if (!left.empty()) {
+      set_status(context_, stack_, phase_name + "_FAILED", why);
+    } else if (phase_name == "ROLLBACK") {
+      set_status(context_, stack_, "ROLLBACK_COMPLETE");
+    } else {
+      bury();
+    }
+    for (const std::string_view member : {"Doomed", "Done", "Touched", "Backup", "Previous"}) {
+      stack_.erase(member);
+    }
+  }
+
+  void bury() {
+    const json::object before = stack_;
+    const std::string region = text(stack_, "Region");
+    stack_["DeletionTime"] = epoch_seconds(context_.now());
+    set_status(context_, stack_, "DELETE_COMPLETE");
+    context_.erase(row_key(region, "name", text(stack_, "StackName")));
+    json::object after = stack_;
+    after["Outputs"] = json::array{};
+    after["Imports"] = json::array{};
+    index_exports(context_, before, after);
+    for (const store::Row& row :
+         context_.scan(row_key(region, "changeset", text(stack_, "Uuid") + "/"))) {
+      context_.erase(row.key);
+    }
   }
 
   Context& context_;
   json::object& stack_;
+  Caller as_{};
 };
+
+void begin(Context& context, json::object& stack, const std::string& kind) {
+  keep_caller(context, stack);
+  stack["Kind"] = kind;
+  stack["Done"] = json::object{};
+  stack["Touched"] = json::object{};
+  stack["Doomed"] = json::array{};
+  stack.erase("RolledBack");
+}
 
 }  // namespace
 
-std::string stack_key(std::string_view region, std::string_view uuid) {
-  return fmt::format("cloudformation/{}/stack/{}", region, uuid);
-}
-
-cfn::Stack identity(const json::object& stack) {
-  return {.name = text(stack, "StackName"),
-          .id = text(stack, "StackId"),
-          .account = text(stack, "Account"),
-          .region = text(stack, "Region")};
-}
-
-std::map<std::string, std::string> given_of(const json::object& stack) {
-  std::map<std::string, std::string> out;
-  for (const auto& one : stack.at("Given").as_object())
-    out.emplace(one.key(), std::string(one.value().as_string()));
-  return out;
-}
-
-cfn::Ports make_ports(Context& context, const std::string& region) {
-  Caller as = context.caller();
-  as.region = region;
-  const auto outputs = [&context](const std::string& where, const auto& visit) {
-    for (const store::Row& row : context.scan(stack_key(where, ""))) {
-      const auto stack = get_json(context, row.key);
-      if (!stack || text(*stack, "Status") == "DELETE_COMPLETE") continue;
-      const json::array* all = find_array(*stack, "Outputs");
-      for (const json::value& one : all ? *all : json::array{}) {
-        if (visit(*stack, one.as_object()))
-          return std::optional<json::value>(one.at("OutputValue"));
-      }
-    }
-    return std::optional<json::value>();
-  };
-  return {
-      .ssm_parameter = [&context, as](const std::string& name) -> Result<std::string> {
-        auto got = context.call("ssm", "GetParameter", {{"Name", name}}, as);
-        if (!got)
-          return fail(
-              "ValidationError",
-              fmt::format("Unable to fetch parameters [{}] from parameter store for this account.",
-                          name));
-        return text(got->at("Parameter").as_object(), "Value");
-      },
-      .import_value = [outputs, region](const std::string& name) -> Result<json::value> {
-        auto found = outputs(region, [&](const json::object&, const json::object& out) {
-          return text(out, "ExportName") == name;
-        });
-        if (!found) return fail("ValidationError", fmt::format("No export named {} found.", name));
-        return *found;
-      },
-      .stack_output = [outputs](const std::string& stack, const std::string& where,
-                                const std::string& output) -> Result<json::value> {
-        auto found = outputs(where, [&](const json::object& row, const json::object& out) {
-          return (text(row, "StackName") == stack || text(row, "StackId") == stack) &&
-                 text(out, "OutputKey") == output;
-        });
-        if (!found)
-          return fail("ValidationError",
-                      fmt::format("No output named {} found in stack {}.", output, stack));
-        return *found;
-      },
-      .dynamic_reference = [&context, as](const std::string& reference) -> Result<std::string> {
-        if (reference.starts_with("ssm:") || reference.starts_with("ssm-secure:")) {
-          KIBAN_TRY(const json::object got,
-                    context.call("ssm", "GetParameter",
-                                 {{"Name", reference.substr(reference.find(':') + 1)},
-                                  {"WithDecryption", true}},
-                                 as));
-          return text(got.at("Parameter").as_object(), "Value");
-        }
-        const std::size_t mark = reference.find(":SecretString");
-        if (!reference.starts_with("secretsmanager:"))
-          return fail("ValidationError", "Unknown dynamic reference " + reference);
-        const std::string id = reference.substr(15, mark == std::string::npos ? mark : mark - 15);
-        KIBAN_TRY(const json::object got,
-                  context.call("secretsmanager", "GetSecretValue", {{"SecretId", id}}, as));
-        std::string key = mark == std::string::npos || mark + 13 >= reference.size()
-                              ? ""
-                              : reference.substr(mark + 14);
-        key = key.substr(0, key.find(':'));
-        if (key.empty()) return text(got, "SecretString");
-        KIBAN_TRY(const json::value secret, parse_json(text(got, "SecretString")));
-        const json::value* value = secret.is_object() ? find(secret.get_object(), key) : nullptr;
-        if (!value)
-          return fail(
-              "ValidationError",
-              fmt::format("Could not find a value associated with JSONKey in SecretString"));
-        return value->is_string() ? to_string(value->get_string()) : print_json(*value);
-      }};
-}
-
-void add_event(Context& context, json::object& stack, const std::string& logical_id,
-               const std::string& status, const std::string& reason) {
-  const std::int64_t number_of = number(stack, "Events", 0) + 1;
-  stack["Events"] = number_of;
-  const bool own = logical_id == text(stack, "StackName");
-  json::object event{{"EventId", context.random().uuid()},
-                     {"StackId", text(stack, "StackId")},
-                     {"StackName", text(stack, "StackName")},
-                     {"LogicalResourceId", logical_id},
-                     {"Timestamp", epoch_seconds(context.now())},
-                     {"ResourceStatus", status},
-                     {"ResourceType", "AWS::CloudFormation::Stack"},
-                     {"PhysicalResourceId", text(stack, "StackId")}};
-  if (!own) {
-    const json::object* resource = find_object(stack.at("Resources").as_object(), logical_id);
-    event["ResourceType"] = resource ? text(*resource, "Type") : "";
-    event["PhysicalResourceId"] = resource ? text(*resource, "PhysicalId") : "";
+Result<Caller> acting(Context& context, const json::object& stack) {
+  if (text(stack, "RoleARN").empty()) {
+    const json::object& from = stack.at("Caller").as_object();
+    return Caller{.account = text(from, "account"),
+                  .region = text(from, "region"),
+                  .arn = text(from, "arn"),
+                  .access_key_id = text(from, "key")};
   }
-  if (!reason.empty()) event["ResourceStatusReason"] = reason;
-  put_json(context,
-           fmt::format("cloudformation/{}/event/{}/{:08}", text(stack, "Region"),
-                       text(stack, "Uuid"), number_of),
-           event);
+  KIBAN_TRY(Caller caller,
+            context.assume_role(text(stack, "RoleARN"), "cloudformation.amazonaws.com",
+                                "AWSCloudFormation"));
+  caller.region = text(stack, "Region");
+  return caller;
 }
 
-void set_status(Context& context, json::object& stack, const std::string& status,
-                const std::string& reason) {
-  stack["Status"] = status;
-  stack["Reason"] = reason;
-  add_event(context, stack, text(stack, "StackName"), status, reason);
+void begin_create(Context& context, json::object& stack, const json::object& desired) {
+  take(stack, desired);
+  begin(context, stack, "CREATE");
+  set_status(context, stack, "CREATE_IN_PROGRESS", "User Initiated");
+}
+
+void begin_update(Context& context, json::object& stack, const json::object& desired) {
+  json::object previous;
+  take(previous, stack);
+  stack["Previous"] = std::move(previous);
+  stack["Backup"] = stack.at("Resources");
+  stack["LastUpdatedTime"] = epoch_seconds(context.now());
+  take(stack, desired);
+  begin(context, stack, "UPDATE");
+  set_status(context, stack, "UPDATE_IN_PROGRESS", "User Initiated");
+}
+
+void begin_delete(Context& context, json::object& stack, const json::array& retained) {
+  // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-exports.html:
+  // a stack whose exports are imported can't be deleted. It keeps its status and says why.
+  for (const std::string& exported : exports_of(stack)) {
+    const auto used = importers(context, text(stack, "Region"), exported);
+    if (used.empty()) continue;
+    set_status(context, stack, text(stack, "Status"),
+               fmt::format("Delete canceled. Cannot delete export {} as it is in use by {}.",
+                           exported, fmt::join(used, ", ")));
+    return;
+  }
+  begin(context, stack, "DELETE");
+  for (const auto& one : stack.at("Resources").as_object()) {
+    json::object row = one.value().as_object();
+    const std::string status = text(row, "Status");
+    if (status == "DELETE_COMPLETE" || status == "DELETE_SKIPPED") continue;
+    const bool keep =
+        std::ranges::find(retained, json::value(json::string(one.key()))) != retained.end();
+    row["Policy"] = keep ? "Retain" : text(row, "DeletionPolicy", "Delete");
+    row.erase("Deleting");
+    stack["Doomed"].as_array().push_back(std::move(row));
+  }
+  set_status(context, stack, "DELETE_IN_PROGRESS", "User Initiated");
 }
 
 void advance(Context& context, json::object& stack) { Machine(context, stack).run(); }

@@ -1,23 +1,29 @@
-// The deployment of one stack: a durable machine whose whole state is the stack's row.
+// The deployment of one stack: a durable machine whose whole state is the stack's row (rows.h).
 #pragma once
 
-#include <string>
-
-#include "cfn/evaluate.h"
 #include "services/base/service.h"
 
 namespace kiban::services::cloudformation {
 
-std::string stack_key(std::string_view region, std::string_view uuid);
-cfn::Ports make_ports(Context& context, const std::string& region);
-cfn::Stack identity(const json::object& stack);
-std::map<std::string, std::string> given_of(const json::object& stack);
-void add_event(Context& context, json::object& stack, const std::string& logical_id,
-               const std::string& status, const std::string& reason = {});
-void set_status(Context& context, json::object& stack, const std::string& status,
-                const std::string& reason = {});
+// An operation is under way while "Kind" is not empty:
+//   CREATE, UPDATE     makes "Resources" what "Template" says, in the order of the graph
+//   ROLLBACK           of a failed CREATE: everything in "Doomed" goes
+//   UPDATE_ROLLBACK    of a failed UPDATE: "Backup" comes back, then CLEANUP
+//   CLEANUP            after an update or its rollback: what is in "Doomed" goes
+//   DELETE             everything in "Doomed" goes
+// "Previous" holds what an update replaced. What is instant is done when it returns.
+
+// `desired`: the members Template, Given, Ssm, Parameters, Tags, RoleARN, Capabilities,
+// NotificationARNs and Description.
+void begin_create(Context& context, json::object& stack, const json::object& desired);
+void begin_update(Context& context, json::object& stack, const json::object& desired);
+// Error: nobody may delete the stack now; the stack tells it too, as AWS's does.
+void begin_delete(Context& context, json::object& stack, const json::array& retained);
+
 // Does what can be done now, saves the row, and sets a timer when something is still in progress.
-// stack["Kind"]: CREATE, UPDATE, UPDATE_ROLLBACK, ROLLBACK or DELETE.
 void advance(Context& context, json::object& stack);
+
+// A session of the stack's role, or else whoever asked for the operation.
+Result<Caller> acting(Context& context, const json::object& stack);
 
 }  // namespace kiban::services::cloudformation

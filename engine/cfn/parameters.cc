@@ -1,0 +1,148 @@
+#include "cfn/parameters.h"
+
+#include <fmt/format.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace kiban::cfn {
+namespace {
+
+constexpr std::uint32_t match_limit = 100'000;  // Our own bound against patterns that explode.
+
+std::unexpected<Error> invalid(std::string cause) {
+  return fail("ValidationError", std::move(cause));
+}
+
+std::string scalar_text(const json::value& value) {
+  if (value.is_string()) return to_string(value.get_string());
+  return print_json(value);
+}
+
+std::optional<double> number_in(std::string_view text) {
+  double number = 0;
+  const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (code != std::errc() || stop != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+struct FreePattern {
+  void operator()(pcre2_code* code) const { pcre2_code_free(code); }
+};
+struct FreeData {
+  void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
+};
+struct FreeContext {
+  void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
+};
+
+// Whether the whole text matches; nullopt: the pattern is none.
+std::optional<bool> matches(std::string_view pattern, std::string_view text) {
+  const auto* const bytes = reinterpret_cast<PCRE2_SPTR>(pattern.data());
+  int error = 0;
+  PCRE2_SIZE at = 0;
+  const std::unique_ptr<pcre2_code, FreePattern> code(pcre2_compile(
+      bytes, pattern.size(), PCRE2_ANCHORED | PCRE2_ENDANCHORED, &error, &at, nullptr));
+  if (!code) return std::nullopt;
+  const std::unique_ptr<pcre2_match_context, FreeContext> limits(
+      pcre2_match_context_create(nullptr));
+  pcre2_set_match_limit(limits.get(), match_limit);
+  const std::unique_ptr<pcre2_match_data, FreeData> data(
+      pcre2_match_data_create_from_pattern(code.get(), nullptr));
+  return pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0,
+                     data.get(), limits.get()) >= 0;
+}
+
+Result<void> check_bounds(const std::string& name, const json::object& declared,
+                          const std::string& value, std::optional<double> number) {
+  const auto limit = [&](std::string_view key) -> std::optional<double> {
+    const json::value* found = find(declared, key);
+    return found ? number_in(scalar_text(*found)) : std::nullopt;
+  };
+  const auto length = static_cast<double>(value.size());
+  if (const auto least = limit("MinLength"); least && length < *least) {
+    return invalid(fmt::format("Parameter '{}' must contain at least {} characters", name, *least));
+  }
+  if (const auto most = limit("MaxLength"); most && length > *most) {
+    return invalid(fmt::format("Parameter '{}' must contain at most {} characters", name, *most));
+  }
+  if (const auto least = limit("MinValue"); least && number && *number < *least) {
+    return invalid(fmt::format("Parameter '{}' must be a number not less than {}", name, *least));
+  }
+  if (const auto most = limit("MaxValue"); most && number && *number > *most) {
+    return invalid(fmt::format("Parameter '{}' must be a number not greater than {}", name, *most));
+  }
+  return {};
+}
+
+}  // namespace
+
+bool is_list(std::string_view type) {
+  return type == "CommaDelimitedList" || type.starts_with("List<") ||
+         type.find("<List<") != std::string_view::npos ||
+         type.find("<CommaDelimitedList>") != std::string_view::npos;
+}
+
+json::array list_members(std::string_view value) {
+  json::array out;
+  for (std::size_t at = 0;;) {
+    const std::size_t end = value.find(',', at);
+    std::string_view member = value.substr(at, end - at);
+    while (member.starts_with(' ')) member.remove_prefix(1);
+    while (member.ends_with(' ')) member.remove_suffix(1);
+    out.push_back(json::string(member));
+    if (end == std::string_view::npos) return out;
+    at = end + 1;
+  }
+}
+
+Result<void> check_parameter(const std::string& name, const json::object& declared,
+                             const std::string& value) {
+  const json::string* type = find_string(declared, "Type");
+  const std::string_view kind = type ? std::string_view(*type) : std::string_view{};
+  std::vector<std::string> members{value};
+  if (is_list(kind) && !kind.starts_with(ssm_prefix)) {
+    members.clear();
+    for (const json::value& one : list_members(value)) members.push_back(scalar_text(one));
+  }
+  for (const std::string& member : members) {
+    const json::array* allowed = find_array(declared, "AllowedValues");
+    if (allowed && std::ranges::none_of(*allowed, [&](const json::value& one) {
+          return scalar_text(one) == member;
+        })) {
+      return invalid(fmt::format("Parameter '{}' must be one of AllowedValues", name));
+    }
+    if (const json::string* pattern = find_string(declared, "AllowedPattern")) {
+      const auto good = matches(*pattern, member);
+      if (!good) {
+        return invalid(fmt::format(
+            "Template format error: Parameter '{}' has an AllowedPattern that is no regular "
+            "expression: {}",
+            name, to_string(*pattern)));
+      }
+      if (!*good) {
+        const json::string* why = find_string(declared, "ConstraintDescription");
+        return invalid(why ? fmt::format("Parameter {} failed to satisfy constraint: {}", name,
+                                         to_string(*why))
+                           : fmt::format("Parameter {} failed to satisfy constraint: Parameter "
+                                         "value must match pattern {}",
+                                         name, to_string(*pattern)));
+      }
+    }
+    std::optional<double> number;
+    if (kind == "Number" || kind == "List<Number>") {
+      number = number_in(member);
+      if (!number) return invalid(fmt::format("Parameter '{}' must be a number.", name));
+    }
+    KIBAN_TRY_VOID(check_bounds(name, declared, member, number));
+  }
+  return {};
+}
+
+}  // namespace kiban::cfn

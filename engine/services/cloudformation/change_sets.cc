@@ -1,0 +1,345 @@
+// Change sets: what would change, looked at before it does.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "services/cloudformation/deployment.h"
+#include "services/cloudformation/desired.h"
+#include "services/cloudformation/operations.h"
+#include "services/cloudformation/rows.h"
+
+namespace kiban::services::cloudformation {
+namespace {
+
+constexpr std::size_t changes_per_page = 100;
+constexpr std::string_view no_changes =
+    "The submitted information didn't contain changes. Submit different information to create a "
+    "change set.";
+
+std::string change_set_key(const json::object& stack, std::string_view name) {
+  return row_key(text(stack, "Region"), "changeset",
+                 fmt::format("{}/{}", text(stack, "Uuid"), name));
+}
+
+std::string text_of(const json::value& value) {
+  return value.is_string() ? to_string(value.get_string()) : print_json(value);
+}
+
+json::object property_detail(const cfn::PropertyChange& change, bool with_values) {
+  json::object target{{"Attribute", change.name == "Tags" ? "Tags" : "Properties"},
+                      {"RequiresRecreation", change.replaces ? "Always" : "Never"},
+                      {"Path", "/Properties/" + change.name},
+                      {"AttributeChangeType", !change.before  ? "Add"
+                                              : !change.after ? "Remove"
+                                                              : "Modify"}};
+  if (change.name != "Tags") target["Name"] = change.name;
+  if (with_values) {
+    if (change.before) target["BeforeValue"] = text_of(*change.before);
+    if (change.after) target["AfterValue"] = text_of(*change.after);
+  } else {
+    target.erase("Path");
+    target.erase("AttributeChangeType");
+  }
+  return {{"Target", std::move(target)},
+          {"Evaluation", change.dynamic() ? "Dynamic" : "Static"},
+          {"ChangeSource", change.dynamic() ? "ResourceReference" : "DirectModification"}};
+}
+
+json::object shown(const cfn::ResourceChange& change, const json::object& tree_resource,
+                   bool with_values) {
+  using Action = cfn::ResourceChange::Action;
+  json::object out{{"LogicalResourceId", change.logical_id},
+                   {"ResourceType", change.type},
+                   {"Scope", json::array{}},
+                   {"Details", json::array{}}};
+  if (!change.physical_id.empty()) out["PhysicalResourceId"] = change.physical_id;
+  const auto context = [&](const json::object& properties) {
+    return json::string(print_json(json::object{{"Properties", properties}}));
+  };
+  if (with_values && change.action != Action::Add) out["BeforeContext"] = context(change.before);
+  if (with_values && change.action != Action::Remove) out["AfterContext"] = context(change.after);
+  if (change.action == Action::Add) {
+    out["Action"] = "Add";
+    return out;
+  }
+  if (change.action == Action::Remove) {
+    const std::string policy = text(tree_resource, "DeletionPolicy", "Delete");
+    out["Action"] = "Remove";
+    out["PolicyAction"] = policy.starts_with("Retain") ? "Retain"
+                          : policy == "Snapshot"       ? "Snapshot"
+                                                       : "Delete";
+    return out;
+  }
+  out["Action"] = "Modify";
+  json::array scope;
+  json::array details;
+  bool certain = false;
+  bool possible = false;
+  for (const cfn::PropertyChange& property : change.properties) {
+    const json::value attribute(property.name == "Tags" ? "Tags" : "Properties");
+    if (std::ranges::find(scope, attribute) == scope.end()) scope.push_back(attribute);
+    details.push_back(property_detail(property, with_values));
+    certain = certain || (property.replaces && !property.dynamic());
+    possible = possible || property.replaces;
+  }
+  for (const std::string& attribute : change.attributes) {
+    scope.push_back(json::string(attribute));
+    details.push_back(
+        json::object{{"Target", {{"Attribute", attribute}, {"RequiresRecreation", "Never"}}},
+                     {"Evaluation", "Static"},
+                     {"ChangeSource", "DirectModification"}});
+  }
+  out["Replacement"] = certain ? "True" : possible ? "Conditional" : "False";
+  if (possible) {
+    const std::string policy = text(tree_resource, "UpdateReplacePolicy", "Delete");
+    out["PolicyAction"] = policy == "Retain"     ? "ReplaceAndRetain"
+                          : policy == "Snapshot" ? "ReplaceAndSnapshot"
+                                                 : "ReplaceAndDelete";
+  }
+  out["Scope"] = std::move(scope);
+  out["Details"] = std::move(details);
+  return out;
+}
+
+// Both faces are kept, so that describing it later tells what was planned then.
+void keep_changes(json::object& change_set, const std::vector<cfn::ResourceChange>& changes,
+                  const json::object& stack) {
+  json::array brief;
+  json::array full;
+  for (const cfn::ResourceChange& change : changes) {
+    const json::object* row = find_object(stack.at("Resources").as_object(), change.logical_id);
+    for (const bool with_values : {false, true}) {
+      (with_values ? full : brief)
+          .push_back(json::object{
+              {"Type", "Resource"},
+              {"ResourceChange", shown(change, row ? *row : json::object{}, with_values)}});
+    }
+  }
+  change_set["Changes"] = std::move(brief);
+  change_set["FullChanges"] = std::move(full);
+}
+
+Result<json::object> stack_for(Context& context, const json::object& input, bool create) {
+  const std::string name = text(input, "StackName");
+  auto stack = find_stack(context, name);
+  if (!create) {
+    if (!stack) return fail("ValidationError", fmt::format("Stack [{}] does not exist", name));
+    const std::string status = text(*stack, "Status");
+    if (!may_update(status)) {
+      return fail("ValidationError", fmt::format("Stack:{} is in {} state and can not be updated.",
+                                                 text(*stack, "StackId"), status));
+    }
+    return stack;
+  }
+  if (!stack) {
+    if (name.starts_with("arn:")) return stack;
+    return new_stack(context, name);
+  }
+  if (text(*stack, "Status") != "REVIEW_IN_PROGRESS") {
+    return fail("ValidationError", fmt::format("Stack [{}] already exists and cannot be created "
+                                               "again with the changeSet [{}].",
+                                               name, text(input, "ChangeSetName")));
+  }
+  return stack;
+}
+
+Result<json::object> create_change_set(Context& context, const json::object& input) {
+  // ImportExistingResources, which `cdk bootstrap` sets, imports nothing here: what exists already
+  // makes its creation fail, by its service's own error.
+  KIBAN_TRY_VOID(
+      refuse_others(input, "CreateChangeSet",
+                    {"StackName", "ChangeSetName", "ChangeSetType", "TemplateBody", "TemplateURL",
+                     "UsePreviousTemplate", "Parameters", "Capabilities", "RoleARN", "Tags",
+                     "ClientToken", "Description", "IncludeNestedStacks", "NotificationARNs",
+                     "OnStackFailure", "ImportExistingResources"}));
+  const std::string type = text(input, "ChangeSetType", "UPDATE");
+  if (type == "IMPORT") return fail("ValidationError", "kiban does not import resources");
+  const bool update = type == "UPDATE";
+  KIBAN_TRY(json::object stack, stack_for(context, input, !update));
+  const std::string name = text(input, "ChangeSetName");
+  const std::string key = change_set_key(stack, name);
+  if (const auto old = get_json(context, key);
+      old && text(*old, "ExecutionStatus") != "EXECUTE_COMPLETE") {
+    return fail("AlreadyExistsException", fmt::format("ChangeSet {} already exists", name));
+  }
+  KIBAN_TRY(const json::object desired, make_desired(context, stack, input, update));
+  if (text(stack, "Status").empty()) {
+    stack["Description"] = desired.at("Description");
+    stack["Parameters"] = desired.at("Parameters");
+    stack["Tags"] = desired.at("Tags");
+    stack["Token"] = text(input, "ClientToken");
+    set_status(context, stack, "REVIEW_IN_PROGRESS", "User Initiated");
+    save_stack(context, stack);
+  }
+  const std::string id = make_arn(context, "cloudformation",
+                                  fmt::format("changeSet/{}/{}", name, context.random().uuid()));
+  json::object change_set{{"ChangeSetName", name},
+                          {"ChangeSetId", id},
+                          {"StackId", stack.at("StackId")},
+                          {"StackName", stack.at("StackName")},
+                          {"CreationTime", epoch_seconds(context.now())},
+                          {"Type", type},
+                          {"Desired", desired},
+                          {"IncludeNestedStacks", flag(input, "IncludeNestedStacks")},
+                          {"Status", "CREATE_COMPLETE"},
+                          {"ExecutionStatus", "AVAILABLE"},
+                          {"Changes", json::array{}},
+                          {"FullChanges", json::array{}}};
+  for (const std::string_view member : {"Description", "OnStackFailure"}) {
+    if (input.contains(member)) change_set[member] = input.at(member);
+  }
+  KIBAN_TRY(const auto changes, changes_of(context, stack, desired));
+  if (changes) {
+    keep_changes(change_set, *changes, stack);
+  } else {
+    change_set["Status"] = "FAILED";
+    change_set["StatusReason"] = no_changes;
+    change_set["ExecutionStatus"] = "UNAVAILABLE";
+  }
+  put_json(context, key, change_set);
+  return json::object{{"Id", id}, {"StackId", stack.at("StackId")}};
+}
+
+struct Found {
+  json::object change_set{};
+  std::string key{};
+};
+
+Result<Found> find_change_set(Context& context, const json::object& input) {
+  const std::string name = text(input, "ChangeSetName");
+  const std::string in = text(input, "StackName");
+  std::string prefix = row_key(context.caller().region, "changeset", "");
+  if (!in.empty()) {
+    const auto stack = find_stack(context, in);
+    if (!stack && name.starts_with("arn:"))
+      return fail("ChangeSetNotFound", fmt::format("ChangeSet [{}] does not exist", name));
+    if (!stack) return std::unexpected(stack.error());
+    prefix += text(*stack, "Uuid") + "/";
+  } else if (!name.starts_with("arn:")) {
+    return fail("ValidationError",
+                "StackName must be specified if ChangeSetName is not specified as an ARN.");
+  }
+  for (const store::Row& row : context.scan(prefix)) {
+    auto change_set = get_json(context, row.key);
+    if (!change_set) continue;
+    if (text(*change_set, "ChangeSetId") == name || text(*change_set, "ChangeSetName") == name) {
+      return Found{.change_set = *std::move(change_set), .key = row.key};
+    }
+  }
+  return fail("ChangeSetNotFound", fmt::format("ChangeSet [{}] does not exist", name));
+}
+
+json::object summary(const json::object& change_set) {
+  json::object out;
+  for (const std::string_view member :
+       {"ChangeSetName", "ChangeSetId", "StackId", "StackName", "CreationTime", "Description",
+        "Status", "StatusReason", "ExecutionStatus", "IncludeNestedStacks"}) {
+    if (change_set.contains(member)) out[member] = change_set.at(member);
+  }
+  return out;
+}
+
+Result<json::object> describe_change_set(Context& context, const json::object& input) {
+  KIBAN_TRY(const Found found, find_change_set(context, input));
+  const json::object& change_set = found.change_set;
+  const json::object& desired = change_set.at("Desired").as_object();
+  json::object out = summary(change_set);
+  if (change_set.contains("OnStackFailure"))
+    out["OnStackFailure"] = change_set.at("OnStackFailure");
+  for (const std::string_view member : {"Parameters", "Capabilities", "NotificationARNs", "Tags"}) {
+    out[member] = desired.at(member);
+  }
+  const bool values = flag(input, "IncludePropertyValues");
+  KIBAN_TRY(Page page, paginate(change_set.at(values ? "FullChanges" : "Changes").as_array(),
+                                changes_per_page, find_string(input, "NextToken")));
+  out["Changes"] = std::move(page.entries);
+  if (page.next_token) out["NextToken"] = *page.next_token;
+  return out;
+}
+
+Result<json::object> execute_change_set(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(
+      refuse_others(input, "ExecuteChangeSet",
+                    {"StackName", "ChangeSetName", "ClientRequestToken", "DisableRollback"}));
+  KIBAN_TRY(Found found, find_change_set(context, input));
+  json::object& change_set = found.change_set;
+  if (text(change_set, "ExecutionStatus") != "AVAILABLE") {
+    return fail("InvalidChangeSetStatus",
+                fmt::format("ChangeSet [{}] cannot be executed in its current status of [{}]",
+                            text(change_set, "ChangeSetId"), text(change_set, "Status")));
+  }
+  KIBAN_TRY(json::object stack, find_stack(context, text(change_set, "StackId")));
+  const bool create = text(change_set, "Type") == "CREATE";
+  const std::string status = text(stack, "Status");
+  if (create ? status != "REVIEW_IN_PROGRESS" : !may_update(status)) {
+    return fail("ValidationError", fmt::format("Stack:{} is in {} state and can not be updated.",
+                                               text(stack, "StackId"), status));
+  }
+  // The others were made for a stack that is no more.
+  for (const store::Row& row :
+       context.scan(row_key(text(stack, "Region"), "changeset", text(stack, "Uuid") + "/"))) {
+    if (row.key != found.key) context.erase(row.key);
+  }
+  change_set["ExecutionStatus"] = "EXECUTE_COMPLETE";
+  put_json(context, found.key, change_set);
+  stack["ChangeSetId"] = change_set.at("ChangeSetId");
+  stack["Token"] = text(input, "ClientRequestToken");
+  const bool keep = flag(input, "DisableRollback");
+  stack["KeepOnFailure"] = keep;
+  stack["OnFailure"] = keep ? "DO_NOTHING" : text(change_set, "OnStackFailure", "ROLLBACK");
+  const json::object& desired = change_set.at("Desired").as_object();
+  if (create) {
+    begin_create(context, stack, desired);
+  } else {
+    begin_update(context, stack, desired);
+  }
+  advance(context, stack);
+  return json::object{};
+}
+
+Result<json::object> delete_change_set(Context& context, const json::object& input) {
+  // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteChangeSet.html:
+  // what is gone counts as deleted.
+  const auto found = find_change_set(context, input);
+  if (found) context.erase(found->key);
+  if (!found && found.error().name != "ChangeSetNotFound") return std::unexpected(found.error());
+  return json::object{};
+}
+
+Result<json::object> list_change_sets(Context& context, const json::object& input) {
+  KIBAN_TRY(const json::object stack, find_stack(context, text(input, "StackName")));
+  json::array all;
+  for (const json::object& change_set : list_json(context, change_set_key(stack, ""))) {
+    if (text(change_set, "ExecutionStatus") != "EXECUTE_COMPLETE")
+      all.push_back(summary(change_set));
+  }
+  KIBAN_TRY(Page page, paginate(all, changes_per_page, find_string(input, "NextToken")));
+  json::object out{{"Summaries", std::move(page.entries)}};
+  if (page.next_token) out["NextToken"] = *page.next_token;
+  return out;
+}
+
+}  // namespace
+
+bool may_update(std::string_view status) {
+  return status == "CREATE_COMPLETE" || status == "UPDATE_COMPLETE" ||
+         status == "UPDATE_ROLLBACK_COMPLETE" || status == "UPDATE_FAILED" ||
+         status == "CREATE_FAILED";
+}
+
+Result<std::string> template_of_change_set(Context& context, const json::object& input) {
+  KIBAN_TRY(const Found found, find_change_set(context, input));
+  return text(found.change_set.at("Desired").as_object(), "Template");
+}
+
+const OperationTable& change_set_operations() {
+  static const auto* const table = new OperationTable{{"CreateChangeSet", create_change_set},
+                                                      {"DescribeChangeSet", describe_change_set},
+                                                      {"ExecuteChangeSet", execute_change_set},
+                                                      {"DeleteChangeSet", delete_change_set},
+                                                      {"ListChangeSets", list_change_sets}};
+  return *table;
+}
+
+}  // namespace kiban::services::cloudformation

@@ -1,0 +1,277 @@
+#include "services/cloudformation/desired.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "cfn/template.h"
+#include "cfn/types.h"
+#include "services/base/table_service.h"
+#include "services/cloudformation/deployment.h"
+#include "services/cloudformation/lifecycle.h"
+#include "services/cloudformation/outputs.h"
+
+namespace kiban::services::cloudformation {
+namespace {
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+constexpr std::size_t body_bytes_max = 51'200;
+constexpr std::size_t object_bytes_max = 1'048'576;
+constexpr std::size_t tags_max = 50;
+
+std::unexpected<Error> invalid(std::string cause) {
+  return fail("ValidationError", std::move(cause));
+}
+
+std::string decode_percent(std::string_view text) {
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    const char lower = static_cast<char>(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+  };
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 &&
+        digit(text[i + 2]) >= 0) {
+      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+// http(s)://HOST/BUCKET/KEY, or https://BUCKET.s3….amazonaws.com/KEY.
+Result<std::string> fetch(Context& context, const std::string& url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t slash = scheme == std::string::npos ? scheme : url.find('/', scheme + 3);
+  if (slash == std::string::npos) return invalid("S3 error: Domain name specified is invalid");
+  const std::string host = url.substr(scheme + 3, slash - scheme - 3);
+  std::string path = decode_percent(url.substr(slash + 1, url.find('?') - slash - 1));
+  const std::size_t virtual_host = host.find(".s3");
+  std::string bucket;
+  if (virtual_host != std::string::npos && host.ends_with(".amazonaws.com")) {
+    bucket = host.substr(0, virtual_host);
+  } else {
+    bucket = path.substr(0, path.find('/'));
+    path = bucket.size() < path.size() ? path.substr(bucket.size() + 1) : "";
+  }
+  const auto got =
+      context.call("s3", "GetObject", {{"Bucket", bucket}, {"Key", path}}, context.caller());
+  if (!got) {
+    return invalid(
+        fmt::format("S3 error: {} (bucket {}, key {})", got.error().cause, bucket, path));
+  }
+  const json::object* body = find_object(*got, "Body");
+  if (!body || number(*body, "Size", 0) > static_cast<std::int64_t>(object_bytes_max)) {
+    return invalid(fmt::format("Template may not exceed {} bytes in size.", object_bytes_max));
+  }
+  return context.read_blob(text(*body, "Digest"));
+}
+
+Result<void> check_tags(const json::array& tags) {
+  if (tags.size() > tags_max) return invalid("There are more than 50 tags");
+  std::set<std::string> keys;
+  for (const json::value& tag : tags) {
+    const std::string key = text(tag.as_object(), "Key");
+    if (key.starts_with("aws:")) {
+      return invalid(fmt::format("aws: prefixed tag key names are not allowed for external use."));
+    }
+    if (!keys.insert(key).second) return invalid("Duplicate tag keys found: " + key);
+  }
+  return {};
+}
+
+Result<json::object> given_in(const json::object& input, const json::object& stack, bool update) {
+  json::object given;
+  const json::object& previous = stack.at("Given").as_object();
+  const json::array* parameters = find_array(input, "Parameters");
+  for (const json::value& entry : parameters ? *parameters : json::array{}) {
+    const json::object& one = entry.as_object();
+    const std::string key = text(one, "ParameterKey");
+    if (!flag(one, "UsePreviousValue")) {
+      given[key] = text(one, "ParameterValue");
+    } else if (update && previous.contains(key)) {
+      given[key] = previous.at(key);
+    } else {
+      return invalid(fmt::format(
+          "Invalid input for parameter key {}. Cannot specify usePreviousValue as true for a "
+          "parameter key not in the previous template",
+          key));
+    }
+  }
+  return given;
+}
+
+Result<void> check_capabilities(const json::object& tree, const json::object& input) {
+  const Needed needed = needed_capability(tree);
+  if (needed.capability.empty()) return {};
+  const json::array* given = find_array(input, "Capabilities");
+  for (const json::value& one : given ? *given : json::array{}) {
+    const std::string_view capability = one.as_string();
+    if (capability == "CAPABILITY_NAMED_IAM" || capability == needed.capability) return {};
+  }
+  return fail("InsufficientCapabilitiesException",
+              fmt::format("Requires capabilities : [{}]", needed.capability));
+}
+
+bool same(const json::value* a, const json::value* b) { return a && b ? *a == *b : a == b; }
+
+std::map<std::string, cfn::Existing> existing_in(const json::object& stack) {
+  std::map<std::string, cfn::Existing> out;
+  for (const auto& one : stack.at("Resources").as_object()) {
+    const json::object& row = one.value().as_object();
+    if (!row.contains("PhysicalId")) continue;
+    out[one.key()] = {.type = text(row, "Type"),
+                      .physical_id = text(row, "PhysicalId"),
+                      .properties = row.at("Properties").as_object(),
+                      .attributes = row.at("Attributes").as_object()};
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<void> refuse_others(const json::object& input, std::string_view operation,
+                           std::initializer_list<std::string_view> known) {
+  for (const auto& member : input) {
+    const std::string_view key = member.key();
+    if (std::ranges::find(known, key) != known.end()) continue;
+    const json::value& value = member.value();
+    const bool nothing = (value.is_bool() && !value.get_bool()) ||
+                         (value.is_array() && value.get_array().empty()) ||
+                         (value.is_object() && value.get_object().empty());
+    if (!nothing) return invalid(fmt::format("kiban does not honour {} of {}", key, operation));
+  }
+  return {};
+}
+
+Needed needed_capability(const json::object& tree) {
+  // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html,
+  // Capabilities.
+  Needed needed;
+  std::set<std::string> types;
+  for (const auto& resource : *find_object(tree, "Resources")) {
+    const json::object& body = resource.value().as_object();
+    const std::string type = text(body, "Type");
+    if (!type.starts_with("AWS::IAM::")) continue;
+    types.insert(type);
+    const json::object* properties = find_object(body, "Properties");
+    const bool named = properties && (properties->contains("RoleName") ||
+                                      properties->contains("ManagedPolicyName"));
+    if (named || needed.capability.empty()) {
+      needed.capability = named ? "CAPABILITY_NAMED_IAM" : "CAPABILITY_IAM";
+    }
+  }
+  needed.types.assign(types.begin(), types.end());
+  return needed;
+}
+
+Result<std::string> template_of(Context& context, const json::object& input,
+                                const json::object* old) {
+  const bool body = input.contains("TemplateBody");
+  const bool url = input.contains("TemplateURL");
+  if (flag(input, "UsePreviousTemplate")) {
+    if (body || url || !old) {
+      return invalid("You cannot specify both usePreviousTemplate and Template Body/Template URL.");
+    }
+    return text(*old, "Template");
+  }
+  if (body == url) return invalid("Either Template URL or Template Body must be specified.");
+  if (url) return fetch(context, text(input, "TemplateURL"));
+  std::string given = text(input, "TemplateBody");
+  if (given.size() > body_bytes_max) {
+    return invalid(fmt::format(
+        "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member "
+        "must have length less than or equal to {}",
+        body_bytes_max));
+  }
+  return given;
+}
+
+Result<json::object> make_desired(Context& context, const json::object& stack,
+                                  const json::object& input, bool update) {
+  KIBAN_TRY(const std::string body, template_of(context, input, update ? &stack : nullptr));
+  KIBAN_TRY(const json::object tree, cfn::parse_template(body));
+  KIBAN_TRY_VOID(cfn::check_resources(tree));
+  KIBAN_TRY(const json::object given, given_in(input, stack, update));
+  const json::array* tags = find_array(input, "Tags");
+  if (!tags && update) tags = &stack.at("Tags").as_array();
+  if (tags) KIBAN_TRY_VOID(check_tags(*tags));
+  json::object desired{{"Template", body},
+                       {"Tags", tags ? *tags : json::array{}},
+                       {"Given", json::object{}},
+                       {"Ssm", json::object{}},
+                       {"Parameters", json::array{}},
+                       {"RoleARN", text(input, "RoleARN", update ? text(stack, "RoleARN") : "")},
+                       {"Description", text(tree, "Description")}};
+  for (const std::string_view member : {"Capabilities", "NotificationARNs"}) {
+    const json::array* list = find_array(input, member);
+    desired[member] = list ? *list : json::array{};
+  }
+  // SNS notifications of stack events are not sent; asking for them must not look as if they were.
+  if (!desired["NotificationARNs"].as_array().empty()) {
+    return invalid("kiban does not honour NotificationARNs");
+  }
+  Caller as = context.caller();
+  if (const std::string role = text(desired, "RoleARN"); !role.empty()) {
+    const auto session =
+        context.assume_role(role, "cloudformation.amazonaws.com", "AWSCloudFormation");
+    if (!session) {
+      return invalid(
+          fmt::format("Role {} is invalid or cannot be assumed ({})", role, session.error().cause));
+    }
+    as.arn = session->arn;
+    as.account = session->account;
+    as.access_key_id = session->access_key_id;
+  }
+  json::object bare{{"Region", text(stack, "Region")}};
+  cfn::Evaluator evaluator(tree, identity(stack), make_ports(context, bare, as));
+  std::map<std::string, std::string> given_map;
+  for (const auto& one : given) given_map.emplace(one.key(), text(given, one.key()));
+  KIBAN_TRY_VOID(evaluator.prepare(given_map));
+  KIBAN_TRY_VOID(cfn::make_graph(tree, evaluator.present()));
+  KIBAN_TRY_VOID(check_capabilities(tree, input));
+  for (const auto& [key, parameter] : evaluator.parameters()) {
+    desired["Given"].as_object()[key] = parameter.given;
+    json::object shown{{"ParameterKey", key},
+                       {"ParameterValue", parameter.no_echo ? "****" : parameter.given}};
+    if (parameter.type.starts_with("AWS::SSM::Parameter::Value<")) {
+      shown["ResolvedValue"] = parameter.no_echo ? "****" : parameter.resolved;
+      desired["Ssm"].as_object()[parameter.given] = parameter.resolved;
+    }
+    desired["Parameters"].as_array().push_back(std::move(shown));
+  }
+  return desired;
+}
+
+Result<std::optional<std::vector<cfn::ResourceChange>>> changes_of(Context& context,
+                                                                   const json::object& stack,
+                                                                   const json::object& desired) {
+  KIBAN_TRY(const json::object tree, cfn::parse_template(text(desired, "Template")));
+  json::object old_tree;
+  const bool first = text(stack, "Template").empty();
+  if (!first) {
+    KIBAN_TRY(old_tree, cfn::parse_template(text(stack, "Template")));
+  }
+  json::object wanted{{"Region", text(stack, "Region")},
+                      {"Ssm", desired.at("Ssm")},
+                      {"Given", desired.at("Given")}};
+  cfn::Evaluator evaluator(tree, identity(stack), make_ports(context, wanted, context.caller()));
+  KIBAN_TRY_VOID(evaluator.prepare(given_of(wanted)));
+  evaluator.plan_only(true);
+  KIBAN_TRY(
+      std::vector<cfn::ResourceChange> changes,
+      cfn::plan(tree, old_tree, evaluator, existing_in(stack), desired.at("Tags").as_array()));
+  const bool quiet =
+      changes.empty() && !first && same(find(tree, "Outputs"), find(old_tree, "Outputs")) &&
+      desired.at("Tags") == stack.at("Tags") && desired.at("Given") == stack.at("Given") &&
+      desired.at("Ssm") == stack.at("Ssm");
+  if (quiet) return std::nullopt;
+  return changes;
+}
+
+}  // namespace kiban::services::cloudformation

@@ -1,0 +1,439 @@
+#include "services/cloudformation/lifecycle.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cfn/plan.h"
+#include "services/base/table_service.h"
+#include "services/cloudformation/rows.h"
+
+namespace kiban::services::cloudformation {
+namespace {
+
+bool holds(const json::object& entry, std::string_view list, const json::value& value) {
+  const json::array* all = find_array(entry, list);
+  return all && std::ranges::find(*all, value) != all->end();
+}
+
+// LogicalResourceId and a random tail behind the stack's name:
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
+std::string generated_name(Context& context, const json::object& stack, const std::string& id,
+                           const json::object& type) {
+  const auto limit = static_cast<std::size_t>(number(type, "NameMax", 255));
+  constexpr std::string_view letters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  const std::string tail = "-" + context.random().pick(letters, 12);
+  std::string name = text(stack, "StackName") + "-" + id;
+  if (name.size() + tail.size() > limit) name.resize(limit - tail.size());
+  name += tail;
+  if (flag(type, "Lower")) {
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+// Members of `before` that `after` lacks, told apart by `key` or as a whole.
+json::array gone(const json::array& before, const json::array& after, const std::string& key) {
+  const auto mark = [&](const json::value& one) {
+    const json::value* found =
+        key.empty() || !one.is_object() ? nullptr : find(one.as_object(), key);
+    return found ? *found : one;
+  };
+  json::array out;
+  for (const json::value& old : before) {
+    const bool kept =
+        std::ranges::any_of(after, [&](const json::value& now) { return mark(now) == mark(old); });
+    if (!kept) out.push_back(old);
+  }
+  return out;
+}
+
+const json::array& list_of(const json::object& properties, const std::string& name) {
+  static const json::array none;
+  const json::array* found = find_array(properties, name);
+  return found ? *found : none;
+}
+
+Result<std::string> secret_value(Context& context, const Caller& as, const std::string& reference) {
+  // secretsmanager:ID:SecretString:KEY:STAGE:VERSION, the id an ARN with colons of its own.
+  constexpr std::string_view service = "secretsmanager:";
+  constexpr std::string_view member = ":SecretString";
+  const std::size_t mark = reference.find(member);
+  const std::string id =
+      reference.substr(service.size(), mark == std::string::npos ? mark : mark - service.size());
+  std::string key;
+  std::string stage;
+  std::string version;
+  if (mark != std::string::npos) {
+    std::string rest = reference.substr(mark + member.size());
+    for (std::string* part : {&key, &stage, &version}) {
+      if (rest.empty()) break;
+      const std::size_t end = rest.find(':', 1);
+      *part = rest.substr(1, end == std::string::npos ? end : end - 1);
+      rest = end == std::string::npos ? std::string() : rest.substr(end);
+    }
+  }
+  json::object in{{"SecretId", id}};
+  if (!stage.empty()) in["VersionStage"] = stage;
+  if (!version.empty()) in["VersionId"] = version;
+  KIBAN_TRY(const json::object got, context.call("secretsmanager", "GetSecretValue", in, as));
+  if (key.empty()) return text(got, "SecretString");
+  KIBAN_TRY(const json::value secret, parse_json(text(got, "SecretString")));
+  const json::value* value = secret.is_object() ? find(secret.get_object(), key) : nullptr;
+  if (!value) {
+    return fail("ValidationError", fmt::format("Could not find a value associated with JSONKey in "
+                                               "SecretString: {}",
+                                               key));
+  }
+  return value->is_string() ? to_string(value->get_string()) : print_json(*value);
+}
+
+}  // namespace
+
+cfn::Ports make_ports(Context& context, const json::object& stack, const Caller& as) {
+  const std::string region = text(stack, "Region");
+  const json::object* known = find_object(stack, "Ssm");
+  return {
+      .ssm_parameter = [&context, known, as](const std::string& name) -> Result<std::string> {
+        if (known && known->contains(name)) return text(*known, name);
+        auto got = context.call("ssm", "GetParameter", {{"Name", name}}, as);
+        if (!got) {
+          return fail("ValidationError",
+                      fmt::format("Unable to fetch parameters [{}] from parameter store for this "
+                                  "account.",
+                                  name));
+        }
+        return text(got->at("Parameter").as_object(), "Value");
+      },
+      .import_value = [&context, region](const std::string& name) -> Result<json::value> {
+        const auto found = get_json(context, row_key(region, "export", name));
+        if (!found) return fail("ValidationError", fmt::format("No export named {} found.", name));
+        return found->at("Value");
+      },
+      .stack_output = [&context](const std::string& name, const std::string& where,
+                                 const std::string& output) -> Result<json::value> {
+        const auto uuid = context.get(row_key(where, "name", name));
+        const auto row = uuid ? get_json(context, stack_key(where, *uuid)) : std::nullopt;
+        for (const json::value& one : row ? row->at("Outputs").as_array() : json::array{}) {
+          if (text(one.as_object(), "OutputKey") == output) return one.at("OutputValue");
+        }
+        return fail("ValidationError",
+                    fmt::format("No output named {} found in stack {}.", output, name));
+      },
+      .dynamic_reference = [&context, as](const std::string& reference) -> Result<std::string> {
+        if (reference.starts_with("secretsmanager:")) return secret_value(context, as, reference);
+        if (!reference.starts_with("ssm:") && !reference.starts_with("ssm-secure:")) {
+          return fail("ValidationError", "Invalid dynamic reference {{resolve:" + reference + "}}");
+        }
+        KIBAN_TRY(const json::object got,
+                  context.call("ssm", "GetParameter",
+                               {{"Name", reference.substr(reference.find(':') + 1)},
+                                {"WithDecryption", true}},
+                               as));
+        return text(got.at("Parameter").as_object(), "Value");
+      }};
+}
+
+struct Lifecycle::Work {
+  const json::object& type;
+  cfn::Scope scope{};
+  json::object before{};  // Properties as applied until now.
+};
+
+Result<Lifecycle::Work> Lifecycle::work_on(const json::object& resource,
+                                           const json::object& properties) {
+  const json::object* type = cfn::find_type(text(resource, "Type"));
+  KIBAN_CHECK(type, "a stored resource of a type without an entry: " + text(resource, "Type"));
+  Work work{.type = *type};
+  KIBAN_TRY(work.scope.properties,
+            cfn::resolve_references(properties, make_ports(context_, stack_, as_)));
+  work.scope.own = {{"account", text(stack_, "Account")},
+                    {"region", text(stack_, "Region")},
+                    {"stack", text(stack_, "StackName")},
+                    {"logical", text(resource, "LogicalId")}};
+  if (resource.contains("PhysicalId")) work.scope.own["id"] = resource.at("PhysicalId");
+  if (resource.contains("Name")) {
+    work.scope.own["name"] = work.scope.own["generated"] = resource.at("Name");
+  }
+  if (resource.contains("Attributes")) work.scope.own["attributes"] = resource.at("Attributes");
+  if (const json::object* before = find_object(resource, "Properties")) work.before = *before;
+  return work;
+}
+
+Result<json::object> Lifecycle::ask(const Work& work, const json::object& step) {
+  const auto input = cfn::fill(step.at("in"), work.scope);
+  return context_.call(text(work.type, "Service"), text(step, "op"), input->as_object(), as_);
+}
+
+Result<void> Lifecycle::once(Work& work, const json::object& step) {
+  auto reply = ask(work, step);
+  if (!reply) {
+    if (holds(step, "ignore", json::value(json::string(reply.error().name)))) return {};
+    return fail(reply.error().name,
+                fmt::format("{} (Service: {}, Operation: {}, Error Code: {})", reply.error().cause,
+                            text(work.type, "Service"), text(step, "op"), reply.error().name));
+  }
+  if (!work.scope.own.contains("reply")) {
+    work.scope.own["reply"] = *std::move(reply);
+    const auto id = cfn::fill(work.type.at("Id"), work.scope);
+    if (id && !work.scope.own.contains("id")) work.scope.own["id"] = *id;
+  }
+  return {};
+}
+
+Result<void> Lifecycle::run(Work& work, std::string_view list) {
+  const json::value* steps = find(work.type, list);
+  if (steps && steps->is_string()) steps = find(work.type, steps->as_string());
+  if (!steps) return {};
+  for (const json::value& entry : steps->as_array()) {
+    const json::object& step = entry.as_object();
+    const json::object& now = work.scope.properties;
+    if (step.contains("when") && !now.contains(text(step, "when"))) continue;
+    const std::string dropped = text(step, "dropped");
+    if (!dropped.empty() && (now.contains(dropped) || !work.before.contains(dropped))) continue;
+    if (!step.contains("each") && !step.contains("gone")) {
+      KIBAN_TRY_VOID(once(work, step));
+      continue;
+    }
+    const std::string name = text(step, "each");
+    const json::array items = name.empty()
+                                  ? gone(list_of(work.before, text(step, "gone")),
+                                         list_of(now, text(step, "gone")), text(step, "key"))
+                                  : list_of(now, name);
+    for (const json::value& item : items) {
+      work.scope.own["item"] = item;
+      KIBAN_TRY_VOID(once(work, step));
+    }
+  }
+  return {};
+}
+
+namespace {
+void finish_attributes(const json::object& type, const cfn::Scope& scope, json::object& resource) {
+  const auto filled = cfn::fill(type.at("Attributes"), scope);
+  const json::object* old = find_object(resource, "Attributes");
+  json::object all = old ? *old : json::object{};
+  for (const auto& one : filled->as_object()) all[one.key()] = one.value();
+  resource["Attributes"] = std::move(all);
+}
+}  // namespace
+
+Result<Progress> Lifecycle::create(json::object& resource, const json::object& properties) {
+  const json::object& type = *cfn::find_type(text(resource, "Type"));
+  const std::string property = text(type, "Name");
+  const std::string given = property.empty() ? "" : text(properties, property);
+  resource["Name"] =
+      given.empty() ? generated_name(context_, stack_, text(resource, "LogicalId"), type) : given;
+  KIBAN_TRY(Work work, work_on(resource, properties));
+  KIBAN_TRY_VOID(prepare(work));
+  const auto made = run(work, "Create");
+  if (work.scope.own.contains("id")) resource["PhysicalId"] = work.scope.own["id"];
+  resource["Properties"] = properties;
+  if (!made) return std::unexpected(made.error());
+  if (!resource.contains("PhysicalId")) {
+    const auto id = cfn::fill(type.at("Id"), work.scope);
+    if (!id || !id->is_string()) {
+      return fail("InternalFailure", fmt::format("{} gave no id for {}", text(type, "Service"),
+                                                 text(resource, "LogicalId")));
+    }
+    resource["PhysicalId"] = work.scope.own["id"] = *id;
+  }
+  finish_attributes(type, work.scope, resource);
+  return settled(resource);
+}
+
+Result<Progress> Lifecycle::update(json::object& resource, const json::object& properties) {
+  KIBAN_TRY(Work work, work_on(resource, properties));
+  KIBAN_TRY_VOID(prepare(work));
+  const auto changes = cfn::compare(work.type, work.before, properties);
+  const bool tags_only = std::ranges::all_of(
+      changes, [](const cfn::PropertyChange& change) { return change.name == "Tags"; });
+  if (!tags_only) KIBAN_TRY_VOID(run(work, "Update"));
+  KIBAN_TRY_VOID(change_tags(work, work.before));
+  resource["Properties"] = properties;
+  finish_attributes(work.type, work.scope, resource);
+  return settled(resource);
+}
+
+Result<void> Lifecycle::change_tags(Work& work, const json::object& before) {
+  const json::object* steps = cfn::find_tag_steps(work.type);
+  const json::value* old = find(before, "Tags");
+  const json::value* now = find(work.scope.properties, "Tags");
+  if (!steps || (old && now ? *old == *now : old == now)) return {};
+  work.scope.own["tagid"] = cfn::fill(work.type.at("TagId"), work.scope).value_or(nullptr);
+  json::array keys;
+  json::array tags;
+  const auto key_of = [](const json::value& tag) { return text(tag.as_object(), "Key"); };
+  for (const json::value& tag : list_of(before, "Tags")) {
+    const json::array& kept = list_of(work.scope.properties, "Tags");
+    if (std::ranges::any_of(kept,
+                            [&](const json::value& one) { return key_of(one) == key_of(tag); }))
+      continue;
+    keys.push_back(json::string(key_of(tag)));
+    tags.push_back(json::object{{"Key", key_of(tag)}});
+  }
+  if (old && old->is_object()) {
+    for (const auto& tag : old->get_object()) {
+      if (!now || !now->is_object() || !now->get_object().contains(tag.key()))
+        keys.push_back(json::string(tag.key()));
+    }
+  }
+  if (!keys.empty()) {
+    work.scope.own["untag"] = {{"Keys", keys}, {"Tags", tags}};
+    KIBAN_TRY_VOID(once(work, steps->at("Untag").as_object()));
+  }
+  const bool any = now && (now->is_object() ? !now->get_object().empty()
+                                            : now->is_array() && !now->get_array().empty());
+  return any ? once(work, steps->at("Tag").as_object()) : Result<void>{};
+}
+
+Result<Progress> Lifecycle::settled(json::object& resource) {
+  KIBAN_TRY(Work work, work_on(resource, resource.at("Properties").as_object()));
+  if (const json::object* step = find_object(work.type, "Wait")) {
+    KIBAN_TRY(work.scope.own["reply"], ask(work, *step));
+    const auto state =
+        cfn::fill(json::value(json::string("=@reply." + text(*step, "at"))), work.scope);
+    if (state && holds(*step, "failed", *state)) {
+      return fail("NotStabilized", fmt::format("{} did not stabilize: it is {}",
+                                               text(resource, "LogicalId"), print_json(*state)));
+    }
+    if (!state || !holds(*step, "ready", *state)) return Progress::Waiting;
+  }
+  if (const json::object* read = find_object(work.type, "Read")) {
+    KIBAN_TRY(work.scope.own["read"], ask(work, *read));
+    finish_attributes(work.type, work.scope, resource);
+  }
+  return Progress::Done;
+}
+
+Result<Progress> Lifecycle::remove(json::object& resource, const std::string& policy) {
+  const json::object* properties = find_object(resource, "Properties");
+  const json::object& type = *cfn::find_type(text(resource, "Type"));
+  // What it refers to may be gone already; deletion seldom needs the values.
+  Work work{.type = type};
+  if (auto whole = work_on(resource, properties ? *properties : json::object{})) {
+    work.scope = std::move(whole->scope);
+  } else {
+    KIBAN_TRY(Work bare, work_on(resource, json::object{}));
+    bare.scope.properties = properties ? *properties : json::object{};
+    work.scope = std::move(bare.scope);
+  }
+  if (!flag(resource, "Deleting")) {
+    const bool snapshot = policy == "Snapshot" && type.contains("Snapshot");
+    if (auto done = run(work, snapshot ? "Snapshot" : "Delete"); !done) {
+      const json::value code{json::string(done.error().name)};
+      const json::value* steps = find(type, "Delete");
+      const bool later = std::ranges::any_of(steps->as_array(), [&](const json::value& step) {
+        return holds(step.as_object(), "retry", code);
+      });
+      // Others still hold it, such as interfaces of tasks that stop. AWS waits as well.
+      constexpr std::int64_t tries_max = 120;
+      resource["Tries"] = number(resource, "Tries", 0) + 1;
+      if (later && number(resource, "Tries", 0) < tries_max) return Progress::Waiting;
+      return std::unexpected(done.error());
+    }
+    resource["Deleting"] = true;
+  }
+  const json::object* step = find_object(type, "Gone");
+  if (!step) return Progress::Done;
+  auto reply = ask(work, *step);
+  if (!reply) {
+    if (holds(*step, "absent", json::value(json::string(reply.error().name))))
+      return Progress::Done;
+    return std::unexpected(reply.error());
+  }
+  work.scope.own["reply"] = *std::move(reply);
+  const auto state =
+      cfn::fill(json::value(json::string("=@reply." + text(*step, "at"))), work.scope);
+  return !state || holds(*step, "is", *state) ? Progress::Done : Progress::Waiting;
+}
+
+// What is more than a mapping.
+Result<void> Lifecycle::prepare(Work& work) {
+  const std::string how = text(work.type, "Prepare");
+  if (how == "secret") return generate_secret(work);
+  if (how == "attachment") return attach_secret(work);
+  if (how == "definition") return load_definition(work);
+  return {};
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-secretsmanager-secret-generatesecretstring.html
+Result<void> Lifecycle::generate_secret(Work& work) {
+  const json::object& properties = work.scope.properties;
+  json::object& own = work.scope.own;
+  if (properties.contains("SecretString")) own["secret"] = properties.at("SecretString");
+  const json::object* generate = find_object(properties, "GenerateSecretString");
+  if (!generate || own.contains("id")) return {};  // An update keeps what was generated.
+  json::object in = *generate;
+  in.erase("SecretStringTemplate");
+  in.erase("GenerateStringKey");
+  KIBAN_TRY(const json::object made, context_.call("secretsmanager", "GetRandomPassword", in, as_));
+  const std::string key = text(*generate, "GenerateStringKey");
+  if (key.empty()) {
+    own["secret"] = made.at("RandomPassword");
+    return {};
+  }
+  KIBAN_TRY(json::value secret, parse_json(text(*generate, "SecretStringTemplate", "{}")));
+  if (!secret.is_object()) return fail("ValidationError", "SecretStringTemplate is no JSON object");
+  secret.get_object()[key] = made.at("RandomPassword");
+  own["secret"] = json::string(print_json(secret));
+  return {};
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-secrettargetattachment.html
+Result<void> Lifecycle::attach_secret(Work& work) {
+  const json::object& properties = work.scope.properties;
+  if (text(properties, "TargetType") != "AWS::RDS::DBCluster") {
+    return fail("ValidationError", "kiban attaches secrets to AWS::RDS::DBCluster only");
+  }
+  KIBAN_TRY(const json::object got,
+            context_.call("secretsmanager", "GetSecretValue",
+                          {{"SecretId", text(properties, "SecretId")}}, as_));
+  KIBAN_TRY(json::value secret, parse_json(text(got, "SecretString")));
+  if (!secret.is_object()) return fail("ValidationError", "the secret is no JSON object");
+  KIBAN_TRY(const json::object described,
+            context_.call("rds", "DescribeDBClusters",
+                          {{"DBClusterIdentifier", text(properties, "TargetId")}}, as_));
+  const json::object& cluster = described.at("DBClusters").as_array().at(0).as_object();
+  json::object& out = secret.get_object();
+  out["engine"] = text(cluster, "Engine").find("postgres") != std::string::npos
+                      ? "postgres"
+                      : text(cluster, "Engine");
+  out["host"] = text(cluster, "Endpoint");
+  out["port"] = number(cluster, "Port", 5432);
+  if (cluster.contains("DatabaseName")) out["dbname"] = text(cluster, "DatabaseName");
+  out["dbClusterIdentifier"] = text(cluster, "DBClusterIdentifier");
+  work.scope.own["secret"] = json::string(print_json(secret));
+  return {};
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-stepfunctions-statemachine.html
+Result<void> Lifecycle::load_definition(Work& work) {
+  const json::object& properties = work.scope.properties;
+  std::string definition = text(properties, "DefinitionString");
+  if (const json::value* tree = find(properties, "Definition")) definition = print_json(*tree);
+  if (const json::object* place = find_object(properties, "DefinitionS3Location")) {
+    KIBAN_TRY(
+        const json::object got,
+        context_.call("s3", "GetObject",
+                      {{"Bucket", text(*place, "Bucket")}, {"Key", text(*place, "Key")}}, as_));
+    const json::object* body = find_object(got, "Body");
+    if (!body) return fail("ValidationError", "the definition's object has no body");
+    KIBAN_TRY(definition, context_.read_blob(text(*body, "Digest")));
+  }
+  const json::object* substitutions = find_object(properties, "DefinitionSubstitutions");
+  for (const auto& one : substitutions ? *substitutions : json::object{}) {
+    const std::string mark = "${" + std::string(one.key()) + "}";
+    const std::string value =
+        one.value().is_string() ? to_string(one.value().get_string()) : print_json(one.value());
+    for (std::size_t at = definition.find(mark); at != std::string::npos;
+         at = definition.find(mark, at + value.size())) {
+      definition.replace(at, mark.size(), value);
+    }
+  }
+  work.scope.own["definition"] = definition;
+  return {};
+}
+
+}  // namespace kiban::services::cloudformation

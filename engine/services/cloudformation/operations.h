@@ -1,0 +1,20 @@
+// Operation tables of cloudformation/, and what their files share.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "services/base/table_service.h"
+
+namespace kiban::services::cloudformation {
+
+const OperationTable& change_set_operations();
+const OperationTable& stack_operations();
+const OperationTable& description_operations();
+
+// Whether a stack in that state may be updated.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+bool may_update(std::string_view status);
+Result<std::string> template_of_change_set(Context& context, const json::object& input);
+
+}  // namespace kiban::services::cloudformation

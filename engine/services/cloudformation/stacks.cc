@@ -1,0 +1,120 @@
+// Stacks made, changed and deleted without a change set.
+#include <fmt/format.h>
+
+#include "services/cloudformation/deployment.h"
+#include "services/cloudformation/desired.h"
+#include "services/cloudformation/operations.h"
+#include "services/cloudformation/rows.h"
+
+namespace kiban::services::cloudformation {
+namespace {
+
+Result<json::object> create_stack(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(
+      refuse_others(input, "CreateStack",
+                    {"StackName", "TemplateBody", "TemplateURL", "Parameters", "Capabilities",
+                     "RoleARN", "Tags", "ClientRequestToken", "NotificationARNs", "DisableRollback",
+                     "OnFailure", "EnableTerminationProtection"}));
+  const std::string name = text(input, "StackName");
+  if (find_stack(context, name)) {
+    return fail("AlreadyExistsException", fmt::format("Stack [{}] already exists", name));
+  }
+  if (input.contains("DisableRollback") && input.contains("OnFailure")) {
+    return fail("ValidationError", "You can specify only one of OnFailure and DisableRollback.");
+  }
+  json::object stack = new_stack(context, name);
+  KIBAN_TRY(const json::object desired, make_desired(context, stack, input, false));
+  stack["Token"] = text(input, "ClientRequestToken");
+  stack["TerminationProtection"] = flag(input, "EnableTerminationProtection");
+  stack["OnFailure"] =
+      flag(input, "DisableRollback") ? "DO_NOTHING" : text(input, "OnFailure", "ROLLBACK");
+  begin_create(context, stack, desired);
+  advance(context, stack);
+  return json::object{{"StackId", stack.at("StackId")}};
+}
+
+Result<json::object> update_stack(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(refuse_others(input, "UpdateStack",
+                               {"StackName", "TemplateBody", "TemplateURL", "UsePreviousTemplate",
+                                "Parameters", "Capabilities", "RoleARN", "Tags",
+                                "ClientRequestToken", "NotificationARNs", "DisableRollback"}));
+  auto found = find_stack(context, text(input, "StackName"));
+  if (!found) {
+    return fail("ValidationError",
+                fmt::format("Stack [{}] does not exist", text(input, "StackName")));
+  }
+  json::object& stack = *found;
+  if (!may_update(text(stack, "Status"))) {
+    return fail("ValidationError", fmt::format("Stack:{} is in {} state and can not be updated.",
+                                               text(stack, "StackId"), text(stack, "Status")));
+  }
+  KIBAN_TRY(const json::object desired, make_desired(context, stack, input, true));
+  KIBAN_TRY(const auto changes, changes_of(context, stack, desired));
+  if (!changes) return fail("ValidationError", "No updates are to be performed.");
+  stack["Token"] = text(input, "ClientRequestToken");
+  stack["KeepOnFailure"] = flag(input, "DisableRollback");
+  begin_update(context, stack, desired);
+  advance(context, stack);
+  return json::object{{"StackId", stack.at("StackId")}};
+}
+
+Result<json::object> delete_stack(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(refuse_others(input, "DeleteStack",
+                               {"StackName", "RetainResources", "RoleARN", "ClientRequestToken"}));
+  auto found = find_stack(context, text(input, "StackName"));
+  if (!found || text(*found, "Status") == "DELETE_COMPLETE") return json::object{};
+  json::object& stack = *found;
+  const std::string status = text(stack, "Status");
+  if (flag(stack, "TerminationProtection")) {
+    return fail("ValidationError",
+                fmt::format("Stack [{}] cannot be deleted while TerminationProtection is enabled",
+                            text(stack, "StackName")));
+  }
+  if (status == "DELETE_IN_PROGRESS") return json::object{};
+  if (text(stack, "Kind") == "UPDATE" || text(stack, "Kind") == "UPDATE_ROLLBACK" ||
+      text(stack, "Kind") == "CLEANUP") {
+    return fail("ValidationError", fmt::format("Stack [{}] cannot be deleted while in status {}",
+                                               text(stack, "StackId"), status));
+  }
+  const json::array* retained = find_array(input, "RetainResources");
+  if (retained && !retained->empty() && status != "DELETE_FAILED") {
+    return fail("ValidationError",
+                fmt::format("Invalid operation on stack [{}]. When you delete a stack, specify "
+                            "which resources to retain only when the stack is in the "
+                            "DELETE_FAILED state.",
+                            text(stack, "StackId")));
+  }
+  if (const std::string role = text(input, "RoleARN"); !role.empty()) {
+    const auto session =
+        context.assume_role(role, "cloudformation.amazonaws.com", "AWSCloudFormation");
+    if (!session) {
+      return fail("ValidationError", fmt::format("Role {} is invalid or cannot be assumed ({})",
+                                                 role, session.error().cause));
+    }
+    stack["RoleARN"] = role;
+  }
+  stack["Token"] = text(input, "ClientRequestToken");
+  begin_delete(context, stack, retained ? *retained : json::array{});
+  advance(context, stack);
+  return json::object{};
+}
+
+Result<json::object> update_termination_protection(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object stack, find_stack(context, text(input, "StackName")));
+  stack["TerminationProtection"] = flag(input, "EnableTerminationProtection");
+  save_stack(context, stack);
+  return json::object{{"StackId", stack.at("StackId")}};
+}
+
+}  // namespace
+
+const OperationTable& stack_operations() {
+  static const auto* const table =
+      new OperationTable{{"CreateStack", create_stack},
+                         {"UpdateStack", update_stack},
+                         {"DeleteStack", delete_stack},
+                         {"UpdateTerminationProtection", update_termination_protection}};
+  return *table;
+}
+
+}  // namespace kiban::services::cloudformation
