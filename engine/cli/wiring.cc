@@ -4,6 +4,7 @@
 #include "services/cloudwatch/service.h"
 #include "services/ec2/service.h"
 #include "services/ecs/service.h"
+#include "services/elbv2/service.h"
 #include "services/events/service.h"
 #include "services/iam/service.h"
 #include "services/logs/service.h"
@@ -23,6 +24,7 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
   all.push_back(services::cloudwatch::make_cloudwatch());
   all.push_back(services::ec2::make_ec2());
   all.push_back(services::ecs::make_ecs());
+  all.push_back(services::elbv2::make_elbv2());
   all.push_back(services::events::make_events());
   all.push_back(services::iam::make_iam());
   all.push_back(services::logs::make_logs());

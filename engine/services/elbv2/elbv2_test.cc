@@ -1,0 +1,222 @@
+#include <gmock/gmock.h>
+
+#include "kernel/kernel.h"
+#include "services/base/table_service.h"
+#include "services/ec2/service.h"
+#include "services/elbv2/service.h"
+
+namespace kiban::services::elbv2 {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::MatchesRegex;
+using testing::SizeIs;
+
+class Elbv2 : public testing::Test {
+ protected:
+  Elbv2() {
+    std::vector<std::unique_ptr<Service>> services;
+    services.push_back(ec2::make_ec2());
+    services.push_back(make_elbv2());
+    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
+    vpc_ =
+        text(in("ec2", "CreateVpc", {{"CidrBlock", "10.0.0.0/16"}}).at("Vpc").as_object(), "VpcId");
+    a_ = make_subnet("10.0.0.0/24", "ap-northeast-1a");
+    c_ = make_subnet("10.0.1.0/24", "ap-northeast-1c");
+  }
+  json::object in(std::string service, const std::string& operation, json::object input) {
+    auto reply = kernel_->call(std::move(service), operation, std::move(input), now_, ++seed_);
+    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
+    return reply.value_or(json::object{});
+  }
+  json::object call(const std::string& operation, json::object input) {
+    return in("elbv2", operation, std::move(input));
+  }
+  Error refused(const std::string& operation, json::object input) {
+    const auto reply = kernel_->call("elbv2", operation, std::move(input), now_, ++seed_);
+    EXPECT_FALSE(reply) << operation;
+    return reply ? Error{} : reply.error();
+  }
+  std::string make_subnet(std::string_view cidr, std::string_view zone) {
+    const json::object made = in(
+        "ec2", "CreateSubnet", {{"VpcId", vpc_}, {"CidrBlock", cidr}, {"AvailabilityZone", zone}});
+    return text(made.at("Subnet").as_object(), "SubnetId");
+  }
+  json::object balancer(std::string_view name) {
+    return {{"Name", name}, {"Subnets", {a_, c_}}, {"Scheme", "internal"}};
+  }
+  // One member of the first entry of a list in a reply.
+  static std::string first(const json::object& reply, std::string_view list,
+                           std::string_view member) {
+    return text(reply.at(list).at(0).as_object(), member);
+  }
+  std::string make_balancer(std::string_view name = "dev-alb") {
+    return first(call("CreateLoadBalancer", balancer(name)), "LoadBalancers", "LoadBalancerArn");
+  }
+  json::object group(std::string_view name) {
+    return {{"Name", name},  {"Port", 8000},       {"Protocol", "HTTP"},
+            {"VpcId", vpc_}, {"TargetType", "ip"}, {"HealthCheckPath", "/health"}};
+  }
+  std::string make_group(std::string_view name = "dev-api") {
+    return first(call("CreateTargetGroup", group(name)), "TargetGroups", "TargetGroupArn");
+  }
+  static json::object listener(const std::string& balancer, const std::string& group, int port) {
+    return {{"LoadBalancerArn", balancer},
+            {"Port", port},
+            {"Protocol", "HTTP"},
+            {"DefaultActions",
+             json::array{json::object{{"Type", "forward"}, {"TargetGroupArn", group}}}}};
+  }
+
+  std::unique_ptr<store::Store> store_ = store::make_memory_store();
+  std::unique_ptr<kernel::Kernel> kernel_{};
+  Timestamp now_{1'700'000'000'000ms};
+  std::uint64_t seed_{0};
+  std::string vpc_{};
+  std::string a_{};
+  std::string c_{};
+};
+
+TEST_F(Elbv2, ALoadBalancerIsActiveAtOnceAndTakesAddresses) {
+  const json::object made = call("CreateLoadBalancer", balancer("dev-alb"));
+  EXPECT_THAT(first(made, "LoadBalancers", "DNSName"),
+              MatchesRegex("internal-dev-alb-[0-9]+\\.ap-northeast-1\\.elb\\.amazonaws\\.com"));
+  EXPECT_EQ(made.at("LoadBalancers").at(0).at("State").at("Code"), "active");
+  const std::string arn = first(made, "LoadBalancers", "LoadBalancerArn");
+  EXPECT_THAT(arn, MatchesRegex("arn:aws:elasticloadbalancing:ap-northeast-1:000000000000:"
+                                "loadbalancer/app/dev-alb/[0-9a-f]+"));
+  EXPECT_EQ(make_balancer(), arn);  // Asked for again.
+  EXPECT_EQ(first(call("DescribeLoadBalancers", {{"Names", {"dev-alb"}}}), "LoadBalancers",
+                  "LoadBalancerArn"),
+            arn);
+  EXPECT_EQ(refused("DescribeLoadBalancers", {{"Names", {"x"}}}).name, "LoadBalancerNotFound");
+  const auto in_use = kernel_->call("ec2", "DeleteSubnet", {{"SubnetId", a_}}, now_, ++seed_);
+  EXPECT_EQ(in_use ? "" : in_use.error().name, "DependencyViolation");
+  call("DeleteLoadBalancer", {{"LoadBalancerArn", arn}});
+  call("DeleteLoadBalancer", {{"LoadBalancerArn", arn}});
+  in("ec2", "DeleteSubnet", {{"SubnetId", a_}});
+}
+
+TEST_F(Elbv2, ALoadBalancerNeedsItsSurroundings) {
+  const auto refusal = [&](std::string_view member, json::value value) {
+    json::object input = balancer("x");
+    input[member] = std::move(value);
+    return refused("CreateLoadBalancer", input);
+  };
+  EXPECT_EQ(refusal("Scheme", "internet-facing"),
+            (Error{"InvalidSubnet", "VPC " + vpc_ + " has no internet gateway"}));
+  EXPECT_EQ(refusal("Subnets", json::array{json::value(a_)}).name, "ValidationError");
+  EXPECT_EQ(refusal("Subnets", {a_, "subnet-1"}).name, "SubnetNotFound");
+  EXPECT_EQ(refusal("SecurityGroups", {"sg-1", "sg-2"}).name, "InvalidSecurityGroup");
+  EXPECT_EQ(refusal("Name", "a_b").name, "ValidationError");
+  EXPECT_EQ(refusal("Name", "internal-x").name, "ValidationError");
+  EXPECT_EQ(refusal("Type", "network").name, "ValidationError");
+  EXPECT_EQ(refusal("CustomerOwnedIpv4Pool", "p").name, "ValidationError");
+  make_balancer("taken");
+  const std::string igw =
+      text(in("ec2", "CreateInternetGateway", {}).at("InternetGateway").as_object(),
+           "InternetGatewayId");
+  in("ec2", "AttachInternetGateway", {{"InternetGatewayId", igw}, {"VpcId", vpc_}});
+  json::object other = balancer("taken");
+  other["Scheme"] = "internet-facing";
+  EXPECT_EQ(refused("CreateLoadBalancer", other).name, "DuplicateLoadBalancerName");
+}
+
+TEST_F(Elbv2, DeletionProtectionProtects) {
+  const std::string arn = make_balancer();
+  const auto protect = [&](std::string_view value) {
+    return json::object{
+        {"LoadBalancerArn", arn},
+        {"Attributes",
+         json::array{json::object{{"Key", "deletion_protection.enabled"}, {"Value", value}}}}};
+  };
+  call("ModifyLoadBalancerAttributes", protect("true"));
+  EXPECT_EQ(refused("DeleteLoadBalancer", {{"LoadBalancerArn", arn}}).name,
+            "OperationNotPermitted");
+  const json::object all = call("DescribeLoadBalancerAttributes", {{"LoadBalancerArn", arn}});
+  EXPECT_THAT(all.at("Attributes").as_array(),
+              testing::Contains(json::value(
+                  json::object{{"Key", "deletion_protection.enabled"}, {"Value", "true"}})));
+  EXPECT_EQ(refused("ModifyLoadBalancerAttributes",
+                    {{"LoadBalancerArn", arn},
+                     {"Attributes", json::array{json::object{{"Key", "x"}, {"Value", "y"}}}}}),
+            (Error{"ValidationError", "Load balancer attribute key 'x' is not recognized"}));
+  call("ModifyLoadBalancerAttributes", protect("false"));
+  call("DeleteLoadBalancer", {{"LoadBalancerArn", arn}});
+}
+
+TEST_F(Elbv2, ListenersForwardToTargetGroups) {
+  const std::string arn = make_balancer();
+  const std::string group = make_group();
+  EXPECT_EQ(make_group(), group);
+  const json::object made = call("CreateListener", listener(arn, group, 80));
+  EXPECT_EQ(made.at("Listeners")
+                .at(0)
+                .at("DefaultActions")
+                .at(0)
+                .at("ForwardConfig")
+                .at("TargetGroups")
+                .at(0)
+                .at("Weight"),
+            1);
+  EXPECT_EQ(refused("CreateListener", listener(arn, group, 80)).name, "DuplicateListener");
+  EXPECT_EQ(refused("CreateListener", listener(arn, "x", 81)).name, "TargetGroupNotFound");
+  EXPECT_EQ(refused("CreateListener", listener("x", group, 81)).name, "LoadBalancerNotFound");
+  EXPECT_EQ(refused("CreateListener", listener(make_balancer("b"), group, 80)).name,
+            "TargetGroupAssociationLimit");
+  EXPECT_EQ(refused("DeleteTargetGroup", {{"TargetGroupArn", group}}).name, "ResourceInUse");
+  EXPECT_EQ(call("DescribeTargetGroups", {{"LoadBalancerArn", arn}})
+                .at("TargetGroups")
+                .at(0)
+                .at("LoadBalancerArns")
+                .at(0),
+            json::value(arn));
+  const std::string id = first(made, "Listeners", "ListenerArn");
+  call("ModifyListener", {{"ListenerArn", id}, {"Port", 8080}});
+  EXPECT_EQ(call("DescribeListeners", {{"LoadBalancerArn", arn}}).at("Listeners").at(0).at("Port"),
+            8080);
+  EXPECT_THAT(first(call("DescribeRules", {{"ListenerArn", id}}), "Rules", "RuleArn"),
+              MatchesRegex("arn:.*:listener-rule/app/dev-alb/.*"));
+  call("DeleteLoadBalancer", {{"LoadBalancerArn", arn}});
+  EXPECT_EQ(refused("DeleteListener", {{"ListenerArn", id}}).name, "ListenerNotFound");
+  call("DeleteTargetGroup", {{"TargetGroupArn", group}});
+  EXPECT_EQ(refused("DescribeTargetGroups", {{"TargetGroupArns", {group}}}).name,
+            "TargetGroupNotFound");
+}
+
+TEST_F(Elbv2, TargetsAreKeptAndNeverCalledHealthy) {
+  const std::string arn = make_group();
+  const json::object targets{{"TargetGroupArn", arn},
+                             {"Targets", json::array{json::object{{"Id", "10.0.0.4"}}}}};
+  const auto state = [&] {
+    const json::object health = call("DescribeTargetHealth", {{"TargetGroupArn", arn}});
+    return text(health.at("TargetHealthDescriptions").at(0).at("TargetHealth").as_object(),
+                "State");
+  };
+  call("RegisterTargets", targets);
+  call("RegisterTargets", targets);
+  EXPECT_EQ(state(), "unused");
+  call("CreateListener", listener(make_balancer(), arn, 80));
+  EXPECT_EQ(state(), "unavailable");
+  call("DeregisterTargets", targets);
+  EXPECT_THAT(call("DescribeTargetHealth", {{"TargetGroupArn", arn}})
+                  .at("TargetHealthDescriptions")
+                  .as_array(),
+              SizeIs(0));
+}
+
+TEST_F(Elbv2, TagsComeAndGo) {
+  const std::string arn = make_group();
+  const auto tags = [&] {
+    return call("DescribeTags", {{"ResourceArns", {arn}}}).at("TagDescriptions").at(0).at("Tags");
+  };
+  const json::object tag{{"Key", "a"}, {"Value", "1"}};
+  call("AddTags", {{"ResourceArns", {arn}}, {"Tags", json::array{tag}}});
+  call("AddTags", {{"ResourceArns", {arn}}, {"Tags", json::array{tag}}});
+  EXPECT_EQ(tags(), json::value(json::array{tag}));
+  call("RemoveTags", {{"ResourceArns", {arn}}, {"TagKeys", {"a"}}});
+  EXPECT_EQ(tags(), json::value(json::array{}));
+}
+
+}  // namespace
+}  // namespace kiban::services::elbv2
