@@ -75,7 +75,7 @@ def run(name: str, referee: Path, kiban: Path, reports: Path) -> tuple[int, int,
     suite, *rest = {
         "asl-names": ["asl", "--needs", "none", "--strict", "names"],
         "asl-full": ["asl", "--needs", "none", "--strict", "full"],
-        "events": ["events"],
+        "events": ["events", "--needs", "sqs", "--strict", "full"],
     }[name]
     with serving(kiban) as endpoint:
         return score(referee, report, suite, *rest, "--endpoint", endpoint)

@@ -20,6 +20,7 @@ struct Chosen {
   OutputOptions output{};
   StartOptions start{};
   LogsOptions logs{};
+  ScheduleOptions schedule{};
   std::string machine{};
   std::string status{};
   std::string execution{};
@@ -160,6 +161,40 @@ void add_clock(CLI::App& app, Chosen& chosen) {
       ->required();
 }
 
+void add_schedule(CLI::App& app, Chosen& chosen) {
+  CLI::App* schedule = app.add_subcommand("schedule", "When rules of EventBridge fire");
+  schedule->require_subcommand(1);
+  ScheduleOptions& options = chosen.schedule;
+  CLI::App* next = with_json(
+      add_client(*schedule, chosen, "next",
+                 "List the coming firings of enabled rules, soonest first, in UTC and in a zone",
+                 [&] { return next_firings(chosen.client, options, chosen.output); }),
+      chosen);
+  next->add_option("--rule", options.rule, "Only this rule's");
+  CLI::App* explain = with_json(
+      schedule->add_subcommand(
+          "explain",
+          "Tell what an expression means and when it fires, without a server\n\n"
+          "  rate(5 minutes)           every 5 minutes from when the rule is made or enabled;\n"
+          "                            1 takes the singular: rate(1 hour), rate(1 day)\n"
+          "  cron(0 17 * * ? *)        minutes hours day-of-month month day-of-week year, in UTC;\n"
+          "                            one of the two days is ?; weekdays are 1-7 from Sunday\n"
+          "  cron(0/15 8-17 ? * MON-FRI *)  cron(0 9 L * ? *)  cron(0 9 ? * FRI#2 *)\n"),
+      chosen);
+  explain->add_option("EXPRESSION", options.expression, "In quotes: 'cron(0 17 * * ? *)'")
+      ->required();
+  explain->add_option("--from", options.from, "Begin at this time, 2026-11-24T17:00:00Z, not now");
+  explain->callback(
+      [&] { chosen.command = [&] { return explain_schedule(options, chosen.output); }; });
+  for (CLI::App* command : {next, explain}) {
+    command->add_option("--zone", options.zone,
+                        "Show times there too, such as Asia/Tokyo (default: $TZ or the host's)");
+    command->add_option("--count", options.count, "How many firings")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
+  }
+}
+
 void add_local(CLI::App& app, Chosen& chosen) {
   CLI::App* reset_command = app.add_subcommand("reset", "Erase a data directory");
   reset_command->add_option("--data", chosen.client.data, "The directory (default as in serve)");
@@ -194,6 +229,7 @@ int run(int argc, char** argv) {
   add_serve(app, chosen);
   add_clients(app, chosen);
   add_clock(app, chosen);
+  add_schedule(app, chosen);
   add_local(app, chosen);
   try {
     app.parse(argc, argv);

@@ -39,6 +39,18 @@ int list_tasks(const ClientOptions& client, const std::string& cluster,
 // action: show, advance (by a duration such as 90s or 24h) or set (to a time).
 int move_clock(const ClientOptions& client, const std::string& action, const std::string& value,
                const OutputOptions& output);
+
+struct ScheduleOptions {
+  std::string rule{};        // Empty: all.
+  std::string expression{};  // Of explain.
+  std::string zone{};        // Empty: the host's.
+  std::string from{};        // Empty: now.
+  std::size_t count{10};
+};
+int next_firings(const ClientOptions& client, const ScheduleOptions& schedule,
+                 const OutputOptions& output);
+int explain_schedule(const ScheduleOptions& schedule, const OutputOptions& output);
+
 int doctor(const ClientOptions& client, const OutputOptions& output);
 int reset(const std::string& data, bool yes);
 int evaluate_jsonata();

@@ -214,6 +214,18 @@ bool Frontend::handle_own(const HttpRequest& request, const Respond& respond) {
     handle_clock(request, respond);
     return true;
   }
+  constexpr std::string_view timers = "/_kiban/timers/";  // Behind it SERVICE/ID.
+  if (path.starts_with(timers) && request.method == "GET") {
+    // When it fires: the kernel keeps that as 20 digits of milliseconds.
+    kernel_.visit([respond, id = path.substr(timers.size())](kernel::Kernel& kernel) {
+      const std::optional<std::string> at = kernel.read("timer-id/" + id);
+      respond_with(respond,
+                   json_reply(200, json::object{{"at", at ? json::value(format_iso8601(Timestamp{
+                                                                Duration{std::stoll(*at)}}))
+                                                          : json::value(nullptr)}}));
+    });
+    return true;
+  }
   if (path == "/_kiban/authorisations" && request.method == "GET") {
     kernel_.visit([respond](kernel::Kernel& kernel) {
       json::array all;

@@ -1,0 +1,192 @@
+// schedule next, schedule explain: when rules of EventBridge fire.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <compare>
+#include <cstdlib>
+#include <filesystem>
+
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "cli/schedule_words.h"
+#include "cli/table.h"
+#include "runtime/http_client.h"
+#include "schedule/expression.h"
+
+namespace kiban::cli {
+
+namespace {
+
+using schedule::Dialect;
+using schedule::Expression;
+using schedule::Zone;
+
+struct Firing {
+  Timestamp at{};
+  std::string rule{};
+  std::string expression{};
+  auto operator<=>(const Firing&) const = default;
+};
+
+std::string host_zone() {
+  if (const char* set = std::getenv("TZ"); set != nullptr && *set != '\0')
+    return *set == ':' ? set + 1 : set;
+  std::error_code failed;
+  const std::string link = std::filesystem::read_symlink("/etc/localtime", failed).string();
+  constexpr std::string_view mark = "zoneinfo/";
+  const std::size_t at = link.find(mark);
+  return failed || at == std::string::npos ? "UTC" : link.substr(at + mark.size());
+}
+
+// What was asked for by name must be there; the host's zone may be one that nobody knows.
+Result<Zone> zone_of(const ScheduleOptions& options) {
+  if (!options.zone.empty()) return Zone::load(options.zone);
+  return Zone::load(host_zone()).value_or(Zone{});
+}
+
+Result<json::object> get(const Client& client, const std::string& path) {
+  KIBAN_TRY(const runtime::HttpReply reply,
+            runtime::fetch({.url = client.endpoint + path, .timeout = std::chrono::seconds{10}}));
+  KIBAN_TRY(const json::value value, parse_json(reply.body));
+  if (reply.status != 200 || !value.is_object())
+    return fail("BadReply", "this is not kiban, or another version of it");
+  return value.get_object();
+}
+
+// Scheduled rules that are enabled: all, or the one of that name.
+Result<json::array> scheduled_rules(const Client& client, const std::string& only) {
+  json::array rules;
+  if (!only.empty()) {
+    KIBAN_TRY(json::object rule, client.call("events", "DescribeRule", {{"Name", only}}));
+    if (find_string(rule, "ScheduleExpression") == nullptr)
+      return fail("NoSchedule", fmt::format("rule {} has no schedule but a pattern", only));
+    if (text_of(rule, "State") == "DISABLED")
+      return fail("Disabled", fmt::format("rule {} is disabled: it does not fire", only));
+    rules.push_back(std::move(rule));
+    return rules;
+  }
+  json::object input;
+  for (;;) {
+    KIBAN_TRY(const json::object page, client.call("events", "ListRules", input));
+    if (const json::array* found = find_array(page, "Rules"))
+      for (const json::value& rule : *found)
+        if (find_string(rule.as_object(), "ScheduleExpression") != nullptr &&
+            text_of(rule.as_object(), "State") != "DISABLED")
+          rules.push_back(rule);
+    const json::string* token = find_string(page, "NextToken");
+    if (token == nullptr) return rules;
+    input["NextToken"] = *token;
+  }
+}
+
+// The server's timer says when the rule fires next: a rate counts from when the rule was made or
+// enabled, which the API does not tell. What follows is computed from there.
+Result<void> add_firings(const Client& client, const json::object& rule, std::size_t count,
+                         std::vector<Firing>& firings) {
+  const std::string name = text_of(rule, "Name");
+  const std::string text = text_of(rule, "ScheduleExpression");
+  KIBAN_TRY(const Expression expression, Expression::parse(text, Dialect::Rule));
+  KIBAN_TRY(const json::object timer,
+            get(client, fmt::format("/_kiban/timers/events/rule/{}/{}", client.region, name)));
+  if (find_string(timer, "at") == nullptr) return {};  // A cron that never fires again.
+  KIBAN_TRY(const Timestamp first, parse_iso8601(text_of(timer, "at")));
+  firings.push_back({.at = first, .rule = name, .expression = text});
+  for (const Timestamp at : expression.next_few(first, Zone{}, first, count - 1))
+    firings.push_back({.at = at, .rule = name, .expression = text});
+  return {};
+}
+
+Result<std::vector<Firing>> find_firings(const Client& client, const ScheduleOptions& options) {
+  KIBAN_TRY(const json::array rules, scheduled_rules(client, options.rule));
+  std::vector<Firing> firings;
+  for (const json::value& rule : rules)
+    KIBAN_TRY_VOID(add_firings(client, rule.as_object(), options.count, firings));
+  std::ranges::sort(firings);  // By time, then by name.
+  if (firings.size() > options.count) firings.resize(options.count);
+  return firings;
+}
+
+bool is_utc(const Zone& zone) { return zone.name() == "UTC" || zone.name() == "Etc/UTC"; }
+
+}  // namespace
+
+int next_firings(const ClientOptions& client_options, const ScheduleOptions& options,
+                 const OutputOptions& output) {
+  const auto zone = zone_of(options);
+  if (!zone) {
+    complain("schedule", zone.error().cause, "'kiban schedule next --help' tells more.");
+    return exit_usage;
+  }
+  const Client client = make_client(client_options);
+  const auto firings = find_firings(client, options);
+  if (!firings) return complain_about_call("schedule", client, firings.error());
+  if (output.json) {
+    json::array all;
+    for (const Firing& each : *firings)
+      all.push_back(json::object{{"rule", each.rule},
+                                 {"expression", each.expression},
+                                 {"utc", Zone{}.format(each.at)},
+                                 {"zone", zone->name()},
+                                 {"local", zone->format(each.at)}});
+    print_json_line(all);
+    return exit_done;
+  }
+  if (firings->empty()) {
+    fmt::print("No enabled rule has a schedule.\n");
+    return exit_done;
+  }
+  std::vector<TableRow> rows;
+  for (const Firing& each : *firings) {
+    TableRow row{Zone{}.format(each.at)};
+    if (!is_utc(*zone)) row.push_back(zone->format(each.at));
+    row.insert(row.end(), {each.rule, each.expression});
+    rows.push_back(std::move(row));
+  }
+  TableRow header{"UTC"};
+  if (!is_utc(*zone)) header.push_back(zone->name());
+  header.insert(header.end(), {"RULE", "SCHEDULE"});
+  print_table(header, rows);
+  return exit_done;
+}
+
+int explain_schedule(const ScheduleOptions& options, const OutputOptions& output) {
+  const auto zone = zone_of(options);
+  const auto now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
+  const auto from = options.from.empty() ? Result<Timestamp>{now} : parse_iso8601(options.from);
+  if (!zone || !from) {
+    complain("schedule", zone ? from.error().cause : zone.error().cause,
+             "'kiban schedule explain --help' tells more.");
+    return exit_usage;
+  }
+  const auto expression = Expression::parse(options.expression, Dialect::Rule);
+  if (!expression)
+    return complain("schedule", expression.error().cause,
+                    "'kiban schedule explain --help' shows how they are written.");
+  const std::string words = schedule_words(options.expression);
+  const auto firings = expression->next_few(*from, Zone{}, *from, options.count);
+  if (output.json) {
+    json::array times;
+    for (const Timestamp at : firings)
+      times.push_back(json::object{{"utc", Zone{}.format(at)}, {"local", zone->format(at)}});
+    print_json_line(json::object{{"expression", options.expression},
+                                 {"meaning", words},
+                                 {"zone", zone->name()},
+                                 {"firings", std::move(times)}});
+    return exit_done;
+  }
+  fmt::print("{}: {}{}\n", options.expression, words,
+             expression->is_rate() ? ", counted from when the rule is made or enabled" : " (UTC)");
+  if (firings.empty()) fmt::print("It never fires after {}.\n", Zone{}.format(*from));
+  std::vector<TableRow> rows;
+  for (const Timestamp at : firings) {
+    rows.push_back({Zone{}.format(at)});
+    if (!is_utc(*zone)) rows.back().push_back(zone->format(at));
+  }
+  TableRow header{"UTC"};
+  if (!is_utc(*zone)) header.push_back(zone->name());
+  if (!rows.empty()) print_table(header, rows);
+  return exit_done;
+}
+
+}  // namespace kiban::cli
