@@ -19,6 +19,7 @@
 #include "runtime/http_server.h"
 #include "runtime/kernel_thread.h"
 #include "runtime/process_driver.h"
+#include "runtime/registry.h"
 
 namespace kiban::cli {
 
@@ -116,9 +117,14 @@ int complain_about_data(const Error& error) {
                         "--ephemeral.");
 }
 
-std::string temporary_task_directory() {
-  return fmt::format("{}/kiban-tasks-{}", std::filesystem::temp_directory_path().string(),
+std::string temporary_directory(std::string_view what) {
+  return fmt::format("{}/kiban-{}-{}", std::filesystem::temp_directory_path().string(), what,
                      ::getpid());
+}
+
+void remove_directory(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
 }
 
 // Everything that lives while the server runs, in the order in which it must end.
@@ -154,7 +160,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   std::unique_ptr<runtime::ProcessDriver> driver;
   if (options.tasks == "process") {
     auto made_driver = runtime::ProcessDriver::create(
-        data.directory.empty() ? temporary_task_directory() : data.directory + "/tasks",
+        data.directory.empty() ? temporary_directory("tasks") : data.directory + "/tasks",
         options.source);
     if (!made_driver)
       return complain("tasks", made_driver.error().cause,
@@ -191,7 +197,26 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                           .root = data.root,
                           .find_session = find_session,
                           .clock = virtual_clock.get()}};
-  made.set_post([&server](std::function<void()> work) { server->post(std::move(work)); });
+  const auto post = [&server](std::function<void()> work) { server->post(std::move(work)); };
+  made.set_post(post);
+  const bool in_memory = data.directory.empty();
+  const std::string uploads_directory =
+      in_memory ? temporary_directory("uploads") : data.directory + "/uploads";
+  auto uploads = runtime::Uploads::open(uploads_directory, *data.blobs);
+  if (!uploads) return complain_about_data(uploads.error());
+  runtime::Registry registry{thread,
+                             *data.blobs,
+                             *std::move(uploads),
+                             post,
+                             {.account = options.account,
+                              .region = options.region,
+                              .auth = auth,
+                              .find_token = find_registry_token,
+                              .virtual_clock = virtual_clock != nullptr}};
+  server->set_sinks([&registry](const runtime::HttpRequest& head) { return registry.sink(head); });
+  made.add_route("/v2/", [&registry](runtime::HttpRequest request, runtime::Respond respond) {
+    registry.handle(std::move(request), std::move(respond));
+  });
   frontend = &made;
   thread.begin();
   if (!data.directory.empty()) {
@@ -208,6 +233,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   driver.reset();
   fetcher.reset();  // Its deliveries report to `thread`, which must be there till then.
   if (!data.directory.empty()) remove_server_file(data.directory);
+  if (in_memory) remove_directory(uploads_directory);
   return exit_code;
 }
 

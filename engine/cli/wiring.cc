@@ -3,6 +3,7 @@
 #include "services/cloudformation/service.h"
 #include "services/cloudwatch/service.h"
 #include "services/ec2/service.h"
+#include "services/ecr/service.h"
 #include "services/ecs/service.h"
 #include "services/elbv2/service.h"
 #include "services/events/service.h"
@@ -22,6 +23,7 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
   std::vector<std::unique_ptr<services::Service>> all;
   all.push_back(services::cloudformation::make_cloudformation());
   all.push_back(services::cloudwatch::make_cloudwatch());
+  all.push_back(services::ecr::make_ecr());
   all.push_back(services::ec2::make_ec2());
   all.push_back(services::ecs::make_ecs());
   all.push_back(services::elbv2::make_elbv2());
@@ -55,6 +57,15 @@ std::optional<runtime::SessionKey> find_session(kernel::Kernel& kernel,
   if (expires != nullptr && expires->is_number())
     session.key.expires = from_epoch_seconds(expires->to_number<double>());
   return session;
+}
+
+std::optional<runtime::RegistryToken> find_registry_token(kernel::Kernel& kernel,
+                                                          const std::string& password) {
+  const std::optional<std::string> key = kernel.read(services::ecr::token_key_row);
+  const auto token = key ? services::ecr::read_token(*key, password) : std::nullopt;
+  if (!token) return std::nullopt;
+  return runtime::RegistryToken{
+      .caller = token->caller, .region = token->region, .expires = token->expires};
 }
 
 }  // namespace kiban::cli

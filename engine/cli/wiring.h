@@ -8,6 +8,7 @@
 
 #include "kernel/kernel.h"
 #include "runtime/frontend.h"
+#include "runtime/registry.h"
 
 namespace kiban::cli {
 
@@ -21,5 +22,9 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
 // "SessionToken", "Expiration" (seconds since 1970), "Arn"}. On the kernel's thread.
 std::optional<runtime::SessionKey> find_session(kernel::Kernel& kernel,
                                                 std::string_view access_key_id);
+
+// Passwords of ecr:GetAuthorizationToken. On the kernel's thread.
+std::optional<runtime::RegistryToken> find_registry_token(kernel::Kernel& kernel,
+                                                          const std::string& password);
 
 }  // namespace kiban::cli

@@ -9,6 +9,7 @@
 #include <boost/beast/http.hpp>
 #include <chrono>
 #include <ctime>
+#include <fstream>
 #include <optional>
 #include <set>
 
@@ -56,6 +57,7 @@ class Server final : public HttpServer {
 
   Result<void> bind(const std::string& address, std::uint16_t port);
   std::uint16_t port() const override { return acceptor_.local_endpoint().port(); }
+  void set_sinks(ChooseSink choose) override { choose_sink_ = std::move(choose); }
   void run() override;
   void post(std::function<void()> work) override { asio::post(io_, std::move(work)); }
   void stop() override {
@@ -67,16 +69,20 @@ class Server final : public HttpServer {
   asio::awaitable<void> serve(std::shared_ptr<Connection> connection);
   asio::awaitable<bool> serve_one(Connection& connection);
   asio::awaitable<std::optional<HttpReply>> read_body(
-      Connection& connection, http::request_parser<http::buffer_body>& parser, std::string& body);
+      Connection& connection, http::request_parser<http::buffer_body>& parser,
+      HttpRequest& request);
   asio::awaitable<HttpReply> answer(Connection& connection, HttpRequest request);
   asio::awaitable<bool> write(Connection& connection, unsigned version, bool head, bool keep_alive,
                               HttpReply reply);
+  asio::awaitable<bool> write_file(Connection& connection, http::response<http::empty_body> header,
+                                   FilePart file);
   void watch(Connection& connection);
   void wait_for_signal();
   void begin_stop();
   void close_idle();
 
   Handler handler_;
+  ChooseSink choose_sink_{};
   HttpLimits limits_;
   asio::io_context io_{1};
   Tcp::acceptor acceptor_;
@@ -183,7 +189,7 @@ HttpReply plain(int status, std::string text) {
 asio::awaitable<bool> Server::serve_one(Connection& connection) {
   http::request_parser<http::buffer_body> parser;
   parser.header_limit(limits_.header_bytes_max);
-  parser.body_limit(limits_.body_bytes_max);
+  parser.body_limit(boost::none);  // Until it is known where the body goes.
   if (connection.buffer.size() == 0) {
     // Wait for the first byte under the idle limit, then for the rest under the stricter one.
     connection.stream.expires_after(limits_.idle);
@@ -200,10 +206,6 @@ asio::awaitable<bool> Server::serve_one(Connection& connection) {
     co_await write(connection, 11, false, false, plain(431, "The header is too large."));
     co_return false;
   }
-  if (error == http::error::body_limit) {
-    co_await write(connection, 11, false, false, plain(413, "The body is too large."));
-    co_return false;
-  }
   if (error) {
     if (error.category() == http::make_error_code(http::error::bad_method).category() &&
         error != http::error::end_of_stream && error != http::error::partial_message)
@@ -217,7 +219,8 @@ asio::awaitable<bool> Server::serve_one(Connection& connection) {
     request.headers.emplace_back(field.name_string(), field.value());
   const unsigned version = parser.get().version();
   const bool head = request.method == "HEAD";
-  if (auto refused = co_await read_body(connection, parser, request.body)) {
+  if (choose_sink_) request.sink = choose_sink_(request);
+  if (auto refused = co_await read_body(connection, parser, request)) {
     if (refused->status != 0) co_await write(connection, version, head, false, *std::move(refused));
     co_return false;
   }
@@ -232,8 +235,10 @@ asio::awaitable<bool> Server::serve_one(Connection& connection) {
 
 // A reply when the body is refused (status 0: the client has gone), nothing when it is all there.
 asio::awaitable<std::optional<HttpReply>> Server::read_body(
-    Connection& connection, http::request_parser<http::buffer_body>& parser, std::string& body) {
-  if (const auto length = parser.content_length(); length && *length > limits_.body_bytes_max)
+    Connection& connection, http::request_parser<http::buffer_body>& parser, HttpRequest& request) {
+  if (!request.sink) parser.body_limit(limits_.body_bytes_max);
+  const auto length = parser.content_length();
+  if (!request.sink && length && *length > limits_.body_bytes_max)
     co_return plain(413, "The body is too large.");
   if (beast::iequals(parser.get()[http::field::expect], "100-continue") && !parser.is_done()) {
     http::response<http::empty_body> go_on{http::status::continue_, parser.get().version()};
@@ -250,7 +255,11 @@ asio::awaitable<std::optional<HttpReply>> Server::read_body(
         co_await http::async_read_some(connection.stream, connection.buffer, parser, as_result);
     if (error == http::error::body_limit) co_return plain(413, "The body is too large.");
     if (error && error != http::error::need_buffer) co_return HttpReply{.status = 0};
-    body.append(piece.data(), piece.size() - parser.get().body().size);
+    const std::string_view got{piece.data(), piece.size() - parser.get().body().size};
+    if (request.sink)
+      request.sink->write(got);
+    else
+      request.body.append(got);
   }
   co_return std::nullopt;
 }
@@ -290,7 +299,13 @@ asio::awaitable<bool> Server::write(Connection& connection, unsigned version, bo
   response.result(static_cast<unsigned>(reply.status));
   response.set(http::field::date, http_date());
   for (const auto& [name, value] : reply.headers) response.insert(name, value);
-  const std::size_t size = reply.body.size();
+  if (reply.file && !head) {
+    http::response<http::empty_body> header{std::move(response.base())};
+    header.content_length(reply.file->size);
+    header.keep_alive(keep_alive);
+    co_return co_await write_file(connection, std::move(header), *std::move(reply.file));
+  }
+  const std::uint64_t size = reply.file ? reply.file->size : reply.body.size();
   const bool bodiless = reply.status == 204 || reply.status == 304 || reply.status < 200;
   if (!head && !bodiless) response.body() = std::move(reply.body);
   if (!bodiless && !(head && response.find(http::field::content_length) != response.end()))
@@ -299,6 +314,34 @@ asio::awaitable<bool> Server::write(Connection& connection, unsigned version, bo
   connection.stream.expires_after(limits_.body_progress);
   const auto [error, bytes] = co_await http::async_write(connection.stream, response, as_result);
   co_return !error;
+}
+
+// A file that can't be read to its end breaks the connection off: the length was promised.
+asio::awaitable<bool> Server::write_file(Connection& connection,
+                                         http::response<http::empty_body> header, FilePart part) {
+  std::ifstream file{part.path, std::ios::binary};
+  file.seekg(static_cast<std::streamoff>(part.offset));
+  if (!file) {
+    HttpReply failed = plain(500, "The bytes can't be read.");
+    co_return co_await write(connection, header.version(), false, false, std::move(failed));
+  }
+  http::response_serializer<http::empty_body> serializer{header};
+  connection.stream.expires_after(limits_.body_progress);
+  const auto [error, bytes] =
+      co_await http::async_write_header(connection.stream, serializer, as_result);
+  if (error) co_return false;
+  std::string piece(256 * 1024, '\0');
+  while (part.size > 0) {
+    const std::uint64_t want = std::min<std::uint64_t>(part.size, piece.size());
+    file.read(piece.data(), static_cast<std::streamsize>(want));
+    if (!file) co_return false;
+    connection.stream.expires_after(limits_.body_progress);
+    const auto [failed, written] =
+        co_await asio::async_write(connection.stream, asio::buffer(piece.data(), want), as_result);
+    if (failed) co_return false;
+    part.size -= want;
+  }
+  co_return true;
 }
 
 }  // namespace

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,24 +18,43 @@ namespace kiban::runtime {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+// Where a body goes piece by piece instead of into HttpRequest::body. Used on the I/O thread. What
+// goes wrong in write() it keeps for the handler to find.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  virtual void write(std::string_view piece) = 0;
+};
+
 struct HttpRequest {
   std::string method{};
   std::string target{};  // As sent: path and query, still percent-encoded.
   Headers headers{};     // Names as sent.
   std::string body{};
+  std::shared_ptr<BodySink> sink{};  // Holds the body when there is one.
   // True once the client has gone. Safe to ask from any thread.
   std::function<bool()> gone{};
+};
+
+struct FilePart {
+  std::string path{};
+  std::uint64_t offset{0};
+  std::uint64_t size{0};
 };
 
 struct HttpReply {
   int status{200};
   Headers headers{};  // Content-Length and Connection are the server's.
   std::string body{};
+  std::optional<FilePart> file{};  // Is the body when set, and is read while it is sent.
 };
 
 // Call `respond` once, from any thread; what it is given makes the reply on the I/O thread.
 using Respond = std::function<void(std::function<HttpReply()>)>;
 using Handler = std::function<void(HttpRequest, Respond)>;
+// Asked when the header is there; nullptr: the body is to be held in memory. A body in a sink is
+// not bounded by body_bytes_max.
+using ChooseSink = std::function<std::shared_ptr<BodySink>(const HttpRequest&)>;
 
 struct HttpLimits {
   std::uint32_t header_bytes_max{64 * 1024};
@@ -53,6 +74,8 @@ class HttpServer {
                                                     Handler handler, HttpLimits limits = {});
   virtual ~HttpServer() = default;
   virtual std::uint16_t port() const = 0;
+  // Before run().
+  virtual void set_sinks(ChooseSink choose) = 0;
   // Serves on this thread until stop(), SIGTERM or SIGINT, and until what is in flight is answered.
   virtual void run() = 0;
   // From any thread: `work` runs on the thread that serves.

@@ -35,6 +35,14 @@ bool is_digest(std::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file{path, std::ios::binary};
+  if (!file) return fail("NoSuchBlob", path);
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  return std::move(bytes).str();
+}
+
 class MemoryBlobs final : public Blobs {
  public:
   Result<std::string> put(std::string_view bytes) override {
@@ -49,6 +57,14 @@ class MemoryBlobs final : public Blobs {
     if (found == blobs_.end()) return fail("NoSuchBlob", std::string(digest));
     return found->second;
   }
+  Result<void> adopt(std::string_view digest, const std::string& path) override {
+    KIBAN_TRY(std::string bytes, read_file(path));
+    ::unlink(path.c_str());
+    const std::scoped_lock lock{mutex_};
+    blobs_.try_emplace(std::string(digest), std::move(bytes));
+    return {};
+  }
+  std::optional<std::string> file(std::string_view) const override { return std::nullopt; }
 
  private:
   mutable std::mutex mutex_{};
@@ -77,6 +93,15 @@ Result<void> write_synced(const std::string& path, std::string_view bytes) {
   return fail("StoreFailed", "can't write " + path + ": " + failure);
 }
 
+Result<void> sync_file(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = file >= 0 && ::fsync(file) == 0;
+  const std::string why = last_error();
+  if (file >= 0) ::close(file);
+  if (!synced) return fail("StoreFailed", "can't sync " + path + ": " + why);
+  return {};
+}
+
 void sync_directory(const std::string& path) {
   const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0) return;
@@ -93,29 +118,51 @@ class DirectoryBlobs final : public Blobs {
     const std::string path = path_of(digest);
     std::error_code failed;
     if (std::filesystem::exists(path, failed)) return digest;
-    const std::string folder = std::filesystem::path(path).parent_path().string();
-    std::filesystem::create_directories(folder, failed);
-    if (failed) return fail("StoreFailed", "can't create " + folder + ": " + failed.message());
-    const std::string temporary =
-        path + "." + std::to_string(::getpid()) + "." + std::to_string(counter_++);
+    const std::string temporary = directory_ + "/." + digest + "." + std::to_string(::getpid()) +
+                                  "." + std::to_string(counter_++);
     KIBAN_TRY_VOID(write_synced(temporary, bytes));
-    std::filesystem::rename(temporary, path, failed);
-    if (failed) return fail("StoreFailed", "can't create " + path + ": " + failed.message());
-    sync_directory(folder);
-    sync_directory(directory_);
+    KIBAN_TRY_VOID(place(temporary, path));
     return digest;
   }
 
   Result<std::string> read(std::string_view digest) const override {
     if (!is_digest(digest)) return fail("NoSuchBlob", std::string(digest));
-    std::ifstream file{path_of(digest), std::ios::binary};
-    if (!file) return fail("NoSuchBlob", std::string(digest));
-    std::ostringstream bytes;
-    bytes << file.rdbuf();
-    return std::move(bytes).str();
+    Result<std::string> bytes = read_file(path_of(digest));
+    if (!bytes) return fail("NoSuchBlob", std::string(digest));
+    return bytes;
+  }
+
+  Result<void> adopt(std::string_view digest, const std::string& path) override {
+    KIBAN_CHECK(is_digest(digest), "a blob is named by its SHA-256");
+    std::error_code failed;
+    if (std::filesystem::exists(path_of(digest), failed)) {
+      ::unlink(path.c_str());
+      return {};
+    }
+    KIBAN_TRY_VOID(sync_file(path));
+    return place(path, path_of(digest));
+  }
+
+  std::optional<std::string> file(std::string_view digest) const override {
+    std::error_code failed;
+    if (!is_digest(digest) || !std::filesystem::exists(path_of(digest), failed))
+      return std::nullopt;
+    return path_of(digest);
   }
 
  private:
+  // The file `synced`, whose bytes are on disk, becomes `path`.
+  Result<void> place(const std::string& synced, const std::string& path) const {
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    std::error_code failed;
+    std::filesystem::create_directories(folder, failed);
+    if (failed) return fail("StoreFailed", "can't create " + folder + ": " + failed.message());
+    std::filesystem::rename(synced, path, failed);
+    if (failed) return fail("StoreFailed", "can't create " + path + ": " + failed.message());
+    sync_directory(folder);
+    sync_directory(directory_);
+    return {};
+  }
   std::string path_of(std::string_view digest) const {
     return directory_ + "/" + std::string(digest.substr(0, 2)) + "/" + std::string(digest);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,11 @@ class Blobs {
   virtual Result<std::string> put(std::string_view bytes) = 0;
   // Error `NoSuchBlob`.
   virtual Result<std::string> read(std::string_view digest) const = 0;
+  // Takes over the file `path`, whose bytes have this digest by the caller's word, and lies on the
+  // same file system. Durable when it returns; the file is gone then.
+  virtual Result<void> adopt(std::string_view digest, const std::string& path) = 0;
+  // The file with the bytes; nullopt when there are none, or they are in memory only.
+  virtual std::optional<std::string> file(std::string_view digest) const = 0;
 };
 
 std::string sha256_hex(std::string_view bytes);

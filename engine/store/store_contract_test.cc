@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "store/blobs.h"
 #include "store/store.h"
@@ -151,6 +152,27 @@ TEST(Blobs, AreFoundByTheirDigest) {
     EXPECT_EQ(blobs->read("../../etc/passwd").error().name, "NoSuchBlob");
     EXPECT_EQ(blobs->read(std::string(64, '0')).error().name, "NoSuchBlob");
   }
+  std::filesystem::remove_all(directory);
+}
+
+TEST(Blobs, TakeOverAFile) {
+  const std::string directory = temporary_directory();
+  auto opened = open_directory_blobs(directory + "/blobs");
+  ASSERT_TRUE(opened);
+  const std::unique_ptr<Blobs> in_memory = make_memory_blobs();
+  const std::string digest = sha256_hex("abc");
+  EXPECT_EQ((*opened)->file(digest), std::nullopt);
+  for (Blobs* blobs : {opened->get(), opened->get(), in_memory.get()}) {
+    const std::string path = directory + "/file";
+    std::ofstream{path} << "abc";
+    EXPECT_TRUE(blobs->adopt(digest, path));
+    EXPECT_FALSE(std::filesystem::exists(path));
+    EXPECT_EQ(blobs->read(digest), "abc");
+  }
+  EXPECT_TRUE((*opened)->file(digest).value_or("").ends_with("/" + digest));
+  EXPECT_EQ(in_memory->file(digest), std::nullopt);
+  EXPECT_EQ((*opened)->adopt(std::string(64, '0'), directory + "/none").error().name,
+            "StoreFailed");
   std::filesystem::remove_all(directory);
 }
 
