@@ -16,6 +16,7 @@ std::unexpected<Error> invalid(std::string cause) {
 
 struct Compiler {
   Program& program;
+  Language machine{Language::JsonPath};  // What states inherit, those within a JSONata Map as well.
   std::size_t depth{0};
 
   // A constant, a ...Path, or an expression, under `name`.
@@ -277,7 +278,7 @@ struct Compiler {
       const json::string* type = find_string(*config, "ExecutionType");
       if (type && *type == "EXPRESS") map.child_type = MachineType::Express;
     }
-    KIBAN_TRY(const Region region, this->region(*processor, state.language));
+    KIBAN_TRY(const Region region, this->region(*processor, machine));
     state.regions.push_back(region);
     KIBAN_TRY(map.items_path, path(from, "ItemsPath"));
     KIBAN_TRY(map.items, templated(from, "Items", state.language));
@@ -344,7 +345,7 @@ struct Compiler {
           return invalid("The field 'Branches' is missing or empty");
         for (const json::value& branch : *branches) {
           if (!branch.is_object()) return invalid("The field 'Branches' must hold objects");
-          KIBAN_TRY(const Region region, this->region(branch.get_object(), state.language));
+          KIBAN_TRY(const Region region, this->region(branch.get_object(), machine));
           state.regions.push_back(region);
         }
         return {};
@@ -465,7 +466,8 @@ Result<std::shared_ptr<const Program>> compile(std::string_view definition, Mach
       timeout && timeout->is_number())
     program->timeout_seconds = std::clamp(timeout->to_number<double>(), 0.0, 99'999'999.0);
   Compiler compiler{.program = *program};
-  KIBAN_TRY(program->root, compiler.region(object, Language::JsonPath));
+  KIBAN_TRY(compiler.machine, Compiler::language_of(object, Language::JsonPath));
+  KIBAN_TRY(program->root, compiler.region(object, compiler.machine));
   return program;
 }
 

@@ -1,6 +1,9 @@
 #include "asl/validate.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include "asl/json_text.h"
 
 namespace kiban::asl {
 namespace {
@@ -66,10 +69,112 @@ TEST(Validate, RefusesWaitsInExpressMachinesOnly) {
 
 TEST(Validate, FollowsTransitionsAlsoInBranches) {
   const auto lost = only(one_state(R"("Type":"Parallel","End":true,"Branches":[{"StartAt":"B",
-      "States":{"B":{"Type":"Pass","Next":"C"}}}])"));
+      "States":{"B":{"Type":"Pass","Next":"C"},"C":{"Type":"Pass","End":true},
+      "D":{"Type":"Fail"}}}])"));
   EXPECT_EQ(lost.code, "MISSING_TRANSITION_TARGET");
-  EXPECT_EQ(lost.message, "Missing 'Next' target: C");
-  EXPECT_EQ(lost.location, "/States/S/Branches[0]/States/B/Next");
+  EXPECT_EQ(lost.message, "State \"D\" is not reachable.");
+  EXPECT_EQ(lost.location, "/States/S/Branches[0]/States/D");
+}
+
+std::string all(std::string_view definition) {
+  return refusal(validate(definition, MachineType::Standard)).value_or("good");
+}
+
+// As users report of AWS; the issues are named in validate_machine.cc.
+TEST(Validate, TellsMissingTargetsThenMissingEndsOrUnreachableStates) {
+  const std::string head = "Invalid State Machine Definition: '";
+  EXPECT_EQ(all(R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass",
+                    "Next":"A"}}})"),
+            head + "MISSING_END_STATE: Workflow has no terminal state at null'");
+  EXPECT_EQ(all(R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"X"}}})"),
+            head +
+                "MISSING_TRANSITION_TARGET: Missing 'Next' target: X at /States/A/Next, "
+                "MISSING_END_STATE: Workflow has no terminal state at null'");
+  EXPECT_EQ(all(R"({"StartAt":"p1","States":{"p1":{"Type":"Pass","Next":"p3"},"p2":{"Type":"Pass",
+                    "End":true}}})"),
+            head +
+                "MISSING_TRANSITION_TARGET: Missing 'Next' target: p3 at /States/p1/Next, "
+                "MISSING_TRANSITION_TARGET: State \"p2\" is not reachable. at /States/p2'");
+}
+
+TEST(Validate, RefusesFieldsThatAStateDoesNotHave) {
+  EXPECT_EQ(
+      only(one_state(R"("Type":"Pass","TimeoutSeconds":3,"End":true)")),
+      (Diagnostic{.message = "Field 'TimeoutSeconds' is not supported", .location = "/States/S"}));
+  EXPECT_EQ(only(one_state(R"("Type":"Pass","Output":{},"End":true)")).message,
+            "The QueryLanguage is set to 'JSONPath', but field 'Output' is only supported for the "
+            "'JSONata' QueryLanguage");
+  EXPECT_EQ(only(one_state(R"("Type":"Wait","Seconds":10000000000000000,"End":true)")),
+            (Diagnostic{.message = "Maximum value is 99999999", .location = "/States/S/Seconds"}));
+}
+
+TEST(Validate, ParsesJsonataAndRefusesWhatReadsNoInput) {
+  const auto output = [](std::string_view text) {
+    return one_state(fmt::format(
+        R"("Type":"Pass","QueryLanguage":"JSONata","Output":{{"v":"{{% {} %}}"}},"End":true)",
+        text));
+  };
+  EXPECT_EQ(only(output("1 +")), (Diagnostic{.code = "INVALID_JSONATA_EXPRESSION",
+                                             .message = "Unexpected end of expression",
+                                             .location = "/States/S/Output/v"}));
+  const Diagnostic bare{.code = "UNSUPPORTED_JSONATA_EXPRESSION",
+                        .message = "Reference to 'phone' at the top level is not supported.",
+                        .location = "/States/S/Output/v"};
+  EXPECT_EQ(only(output("phone.number")), bare);
+  EXPECT_EQ(only(output("$map([1], function($x) { phone })")), bare);
+  for (const char* good :
+       {"$states.input.phone", "$v.a[b = 1].c{d: e}", "($x := 1; $x)", "$states.input.{'a': b}"})
+    EXPECT_EQ(all(output(good)), "good") << good;
+}
+
+// A state in a JSONata Map inherits from the machine, not from the Map (reported).
+TEST(Validate, LetsStatesInheritTheMachinesLanguageAlone) {
+  const std::string inner =
+      R"("StartAt":"I","States":{"I":{"Type":"Pass","Output":1,"End":true}}})";
+  EXPECT_EQ(
+      only(one_state(R"("Type":"Map","QueryLanguage":"JSONata","End":true,"ItemProcessor":{)" +
+                     inner))
+          .location,
+      "/States/S/ItemProcessor/States/I");
+}
+
+TEST(Validate, WarnsOfPathsThatAreNone) {
+  const auto found = only(one_state(R"("Type":"Pass","Parameters":{"a":"$.b"},"End":true)"));
+  EXPECT_EQ(found.severity, Severity::Warning);
+  EXPECT_EQ(found.code, "NO_DOLLAR");
+  EXPECT_EQ(found.location, "/States/S/Parameters/a");
+}
+
+TEST(JsonText, TellsWhatJacksonTells) {
+  const std::pair<const char*, const char*> cases[] = {
+      // Recorded: test_invalid_start_execution_input.
+      {"{'a': 1}",
+       "Unexpected character (''' (code 39)): was expecting double-quote to start field name"},
+      {R"({"a" 1})",
+       "Unexpected character ('1' (code 49)): was expecting a colon to separate field name and "
+       "value"},
+      {"[1 2]",
+       "Unexpected character ('2' (code 50)): was expecting comma to separate Array entries"},
+      {"[01]", "Invalid numeric value: Leading zeroes not allowed"},
+      {R"(["a)", "Unexpected end-of-input: was expecting closing quote for a string value"},
+  };
+  for (const auto& [text, message] : cases) {
+    const auto problem = json_problem(text);
+    ASSERT_TRUE(problem) << text;
+    EXPECT_EQ(problem->message, message);
+  }
+  EXPECT_FALSE(json_problem(R"( {"a":[1,2.5e3,"\u00e9",true,null],"b":{}} )"));
+}
+
+TEST(JsonText, FindsLocations) {
+  const std::string text =
+      "{\n  \"States\": {\n    \"A/b\": {\"Choices\": [1, {\"Next\": 2}]}\n  }\n}";
+  const auto found = find_location(text, "/States/A/b/Choices[1]/Next");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->line, 3U);
+  EXPECT_EQ(text.substr(found->offset, found->length), "\"Next\"");
+  EXPECT_EQ(find_location(text, "/States/A/b/Choices[0]")->length, 1U);
+  EXPECT_FALSE(find_location(text, "/States/C"));
 }
 
 TEST(Validate, RefusesLabelsThatAwsRefuses) {

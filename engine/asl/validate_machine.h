@@ -1,0 +1,12 @@
+// The rules behind validate(): every one of them is AWS's.
+#pragma once
+
+#include <vector>
+
+#include "asl/validate.h"
+
+namespace kiban::asl {
+
+std::vector<Diagnostic> check_machine(const json::object& definition, MachineType type);
+
+}  // namespace kiban::asl

@@ -1,0 +1,18 @@
+// What an expression reads from outside, without evaluating it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "jsonata/jsonata.h"
+
+namespace kiban::jsonata {
+
+// Each name once, in the order in which they stand.
+struct Readings {
+  std::vector<std::string> variables{};  // $name that neither it binds nor JSONata defines.
+  std::vector<std::string> fields{};     // Names read from the input itself: `a` of a.b[c].
+};
+Readings readings(const Expression& expression);
+
+}  // namespace kiban::jsonata
