@@ -1,5 +1,6 @@
 #include "cli/wiring.h"
 
+#include "services/applicationautoscaling/service.h"
 #include "services/cloudformation/service.h"
 #include "services/cloudwatch/service.h"
 #include "services/ec2/service.h"
@@ -21,6 +22,7 @@ namespace kiban::cli {
 
 std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions& options) {
   std::vector<std::unique_ptr<services::Service>> all;
+  all.push_back(services::applicationautoscaling::make_applicationautoscaling());
   all.push_back(services::cloudformation::make_cloudformation());
   all.push_back(services::cloudwatch::make_cloudwatch());
   all.push_back(services::ecr::make_ecr());
