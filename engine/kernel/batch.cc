@@ -6,6 +6,7 @@
 #include <exception>
 #include <set>
 #include <stdexcept>
+#include <tuple>
 
 #include "core/arn.h"
 #include "kernel/operation_context.h"
@@ -248,9 +249,9 @@ void Kernel::Batch::run_command(Waiting waiting) {
                                                        "kiban does not serve " + command.service)});
     return;
   }
-  const std::string what = command.service + ":" + command.operation;
   bool last_attempt = waiting.last_attempt;
   for (;;) {
+    const std::string what = command.service + ":" + command.operation;
     OperationContext context{*this, command.caller, 0, true, last_attempt};
     Result<json::object> result = guarded(what, context, [&](Context& inner) {
       return found->second->call(inner, command.operation, command.input);
@@ -266,6 +267,10 @@ void Kernel::Batch::run_command(Waiting waiting) {
       continue;
     }
     context.record_operation(command.service, command.operation);
+    if (result && context.successor()) {
+      std::tie(command.operation, command.input) = *std::move(context.successor());
+      continue;
+    }
     replies_.push_back({std::move(command.reply), std::move(result)});
     return;
   }

@@ -349,6 +349,31 @@ TEST_F(KernelTest, ALongPollEndsWhenItIsNotifiedOrItsTimeIsUp) {
   EXPECT_EQ(kernel_->call("a", "Receive", {}, start), (json::object{{"Row", "none"}}));
 }
 
+TEST_F(KernelTest, AnotherOperationMayReplyAndWait) {
+  a_->operations["Begin"] = [](Context& context, const json::object&) {
+    context.put("a/begun", "yes");
+    context.reply_with("Await", {{"Row", "a/row"}});
+    return json::object{};
+  };
+  a_->operations["Await"] = [](Context& context, const json::object& input) {
+    const auto row = context.get(std::string_view(input.at("Row").as_string()));
+    if (!row) context.defer("channel", context.now() + 20s);
+    return json::object{{"Row", row.value_or("")}};
+  };
+  a_->operations["Send"] = [](Context& context, const json::object&) {
+    context.put("a/row", "sent");
+    context.notify("channel");
+    return json::object{};
+  };
+  submit("Begin");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(replies_, IsEmpty());
+  EXPECT_EQ(store_.get("a/begun"), "yes");
+  submit("Send");
+  ASSERT_TRUE(kernel_->run_batch(start + 1s, 1));
+  EXPECT_THAT(replies_, ElementsAre("{}", R"({"Row":"sent"})"));
+}
+
 TEST_F(KernelTest, AFailingStoreEndsAllWrites) {
   a_->operations["Receive"] = [](Context& context, const json::object&) -> Result<json::object> {
     context.defer("channel", context.now() + 20s);

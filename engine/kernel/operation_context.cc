@@ -56,6 +56,11 @@ void Kernel::Batch::OperationContext::defer(std::string_view channel, Timestamp 
   deferred_.emplace(channel, until);
 }
 
+void Kernel::Batch::OperationContext::reply_with(std::string_view operation, json::object input) {
+  KIBAN_CHECK(!last_attempt(), "reply_with() is not for a last attempt or a nested call");
+  successor_.emplace(operation, std::move(input));
+}
+
 Result<std::string> Kernel::Batch::OperationContext::read_blob(std::string_view digest) const {
   return batch_.kernel_.options.blobs->read(digest);
 }

@@ -45,9 +45,11 @@ class Kernel::Batch::OperationContext final : public services::Context {
   void publish(services::Event event) override;
 
   void defer(std::string_view channel, Timestamp until) override;
+  void reply_with(std::string_view operation, json::object input) override;
   bool last_attempt() const override { return last_attempt_ || !over_the_wire_; }
   void notify(std::string_view channel) override { batch_.notified_.emplace_back(channel); }
   const std::optional<std::pair<std::string, Timestamp>>& deferred() const { return deferred_; }
+  std::optional<std::pair<std::string, json::object>>& successor() { return successor_; }
   // Records the operation on "*" when it asked the authoriser nothing itself.
   void record_operation(std::string_view service, std::string_view operation);
 
@@ -69,6 +71,7 @@ class Kernel::Batch::OperationContext final : public services::Context {
   std::size_t* calls_{&own_calls_};  // Shared by an operation and all that it calls.
   std::size_t own_calls_{0};
   std::optional<std::pair<std::string, Timestamp>> deferred_{};
+  std::optional<std::pair<std::string, json::object>> successor_{};  // Who replies instead.
 };
 
 }  // namespace kiban::kernel

@@ -91,6 +91,10 @@ class Context {
   // called. The value returned along with it is ignored. Only operations that came over the wire.
   virtual void defer(std::string_view channel, Timestamp until) = 0;
   virtual bool last_attempt() const = 0;
+  // What this command wrote stays, and its reply is that of `operation` of the same service, which
+  // runs right after it and may defer. Only operations that came over the wire and are not the last
+  // attempt.
+  virtual void reply_with(std::string_view operation, json::object input) = 0;
   virtual void notify(std::string_view channel) = 0;
 
   // Bulk bytes by the SHA-256 of their content, lower-case hex. Over the wire a member that the
