@@ -12,6 +12,8 @@
 #include "services/states/mocks.h"
 #include "services/states/names.h"
 #include "services/states/observers.h"
+#include "services/states/variable_references.h"
+#include "services/states/versions.h"
 
 namespace kiban::services::states {
 namespace {
@@ -50,6 +52,15 @@ bool same_input(std::string_view one, std::string_view other) {
   return first && second && *first == *second;
 }
 
+// The machine of an execution, or what is remembered of it.
+json::object machine_of(const Context& context, const json::object& execution) {
+  auto machine = load_machine(context, text(execution, "stateMachineArn"));
+  if (machine) return *std::move(machine);
+  auto revision = get_json(context, row_key(context, "revision", text(execution, "revision")));
+  KIBAN_CHECK(revision.has_value(), "an execution's revision is gone");
+  return *std::move(revision);
+}
+
 std::string redrive_reason(std::string_view status) {
   return fmt::format("Execution is {} and cannot be redriven", status);
 }
@@ -59,7 +70,7 @@ std::string redrive_reason(std::string_view status) {
 struct Executions::Run {
   std::string arn{};
   json::object row{};      // What DescribeExecution says.
-  json::object machine{};  // Empty once the machine was deleted.
+  json::object machine{};  // Once the machine was deleted, as its revision remembers it.
   std::string saved{};     // The live row as we left it.
   std::optional<asl::Execution> execution{};
 };
@@ -89,7 +100,7 @@ bool Executions::load(Context& context, std::string_view execution_arn, Run& run
   run.row = *row;
   run.saved = *saved;
   run.execution.emplace(*std::move(execution));
-  run.machine = load_machine(context, text(*row, "stateMachineArn")).value_or(json::object{});
+  run.machine = machine_of(context, *row);
   return true;
 }
 
@@ -100,8 +111,12 @@ Result<json::object> Executions::start(Context& context, const json::object& inp
     test_case = machine_arn.substr(hash + 1);
     machine_arn.resize(hash);
   }
-  KIBAN_TRY(const json::object machine, load_machine(context, machine_arn));
+  KIBAN_TRY(Target target, resolve(context, machine_arn));
   KIBAN_TRY_VOID(context.authorise("states:StartExecution", machine_arn));
+  const json::object& machine = target.machine;
+  machine_arn = text(machine, "stateMachineArn");
+  const auto revision = load_revision(context, text(machine, "name"), target.revision);
+  KIBAN_CHECK(revision.has_value(), "a machine without its revision");
   const std::string name = text(input, "name", context.random().uuid());
   KIBAN_TRY_VOID(check_name(name));
   const std::string data = text(input, "input", "{}");
@@ -131,12 +146,14 @@ Result<json::object> Executions::start(Context& context, const json::object& inp
              {"status", "RUNNING"},
              {"startDate", epoch_seconds(context.now())},
              {"input", data},
-             {"revision", machine_name + "/" + text(machine, "currentRevision")},
+             {"revision", machine_name + "/" + target.revision},
              {"testCase", test_case}};
+  if (!target.version_arn.empty()) run.row["stateMachineVersionArn"] = target.version_arn;
+  if (!target.alias_arn.empty()) run.row["stateMachineAliasArn"] = target.alias_arn;
   run.execution.emplace(program_of(context, run.row),
                         asl::ExecutionParameters{.arn = arn,
                                                  .name = name,
-                                                 .role_arn = text(machine, "roleArn"),
+                                                 .role_arn = text(*revision, "roleArn"),
                                                  .start_time = context.now(),
                                                  .machine_arn = machine_arn,
                                                  .machine_name = machine_name,
@@ -236,8 +253,8 @@ void Executions::perform(Context& context, Run& run, Inputs& inputs, const asl::
 bool Executions::mock_task(Context&, Run& run, Inputs& inputs, const asl::StartTask& task) {
   const std::string test_case = text(run.row, "testCase");
   if (test_case.empty() || !options_.mock_config) return false;
-  const auto mock = find_mock(*options_.mock_config, text(run.machine, "name"), test_case,
-                              task.state, task.retry_count);
+  const auto mock = find_mock(*options_.mock_config, run.execution->parameters().machine_name,
+                              test_case, task.state, task.retry_count);
   if (mock && !*mock) return false;
   inputs.push_back(asl::TaskStarted{task.task});
   if (!mock) {
@@ -279,7 +296,7 @@ void Executions::start_task(Context& context, Run& run, Inputs& inputs,
   }
   inputs.push_back(asl::TaskStarted{task.task});
   const std::string role_arn =
-      task.credentials_role.empty() ? text(run.machine, "roleArn") : task.credentials_role;
+      task.credentials_role.empty() ? run.execution->parameters().role_arn : task.credentials_role;
   const auto role =
       context.assume_role(role_arn, "states.amazonaws.com", text(run.row, "name").substr(0, 64));
   if (!role) {
@@ -437,16 +454,19 @@ Result<json::object> Executions::describe_machine_of(Context& context, const jso
   KIBAN_TRY(const json::object row, load_execution(context, text(input, "executionArn")));
   const auto revision = get_json(context, row_key(context, "revision", text(row, "revision")));
   KIBAN_CHECK(revision.has_value(), "an execution's revision is gone");
-  const auto machine = load_machine(context, text(row, "stateMachineArn"));
-  if (!machine) return std::unexpected(machine.error());
-  return json::object{{"stateMachineArn", row.at("stateMachineArn")},
-                      {"name", machine->at("name")},
-                      {"definition", revision->at("definition")},
-                      {"roleArn", revision->at("roleArn")},
-                      {"updateDate", machine->at("creationDate")},
-                      {"loggingConfiguration", machine->at("loggingConfiguration")},
-                      {"tracingConfiguration", machine->at("tracingConfiguration")},
-                      {"encryptionConfiguration", {{"type", "AWS_OWNED_KEY"}}}};
+  const json::object machine = machine_of(context, row);
+  json::object reply{{"stateMachineArn", row.at("stateMachineArn")},
+                     {"name", machine.at("name")},
+                     {"definition", revision->at("definition")},
+                     {"roleArn", revision->at("roleArn")},
+                     {"updateDate", revision->at("updateDate")},
+                     {"loggingConfiguration", machine.at("loggingConfiguration")},
+                     {"tracingConfiguration", machine.at("tracingConfiguration")},
+                     {"encryptionConfiguration", {{"type", "AWS_OWNED_KEY"}}}};
+  if (revision->at("id") != machine.at("firstRevision")) reply["revisionId"] = revision->at("id");
+  if (json::object read = variable_references(text(*revision, "definition")); !read.empty())
+    reply["variableReferences"] = std::move(read);
+  return reply;
 }
 
 Result<json::object> Executions::list(Context& context, const json::object& input) {

@@ -6,6 +6,8 @@
 #include "asl/validate.h"
 #include "services/base/table_service.h"
 #include "services/states/names.h"
+#include "services/states/variable_references.h"
+#include "services/states/versions.h"
 
 namespace kiban::services::states {
 namespace {
@@ -47,13 +49,53 @@ Result<json::object> logging_of(const json::object& input) {
   return logging;
 }
 
+// Executions go by their revision: it outlives the machine.
 void save_revision(Context& context, json::object& machine) {
   const std::string id = context.random().uuid();
   machine["currentRevision"] = id;
-  put_json(context, row_key(context, "revision", text(machine, "name") + "/" + id),
-           {{"definition", machine.at("definition")},
-            {"roleArn", machine.at("roleArn")},
-            {"type", machine.at("type")}});
+  if (!machine.contains("firstRevision")) machine["firstRevision"] = id;
+  json::object revision{{"id", id}, {"updateDate", epoch_seconds(context.now())}};
+  for (const auto* member : {"stateMachineArn", "name", "firstRevision", "definition", "roleArn",
+                             "type", "loggingConfiguration", "tracingConfiguration"})
+    revision[member] = machine.at(member);
+  put_json(context, row_key(context, "revision", text(machine, "name") + "/" + id), revision);
+}
+
+// Rows here are as safe as the disk they are on: a key of the customer's is not used.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_EncryptionConfiguration.html
+Result<void> check_encryption(const json::object& input) {
+  const json::object* given = find_object(input, "encryptionConfiguration");
+  if (!given) return {};
+  const bool owned = text(*given, "type") == "AWS_OWNED_KEY";
+  if (owned && (given->contains("kmsKeyId") || given->contains("kmsDataKeyReusePeriodSeconds")))
+    return fail("InvalidEncryptionConfiguration",
+                "Invalid Encryption Configuration: kmsKeyId and kmsDataKeyReusePeriodSeconds need "
+                "the type CUSTOMER_MANAGED_KMS_KEY");
+  if (owned) return {};
+  if (!given->contains("kmsKeyId"))
+    return fail("InvalidEncryptionConfiguration",
+                "Invalid Encryption Configuration: the type CUSTOMER_MANAGED_KMS_KEY needs a "
+                "kmsKeyId");
+  return fail("InvalidEncryptionConfiguration",
+              "Invalid Encryption Configuration: kiban does not encrypt with a key of yours. Leave "
+              "encryptionConfiguration out, or set its type to AWS_OWNED_KEY.");
+}
+
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+Result<void> check_publish(const json::object& input) {
+  if (!input.contains("versionDescription") || flag(input, "publish")) return {};
+  return fail("ValidationException",
+              "Version description can only be set when publish parameter is set to true.");
+}
+
+// Publishes when the request says so, and tells the version.
+Result<void> publish_if_asked(Context& context, const json::object& input, json::object& machine,
+                              json::object& reply) {
+  if (!flag(input, "publish")) return {};
+  KIBAN_TRY(const json::object version,
+            publish(context, machine, {}, text(input, "versionDescription")));
+  reply["stateMachineVersionArn"] = version.at("stateMachineVersionArn");
+  return {};
 }
 
 }  // namespace
@@ -65,11 +107,16 @@ Result<json::object> load_machine(const Context& context, std::string_view arn) 
   return *std::move(row);
 }
 
+std::optional<json::object> load_revision(const Context& context, std::string_view machine_name,
+                                          std::string_view id) {
+  return get_json(context, row_key(context, "revision", fmt::format("{}/{}", machine_name, id)));
+}
+
 Result<json::object> create_machine(Context& context, const json::object& input) {
   const std::string name = text(input, "name");
   KIBAN_TRY_VOID(check_name(name));
-  if (flag(input, "publish"))
-    return fail("ValidationException", "kiban does not publish versions yet: leave out publish");
+  KIBAN_TRY_VOID(check_publish(input));
+  KIBAN_TRY_VOID(check_encryption(input));
   KIBAN_TRY_VOID(check_definition(text(input, "definition"), text(input, "type", "STANDARD")));
   KIBAN_TRY(const json::object logging, logging_of(input));
   const json::object* tracing = find_object(input, "tracingConfiguration");
@@ -85,7 +132,7 @@ Result<json::object> create_machine(Context& context, const json::object& input)
       {"tracingConfiguration", tracing ? *tracing : json::object{{"enabled", false}}},
       {"tags", tags_of(input)}};
   const std::string key = row_key(context, "machine", name);
-  if (const auto old = get_json(context, key)) {
+  if (auto old = get_json(context, key)) {
     // Creating the same again is idempotent; a different role or other tags are not looked at.
     // https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
     const bool same = old->at("definition") == machine.at("definition") &&
@@ -95,20 +142,38 @@ Result<json::object> create_machine(Context& context, const json::object& input)
     if (!same)
       return fail("StateMachineAlreadyExists",
                   fmt::format("State Machine Already Exists: '{}'", text(*old, "stateMachineArn")));
-    return json::object{{"stateMachineArn", old->at("stateMachineArn")},
-                        {"creationDate", old->at("creationDate")}};
+    json::object reply{{"stateMachineArn", old->at("stateMachineArn")},
+                       {"creationDate", old->at("creationDate")}};
+    KIBAN_TRY_VOID(publish_if_asked(context, input, *old, reply));
+    return reply;
   }
   save_revision(context, machine);
   put_json(context, key, machine);
-  return json::object{{"stateMachineArn", machine.at("stateMachineArn")},
-                      {"creationDate", machine.at("creationDate")}};
+  json::object reply{{"stateMachineArn", machine.at("stateMachineArn")},
+                     {"creationDate", machine.at("creationDate")}};
+  KIBAN_TRY_VOID(publish_if_asked(context, input, machine, reply));
+  return reply;
 }
 
 Result<json::object> describe_machine(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object machine, load_machine(context, text(input, "stateMachineArn")));
-  // The revision id is told once the machine was updated, as AWS does.
-  if (!machine.contains("updated")) machine.erase("revisionId");
-  for (const auto* ours : {"tags", "currentRevision", "updated"}) machine.erase(ours);
+  const std::string arn = text(input, "stateMachineArn");
+  KIBAN_TRY(const Target target, resolve(context, arn));
+  json::object machine = target.machine;
+  // The first revision's id is not told. Recorded by AWS.
+  if (target.revision != text(machine, "firstRevision")) machine["revisionId"] = target.revision;
+  if (!target.version_arn.empty()) {
+    const auto version = find_version(context, target.version_arn);
+    const auto revision = load_revision(context, text(machine, "name"), target.revision);
+    KIBAN_CHECK(version && revision, "a version without its revision");
+    for (const auto* member : {"definition", "roleArn"}) machine[member] = revision->at(member);
+    machine["stateMachineArn"] = arn;
+    machine["creationDate"] = version->at("creationDate");
+    if (!text(*version, "description").empty()) machine["description"] = version->at("description");
+  }
+  for (const auto* ours : {"tags", "currentRevision", "firstRevision", "lastVersion"})
+    machine.erase(ours);
+  if (json::object read = variable_references(text(machine, "definition")); !read.empty())
+    machine["variableReferences"] = std::move(read);
   machine["encryptionConfiguration"] = {{"type", "AWS_OWNED_KEY"}};
   return machine;
 }
@@ -116,12 +181,13 @@ Result<json::object> describe_machine(Context& context, const json::object& inpu
 Result<json::object> update_machine(Context& context, const json::object& input) {
   KIBAN_TRY(json::object machine, load_machine(context, text(input, "stateMachineArn")));
   if (!input.contains("definition") && !input.contains("roleArn") &&
-      !input.contains("loggingConfiguration") && !input.contains("tracingConfiguration"))
+      !input.contains("loggingConfiguration") && !input.contains("tracingConfiguration") &&
+      !input.contains("encryptionConfiguration"))
     return fail("MissingRequiredParameter",
                 "Either the definition, the role ARN, the LoggingConfiguration, or the "
                 "TracingConfiguration must be specified");
-  if (flag(input, "publish"))
-    return fail("ValidationException", "kiban does not publish versions yet: leave out publish");
+  KIBAN_TRY_VOID(check_publish(input));
+  KIBAN_TRY_VOID(check_encryption(input));
   if (input.contains("definition")) {
     KIBAN_TRY_VOID(check_definition(text(input, "definition"), text(machine, "type")));
   }
@@ -136,24 +202,26 @@ Result<json::object> update_machine(Context& context, const json::object& input)
   if (machine.at("definition") != before.at("definition") ||
       machine.at("roleArn") != before.at("roleArn"))
     save_revision(context, machine);
-  machine["revisionId"] = machine.at("currentRevision");
-  machine["updated"] = true;
   put_json(context, row_key(context, "machine", text(machine, "name")), machine);
-  return json::object{{"updateDate", epoch_seconds(context.now())},
-                      {"revisionId", machine.at("revisionId")}};
+  json::object reply{{"updateDate", epoch_seconds(context.now())}};
+  if (machine.at("currentRevision") != machine.at("firstRevision"))
+    reply["revisionId"] = machine.at("currentRevision");
+  KIBAN_TRY_VOID(publish_if_asked(context, input, machine, reply));
+  return reply;
 }
 
 Result<json::object> delete_machine(Context& context, const json::object& input) {
   KIBAN_TRY(const std::string name, resource_of(text(input, "stateMachineArn"), "stateMachine"));
   // Running executions keep their revision and end by themselves; deleting twice succeeds.
   context.erase(row_key(context, "machine", name));
+  erase_versions_and_aliases(context, name);
   return json::object{};
 }
 
 Result<json::object> validate_definition(Context&, const json::object& input) {
   const auto found =
       asl::validate(text(input, "definition"), type_of(text(input, "type", "STANDARD")));
-  const bool errors_only = text(input, "severity") == "ERROR";
+  const bool errors_only = text(input, "severity", "ERROR") == "ERROR";
   // "The default is 100"; a value of 0 means the default.
   const auto asked = static_cast<std::size_t>(number(input, "maxResults", 0));
   const std::size_t limit = asked == 0 ? 100 : asked;

@@ -1,12 +1,19 @@
 // State machines and their tags.
 #pragma once
 
+#include <optional>
+
 #include "services/base/service.h"
 
 namespace kiban::services::states {
 
 // Error StateMachineDoesNotExist "State Machine Does Not Exist: 'arn'".
 Result<json::object> load_machine(const Context& context, std::string_view arn);
+
+// What executions run: id, updateDate, and of the machine then its stateMachineArn, name,
+// definition, roleArn, type, loggingConfiguration and tracingConfiguration. Never erased.
+std::optional<json::object> load_revision(const Context& context, std::string_view machine_name,
+                                          std::string_view id);
 
 Result<json::object> create_machine(Context& context, const json::object& input);
 Result<json::object> describe_machine(Context& context, const json::object& input);

@@ -10,6 +10,7 @@
 #include "services/states/executions.h"
 #include "services/states/machines.h"
 #include "services/states/test_state.h"
+#include "services/states/versions.h"
 
 namespace kiban::services::states {
 namespace {
@@ -30,11 +31,15 @@ class States final : public Service {
     operations_ = {
         {"CreateActivity", create_activity},
         {"CreateStateMachine", create_machine},
+        {"CreateStateMachineAlias", create_alias},
         {"DeleteActivity", delete_activity},
         {"DeleteStateMachine", delete_machine},
+        {"DeleteStateMachineAlias", delete_alias},
+        {"DeleteStateMachineVersion", delete_version},
         {"DescribeActivity", describe_activity},
         {"DescribeExecution", bind(&Executions::describe)},
         {"DescribeStateMachine", describe_machine},
+        {"DescribeStateMachineAlias", describe_alias},
         {"DescribeStateMachineForExecution", bind(&Executions::describe_machine_of)},
         {"GetActivityTask",
          [this](Context& context, const json::object& input) {
@@ -43,8 +48,11 @@ class States final : public Service {
         {"GetExecutionHistory", bind(&Executions::history)},
         {"ListActivities", list_activities},
         {"ListExecutions", bind(&Executions::list)},
+        {"ListStateMachineAliases", list_aliases},
+        {"ListStateMachineVersions", list_versions},
         {"ListStateMachines", list_machines},
         {"ListTagsForResource", list_tags},
+        {"PublishStateMachineVersion", publish_version},
         {"SendTaskFailure", bind(&Executions::task_failure)},
         {"SendTaskHeartbeat", bind(&Executions::task_heartbeat)},
         {"SendTaskSuccess", bind(&Executions::task_success)},
@@ -54,6 +62,7 @@ class States final : public Service {
         {"TestState", test_state},
         {"UntagResource", untag_resource},
         {"UpdateStateMachine", update_machine},
+        {"UpdateStateMachineAlias", update_alias},
         {"ValidateStateMachineDefinition", validate_definition},
         {"kiban:QueueActivityTask", queue_activity_task},
         {timer_operation,

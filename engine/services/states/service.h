@@ -11,7 +11,7 @@
 //   states/REGION/waiting/ARN                  which ones wait for that ECS task or child execution
 //   states/REGION/activity/NAME, states/REGION/pending/NAME/SEQUENCE
 //
-// Not served yet, each refused by name: StartSyncExecution, versions and aliases, redrive,
+// Not served yet, each refused by name: StartSyncExecution, redrive,
 // distributed Map.
 #pragma once
 
