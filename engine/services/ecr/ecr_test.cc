@@ -113,6 +113,15 @@ TEST_F(EcrTest, KeepsRepositoriesApart) {
   EXPECT_EQ(listed({{"repositoryName", "team/app/web"}}).size(), 1U);
 }
 
+TEST_F(EcrTest, RefusesNamesThatAreNone) {
+  for (const std::string_view name :
+       {"", "a", "A1", "a:b", "a b", "/a", "a/", "a//b", "-a", "a..b", "a._b", "../a"})
+    EXPECT_EQ(refused("CreateRepository", {{"repositoryName", name}}).name,
+              "InvalidParameterException")
+        << name;
+  for (const std::string_view name : {"ab", "a/b", "a--b", "a__b/c.d_e", "0/1"}) create(name);
+}
+
 TEST_F(EcrTest, DeletesARepositoryWithImagesOnlyByForce) {
   create("app");
   const std::string digest = push("app", "one", "a");

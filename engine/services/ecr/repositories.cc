@@ -60,8 +60,30 @@ Result<void> set_mutability(json::object& row, const json::object& input) {
   return {};
 }
 
+// The pattern of the API model: words of lower-case letters and digits, joined by '.', '_', '__',
+// dashes or slashes. Keys of rows rely on it.
+bool is_repository_name(std::string_view name) {
+  const auto word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  std::string joint;
+  for (const char c : name) {
+    if (!word(c)) {
+      joint += c;
+      continue;
+    }
+    const bool joins = joint.empty() || joint == "." || joint == "_" || joint == "__" ||
+                       joint == "/" || joint.find_first_not_of('-') == std::string::npos;
+    if (!joins) return false;
+    joint.clear();
+  }
+  return name.size() >= 2 && name.size() <= 256 && word(name.front()) && word(name.back());
+}
+
 Result<json::object> create_repository(Context& context, const json::object& input) {
   const std::string name = text(input, "repositoryName");
+  if (!is_repository_name(name))
+    return invalid_parameter("repositoryName",
+                             "must satisfy regular expression "
+                             "'(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'");
   const std::string arn = make_arn(context, "ecr", fmt::format("repository/{}", name));
   KIBAN_TRY_VOID(context.authorise("ecr:CreateRepository", arn));
   const std::string& account = context.caller().account;
