@@ -32,14 +32,15 @@ LAYERS = PURE | {
     "kernel": {*PURE, "store", "services"},
     "runtime": {*PURE, "store", "services", "kernel"},
     "containers": {*PURE, "store", "services", "kernel", "runtime"},
-    "cli": {*PURE, "store", "services", "kernel", "runtime", "containers"},
+    "postgres": {*PURE, "store", "services", "kernel", "runtime"},
+    "cli": {*PURE, "store", "services", "kernel", "runtime", "containers", "postgres"},
     "testing": {*PURE, "store", "services", "kernel"},
 }
-SHELL = {"runtime", "containers", "cli"}  # The only folders that may touch clock, chance, environment.
+SHELL = {"runtime", "containers", "postgres", "cli"}  # The only folders that may touch clock, chance, environment.
 BANNED = re.compile(r"\b(system_clock::now|steady_clock::now|sleep_for|random_device|getenv|std::rand)\b")
 ASIO = re.compile(r"#include <boost/(asio|beast)")
 INCLUDE = re.compile(r'^#include "([^"/]+)/', re.MULTILINE)
-IS_TEST = re.compile(r"_(test|fuzz|bench|main)\.cc$")
+IS_TEST = re.compile(r"(_(test|fuzz|bench|main)\.cc|fixture\.h)$")
 
 
 def tracked() -> list[Path]:
