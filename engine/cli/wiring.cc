@@ -9,6 +9,7 @@
 #include "services/elbv2/service.h"
 #include "services/events/service.h"
 #include "services/iam/service.h"
+#include "services/kms/service.h"
 #include "services/logs/service.h"
 #include "services/s3/service.h"
 #include "services/secretsmanager/service.h"
@@ -31,6 +32,7 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
   all.push_back(services::elbv2::make_elbv2());
   all.push_back(services::events::make_events());
   all.push_back(services::iam::make_iam());
+  all.push_back(services::kms::make_kms());
   all.push_back(services::logs::make_logs());
   all.push_back(services::s3::make_s3());
   all.push_back(services::secretsmanager::make_secretsmanager());

@@ -1,0 +1,118 @@
+#include <gmock/gmock.h>
+
+#include "kernel/kernel.h"
+#include "services/base/table_service.h"
+#include "services/kms/service.h"
+
+namespace kiban::services::kms {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::SizeIs;
+
+class Kms : public testing::Test {
+ protected:
+  Kms() {
+    std::vector<std::unique_ptr<Service>> services;
+    services.push_back(make_kms());
+    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
+  }
+  json::object call(const std::string& operation, json::object input) {
+    auto reply = kernel_->call("kms", operation, std::move(input), now_, ++seed_);
+    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
+    return reply.value_or(json::object{});
+  }
+  std::string refused(const std::string& operation, json::object input) {
+    const auto reply = kernel_->call("kms", operation, std::move(input), now_, ++seed_);
+    EXPECT_FALSE(reply) << operation;
+    return reply ? "" : reply.error().name;
+  }
+  std::string make_key() {
+    return text(call("CreateKey", {{"Description", "d"}}).at("KeyMetadata").as_object(), "KeyId");
+  }
+  std::string describe(const std::string& key, std::string_view member) {
+    return text(call("DescribeKey", {{"KeyId", key}}).at("KeyMetadata").as_object(), member);
+  }
+
+  std::unique_ptr<store::Store> store_ = store::make_memory_store();
+  std::unique_ptr<kernel::Kernel> kernel_{};
+  Timestamp now_{1'700'000'000'000ms};
+  std::uint64_t seed_{0};
+};
+
+TEST_F(Kms, AKeyIsFoundByItsFourNames) {
+  const std::string id = make_key();
+  const std::string arn = "arn:aws:kms:ap-northeast-1:000000000000:";
+  call("CreateAlias", {{"AliasName", "alias/a"}, {"TargetKeyId", arn + "key/" + id}});
+  for (const std::string& name : {id, arn + "key/" + id, std::string("alias/a"), arn + "alias/a"}) {
+    EXPECT_EQ(describe(name, "KeyId"), id) << name;
+  }
+  for (const std::string& name : {std::string("x"), arn + "key/x", std::string("alias/b"),
+                                  "arn:aws:kms:us-east-1:000000000000:key/" + id}) {
+    EXPECT_EQ(refused("DescribeKey", {{"KeyId", name}}), "NotFoundException") << name;
+  }
+  EXPECT_EQ(describe(id, "KeyState"), "Enabled");
+  EXPECT_THAT(call("ListKeys", {}).at("Keys").as_array(), SizeIs(1));
+}
+
+TEST_F(Kms, OnlySymmetricKeysAreMade) {
+  EXPECT_EQ(refused("CreateKey", {{"KeySpec", "RSA_2048"}}), "UnsupportedOperationException");
+  EXPECT_EQ(refused("CreateKey", {{"MultiRegion", true}}), "UnsupportedOperationException");
+  EXPECT_EQ(refused("CreateKey", {{"Policy", "{"}}), "MalformedPolicyDocumentException");
+}
+
+TEST_F(Kms, AliasesMove) {
+  const std::string one = make_key();
+  const std::string two = make_key();
+  const json::object alias{{"AliasName", "alias/a"}, {"TargetKeyId", one}};
+  call("CreateAlias", alias);
+  EXPECT_EQ(refused("CreateAlias", alias), "AlreadyExistsException");
+  EXPECT_EQ(refused("CreateAlias", {{"AliasName", "a"}, {"TargetKeyId", one}}),
+            "ValidationException");
+  EXPECT_EQ(refused("CreateAlias", {{"AliasName", "alias/aws/x"}, {"TargetKeyId", one}}),
+            "InvalidAliasNameException");
+  call("UpdateAlias", {{"AliasName", "alias/a"}, {"TargetKeyId", two}});
+  EXPECT_THAT(call("ListAliases", {{"KeyId", one}}).at("Aliases").as_array(), SizeIs(0));
+  EXPECT_THAT(call("ListAliases", {{"KeyId", two}}).at("Aliases").as_array(), SizeIs(1));
+  call("DeleteAlias", {{"AliasName", "alias/a"}});
+  EXPECT_EQ(refused("DeleteAlias", {{"AliasName", "alias/a"}}), "NotFoundException");
+}
+
+TEST_F(Kms, AKeyIsDeletedWhenItsTimeHasCome) {
+  const std::string id = make_key();
+  call("CreateAlias", {{"AliasName", "alias/a"}, {"TargetKeyId", id}});
+  EXPECT_EQ(refused("ScheduleKeyDeletion", {{"KeyId", id}, {"PendingWindowInDays", 6}}),
+            "ValidationException");
+  call("ScheduleKeyDeletion", {{"KeyId", id}, {"PendingWindowInDays", 7}});
+  EXPECT_EQ(describe(id, "KeyState"), "PendingDeletion");
+  EXPECT_EQ(refused("EnableKey", {{"KeyId", id}}), "KMSInvalidStateException");
+  call("CancelKeyDeletion", {{"KeyId", id}});
+  EXPECT_EQ(describe(id, "KeyState"), "Disabled");
+  kernel_->run_until_idle(now_);
+  EXPECT_EQ(describe(id, "KeyState"), "Disabled");  // The timer is gone.
+  call("ScheduleKeyDeletion", {{"KeyId", id}});
+  EXPECT_EQ(kernel_->run_until_idle(now_), now_ + std::chrono::days{30});
+  EXPECT_EQ(refused("DescribeKey", {{"KeyId", id}}), "NotFoundException");
+  EXPECT_EQ(refused("DescribeKey", {{"KeyId", "alias/a"}}), "NotFoundException");
+}
+
+TEST_F(Kms, PolicyRotationAndTags) {
+  const std::string id = make_key();
+  const json::object key{{"KeyId", id}};
+  EXPECT_THAT(text(call("GetKeyPolicy", key), "Policy"),
+              testing::HasSubstr("arn:aws:iam::000000000000:root"));
+  call("PutKeyPolicy", {{"KeyId", id}, {"Policy", R"({"Statement":[]})"}});
+  EXPECT_EQ(text(call("GetKeyPolicy", key), "Policy"), R"({"Statement":[]})");
+  EXPECT_EQ(call("GetKeyRotationStatus", key).at("KeyRotationEnabled"), false);
+  call("EnableKeyRotation", key);
+  EXPECT_EQ(call("GetKeyRotationStatus", key).at("RotationPeriodInDays"), 365);
+  const json::object tag{{"TagKey", "a"}, {"TagValue", "1"}};
+  call("TagResource", {{"KeyId", id}, {"Tags", json::array{tag}}});
+  EXPECT_EQ(call("ListResourceTags", key).at("Tags"), json::value(json::array{tag}));
+  call("UntagResource", {{"KeyId", id}, {"TagKeys", {"a"}}});
+  EXPECT_EQ(call("ListResourceTags", key).at("Tags"), json::value(json::array{}));
+  EXPECT_EQ(refused("Encrypt", key), "UnknownOperationException");
+}
+
+}  // namespace
+}  // namespace kiban::services::kms
