@@ -1,0 +1,220 @@
+// Against the PostgreSQL of this host; skipped where there is none.
+#include "postgres/driver.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <random>
+
+#include "postgres/server.h"
+
+namespace kiban::postgres {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+// What was reported of one effect.
+class Reports {
+ public:
+  runtime::Report report() {
+    return [this](const services::Outcome& outcome) {
+      const std::lock_guard lock{mutex_};
+      outcomes_.push_back(outcome);
+      wake_.notify_all();
+    };
+  }
+  services::Outcome next() {
+    std::unique_lock lock{mutex_};
+    if (!wake_.wait_for(lock, 60s, [this] { return !outcomes_.empty(); })) {
+      ADD_FAILURE() << "nothing was reported";
+      return {};
+    }
+    const services::Outcome first = outcomes_.front();
+    outcomes_.pop_front();
+    return first;
+  }
+
+ private:
+  std::mutex mutex_{};
+  std::condition_variable wake_{};
+  std::deque<services::Outcome> outcomes_{};
+};
+
+std::string text(const services::Outcome& outcome, std::string_view key) {
+  const json::string* found = find_string(outcome.payload, key);
+  return found ? to_string(*found) : "";
+}
+
+class PostgresDriver : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (postgres_folders().empty())
+      GTEST_SKIP() << "PostgreSQL is not installed: apt-get install postgresql-15";
+    root_ = fs::temp_directory_path() /
+            ("kiban-postgres-test-" + std::to_string(std::random_device{}()));
+    restart();
+  }
+  void TearDown() override {
+    driver_.reset();
+    fs::remove_all(root_);
+  }
+  void restart() {
+    driver_.reset();
+    driver_ = std::make_unique<Driver>(Options{.directory = root_, .folders = postgres_folders()});
+  }
+  static json::object plan(const std::string& password = "it's a \\ 'secret'") {
+    return {
+        {"Directory", "one"}, {"Database", "app"}, {"User", "app_user"}, {"Password", password}};
+  }
+  void perform(const std::string& kind, json::object payload, Reports& reports) {
+    driver_->perform({.service = "rds", .kind = kind, .id = kind, .payload = std::move(payload)},
+                     reports.report());
+  }
+  std::int64_t start(Reports& reports, json::object payload = plan()) {
+    perform("postgres.run", std::move(payload), reports);
+    const services::Outcome outcome = reports.next();
+    EXPECT_EQ(text(outcome, "Status"), "available") << print_json(outcome.payload);
+    EXPECT_FALSE(outcome.final);
+    const json::value* port = find(outcome.payload, "Port");
+    return port ? port->to_number<std::int64_t>() : 0;
+  }
+  // As a client over TCP, with a password.
+  static Result<std::string> query(std::int64_t port, const std::string& sql,
+                                   const std::string& password = "it's a \\ 'secret'",
+                                   const std::string& user = "app_user") {
+    return runtime_query(port, sql, password, user);
+  }
+  static Result<std::string> runtime_query(std::int64_t port, const std::string& sql,
+                                           const std::string& password, const std::string& user) {
+    return run_program(
+        {"env", "PGPASSWORD=" + password, postgres_folders().front() + "/psql", "--no-psqlrc",
+         "--tuples-only", "--no-align", "--host=127.0.0.1", "--port=" + std::to_string(port),
+         "--username=" + user, "--dbname=app", "--set=ON_ERROR_STOP=1", "--command=" + sql},
+        std::nullopt, "/");
+  }
+  std::optional<long> pid() const { return Server{root_ / "one", postgres_folders()}.pid(); }
+
+  fs::path root_{};
+  std::unique_ptr<Driver> driver_{};
+};
+
+TEST_F(PostgresDriver, MakesADatabaseForItsMasterUser) {
+  Reports run;
+  const std::int64_t port = start(run);
+  EXPECT_EQ(query(port,
+                  "SELECT current_user, current_database(), rolsuper, rolcreatedb "
+                  "FROM pg_roles WHERE rolname = current_user"),
+            "app_user|app|f|t");
+  EXPECT_EQ(query(port, "CREATE TABLE t (n int)"), "CREATE TABLE");
+  EXPECT_EQ(query(port, "SHOW timezone"), "UTC");
+  EXPECT_THAT(query(port, "SELECT 1", "wrong").error().cause, HasSubstr("password"));
+  EXPECT_FALSE(query(port, "SELECT 1", "", "rdsadmin"));
+  struct stat data{};
+  ASSERT_EQ(::stat((root_ / "one" / "data").c_str(), &data), 0);
+  EXPECT_NE(data.st_uid, 0U);
+}
+
+TEST_F(PostgresDriver, AServerThatDiedStartsAgainOnItsPort) {
+  Reports run;
+  const std::int64_t port = start(run);
+  ASSERT_TRUE(query(port, "CREATE TABLE kept AS SELECT 42 AS n"));
+  ::kill(static_cast<pid_t>(pid().value()), SIGKILL);
+  const services::Outcome again = run.next();
+  EXPECT_EQ(text(again, "Status"), "available") << print_json(again.payload);
+  EXPECT_EQ(again.payload.at("Port"), port);
+  EXPECT_EQ(query(port, "SELECT n FROM kept"), "42");
+}
+
+TEST_F(PostgresDriver, StopsWithItsDriverAndStartsWithTheNext) {
+  Reports run;
+  const std::int64_t port = start(run);
+  ASSERT_TRUE(query(port, "CREATE TABLE kept AS SELECT 42 AS n"));
+  restart();
+  EXPECT_FALSE(query(port, "SELECT 1"));
+  Reports next;
+  EXPECT_EQ(start(next), port);
+  EXPECT_EQ(query(port, "SELECT n FROM kept"), "42");
+}
+
+TEST_F(PostgresDriver, AdoptsAServerThatRuns) {
+  Server server{root_ / "one", postgres_folders()};
+  fs::create_directories(root_);
+  const auto port =
+      server.run({.database = "app", .user = "app_user", .password = "it's a \\ 'secret'"});
+  ASSERT_TRUE(port) << port.error().cause;
+  const auto before = server.pid();
+  Reports run;
+  EXPECT_EQ(start(run), *port);
+  EXPECT_EQ(pid(), before);
+}
+
+TEST_F(PostgresDriver, ChangesThePasswordAndKeepsItOverAStop) {
+  Reports run;
+  start(run);
+  Reports password;
+  perform("postgres.password", {{"Directory", "one"}, {"User", "app_user"}, {"Password", "new"}},
+          password);
+  EXPECT_EQ(text(password.next(), "Status"), "changed");
+  Reports stop;
+  perform("postgres.stop", {{"Directory", "one"}}, stop);
+  EXPECT_EQ(text(stop.next(), "Status"), "stopped");
+  EXPECT_EQ(text(run.next(), "Status"), "ended");
+  Reports again;
+  const std::int64_t port = start(again);
+  EXPECT_EQ(query(port, "SELECT 1", "new"), "1");
+  EXPECT_FALSE(query(port, "SELECT 1"));
+}
+
+TEST_F(PostgresDriver, DeletingLeavesTheSnapshotOrNothing) {
+  Reports run;
+  const std::int64_t port = start(run);
+  ASSERT_TRUE(query(port, "CREATE TABLE kept AS SELECT 42 AS n"));
+  Reports deletion;
+  perform("postgres.delete", {{"Directory", "one"}, {"Snapshot", "snapshots/s"}}, deletion);
+  EXPECT_EQ(text(deletion.next(), "Status"), "deleted");
+  EXPECT_FALSE(fs::exists(root_ / "one"));
+  Reports restored;
+  json::object payload = plan("another one");
+  payload["Restore"] = "snapshots/s";
+  const std::int64_t again = start(restored, payload);
+  EXPECT_EQ(query(again, "SELECT n FROM kept", "another one"), "42");
+  Reports forgotten;
+  perform("postgres.delete", {{"Directory", "snapshots/s"}}, forgotten);
+  EXPECT_EQ(text(forgotten.next(), "Status"), "deleted");
+  EXPECT_FALSE(fs::exists(root_ / "snapshots" / "s"));
+}
+
+TEST_F(PostgresDriver, TakesTheNamedPortOrFails) {
+  Reports run;
+  const std::int64_t port = start(run);
+  Reports other;
+  perform("postgres.run", {{"Directory", "two"}, {"User", "u"}, {"Password", "p"}, {"Port", port}},
+          other);
+  const services::Outcome refused = other.next();
+  EXPECT_EQ(text(refused, "Error"), "PortTaken");
+  EXPECT_THAT(text(refused, "Cause"), HasSubstr(std::to_string(port)));
+  Reports third;
+  EXPECT_NE(start(third, {{"Directory", "three"}, {"User", "u"}, {"Password", "p"}}), port);
+}
+
+TEST(PostgresWithoutPrograms, NamesThePackage) {
+  const fs::path root =
+      fs::temp_directory_path() / ("kiban-postgres-none-" + std::to_string(std::random_device{}()));
+  Driver driver{{.directory = root, .folders = {}, .erase_at_end = true}};
+  Reports run;
+  driver.perform({.kind = "postgres.run", .payload = {{"Directory", "one"}}}, run.report());
+  const services::Outcome refused = run.next();
+  EXPECT_EQ(text(refused, "Status"), "failed");
+  EXPECT_FALSE(refused.final);
+  EXPECT_THAT(text(refused, "Cause"), HasSubstr("apt-get install postgresql-15"));
+}
+
+}  // namespace
+}  // namespace kiban::postgres

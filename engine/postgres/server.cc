@@ -1,0 +1,497 @@
+#include "postgres/server.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+namespace kiban::postgres {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Away from 5432, where Debian's own server is, and from the ports that outgoing connections take.
+constexpr std::uint16_t port_first = 15432;
+constexpr std::uint16_t port_last = 16431;
+constexpr int start_attempts_max = 5;
+constexpr std::size_t log_tail_bytes = 1'000;
+constexpr const char* bridge_address = "169.254.170.2";
+constexpr const char* superuser = "rdsadmin";  // As in RDS, where nobody but AWS can log in as it.
+
+// In that order, of which the first that fits counts.
+constexpr const char* client_authentication =
+    "local all rdsadmin trust\n"
+    "host all rdsadmin all reject\n"
+    "host all all all scram-sha-256\n";
+
+std::string read_text(const fs::path& path) {
+  std::ifstream in{path, std::ios::binary};
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::vector<std::string> read_lines(const fs::path& path) {
+  std::ifstream in{path};
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// A descriptor that begins with `content` and needs no name.
+int memory_file(const std::string& content) {
+  const int file = ::memfd_create("kiban", MFD_CLOEXEC);
+  if (file < 0) return file;
+  if (::write(file, content.data(), content.size()) != static_cast<ssize_t>(content.size())) {
+    ::close(file);
+    return -1;
+  }
+  ::lseek(file, 0, SEEK_SET);
+  return file;
+}
+
+std::string read_all(int file) {
+  ::lseek(file, 0, SEEK_SET);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got = 0; (got = ::read(file, buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(got));
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> out;
+  for (std::string& one : strings) out.push_back(one.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+Result<pid_t> spawn_program(std::vector<std::string>& arguments, const std::string& directory,
+                            int input, int output) {
+  std::vector<std::string> environment{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+                                       "LC_ALL=C", "TZ=UTC", "HOME=" + directory,
+                                       "PGCONNECT_TIMEOUT=10"};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
+  // A server that outlives us must not hold our sockets open.
+  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+  posix_spawn_file_actions_addchdir_np(&actions, directory.c_str());
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t defaults;
+  sigemptyset(&defaults);
+  sigaddset(&defaults, SIGPIPE);
+  sigaddset(&defaults, SIGXFSZ);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  pid_t pid = 0;
+  const int error = posix_spawnp(&pid, arguments.front().c_str(), &actions, &attributes,
+                                 pointers(arguments).data(), pointers(environment).data());
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0)
+    return fail("ProgramFailed", fmt::format("{}: {}", arguments.front(), strerror(error)));
+  return pid;
+}
+
+bool can_bind(const std::string& address, std::uint16_t port) {
+  const int file = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (file < 0) return false;
+  const int yes = 1;
+  ::setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(port);
+  ::inet_pton(AF_INET, address.c_str(), &name.sin_addr);
+  const bool bound = ::bind(file, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
+  ::close(file);
+  return bound;
+}
+
+bool is_free(std::uint16_t port) {
+  return std::ranges::all_of(
+      listen_addresses(), [port](const std::string& address) { return can_bind(address, port); });
+}
+
+std::string settings_for(std::uint16_t port) {
+  return fmt::format(
+      "port = {}\n"
+      "listen_addresses = '{}'\n"
+      "unix_socket_directories = '.'\n"
+      "password_encryption = 'scram-sha-256'\n"
+      "recovery_init_sync_method = 'syncfs'\n"
+      "timezone = 'UTC'\n"
+      "log_timezone = 'UTC'\n",
+      port, fmt::join(listen_addresses(), ","));
+}
+
+std::string literal(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string identifier(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+// What an error would log of a statement with a password in it: nothing.
+constexpr const char* sql_preamble = "SET log_min_error_statement = panic;\n";
+
+// Repeated as often as need be. The master user is no superuser, as in RDS.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.html
+std::string set_up_sql(const Plan& plan) {
+  const std::string user = identifier(plan.user);
+  std::string sql = fmt::format(
+      "{}SELECT 'CREATE ROLE rds_superuser NOLOGIN' WHERE NOT EXISTS "
+      "(SELECT FROM pg_roles WHERE rolname = 'rds_superuser') \\gexec\n"
+      "SELECT format('CREATE ROLE %I', {}) WHERE NOT EXISTS "
+      "(SELECT FROM pg_roles WHERE rolname = {}) \\gexec\n"
+      "ALTER ROLE {} LOGIN CREATEDB CREATEROLE VALID UNTIL 'infinity' PASSWORD {};\n"
+      "GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO rds_superuser WITH ADMIN OPTION;\n"
+      "GRANT rds_superuser TO {};\n"
+      "ALTER DATABASE postgres OWNER TO {};\n",
+      sql_preamble, literal(plan.user), literal(plan.user), user, literal(plan.password), user,
+      user);
+  if (!plan.database.empty())
+    sql += fmt::format(
+        "SELECT format('CREATE DATABASE %I OWNER %I', {}, {}) WHERE NOT EXISTS "
+        "(SELECT FROM pg_database WHERE datname = {}) \\gexec\n",
+        literal(plan.database), literal(plan.user), literal(plan.database));
+  return sql;
+}
+
+// The whole file system at once: a thousand small files one by one take seconds.
+Result<void> sync(const fs::path& path) {
+  const int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool done = folder >= 0 && ::syncfs(folder) == 0;
+  const int error = errno;
+  if (folder >= 0) ::close(folder);
+  if (done) return {};
+  return fail("PostgresFailed", fmt::format("can't sync {}: {}", path.string(), strerror(error)));
+}
+
+bool has_programs(const std::string& folder) {
+  return std::ranges::all_of(
+      std::vector{"initdb", "pg_ctl", "postgres", "psql"},
+      [&](const char* name) { return ::access((folder + "/" + name).c_str(), X_OK) == 0; });
+}
+
+Error failed_with(const std::string& what, const Error& error) {
+  return {.name = "PostgresFailed", .cause = fmt::format("{}: {}", what, error.cause)};
+}
+
+}  // namespace
+
+std::optional<HostUser> unprivileged_user() {
+  if (::geteuid() != 0) return std::nullopt;
+  for (const char* name : {"postgres", "nobody"}) {
+    passwd entry{};
+    passwd* found = nullptr;
+    char buffer[4096];
+    if (::getpwnam_r(name, &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr)
+      return HostUser{.name = name, .uid = entry.pw_uid, .gid = entry.pw_gid};
+  }
+  return std::nullopt;
+}
+
+Result<std::string> run_program(std::vector<std::string> arguments,
+                                const std::optional<HostUser>& user, const std::string& directory,
+                                const std::string& input) {
+  if (user) {
+    const std::vector<std::string> before{"setpriv", fmt::format("--reuid={}", user->uid),
+                                          fmt::format("--regid={}", user->gid), "--clear-groups",
+                                          "--"};
+    arguments.insert(arguments.begin(), before.begin(), before.end());
+  }
+  const int in = memory_file(input);
+  const int out = memory_file("");
+  if (in < 0 || out < 0) {
+    ::close(in);
+    ::close(out);
+    return fail("ProgramFailed", fmt::format("memfd_create: {}", strerror(errno)));
+  }
+  const Result<pid_t> pid = spawn_program(arguments, directory, in, out);
+  int status = 0;
+  if (pid)
+    while (::waitpid(*pid, &status, 0) < 0 && errno == EINTR) continue;
+  std::string printed = read_all(out);
+  ::close(in);
+  ::close(out);
+  if (!pid) return std::unexpected(pid.error());
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return printed;
+  return fail("ProgramFailed",
+              printed.empty() ? fmt::format("{} ended with status {}", arguments.front(), status)
+                              : printed);
+}
+
+std::vector<std::string> postgres_folders() {
+  std::vector<std::string> all{"/usr/lib/postgresql/15/bin"};
+  const char* path = std::getenv("PATH");
+  std::istringstream folders{path == nullptr ? "/usr/bin" : path};
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    std::error_code failed;
+    const fs::path real = fs::canonical(folder + "/initdb", failed);
+    if (!failed) all.push_back(real.parent_path().string());
+  }
+  for (const int major : {16, 17, 14})
+    all.push_back(fmt::format("/usr/lib/postgresql/{}/bin", major));
+  std::erase_if(all, [](const std::string& folder) { return !has_programs(folder); });
+  return all;
+}
+
+std::vector<std::string> listen_addresses() {
+  std::vector<std::string> all{"127.0.0.1"};
+  if (can_bind(bridge_address, 0)) all.emplace_back(bridge_address);
+  return all;
+}
+
+Server::Server(fs::path directory, std::vector<std::string> folders)
+    : directory_(std::move(directory)), folders_(std::move(folders)), user_(unprivileged_user()) {}
+
+Result<void> Server::find_programs() {
+  // Data of one major version can't be read by another.
+  const std::vector<std::string> made_by = read_lines(data() / "PG_VERSION");
+  const std::string wanted = made_by.empty() ? "" : made_by.front();
+  for (const std::string& folder : folders_) {
+    if (!has_programs(folder)) continue;
+    if (wanted.empty()) {
+      bin_ = folder;
+      return {};
+    }
+    const auto printed = run_program({folder + "/postgres", "--version"}, std::nullopt, "/");
+    if (printed && printed->find(fmt::format(") {}.", wanted)) != std::string::npos) {
+      bin_ = folder;
+      return {};
+    }
+  }
+  return fail(
+      "PostgresMissing",
+      fmt::format("PostgreSQL {0} is not installed on this host. Install it: apt-get install "
+                  "postgresql-{0}",
+                  wanted.empty() ? "15" : wanted));
+}
+
+std::string Server::version() const {
+  const auto printed = run_program({program("postgres"), "--version"}, std::nullopt, "/");
+  if (!printed) return "";
+  const std::size_t at = printed->find(") ");  // postgres (PostgreSQL) 15.20 (Debian …)
+  if (at == std::string::npos) return "";
+  return printed->substr(at + 2, printed->find(' ', at + 2) - at - 2);
+}
+
+std::optional<long> Server::pid() const {
+  const std::vector<std::string> lines = read_lines(data() / "postmaster.pid");
+  if (lines.empty()) return std::nullopt;
+  const long number = std::strtol(lines.front().c_str(), nullptr, 10);
+  return number > 1 ? std::optional{number} : std::nullopt;
+}
+
+bool Server::alive() const {
+  const auto number = pid();
+  if (!number) return false;
+  // The number may be another process's since a reboot; a server works in its data directory.
+  std::error_code failed;
+  const fs::path works_in = fs::read_symlink(fmt::format("/proc/{}/cwd", *number), failed);
+  return !failed && works_in == fs::canonical(data(), failed);
+}
+
+std::optional<std::uint16_t> Server::last_port() const {
+  for (const std::string& line : read_lines(data() / "kiban.conf"))
+    if (line.starts_with("port = "))
+      return static_cast<std::uint16_t>(std::strtol(line.c_str() + 7, nullptr, 10));
+  return std::nullopt;
+}
+
+Result<void> Server::own(const fs::path& path) const {
+  if (!user_ || ::lchown(path.c_str(), user_->uid, user_->gid) == 0) return {};
+  return fail("PostgresFailed",
+              fmt::format("can't give {} to {}: {}", path.string(), user_->name, strerror(errno)));
+}
+
+std::string Server::log_tail() const {
+  const std::string text = read_text(directory_ / "log");
+  return text.size() <= log_tail_bytes ? text : text.substr(text.size() - log_tail_bytes);
+}
+
+Result<void> Server::write_settings(const std::string& settings) const {
+  const fs::path fresh = data() / "kiban.conf.new";
+  std::ofstream{fresh} << settings;
+  KIBAN_TRY_VOID(own(fresh));
+  std::error_code failed;
+  fs::rename(fresh, data() / "kiban.conf", failed);
+  if (failed)
+    return fail("PostgresFailed", fmt::format("{}: {}", fresh.string(), failed.message()));
+  return {};
+}
+
+// In another place first, so that what is in `data` is whole.
+Result<void> Server::make(const Plan& plan) {
+  std::error_code failed;
+  fs::create_directories(directory_, failed);
+  if (failed)
+    return fail("PostgresFailed",
+                fmt::format("can't create {}: {}", directory_.string(), failed.message()));
+  KIBAN_TRY_VOID(own(directory_));
+  fs::permissions(directory_, fs::perms::owner_all, failed);
+  // A program that a killed engine left behind loses its ground here.
+  for (const fs::directory_entry& entry : fs::directory_iterator{directory_, failed})
+    if (entry.path().filename().string().starts_with("partial-"))
+      fs::remove_all(entry.path(), failed);
+  const fs::path partial = directory_ / fmt::format("partial-{}", ::getpid());
+  const auto made =
+      plan.restore.empty()
+          ? run_program({program("initdb"), "-D", partial.string(), "-U", superuser,
+                         "--auth=scram-sha-256", "--auth-local=trust", "--encoding=UTF8",
+                         "--locale=C.UTF-8", "--no-instructions", "--no-sync"},
+                        user_, directory_.string())
+          : run_program({"cp", "-a", "--reflink=auto", "--", plan.restore, partial.string()}, {},
+                        directory_.string());
+  if (!made) return std::unexpected(failed_with("can't make the database's files", made.error()));
+  std::ofstream{partial / "pg_hba.conf"} << client_authentication;
+  if (plan.restore.empty())
+    std::ofstream{partial / "postgresql.conf", std::ios::app} << "include_if_exists 'kiban.conf'\n";
+  KIBAN_TRY_VOID(sync(partial));
+  fs::rename(partial, data(), failed);
+  if (failed)
+    return fail("PostgresFailed", fmt::format("{}: {}", partial.string(), failed.message()));
+  return {};
+}
+
+Result<std::uint16_t> Server::choose_port(const Plan& plan, std::uint16_t after) const {
+  if (plan.port) {
+    if (after == 0 && is_free(*plan.port)) return *plan.port;
+    return fail("PortTaken",
+                fmt::format("port {} is in use on this host. Name another Port, or none for a free "
+                            "one",
+                            *plan.port));
+  }
+  if (const auto last = last_port(); after == 0 && last && is_free(*last)) return *last;
+  for (std::uint16_t port = std::max(port_first, static_cast<std::uint16_t>(after + 1));
+       port <= port_last; ++port)
+    if (is_free(port)) return port;
+  return fail("PortTaken", fmt::format("no port from {} to {} is free", port_first, port_last));
+}
+
+Result<std::uint16_t> Server::start(const Plan& plan) {
+  // Its process may be a zombie, or another's by now, and PostgreSQL would shrink from it. What
+  // guards a data directory in use is its shared memory, which goes by the directory's inode.
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator{data(), ignored}) {
+    const std::string name = entry.path().filename().string();
+    if (name == "postmaster.pid" || name.starts_with(".s.PGSQL."))
+      fs::remove(entry.path(), ignored);
+  }
+  std::uint16_t refused = 0;
+  for (int attempt = 0; attempt < start_attempts_max; ++attempt) {
+    KIBAN_TRY(const std::uint16_t port, choose_port(plan, refused));
+    KIBAN_TRY_VOID(write_settings(settings_for(port)));
+    const std::string log = (directory_ / "log").string();
+    const auto started = run_program({program("pg_ctl"), "start", "--pgdata", data().string(),
+                                      "--log", log, "--wait", "--timeout=60"},
+                                     user_, directory_.string());
+    if (started) return port;
+    if (alive())
+      return fail("PostgresFailed", "the server still starts; it may recover from a crash");
+    // Somebody else was quicker to take the port.
+    if (is_free(port)) return std::unexpected(failed_with(started.error().cause, {"", log_tail()}));
+    refused = port;
+  }
+  return fail("PortTaken", "other programs took every port that was chosen: " + log_tail());
+}
+
+Result<void> Server::run_sql(const std::string& sql) const {
+  // psql takes folders only by their whole name, and a socket's must be short.
+  const auto done = run_program(
+      {program("psql"), "--no-psqlrc", "--quiet", "--tuples-only", "--set=ON_ERROR_STOP=1",
+       "--host=/proc/self/cwd", fmt::format("--port={}", last_port().value_or(0)),
+       fmt::format("--username={}", superuser), "--dbname=postgres"},
+      user_, data().string(), sql);
+  if (!done) return std::unexpected(failed_with("psql", done.error()));
+  return {};
+}
+
+Result<void> Server::set_up(const Plan& plan) {
+  const fs::path ready = directory_ / "ready";
+  std::error_code ignored;
+  if (fs::exists(ready, ignored)) return {};
+  KIBAN_TRY_VOID(run_sql(set_up_sql(plan)));
+  std::ofstream{ready} << plan.user << '\n';
+  return {};
+}
+
+Result<std::uint16_t> Server::run(const Plan& plan) {
+  KIBAN_TRY_VOID(find_programs());
+  std::error_code failed;
+  if (!fs::exists(data() / "PG_VERSION", failed)) KIBAN_TRY_VOID(make(plan));
+  std::uint16_t port = last_port().value_or(0);
+  // The bridge may have come since: then the server must listen there as well.
+  if (alive() && read_text(data() / "kiban.conf") != settings_for(port)) KIBAN_TRY_VOID(stop());
+  if (!alive()) {
+    KIBAN_TRY(port, start(plan));
+  }
+  KIBAN_TRY_VOID(set_up(plan));
+  return port;
+}
+
+Result<void> Server::set_password(const std::string& user, const std::string& password) {
+  KIBAN_TRY_VOID(find_programs());
+  return run_sql(fmt::format("{}ALTER ROLE {} PASSWORD {};\n", sql_preamble, identifier(user),
+                             literal(password)));
+}
+
+Result<void> Server::stop() {
+  if (!alive()) return {};
+  KIBAN_TRY_VOID(find_programs());
+  Error last{};
+  for (const char* mode : {"fast", "immediate"}) {
+    const auto stopped = run_program({program("pg_ctl"), "stop", "--pgdata", data().string(),
+                                      "--mode", mode, "--wait", "--timeout=30"},
+                                     user_, directory_.string());
+    if (stopped || !alive()) return {};
+    last = stopped.error();
+  }
+  return std::unexpected(failed_with("can't stop the server", last));
+}
+
+Result<void> Server::remove(const std::string& snapshot) {
+  KIBAN_TRY_VOID(stop());
+  std::error_code failed;
+  if (!snapshot.empty() && !fs::exists(snapshot, failed)) {
+    fs::create_directories(fs::path(snapshot).parent_path(), failed);
+    fs::rename(data(), snapshot, failed);
+    if (failed)
+      return fail("PostgresFailed",
+                  fmt::format("can't keep the data at {}: {}", snapshot, failed.message()));
+  }
+  fs::remove_all(directory_, failed);
+  if (failed)
+    return fail("PostgresFailed",
+                fmt::format("can't remove {}: {}", directory_.string(), failed.message()));
+  return {};
+}
+
+}  // namespace kiban::postgres

@@ -1,0 +1,90 @@
+// One PostgreSQL server of this host: its files, its process, its roles. Every function blocks, for
+// seconds when it makes a server; nothing here is for two threads at a time.
+//
+// DIRECTORY/data is PostgreSQL's own, DIRECTORY/log what it writes, DIRECTORY/ready is there once
+// roles and database are. The server is a session of its own, started by pg_ctl, so it outlives us;
+// it is found again by postmaster.pid. Passwords are SCRAM; the superuser `rdsadmin` has none and
+// comes in by the Unix socket in the data directory alone, which only the server's user can enter.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+
+namespace kiban::postgres {
+
+// Whom programs run as; PostgreSQL refuses root.
+struct HostUser {
+  std::string name{};
+  std::uint32_t uid{0};
+  std::uint32_t gid{0};
+};
+// `postgres`, or else `nobody`, when we are root; otherwise nobody but ourselves.
+std::optional<HostUser> unprivileged_user();
+
+// Runs to the end, in a session of its own, with `input` as stdin, without our environment. What it
+// printed, or Error `ProgramFailed` with that as cause.
+Result<std::string> run_program(std::vector<std::string> arguments,
+                                const std::optional<HostUser>& user, const std::string& directory,
+                                const std::string& input = {});
+
+// Folders with initdb, pg_ctl, postgres and psql, the preferred first: Debian's 15, then those of
+// PATH, then Debian's others.
+std::vector<std::string> postgres_folders();
+
+// Where a server of ours may listen: 127.0.0.1, and 169.254.170.2 when the bridge of the
+// containers is there.
+std::vector<std::string> listen_addresses();
+
+struct Plan {
+  std::string database{};  // Empty: only the database `postgres`.
+  std::string user{};
+  std::string password{};
+  std::optional<std::uint16_t> port{};  // None: a free one, from 15432 on; the one it had if free.
+  std::string restore{};                // A directory that `keep` left, to begin as a copy of.
+};
+
+class Server {
+ public:
+  Server(std::filesystem::path directory, std::vector<std::string> folders);
+
+  // Makes the server unless it is there, starts it unless it runs, and returns its port. Errors:
+  // `PostgresMissing`, `PortTaken`, `PostgresFailed`.
+  Result<std::uint16_t> run(const Plan& plan);
+  bool alive() const;
+  std::optional<long> pid() const;
+  std::string version() const;  // "15.20", of the program in use.
+
+  Result<void> set_password(const std::string& user, const std::string& password);
+  // A fast shutdown: open transactions roll back, everything committed is on disk.
+  Result<void> stop();
+  // Stops, then keeps the data at `snapshot`, or erases it when that is empty.
+  Result<void> remove(const std::string& snapshot);
+
+  const std::filesystem::path& directory() const { return directory_; }
+
+ private:
+  Result<void> find_programs();
+  Result<void> make(const Plan& plan);
+  Result<void> write_settings(const std::string& settings) const;
+  Result<std::uint16_t> choose_port(const Plan& plan, std::uint16_t after) const;
+  Result<std::uint16_t> start(const Plan& plan);
+  Result<void> set_up(const Plan& plan);
+  Result<void> run_sql(const std::string& sql) const;
+  std::optional<std::uint16_t> last_port() const;
+  Result<void> own(const std::filesystem::path& path) const;
+  std::string log_tail() const;
+  std::string program(const char* name) const { return bin_ + "/" + name; }
+  std::filesystem::path data() const { return directory_ / "data"; }
+
+  std::filesystem::path directory_;
+  std::vector<std::string> folders_;
+  std::string bin_{};
+  std::optional<HostUser> user_;
+};
+
+}  // namespace kiban::postgres

@@ -1,0 +1,306 @@
+#include <gmock/gmock.h>
+
+#include "kernel/kernel.h"
+#include "services/base/table_service.h"
+#include "services/ec2/service.h"
+#include "services/rds/service.h"
+
+namespace kiban::services::rds {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+
+class Rds : public testing::Test {
+ protected:
+  explicit Rds(RdsOptions options = {}) {
+    std::vector<std::unique_ptr<Service>> services;
+    services.push_back(ec2::make_ec2());
+    services.push_back(make_rds(std::move(options)));
+    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
+  }
+  json::object call(const std::string& operation, json::object input, std::string service = "rds") {
+    auto reply = kernel_->call(std::move(service), operation, std::move(input), now_, ++seed_);
+    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
+    return reply.value_or(json::object{});
+  }
+  Error refused(std::string operation, json::object input) {
+    const auto reply = kernel_->call("rds", std::move(operation), std::move(input), now_, ++seed_);
+    return reply ? Error{} : reply.error();
+  }
+  static json::object plan(json::object more = {}) {
+    json::object input{{"DBClusterIdentifier", "Main"}, {"Engine", "aurora-postgresql"},
+                       {"EngineVersion", "15.10"},      {"DatabaseName", "app"},
+                       {"MasterUsername", "app_user"},  {"MasterUserPassword", "long-enough?!"}};
+    for (const auto& [member, value] : more) input[member] = value;
+    return input;
+  }
+  json::object cluster() {
+    return call("DescribeDBClusters", {{"DBClusterIdentifier", "main"}})
+        .at("DBClusters")
+        .at(0)
+        .as_object();
+  }
+  std::string status() { return text(cluster(), "Status"); }
+  // The pending effect of that kind.
+  std::optional<Effect> effect(std::string_view kind) const {
+    for (const Effect& pending : kernel_->pending_effects())
+      if (pending.kind == kind) return pending;
+    return std::nullopt;
+  }
+  void report(std::string_view kind, bool final, json::object payload) {
+    const auto pending = effect(kind);
+    ASSERT_TRUE(pending) << "no effect " << kind << " is pending";
+    kernel_->outcome("rds", {.id = pending->id, .final = final, .payload = std::move(payload)});
+    ASSERT_TRUE(kernel_->run_batch(now_, ++seed_));
+  }
+  void available() {
+    report("postgres.run", false, {{"Status", "available"}, {"Port", 15432}, {"Version", "15.20"}});
+  }
+  void ended(const std::string& by, json::object payload) {
+    report("postgres.run", true, {{"Status", "ended"}});
+    report(by, true, std::move(payload));
+  }
+  std::vector<std::string> events() {
+    std::vector<std::string> messages;
+    const json::object reply = call("DescribeEvents", {});
+    for (const json::value& event : reply.at("Events").as_array())
+      messages.push_back(text(event.as_object(), "Message"));
+    return messages;
+  }
+
+  std::unique_ptr<store::Store> store_ = store::make_memory_store();
+  std::unique_ptr<kernel::Kernel> kernel_{};
+  Timestamp now_{1'700'000'000'000ms};
+  std::uint64_t seed_{0};
+};
+
+TEST_F(Rds, AClusterIsCreatingUntilItsServerRuns) {
+  const json::object made = call("CreateDBCluster", plan()).at("DBCluster").as_object();
+  EXPECT_EQ(text(made, "Status"), "creating");
+  EXPECT_EQ(text(made, "DBClusterArn"), "arn:aws:rds:ap-northeast-1:000000000000:cluster:main");
+  EXPECT_THAT(text(made, "Endpoint"),
+              MatchesRegex("main\\.cluster-[a-z0-9]+\\.ap-northeast-1\\.rds\\.amazonaws\\.com"));
+  EXPECT_FALSE(made.contains("Kiban"));
+  const json::object payload = effect("postgres.run").value().payload;
+  EXPECT_EQ(text(payload, "User"), "app_user");
+  EXPECT_EQ(text(payload, "Password"), "long-enough?!");
+  EXPECT_EQ(text(payload, "Database"), "app");
+  EXPECT_FALSE(payload.contains("Port"));
+  available();
+  EXPECT_EQ(status(), "available");
+  EXPECT_EQ(cluster().at("Port"), 15432);
+  // Pending for as long as the cluster lives: performed again after a restart.
+  EXPECT_TRUE(effect("postgres.run"));
+  EXPECT_THAT(events(), testing::ElementsAre("DB cluster created"));
+}
+
+TEST_F(Rds, AServerThatCannotRunTellsWhyAndMayComeBack) {
+  call("CreateDBCluster", plan());
+  report("postgres.run", false,
+         {{"Status", "failed"}, {"Error", "PostgresMissing"}, {"Cause", "apt-get install it"}});
+  EXPECT_EQ(status(), "failed");
+  EXPECT_THAT(events(), testing::ElementsAre(HasSubstr("apt-get install it")));
+  available();
+  EXPECT_EQ(status(), "available");
+}
+
+TEST_F(Rds, RefusesWhatIsWrongByName) {
+  const auto cause = [&](json::object more) {
+    return refused("CreateDBCluster", plan(std::move(more))).cause;
+  };
+  EXPECT_THAT(cause({{"Engine", "aurora-mysql"}}), HasSubstr("aurora-mysql"));
+  EXPECT_THAT(cause({{"EngineVersion", "14.3"}}), HasSubstr("14.3"));
+  EXPECT_THAT(cause({{"EngineVersion", "15.x"}}), HasSubstr("15.x"));
+  EXPECT_THAT(cause({{"DBClusterIdentifier", "a--b"}}), HasSubstr("DBClusterIdentifier"));
+  EXPECT_THAT(cause({{"DatabaseName", "a-b"}}), HasSubstr("DatabaseName"));
+  EXPECT_THAT(cause({{"MasterUsername", "rdsadmin"}}), HasSubstr("reserved"));
+  EXPECT_THAT(cause({{"MasterUsername", "pg_x"}}), HasSubstr("reserved"));
+  EXPECT_THAT(cause({{"MasterUserPassword", "short"}}), HasSubstr("shorter than 8"));
+  EXPECT_THAT(cause({{"MasterUserPassword", "with a space"}}), HasSubstr("printable ASCII"));
+  EXPECT_THAT(cause({{"EnableHttpEndpoint", true}}), HasSubstr("EnableHttpEndpoint"));
+  EXPECT_THAT(cause({{"ManageMasterUserPassword", true}}), HasSubstr("ManageMasterUserPassword"));
+  EXPECT_EQ(refused("CreateDBCluster", plan({{"DBSubnetGroupName", "none"}})).name,
+            "DBSubnetGroupNotFoundFault");
+  EXPECT_FALSE(effect("postgres.run"));
+  call("CreateDBCluster", plan({{"EnableHttpEndpoint", false}}));
+  EXPECT_EQ(refused("CreateDBCluster", plan()).name, "DBClusterAlreadyExistsFault");
+  EXPECT_EQ(refused("DescribeDBClusters", {{"DBClusterIdentifier", "other"}}).name,
+            "DBClusterNotFoundFault");
+}
+
+TEST_F(Rds, ANamedPortIsAskedForAndTheDefaultIsNot) {
+  call("CreateDBCluster", plan({{"Port", 5432}}));
+  EXPECT_FALSE(effect("postgres.run").value().payload.contains("Port"));
+  call("CreateDBCluster", plan({{"DBClusterIdentifier", "other"}, {"Port", 6000}}));
+  std::vector<json::value> ports;
+  for (const Effect& pending : kernel_->pending_effects())
+    if (const json::value* port = find(pending.payload, "Port")) ports.push_back(*port);
+  EXPECT_THAT(ports, testing::ElementsAre(json::value(6000)));
+}
+
+TEST_F(Rds, InstancesAreFacesOfTheClustersServer) {
+  call("CreateDBCluster", plan());
+  for (const char* name : {"one", "two"})
+    call("CreateDBInstance", {{"DBInstanceIdentifier", name},
+                              {"DBInstanceClass", "db.serverless"},
+                              {"Engine", "aurora-postgresql"},
+                              {"DBClusterIdentifier", "main"}});
+  const auto instance = [&] {
+    return call("DescribeDBInstances", {{"DBInstanceIdentifier", "two"}})
+        .at("DBInstances")
+        .at(0)
+        .as_object();
+  };
+  EXPECT_EQ(text(instance(), "DBInstanceStatus"), "creating");
+  available();
+  EXPECT_EQ(text(instance(), "DBInstanceStatus"), "available");
+  EXPECT_EQ(instance().at("Endpoint").at("Port"), 15432);
+  EXPECT_THAT(std::string(instance().at("Endpoint").at("Address").as_string()),
+              testing::StartsWith("two."));
+  EXPECT_EQ(cluster().at("DBClusterMembers").at(0).at("IsClusterWriter"), true);
+  EXPECT_EQ(cluster().at("DBClusterMembers").at(1).at("IsClusterWriter"), false);
+  EXPECT_EQ(
+      refused("DeleteDBCluster", {{"DBClusterIdentifier", "main"}, {"SkipFinalSnapshot", true}})
+          .name,
+      "InvalidDBClusterStateFault");
+  call("DeleteDBInstance", {{"DBInstanceIdentifier", "one"}});
+  EXPECT_EQ(cluster().at("DBClusterMembers").at(0).at("IsClusterWriter"), true);
+  call("DeleteDBInstance", {{"DBInstanceIdentifier", "two"}});
+  EXPECT_EQ(refused("DescribeDBInstances", {{"DBInstanceIdentifier", "two"}}).name,
+            "DBInstanceNotFoundFault");
+  EXPECT_EQ(refused("CreateDBInstance", {{"DBInstanceIdentifier", "lonely"},
+                                         {"DBInstanceClass", "db.t3.medium"},
+                                         {"Engine", "aurora-postgresql"}})
+                .name,
+            "InvalidParameterCombination");
+}
+
+TEST_F(Rds, DeletionKeepsItsRules) {
+  call("CreateDBCluster", plan({{"DeletionProtection", true}}));
+  available();
+  const json::object skip{{"DBClusterIdentifier", "main"}, {"SkipFinalSnapshot", true}};
+  EXPECT_EQ(refused("DeleteDBCluster", skip).name, "InvalidParameterCombination");
+  call("ModifyDBCluster", {{"DBClusterIdentifier", "main"}, {"DeletionProtection", false}});
+  EXPECT_THAT(refused("DeleteDBCluster", {{"DBClusterIdentifier", "main"}}).cause,
+              HasSubstr("FinalDBSnapshotIdentifier"));
+  EXPECT_EQ(text(call("DeleteDBCluster", skip).at("DBCluster").as_object(), "Status"), "deleting");
+  EXPECT_EQ(refused("DeleteDBCluster", skip).name, "InvalidDBClusterStateFault");
+  EXPECT_FALSE(effect("postgres.delete").value().payload.contains("Snapshot"));
+  ended("postgres.delete", {{"Status", "deleted"}});
+  EXPECT_EQ(refused("DescribeDBClusters", {{"DBClusterIdentifier", "main"}}).name,
+            "DBClusterNotFoundFault");
+  EXPECT_TRUE(kernel_->pending_effects().empty());
+}
+
+TEST_F(Rds, AFinalSnapshotBecomesAClusterAgain) {
+  call("CreateDBCluster", plan());
+  available();
+  call("DeleteDBCluster", {{"DBClusterIdentifier", "main"}, {"FinalDBSnapshotIdentifier", "Last"}});
+  const std::string kept = text(effect("postgres.delete").value().payload, "Snapshot");
+  EXPECT_EQ(refused("RestoreDBClusterFromSnapshot", {{"DBClusterIdentifier", "again"},
+                                                     {"SnapshotIdentifier", "last"},
+                                                     {"Engine", "aurora-postgresql"}})
+                .name,
+            "InvalidDBClusterSnapshotStateFault");
+  ended("postgres.delete", {{"Status", "deleted"}});
+  const json::object snapshot =
+      call("DescribeDBClusterSnapshots", {{"DBClusterIdentifier", "main"}})
+          .at("DBClusterSnapshots")
+          .at(0)
+          .as_object();
+  EXPECT_EQ(text(snapshot, "Status"), "available");
+  EXPECT_FALSE(snapshot.contains("Kiban"));
+  call("RestoreDBClusterFromSnapshot", {{"DBClusterIdentifier", "again"},
+                                        {"SnapshotIdentifier", "last"},
+                                        {"Engine", "aurora-postgresql"}});
+  const json::object payload = effect("postgres.run").value().payload;
+  EXPECT_EQ(text(payload, "Restore"), kept);
+  EXPECT_EQ(text(payload, "User"), "app_user");
+  EXPECT_EQ(text(payload, "Password"), "long-enough?!");
+  // Not while its files are being copied.
+  EXPECT_EQ(refused("DeleteDBClusterSnapshot", {{"DBClusterSnapshotIdentifier", "last"}}).name,
+            "InvalidDBClusterSnapshotStateFault");
+  available();
+  call("DeleteDBClusterSnapshot", {{"DBClusterSnapshotIdentifier", "last"}});
+  EXPECT_EQ(text(effect("postgres.delete").value().payload, "Directory"), kept);
+}
+
+TEST_F(Rds, StopsAndStartsWithTheSamePassword) {
+  call("CreateDBCluster", plan());
+  available();
+  call("ModifyDBCluster", {{"DBClusterIdentifier", "main"}, {"MasterUserPassword", "another-one"}});
+  EXPECT_EQ(status(), "resetting-master-credentials");
+  EXPECT_EQ(text(effect("postgres.password").value().payload, "Password"), "another-one");
+  report("postgres.password", true, {{"Status", "changed"}});
+  EXPECT_EQ(status(), "available");
+  EXPECT_EQ(refused("StartDBCluster", {{"DBClusterIdentifier", "main"}}).name,
+            "InvalidDBClusterStateFault");
+  call("StopDBCluster", {{"DBClusterIdentifier", "main"}});
+  EXPECT_EQ(status(), "stopping");
+  ended("postgres.stop", {{"Status", "stopped"}});
+  EXPECT_EQ(status(), "stopped");
+  call("StartDBCluster", {{"DBClusterIdentifier", "main"}});
+  EXPECT_EQ(text(effect("postgres.run").value().payload, "Password"), "another-one");
+  available();
+  EXPECT_EQ(status(), "available");
+}
+
+TEST_F(Rds, ASubnetGroupNeedsTwoZonesOfOneVpc) {
+  const auto made = [&](const std::string& operation, json::object input, const char* what,
+                        const char* id) {
+    return text(call(operation, std::move(input), "ec2").at(what).as_object(), id);
+  };
+  const std::string vpc = made("CreateVpc", {{"CidrBlock", "10.0.0.0/16"}}, "Vpc", "VpcId");
+  const auto subnet = [&](const char* cidr, const char* zone) {
+    return made("CreateSubnet", {{"VpcId", vpc}, {"CidrBlock", cidr}, {"AvailabilityZone", zone}},
+                "Subnet", "SubnetId");
+  };
+  const std::string a = subnet("10.0.0.0/24", "ap-northeast-1a");
+  const std::string c = subnet("10.0.1.0/24", "ap-northeast-1c");
+  const auto group = [&](json::array subnets) {
+    return json::object{{"DBSubnetGroupName", "Group"},
+                        {"DBSubnetGroupDescription", "d"},
+                        {"SubnetIds", std::move(subnets)}};
+  };
+  EXPECT_EQ(refused("CreateDBSubnetGroup", group({a})).name, "DBSubnetGroupDoesNotCoverEnoughAZs");
+  EXPECT_EQ(refused("CreateDBSubnetGroup", group({a, "subnet-00000000"})).name, "InvalidSubnet");
+  const json::object reply = call("CreateDBSubnetGroup", group({a, c}));
+  EXPECT_EQ(text(reply.at("DBSubnetGroup").as_object(), "VpcId"), vpc);
+  EXPECT_EQ(refused("CreateDBSubnetGroup", group({a, c})).name, "DBSubnetGroupAlreadyExistsFault");
+  call("CreateDBCluster", plan({{"DBSubnetGroupName", "group"}}));
+  EXPECT_EQ(cluster().at("AvailabilityZones"), (json::array{"ap-northeast-1a", "ap-northeast-1c"}));
+  EXPECT_EQ(refused("DeleteDBSubnetGroup", {{"DBSubnetGroupName", "group"}}).name,
+            "InvalidDBSubnetGroupStateFault");
+}
+
+TEST_F(Rds, TagsGoByArn) {
+  const std::string arn =
+      text(call("CreateDBCluster", plan({{"Tags", {{{"Key", "a"}, {"Value", "1"}}}}}))
+               .at("DBCluster")
+               .as_object(),
+           "DBClusterArn");
+  call("AddTagsToResource",
+       {{"ResourceName", arn},
+        {"Tags", {{{"Key", "a"}, {"Value", "2"}}, {{"Key", "b"}, {"Value", "3"}}}}});
+  call("RemoveTagsFromResource", {{"ResourceName", arn}, {"TagKeys", {"b"}}});
+  EXPECT_EQ(call("ListTagsForResource", {{"ResourceName", arn}}).at("TagList"),
+            (json::array{json::object{{"Key", "a"}, {"Value", "2"}}}));
+  EXPECT_EQ(refused("ListTagsForResource", {{"ResourceName", arn + "x"}}).name,
+            "DBClusterNotFoundFault");
+}
+
+class RdsOnTheHost : public Rds {
+ protected:
+  RdsOnTheHost() : Rds({.endpoint_host = "127.0.0.1"}) {}
+};
+
+TEST_F(RdsOnTheHost, EndpointsAreAnAddress) {
+  call("CreateDBCluster", plan());
+  EXPECT_EQ(text(cluster(), "Endpoint"), "127.0.0.1");
+  EXPECT_EQ(text(cluster(), "ReaderEndpoint"), "127.0.0.1");
+}
+
+}  // namespace
+}  // namespace kiban::services::rds
