@@ -277,6 +277,26 @@ TEST_F(Containers, SaysThatAnImageIsBroken) {
               HasSubstr("CannotPullContainerError: "));
 }
 
+TEST_F(Containers, PassesOnThatThereIsNoImage) {
+  const json::object end = run_script("true", {{"ImageError", "x: not found"}});
+  EXPECT_EQ(end.at("Error").at("Reason"), "CannotPullContainerError: x: not found");
+}
+
+// Two networks may hold the same address; on this host only one task can have it.
+TEST_F(Containers, AnAddressIsGivenOnce) {
+  Heard other;
+  const json::object network{{"Network", {{"PrivateIpAddress", "10.0.1.7"}}}};
+  driver_->run(payload({container("sleep 0.5")}, network), heard_.report());
+  ASSERT_TRUE(heard_.wait_for_state(1));
+  driver_->run(payload({container("true")}, network), other.report());
+  ASSERT_TRUE(other.wait_for_state(1));
+  EXPECT_EQ(heard_.state(0).at("Address"), "10.0.1.7");
+  EXPECT_THAT(std::string(other.state(0).at("Address").as_string()),
+              testing::StartsWith("169.254.172."));
+  other.end();
+  heard_.end();
+}
+
 TEST_F(Containers, StopsByTerminationFirst) {
   const json::object task = payload(
       {container("trap 'echo bye; exit 7' TERM; echo ready; while true; do sleep 0.1; done")});
@@ -312,8 +332,10 @@ TEST_F(Containers, TasksHaveFilesAndAddressesOfTheirOwn) {
       "ls /tmp; echo $HOSTNAME >/tmp/mine; sleep 0.5; cat /tmp/mine /etc/hostname; ls /tmp";
   const std::string first = "ip-10-0-1-5.ap-northeast-1.compute.internal";
   const std::string second = "ip-10-0-1-6.ap-northeast-1.compute.internal";
-  driver_->run(payload({container(script)}, {{"Address", "10.0.1.5"}}), heard_.report());
-  driver_->run(payload({container(script)}, {{"Address", "10.0.1.6"}}), other.report());
+  driver_->run(payload({container(script)}, {{"Network", {{"PrivateIpAddress", "10.0.1.5"}}}}),
+               heard_.report());
+  driver_->run(payload({container(script)}, {{"Network", {{"PrivateIpAddress", "10.0.1.6"}}}}),
+               other.report());
   EXPECT_EQ(only_container(heard_.end()).at("ExitCode"), 0) << heard_.end();
   EXPECT_EQ(only_container(other.end()).at("ExitCode"), 0) << other.end();
   EXPECT_THAT(heard_.lines(), ElementsAre(first, first, "mine"));

@@ -12,11 +12,13 @@ std::int64_t milliseconds(std::string_view time) {
   return parsed ? parsed->time_since_epoch().count() : 0;
 }
 
+// The pieces of a long line have positions of their own, within it.
 void emit(const LogLine& line, std::vector<LogLine>& lines) {
+  std::size_t left = (line.message.size() + log_message_bytes_max - 1) / log_message_bytes_max;
   for (std::size_t at = 0; at < line.message.size(); at += log_message_bytes_max)
     lines.push_back({.timestamp = line.timestamp,
                      .message = line.message.substr(at, log_message_bytes_max),
-                     .position = line.position});
+                     .position = line.position - --left});
 }
 
 }  // namespace

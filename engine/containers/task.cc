@@ -122,6 +122,9 @@ Result<void> Task::launch() {
 Result<void> Task::start(Member& member, const Surroundings& surroundings) {
   Container& container = member.container;
   if (container.was_started()) return container.adopt();
+  // The service found no image.
+  if (const std::string why = text(container.plan(), "ImageError"); !why.empty())
+    return fail("CannotPullContainerError", why);
   KIBAN_TRY(const Image image, host_.images->get(text(container.plan(), "ImageManifest"),
                                                  text(container.plan(), "ImageDigest")));
   KIBAN_TRY_VOID(container.create(image, surroundings, number(text(payload_, "Cpu")),
@@ -129,19 +132,25 @@ Result<void> Task::start(Member& member, const Surroundings& surroundings) {
   return container.start();
 }
 
-Result<Surroundings> Task::make_surroundings() {
-  address_ = text(payload_, "Address");
-  if (address_.empty()) {
-    address_ = read_file(directory_ + "/address");
+// The one it had before a restart of the engine, or that of its network interface, or else one of
+// ours: two subnets of different networks may hold the same address.
+Result<void> Task::choose_address() {
+  const std::string before = read_file(directory_ + "/address");
+  const json::object* network = find_object(payload_, "Network");
+  const std::string given = network ? text(*network, "PrivateIpAddress") : std::string();
+  {
     const std::lock_guard lock{host_.mutex};
-    own_address_ = !address_.empty();
-    if (own_address_) host_.addresses.insert(address_);
+    for (const std::string& one : {before, given})
+      if (address_.empty() && !one.empty() && host_.addresses.insert(one).second) address_ = one;
   }
-  if (address_.empty()) {
-    address_ = take_address(host_);
-    own_address_ = true;
-    KIBAN_TRY_VOID(write_file(directory_ + "/address", address_));
-  }
+  if (address_.empty()) address_ = take_address(host_);
+  if (address_.empty())
+    return fail("ResourceInitializationError", "every address of 169.254.172.0/22 is taken");
+  return write_file(directory_ + "/address", address_);
+}
+
+Result<Surroundings> Task::make_surroundings() {
+  KIBAN_TRY_VOID(choose_address());
   const auto attached = host_.bridge->attach(id_, address_);
   if (!attached)
     return fail("ResourceInitializationError",
@@ -304,6 +313,10 @@ void Task::report_logs(bool ended) {
 // The network first: the address may be another task's as soon as the end is told.
 void Task::finish(json::object outcome) {
   host_.bridge->detach(id_, address_);
+  {
+    const std::lock_guard lock{host_.mutex};
+    host_.addresses.erase(address_);
+  }
   (void)write_file(directory_ + "/result.json", print_json(outcome));
   report_({.payload = std::move(outcome)});
   take_down();
@@ -312,9 +325,6 @@ void Task::finish(json::object outcome) {
 void Task::take_down() {
   for (Member& member : members_) member.container.remove();
   remove_task(host_, directory_);
-  if (!own_address_) return;
-  const std::lock_guard lock{host_.mutex};
-  host_.addresses.erase(address_);
 }
 
 void remove_task(Host& host, const std::string& directory) {

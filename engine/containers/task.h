@@ -25,9 +25,8 @@ struct Host {
   Images* images{nullptr};
   Bridge* bridge{nullptr};
   bool keep{true};  // Whether tasks go on when the engine ends.
-  // Addresses of our own for tasks whose subnet gives none.
   std::mutex mutex{};
-  std::set<std::string> addresses{};
+  std::set<std::string> addresses{};  // That tasks have.
 };
 
 class Task {
@@ -56,8 +55,8 @@ class Task {
 
   Result<void> launch();
   Result<void> start(Member& member, const Surroundings& surroundings);
+  Result<void> choose_address();
   Result<Surroundings> make_surroundings();
-  json::array mounted_files() const;
   void watch();
   void settle_members();
   bool all_ended() const;
@@ -75,7 +74,6 @@ class Task {
   std::string id_;
   std::string directory_;
   std::string address_{};
-  bool own_address_{false};
   std::list<Member> members_{};
   int wake_;
   std::atomic<bool> stopping_{false};

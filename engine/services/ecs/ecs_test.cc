@@ -2,13 +2,51 @@
 
 #include "kernel/kernel.h"
 #include "services/base/table_service.h"
+#include "services/ec2/service.h"
 #include "services/ecs/service.h"
 #include "services/logs/service.h"
+#include "services/sts/service.h"
 
 namespace kiban::services::ecs {
 namespace {
 
 using namespace std::chrono_literals;
+
+// A registry with one image, and an index that leads to it.
+class FakeEcr : public Service {
+ public:
+  std::string_view name() const override { return "ecr"; }
+  Result<json::object> call(Context& context, std::string_view,
+                            const json::object& input) override {
+    asked_by = context.caller();
+    if (text(input, "repositoryName") != "api")
+      return fail("RepositoryNotFoundException", "The repository does not exist");
+    const json::object& id = input.at("imageIds").as_array()[0].as_object();
+    const std::string digest = text(id, "imageDigest");
+    if (text(id, "imageTag") == "index")
+      return image("sha256:index", R"({"manifests": [
+          {"digest": "sha256:arm", "platform": {"os": "linux", "architecture": "arm64"}},
+          {"digest": "sha256:one", "platform": {"os": "linux", "architecture": "amd64"}}]})");
+    if (text(id, "imageTag") == "v1" || digest == "sha256:one")
+      return image("sha256:one", R"({"config": {}, "layers": []})");
+    return json::object{{"images", json::array{}},
+                        {"failures", {{{"imageId", id}, {"failureCode", "ImageNotFound"}}}}};
+  }
+  static json::object image(const char* digest, const char* manifest) {
+    return {{"images", {{{"imageId", {{"imageDigest", digest}}}, {"imageManifest", manifest}}}},
+            {"failures", json::array{}}};
+  }
+  static inline Caller asked_by{};
+};
+
+class FakeRds : public Service {
+ public:
+  std::string_view name() const override { return "rds"; }
+  Result<json::object> call(Context&, std::string_view operation, const json::object&) override {
+    if (operation != "DescribeDBClusters") return fail("UnknownOperationException", "");
+    return json::object{{"DBClusters", {{{"Endpoint", "db.cluster-1.rds.local"}}}}};
+  }
+};
 
 class Ecs : public testing::Test {
  protected:
@@ -16,10 +54,21 @@ class Ecs : public testing::Test {
     std::vector<std::unique_ptr<Service>> services;
     services.push_back(make_ecs());
     services.push_back(logs::make_logs());
+    services.push_back(ec2::make_ec2());
+    services.push_back(sts::make_sts());
+    services.push_back(std::make_unique<FakeEcr>());
+    services.push_back(std::make_unique<FakeRds>());
     kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
     call("CreateCluster", {{"clusterName", "dev"}});
     call("RegisterTaskDefinition", definition());
     EXPECT_TRUE(kernel_->call("logs", "CreateLogGroup", {{"logGroupName", "/dev/api"}}, now_));
+    const auto vpc = kernel_->call("ec2", "CreateVpc", {{"CidrBlock", "10.0.0.0/16"}}, now_, 7);
+    EXPECT_TRUE(vpc);
+    const auto subnet = kernel_->call(
+        "ec2", "CreateSubnet",
+        {{"VpcId", vpc->at("Vpc").at("VpcId")}, {"CidrBlock", "10.0.1.0/24"}}, now_, 8);
+    EXPECT_TRUE(subnet);
+    subnet_ = subnet->at("Subnet").at("SubnetId");
   }
   static json::object definition() {
     return {
@@ -48,7 +97,7 @@ class Ecs : public testing::Test {
   json::object run(json::object more = {}) {
     more["cluster"] = "dev";
     more["taskDefinition"] = "api";
-    more["networkConfiguration"] = {{"awsvpcConfiguration", {{"subnets", {"subnet-1"}}}}};
+    more["networkConfiguration"] = {{"awsvpcConfiguration", {{"subnets", {subnet_}}}}};
     return call("RunTask", std::move(more)).at("tasks").as_array()[0].as_object();
   }
   json::object task(const json::object& started) {
@@ -71,6 +120,7 @@ class Ecs : public testing::Test {
   std::unique_ptr<kernel::Kernel> kernel_{};
   Timestamp now_{1'700'000'000'000ms};
   std::uint64_t seed_{0};
+  json::value subnet_{};
 };
 
 TEST_F(Ecs, RunsATaskWithItsOverridesAndKeepsItsLogs) {
@@ -136,6 +186,125 @@ TEST_F(Ecs, AServiceReplacesWhatDiesAndBacksOff) {
   EXPECT_EQ(starts[2] - starts[1], 4s);
   call("UpdateService", {{"cluster", "dev"}, {"service", "web"}, {"desiredCount", 0}});
   call("DeleteService", {{"cluster", "dev"}, {"service", "web"}});
+}
+
+std::string detail(const json::object& task, std::string_view name) {
+  for (const json::value& one : task.at("attachments").at(0).at("details").as_array()) {
+    if (text(one.as_object(), "name") == name) return to_string(one.at("value").as_string());
+  }
+  return {};
+}
+
+// Shapes as recorded by AWS.
+TEST_F(Ecs, ATaskHasAnInterfaceWhileItLives) {
+  const auto started = run();
+  EXPECT_EQ(started.at("attachments").at(0).at("status"), "PRECREATED");
+  EXPECT_EQ(started.at("attachments").at(0).at("details").as_array().size(), 1U);
+  const auto effects = kernel_->pending_effects();
+  ASSERT_EQ(effects.size(), 1U);
+  EXPECT_EQ(effects[0].payload.at("Network").at("PrivateIpAddress"), "10.0.1.4");
+  report(started, {{"Status", "RUNNING"}, {"Address", "10.0.1.4"}});
+  const auto running = task(started);
+  EXPECT_EQ(running.at("attachments").at(0).at("status"), "ATTACHED");
+  EXPECT_EQ(detail(running, "privateIPv4Address"), "10.0.1.4");
+  EXPECT_EQ(json::value(detail(running, "subnetId")), subnet_);
+  const auto& shown = running.at("containers").at(0).at("networkInterfaces").at(0);
+  EXPECT_EQ(shown.at("privateIpv4Address"), "10.0.1.4");
+  EXPECT_EQ(shown.at("attachmentId"), running.at("attachments").at(0).at("id"));
+  exit(started, 0);
+  EXPECT_EQ(task(started).at("attachments").at(0).at("status"), "DELETED");
+  const auto left = kernel_->call("ec2", "DescribeNetworkInterfaces", {}, now_);
+  ASSERT_TRUE(left);
+  EXPECT_EQ(left->at("NetworkInterfaces").as_array().size(), 0U);
+}
+
+TEST_F(Ecs, ASubnetMustExist) {
+  const auto reply = kernel_->call(
+      "ecs", "RunTask",
+      {{"cluster", "dev"},
+       {"taskDefinition", "api"},
+       {"networkConfiguration", {{"awsvpcConfiguration", {{"subnets", {"subnet-0"}}}}}}},
+      now_, ++seed_);
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().name, "InvalidParameterException");
+  EXPECT_EQ(reply.error().cause,
+            "Error retrieving subnet information for [subnet-0]: The subnet ID 'subnet-0' does not "
+            "exist (ErrorCode: InvalidSubnetID.NotFound)");
+}
+
+TEST_F(Ecs, AnImageIsResolvedAsTheExecutionRole) {
+  const auto plan_of = [&](const std::string& image) {
+    json::object changed = definition();
+    changed["executionRoleArn"] = "arn:aws:iam::000000000000:role/execution";
+    changed["containerDefinitions"].at(0).as_object()["image"] = image;
+    call("RegisterTaskDefinition", changed);
+    const auto started = run();
+    for (const Effect& effect : kernel_->pending_effects())
+      if (effect.id == text(started, "taskArn"))
+        return effect.payload.at("Containers").at(0).as_object();
+    return json::object{};
+  };
+  const auto digest = [&](const std::string& image) {
+    const json::object plan = plan_of(image);
+    return plan.contains("ImageDigest") ? text(plan, "ImageDigest") : text(plan, "ImageError");
+  };
+  const std::string registry = "000000000000.dkr.ecr.eu-west-1.amazonaws.com/";
+  EXPECT_EQ(digest(registry + "api:v1"), "sha256:one");
+  EXPECT_EQ(FakeEcr::asked_by.region, "eu-west-1");
+  EXPECT_EQ(FakeEcr::asked_by.arn, "arn:aws:sts::000000000000:assumed-role/execution/ecs-task");
+  EXPECT_EQ(digest(registry + "api:index"), "sha256:one");
+  EXPECT_EQ(digest(registry + "api@sha256:one"), "sha256:one");
+  EXPECT_EQ(digest(registry + "api:v1@sha256:one"), "sha256:one");
+  EXPECT_EQ(digest("127.0.0.1:4566/api:v1"), "sha256:one");  // As repositoryUri has it.
+  for (const auto& missing : {registry + "api:v2", registry + "api", registry + "none:v1"})
+    EXPECT_EQ(digest(missing),
+              "pull image manifest has been retried 1 time(s): failed to resolve ref " + missing +
+                  ": " + missing + ": not found");
+  for (const auto* other : {"busybox", "docker.io/library/busybox:1", "public.ecr.aws/x/y:1"})
+    EXPECT_NE(digest(other).find(std::string("its own ECR only, not ") + other), std::string::npos);
+}
+
+TEST_F(Ecs, ATaskFindsDatabasesByName) {
+  run();
+  EXPECT_EQ(kernel_->pending_effects()[0].payload.at("Hosts"),
+            json::value({{"db.cluster-1.rds.local", "169.254.170.2"}}));
+}
+
+TEST_F(Ecs, ATaskTakesItsRoleWhileItLives) {
+  json::object changed = definition();
+  changed["taskRoleArn"] = "arn:aws:iam::000000000000:role/task";
+  call("RegisterTaskDefinition", changed);
+  const auto started = run();
+  const json::object ask{{"Id", kernel_->pending_effects()[0].payload.at("CredentialsId")}};
+  const auto given = call("kiban:TaskCredentials", ask);
+  EXPECT_EQ(given.at("RoleArn"), "arn:aws:iam::000000000000:role/task");
+  EXPECT_EQ(given.at("Expiration"), "2023-11-15T04:13:20.000Z");  // In six hours.
+  now_ += 5h;
+  EXPECT_EQ(call("kiban:TaskCredentials", ask), given);
+  now_ += 31min;
+  EXPECT_NE(call("kiban:TaskCredentials", ask), given);
+  exit(started, 0);
+  EXPECT_EQ(refused("kiban:TaskCredentials", ask), "NotFound");
+}
+
+TEST_F(Ecs, ALineHeardTwiceIsWrittenOnce) {
+  const auto started = run();
+  const auto lines = [&](std::vector<int> positions) {
+    json::array out;
+    for (const int position : positions)
+      out.push_back({{"Container", "api"},
+                     {"Timestamp", now_.time_since_epoch().count()},
+                     {"Message", std::to_string(position)},
+                     {"Position", position}});
+    report(started, {{"Logs", std::move(out)}});
+  };
+  lines({10, 20});
+  lines({10, 20, 30});
+  exit(started, 0);
+  const auto written =
+      kernel_->call("logs", "FilterLogEvents", {{"logGroupName", "/dev/api"}}, now_);
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->at("events").as_array().size(), 3U);
 }
 
 TEST_F(Ecs, RefusesByAwsName) {

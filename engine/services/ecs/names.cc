@@ -42,6 +42,12 @@ std::string cluster_arn(const Context& context, std::string_view name) {
   return make_arn(context, "ecs", fmt::format("cluster/{}", name));
 }
 
+Caller principal(const Context& context, std::string_view name) {
+  return {.account = context.caller().account,
+          .region = context.caller().region,
+          .arn = std::string(name)};
+}
+
 Result<json::object> load_cluster(const Context& context, std::string_view name) {
   auto cluster = get_json(context, row_key(context, "cluster", name));
   if (!cluster || text(*cluster, "status") != "ACTIVE")

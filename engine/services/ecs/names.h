@@ -5,6 +5,8 @@
 //   ecs/REGION/definition/FAMILY/REVISION  7 digits
 //   ecs/REGION/task/CLUSTER/ID
 //   ecs/REGION/service/CLUSTER/NAME
+//   ecs/REGION/logged/ID                   container name to what of its log was written
+//   ecs/credentials/UUID                   whose role a task may take
 #pragma once
 
 #include <string>
@@ -21,6 +23,8 @@ std::string last_part(std::string_view arn_or_name);
 // Error ClusterNotFoundException "Cluster not found."
 Result<json::object> load_cluster(const Context& context, std::string_view name);
 std::string cluster_arn(const Context& context, std::string_view name);
+// A service principal as caller, in the account and region of this command.
+Caller principal(const Context& context, std::string_view name);
 
 Result<json::object> create_cluster(Context& context, const json::object& input);
 Result<json::object> update_cluster(Context& context, const json::object& input);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "services/base/table_service.h"
+#include "services/ecs/interface.h"
 #include "services/ecs/names.h"
 #include "services/ecs/task.h"
 #include "services/ecs/task_definition.h"
@@ -136,6 +137,7 @@ Result<json::object> create_service(Context& context, const json::object& input)
   if (!definition) return fail("ClientException", "TaskDefinition not found.");
   const std::int64_t desired = number(input, "desiredCount", 1);
   KIBAN_TRY_VOID(check_count(desired));
+  KIBAN_TRY_VOID(check_network(context, input));
   json::object service = input;
   for (const auto* gone : {"cluster", "clientToken", "tags"}) service.erase(gone);
   service["serviceArn"] = make_arn(context, "ecs", fmt::format("service/{}/{}", cluster, name));

@@ -1,6 +1,7 @@
 #include "services/ecs/service.h"
 
 #include "services/base/table_service.h"
+#include "services/ecs/credentials.h"
 #include "services/ecs/names.h"
 #include "services/ecs/scheduler.h"
 #include "services/ecs/task.h"
@@ -84,6 +85,7 @@ const OperationTable operations = {
     {"UpdateService", update_service},
     {restart_operation, restart},
     {outcome_operation, take_outcome},
+    {"kiban:TaskCredentials", task_credentials},
 };
 
 class Ecs : public TableService {

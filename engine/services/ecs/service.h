@@ -2,12 +2,14 @@
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/Welcome.html
 //
 // A task is one effect, `task.run`, performed outside; its outcomes move the task:
-//   {"Status": "RUNNING", "Containers": [{"Name", "RuntimeId"}], "ImageDigests": {name: digest}}
-//   {"Logs": [{"Container", "Timestamp" ms, "Message"}]}        any number, before STOPPED
+//   {"Status": "RUNNING", "Address"?, "Containers": [{"Name", "RuntimeId", "ImageDigest"?}]}
+//   {"Logs": [{"Container", "Timestamp" ms, "Message", "Position"?}]}   any number, before STOPPED;
+//     a line whose Position (growing within a container's log) was heard before is dropped
 //   {"Status": "STOPPED", "Containers": [{"Name", "ExitCode"?, "Reason"?}], "Error"?: {"StopCode",
 //    "Reason"}}                                                 final
 // Each change is published as "ECS Task State Change" of aws.ecs; Step Functions' .sync waits for
-// it. Metrics are not recorded. What the EC2 launch type needs is refused by name.
+// it. What the effect is told stands in plan.h. Metrics are not recorded. What the EC2 launch type
+// needs is refused by name.
 #pragma once
 
 #include <memory>

@@ -5,14 +5,16 @@
 #include <algorithm>
 
 #include "services/base/table_service.h"
+#include "services/ecs/credentials.h"
+#include "services/ecs/interface.h"
 #include "services/ecs/names.h"
+#include "services/ecs/plan.h"
 #include "services/ecs/task_definition.h"
 
 namespace kiban::services::ecs {
 namespace {
 
 constexpr std::int64_t tasks_per_run_max = 10;
-constexpr std::int64_t stop_timeout_default = 30;  // Seconds between SIGTERM and SIGKILL.
 constexpr std::size_t container_override_bytes_max = 8'192;
 
 std::string task_key(const Context& context, const json::object& task) {
@@ -21,19 +23,15 @@ std::string task_key(const Context& context, const json::object& task) {
       fmt::format("{}/{}", last_part(text(task, "clusterArn")), last_part(text(task, "taskArn"))));
 }
 
-Caller owner(const Context& context, std::string_view principal) {
-  return {.account = context.caller().account,
-          .region = context.caller().region,
-          .arn = std::string(principal)};
-}
-
 // Stores a change of the task and tells it to everybody: its version counts changes.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html
 void save(Context& context, json::object& task) {
   task["version"] = number(task, "version", 0) + 1;
   put_json(context, task_key(context, task), task);
   json::object detail = task;
-  detail.erase("kibanOverrides");
+  // The event's name for it, unlike the API's; recorded by AWS.
+  for (json::value& attachment : detail["attachments"].as_array())
+    attachment.as_object()["type"] = "eni";
   detail["updatedAt"] = format_iso8601(context.now());
   context.publish({.source = "aws.ecs",
                    .detail_type = "ECS Task State Change",
@@ -41,15 +39,6 @@ void save(Context& context, json::object& task) {
                    .account = context.caller().account,
                    .resources = {text(task, "taskArn")},
                    .detail = std::move(detail)});
-}
-
-json::object container_override(const json::object& input, std::string_view name) {
-  const json::object* overrides = find_object(input, "overrides");
-  const json::array* list = overrides ? find_array(*overrides, "containerOverrides") : nullptr;
-  for (const json::value& one : list ? *list : json::array{}) {
-    if (text(one.as_object(), "name") == name) return one.as_object();
-  }
-  return {};
 }
 
 Result<void> check_overrides(const json::object& input, const json::object& definition) {
@@ -71,101 +60,6 @@ Result<void> check_overrides(const json::object& input, const json::object& defi
                               name));
   }
   return {};
-}
-
-// Secrets of one container as environment: ARN, or ARN:KEY:STAGE:VERSION, read as the execution
-// role.
-// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
-Result<std::string> read_secret(Context& context, const Caller& role, std::string_view value_from) {
-  if (value_from.starts_with("arn:aws:ssm:") || !value_from.starts_with("arn:")) {
-    const std::size_t at = value_from.find(":parameter");
-    const std::string name(at == std::string_view::npos ? value_from : value_from.substr(at + 10));
-    KIBAN_TRY(
-        const json::object reply,
-        context.call("ssm", "GetParameter", {{"Name", name}, {"WithDecryption", true}}, role));
-    return text(*find_object(reply, "Parameter"), "Value");
-  }
-  std::vector<std::string> parts{""};
-  for (const char c : value_from) {
-    if (c == ':')
-      parts.emplace_back();
-    else
-      parts.back() += c;
-  }
-  std::string arn = parts[0];
-  for (std::size_t i = 1; i < std::min<std::size_t>(parts.size(), 7); ++i) arn += ":" + parts[i];
-  json::object request{{"SecretId", arn}};
-  if (parts.size() > 8 && !parts[8].empty()) request["VersionStage"] = parts[8];
-  if (parts.size() > 9 && !parts[9].empty()) request["VersionId"] = parts[9];
-  KIBAN_TRY(const json::object reply,
-            context.call("secretsmanager", "GetSecretValue", request, role));
-  const std::string secret = text(reply, "SecretString");
-  if (parts.size() < 8 || parts[7].empty()) return secret;
-  const auto fields = parse_json(secret);
-  const json::value* value =
-      fields && fields->is_object() ? find(fields->get_object(), parts[7]) : nullptr;
-  if (!value)
-    return fail(
-        "ResourceInitializationError",
-        fmt::format("retrieved secret from Secrets Manager did not contain json key {}", parts[7]));
-  return value->is_string() ? to_string(value->get_string()) : print_json(*value);
-}
-
-Result<json::object> container_environment(Context& context, const json::object& container,
-                                           const json::object& change, const Caller& role) {
-  json::object environment;
-  for (const json::object* source : {&container, &change}) {
-    const json::array* list = find_array(*source, "environment");
-    for (const json::value& one : list ? *list : json::array{})
-      environment[text(one.as_object(), "name")] = text(one.as_object(), "value");
-  }
-  const json::array* secrets = find_array(container, "secrets");
-  for (const json::value& one : secrets ? *secrets : json::array{}) {
-    KIBAN_TRY(environment[text(one.as_object(), "name")],
-              read_secret(context, role, text(one.as_object(), "valueFrom")));
-  }
-  environment["AWS_REGION"] = context.caller().region;
-  environment["AWS_DEFAULT_REGION"] = context.caller().region;
-  return environment;
-}
-
-// What the performer of `task.run` needs for one container.
-Result<json::object> container_plan(Context& context, const json::object& container,
-                                    const json::object& change, const Caller& role) {
-  KIBAN_TRY(json::object environment, container_environment(context, container, change, role));
-  json::object plan{{"Name", container.at("name")},
-                    {"Image", container.at("image")},
-                    {"Environment", std::move(environment)},
-                    {"Essential", flag(container, "essential", true)},
-                    {"StopTimeout", number(container, "stopTimeout", stop_timeout_default)}};
-  for (const auto& [member, name] :
-       {std::pair("entryPoint", "EntryPoint"), std::pair("command", "Command"),
-        std::pair("portMappings", "PortMappings"),
-        std::pair("workingDirectory", "WorkingDirectory"), std::pair("user", "User"),
-        std::pair("memory", "Memory"), std::pair("cpu", "Cpu")}) {
-    const json::value* value = find(change, member);
-    if (!value) value = find(container, member);
-    if (value) plan[name] = *value;
-  }
-  return plan;
-}
-
-Result<json::array> task_plan(Context& context, const json::object& input,
-                              const json::object& definition) {
-  const std::string role_arn = text(definition, "executionRoleArn");
-  Caller role = owner(context, "ecs-tasks.amazonaws.com");
-  if (!role_arn.empty()) {
-    KIBAN_TRY(role, context.assume_role(role_arn, "ecs-tasks.amazonaws.com", "ecs-task"));
-  }
-  json::array plans;
-  for (const json::value& value : definition.at("containerDefinitions").as_array()) {
-    const json::object& container = value.as_object();
-    KIBAN_TRY(json::object plan,
-              container_plan(context, container, container_override(input, text(container, "name")),
-                             role));
-    plans.push_back(std::move(plan));
-  }
-  return plans;
 }
 
 json::object new_task(Context& context, const json::object& input, const json::object& definition,
@@ -242,10 +136,26 @@ void stopped(Context& context, json::object& task, std::string_view code, std::s
     container.as_object()["lastStatus"] = "STOPPED";
 }
 
+// Lines that were not written before: a performer that was restarted begins a little early.
+json::array fresh_lines(Context& context, const json::object& task, const json::array& lines) {
+  const std::string key = row_key(context, "logged", last_part(text(task, "taskArn")));
+  json::object logged = get_json(context, key).value_or(json::object{});
+  json::array fresh;
+  for (const json::value& line : lines) {
+    const std::int64_t position = number(line.as_object(), "Position", 0);
+    const std::string container = text(line.as_object(), "Container");
+    if (position > 0 && position <= number(logged, container, 0)) continue;
+    if (position > 0) logged[container] = position;
+    fresh.push_back(line);
+  }
+  if (!fresh.empty() && !logged.empty()) put_json(context, key, logged);
+  return fresh;
+}
+
 void write_logs(Context& context, const json::object& task, const json::array& lines) {
   const auto definition = load_task_definition(context, text(task, "taskDefinitionArn"));
   if (!definition) return;
-  const Caller ecs = owner(context, "ecs-tasks.amazonaws.com");
+  const Caller ecs = principal(context, "ecs-tasks.amazonaws.com");
   for (const json::value& value : definition->at("containerDefinitions").as_array()) {
     const json::object& container = value.as_object();
     const std::string name = text(container, "name");
@@ -278,27 +188,31 @@ void write_logs(Context& context, const json::object& task, const json::array& l
 json::object start_task(Context& context, const json::object& input, const json::object& definition,
                         std::string_view cluster, std::string_view group) {
   json::object task = new_task(context, input, definition, cluster, group);
-  auto plan = task_plan(context, input, definition);
-  if (!plan) {
-    stopped(context, task, "TaskFailedToStart",
-            fmt::format("ResourceInitializationError: unable to pull secrets or registry auth: "
-                        "execution resource retrieval failed: {}: {}",
-                        plan.error().name, plan.error().cause));
+  const auto not_started = [&](std::string_view reason) {
+    stopped(context, task, "TaskFailedToStart", reason);
     save(context, task);
     return task;
-  }
+  };
+  auto plan = task_plan(context, input, definition, task);
+  if (!plan)
+    return not_started(
+        fmt::format("ResourceInitializationError: unable to pull secrets or registry auth: "
+                    "execution resource retrieval failed: {}: {}",
+                    plan.error().name, plan.error().cause));
+  auto interface = take_interface(context, input, task);
+  if (!interface)
+    return not_started(
+        fmt::format("ResourceInitializationError: unable to attach a network "
+                    "interface: {}: {}",
+                    interface.error().name, interface.error().cause));
+  if (!interface->empty()) (*plan)["Network"] = *std::move(interface);
+  const std::string role = text(definition, "taskRoleArn");
+  if (!role.empty()) (*plan)["CredentialsId"] = offer_credentials(context, task, role);
   save(context, task);
   context.perform({.service = "ecs",
                    .kind = "task.run",
                    .id = text(task, "taskArn"),
-                   .payload = {{"TaskArn", task.at("taskArn")},
-                               {"Cluster", cluster},
-                               {"Region", context.caller().region},
-                               {"Account", context.caller().account},
-                               {"TaskRoleArn", text(definition, "taskRoleArn")},
-                               {"Cpu", text(definition, "cpu")},
-                               {"Memory", text(definition, "memory")},
-                               {"Containers", *std::move(plan)}}});
+                   .payload = *std::move(plan)});
   return task;
 }
 
@@ -317,6 +231,7 @@ Result<json::object> run_task(Context& context, const json::object& input) {
     return fail("InvalidParameterException",
                 "Network Configuration must be provided when networkMode 'awsvpc' is specified.");
   KIBAN_TRY_VOID(check_overrides(input, *definition));
+  KIBAN_TRY_VOID(check_network(context, input));
   KIBAN_TRY_VOID(context.authorise("ecs:RunTask", text(*definition, "taskDefinitionArn")));
   const std::int64_t count = number(input, "count", 1);
   if (count < 1 || count > tasks_per_run_max)
@@ -397,8 +312,10 @@ std::optional<json::object> on_task_outcome(Context& context, const json::object
   auto task = get_json(context, key);
   if (!task) return std::nullopt;
   if (const json::array* lines = find_array(outcome.payload, "Logs"))
-    write_logs(context, *task, *lines);
+    write_logs(context, *task, fresh_lines(context, *task, *lines));
   const std::string status = text(outcome.payload, "Status");
+  const json::object* interface = find_object(payload, "Network");
+  const json::object network = interface ? *interface : json::object{};
   const json::array* containers = find_array(outcome.payload, "Containers");
   for (const json::value& one : containers ? *containers : json::array{}) {
     json::object* container = container_of(*task, text(one.as_object(), "Name"));
@@ -416,6 +333,7 @@ std::optional<json::object> on_task_outcome(Context& context, const json::object
     (*task)["connectivity"] = "CONNECTED";
     for (const auto* at : {"connectivityAt", "pullStartedAt", "pullStoppedAt", "startedAt"})
       (*task)[at] = now;
+    show_interface(*task, network, text(outcome.payload, "Address"));
     save(context, *task);
   }
   if (status == "STOPPED") {
@@ -423,6 +341,9 @@ std::optional<json::object> on_task_outcome(Context& context, const json::object
     stopped(context, *task,
             error ? text(*error, "StopCode") : std::string("EssentialContainerExited"),
             error ? text(*error, "Reason") : std::string("Essential container in task exited"));
+    drop_interface(context, *task, network);
+    withdraw_credentials(context, text(payload, "CredentialsId"));
+    context.erase(row_key(context, "logged", last_part(text(*task, "taskArn"))));
     save(context, *task);
   }
   return task;

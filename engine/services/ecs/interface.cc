@@ -1,0 +1,125 @@
+#include "services/ecs/interface.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "services/base/table_service.h"
+#include "services/ecs/names.h"
+
+namespace kiban::services::ecs {
+namespace {
+
+const json::object* configuration_of(const json::object& input) {
+  const json::object* network = find_object(input, "networkConfiguration");
+  return network ? find_object(*network, "awsvpcConfiguration") : nullptr;
+}
+
+json::array list_of(const json::object& object, std::string_view key) {
+  const json::array* found = find_array(object, key);
+  return found ? *found : json::array{};
+}
+
+// Error codes of EC2 for what is not there: InvalidSubnetID.NotFound. Without an EC2 that is served
+// nothing can be said about ids.
+bool is_not_found(const Error& error) {
+  return error.name.starts_with("Invalid") && error.name.ends_with(".NotFound");
+}
+
+Result<void> check_ids(Context& context, std::string_view operation, std::string_view member,
+                       std::string_view noun, const json::array& ids) {
+  if (ids.empty()) return {};
+  const auto reply =
+      context.call("ec2", operation, {{member, ids}}, principal(context, "ecs.amazonaws.com"));
+  if (reply || !is_not_found(reply.error())) return {};
+  std::vector<std::string> names;
+  for (const json::value& id : ids) names.emplace_back(id.as_string());
+  return fail("InvalidParameterException",
+              fmt::format("Error retrieving {} information for [{}]: {} (ErrorCode: {})", noun,
+                          fmt::join(names, ", "), reply.error().cause, reply.error().name));
+}
+
+json::object* attachment_of(json::object& task) {
+  json::array& attachments = task["attachments"].as_array();
+  return attachments.empty() ? nullptr : &attachments[0].as_object();
+}
+
+json::array details_of(const json::object& interface, std::string_view address) {
+  json::array details;
+  for (const auto& [name, member] :
+       {std::pair("subnetId", "SubnetId"), std::pair("networkInterfaceId", "NetworkInterfaceId"),
+        std::pair("macAddress", "MacAddress"), std::pair("privateDnsName", "PrivateDnsName")}) {
+    const std::string value = text(interface, member);
+    if (!value.empty()) details.push_back({{"name", name}, {"value", value}});
+  }
+  if (!address.empty())
+    details.push_back({{"name", "privateIPv4Address"}, {"value", std::string(address)}});
+  return details;
+}
+
+}  // namespace
+
+Result<void> check_network(Context& context, const json::object& input) {
+  const json::object* configuration = configuration_of(input);
+  if (!configuration) return {};
+  KIBAN_TRY_VOID(check_ids(context, "DescribeSubnets", "SubnetIds", "subnet",
+                           list_of(*configuration, "subnets")));
+  return check_ids(context, "DescribeSecurityGroups", "GroupIds", "security group",
+                   list_of(*configuration, "securityGroups"));
+}
+
+Result<json::object> take_interface(Context& context, const json::object& input,
+                                    json::object& task) {
+  const json::object* configuration = configuration_of(input);
+  const json::array subnets = configuration ? list_of(*configuration, "subnets") : json::array{};
+  if (subnets.empty()) return json::object{};
+  json::object interface{{"SubnetId", subnets[0]}};
+  Error last;
+  for (const json::value& subnet : subnets) {
+    json::object wanted{{"SubnetId", subnet}, {"Owner", text(task, "taskArn")}};
+    if (const json::array groups = list_of(*configuration, "securityGroups"); !groups.empty())
+      wanted["SecurityGroupIds"] = groups;
+    auto taken = context.call("ec2", "kiban:AllocateAddress", wanted,
+                              principal(context, "ecs.amazonaws.com"));
+    if (taken) {
+      interface = *std::move(taken);
+      last = {};
+      break;
+    }
+    last = std::move(taken).error();
+  }
+  if (!last.name.empty() && last.name != "UnknownOperationException")
+    return std::unexpected(std::move(last));
+  // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attachment.html
+  task["attachments"] = {
+      {{"id", context.random().uuid()},
+       {"type", "ElasticNetworkInterface"},
+       {"status", "PRECREATED"},
+       {"details", {{{"name", "subnetId"}, {"value", text(interface, "SubnetId")}}}}}};
+  return interface;
+}
+
+void show_interface(json::object& task, const json::object& interface, std::string_view address) {
+  json::object* attachment = attachment_of(task);
+  if (!attachment) return;
+  const std::string shown =
+      address.empty() ? text(interface, "PrivateIpAddress") : std::string(address);
+  (*attachment)["status"] = "ATTACHED";
+  (*attachment)["details"] = details_of(interface, shown);
+  if (shown.empty()) return;
+  for (json::value& container : task["containers"].as_array())
+    container.as_object()["networkInterfaces"] = {
+        {{"attachmentId", attachment->at("id")}, {"privateIpv4Address", shown}}};
+}
+
+void drop_interface(Context& context, json::object& task, const json::object& interface) {
+  if (json::object* attachment = attachment_of(task)) {
+    if (text(*attachment, "status") == "PRECREATED") show_interface(task, interface, {});
+    (*attachment)["status"] = "DELETED";
+  }
+  const std::string id = text(interface, "NetworkInterfaceId");
+  if (!id.empty())
+    (void)context.call("ec2", "kiban:ReleaseAddress", {{"NetworkInterfaceId", id}},
+                       principal(context, "ecs.amazonaws.com"));
+}
+
+}  // namespace kiban::services::ecs

@@ -1,0 +1,23 @@
+// What the performer of a task's effect `task.run` is told.
+//
+//   {"TaskArn", "Cluster", "Region", "Account", "TaskRoleArn", "Cpu" (units), "Memory" (MiB),
+//    "Hosts": {name: address}, "Network"?: interface.h, "CredentialsId"?: credentials.h,
+//    "Containers": [{"Name", "Image", "ImageManifest" and "ImageDigest" or "ImageError",
+//                    "Environment": {name: value} with secrets, "Essential", "StopTimeout",
+//                    "EntryPoint"?, "Command"?, "PortMappings"?, "WorkingDirectory"?, "User"?,
+//                    "Memory"?, "Cpu"?, "ReadonlyRootFilesystem"?}]}
+#pragma once
+
+#include "services/base/service.h"
+
+namespace kiban::services::ecs {
+
+// Secrets and images are read as the execution role. `task` is the new task's row. The error is
+// that of a secret.
+Result<json::object> task_plan(Context& context, const json::object& input,
+                               const json::object& definition, const json::object& task);
+
+// The entry of overrides.containerOverrides for this container; empty when there is none.
+json::object container_override(const json::object& input, std::string_view name);
+
+}  // namespace kiban::services::ecs
