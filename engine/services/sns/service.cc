@@ -8,6 +8,7 @@
 #include "core/arn.h"
 #include "services/base/table_service.h"
 #include "services/sns/delivery.h"
+#include "services/sns/filter.h"
 
 namespace kiban::services::sns {
 namespace {
@@ -18,7 +19,8 @@ constexpr std::size_t batch_entries_max = 10;
 
 const std::set<std::string_view> topic_attributes = {"DisplayName", "Policy", "KmsMasterKeyId",
                                                      "SignatureVersion", "TracingConfig"};
-const std::set<std::string_view> subscription_attributes = {"RawMessageDelivery"};
+const std::set<std::string_view> subscription_attributes = {"FilterPolicy", "FilterPolicyScope",
+                                                            "RawMessageDelivery"};
 
 std::string topic_key(std::string_view arn) { return fmt::format("sns/topic/{}", arn); }
 std::string topic_prefix(const Context& context) { return topic_key(make_arn(context, "sns", "")); }
@@ -155,6 +157,7 @@ Result<json::object> subscribe(Context& context, const json::object& input) {
         return invalid(fmt::format("kiban does not honour the subscription attribute {}",
                                    std::string_view(member.key())));
     }
+    KIBAN_TRY_VOID(check_filter(*attributes));
     subscription.attributes = *attributes;
   }
   for (const Subscription& other : subscriptions(context, topic_arn)) {
@@ -222,6 +225,8 @@ Result<json::object> get_subscription_attributes(Context& context, const json::o
             load_subscription(context, text(input, "SubscriptionArn")));
   json::object attributes = subscription.attributes;
   if (!attributes.contains("RawMessageDelivery")) attributes["RawMessageDelivery"] = "false";
+  if (attributes.contains("FilterPolicy") && !attributes.contains("FilterPolicyScope"))
+    attributes["FilterPolicyScope"] = "MessageAttributes";
   attributes["SubscriptionArn"] = subscription.arn;
   attributes["TopicArn"] = subscription.topic_arn;
   attributes["Protocol"] = subscription.protocol;
@@ -237,6 +242,7 @@ Result<json::object> set_subscription_attributes(Context& context, const json::o
   if (!subscription_attributes.contains(name))
     return invalid(fmt::format("kiban does not honour the subscription attribute {}", name));
   subscription.attributes[name] = text(input, "AttributeValue");
+  KIBAN_TRY_VOID(check_filter(subscription.attributes));
   put_json(context, subscription_key(subscription.arn), to_json(subscription));
   return json::object{};
 }
@@ -271,7 +277,8 @@ Result<json::object> publish(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(text_for(input, "default"));
   for (const Subscription& subscription : subscriptions(context, topic_arn)) {
     KIBAN_TRY(message.text, text_for(input, subscription.protocol));
-    deliver(context, subscription, message);
+    if (wants(subscription.attributes, message.attributes, message.text))
+      deliver(context, subscription, message);
   }
   return json::object{{"MessageId", message.id}};
 }

@@ -3,8 +3,9 @@
 //
 // A queue gets its message in the batch that published it: exactly once. An HTTP endpoint is posted
 // to by the effect `http.post`, confirmed first, retried three times 20 s apart (the documented
-// default policy), at least once across a crash under the same MessageId. FIFO topics, filter
-// policies and other protocols are refused by name. Messages carry no Signature yet.
+// default policy), at least once across a crash under the same MessageId. Filter policies
+// (filter.h) hold for both. FIFO topics and other protocols are refused by name. Messages carry no
+// Signature yet.
 #pragma once
 
 #include <memory>

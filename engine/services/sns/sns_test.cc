@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "kernel/kernel.h"
 #include "services/base/table_service.h"
 #include "services/sns/service.h"
@@ -77,6 +79,45 @@ TEST_F(Sns, ConfirmsAnHttpEndpointThenRetriesThreeTimes) {
   }
   ASSERT_EQ(tries.size(), 4U);
   EXPECT_EQ(tries[3] - tries[0], 60s);
+}
+
+TEST_F(Sns, DeliversWhatTheFilterPolicyWants) {
+  const std::string topic = text(call("sns", "CreateTopic", {{"Name", "alerts"}}), "TopicArn");
+  const std::string url = text(call("sqs", "CreateQueue", {{"QueueName", "inbox"}}), "QueueUrl");
+  const std::string subscription =
+      text(call("sns", "Subscribe",
+                {{"TopicArn", topic},
+                 {"Protocol", "sqs"},
+                 {"Endpoint", "arn:aws:sqs:ap-northeast-1:000000000000:inbox"},
+                 {"Attributes",
+                  {{"FilterPolicy", R"({"level":["error"]})"}, {"RawMessageDelivery", "true"}}}}),
+           "SubscriptionArn");
+  const auto publish = [&](std::string_view message, std::string_view level) {
+    call("sns", "Publish",
+         {{"TopicArn", topic},
+          {"Message", message},
+          {"MessageAttributes", {{"level", {{"DataType", "String"}, {"StringValue", level}}}}}});
+  };
+  const auto set = [&](std::string_view name, std::string_view value) {
+    return json::object{
+        {"SubscriptionArn", subscription}, {"AttributeName", name}, {"AttributeValue", value}};
+  };
+  publish("first", "error");
+  publish("second", "info");
+  EXPECT_EQ(refused("SetSubscriptionAttributes", set("FilterPolicy", R"({"a":{"b":["c"]}})")),
+            "InvalidParameterException");
+  call("sns", "SetSubscriptionAttributes", set("FilterPolicyScope", "MessageBody"));
+  call("sns", "SetSubscriptionAttributes", set("FilterPolicy", R"({"a":{"b":["c"]}})"));
+  publish(R"({"a":{"b":"c"}})", "info");
+  publish("third", "error");
+  call("sns", "SetSubscriptionAttributes", set("FilterPolicy", "{}"));
+  publish("fourth", "info");
+  std::multiset<std::string> got;
+  const json::object reply =
+      call("sqs", "ReceiveMessage", {{"QueueUrl", url}, {"MaxNumberOfMessages", 10}});
+  for (const json::value& each : reply.at("Messages").as_array())
+    got.insert(text(each.as_object(), "Body"));
+  EXPECT_EQ(got, (std::multiset<std::string>{"first", R"({"a":{"b":"c"}})", "fourth"}));
 }
 
 TEST_F(Sns, RefusesByAwsName) {
