@@ -150,6 +150,14 @@ json::value changed(std::string_view how, const json::value& value) {
     }
     return json::string(text.substr(0, text.find('|')));
   }
+  if (how == "fullname" &&
+      value.is_string()) {  // "app/NAME/ID" or "targetgroup/NAME/ID" of an ARN.
+    std::string_view text = value.get_string();
+    text.remove_prefix(text.rfind(':') + 1);
+    constexpr std::string_view balancer = "loadbalancer/";
+    if (text.starts_with(balancer)) text.remove_prefix(balancer.size());
+    return json::string(text);
+  }
   if (how == "permissions") return permissions(value);
   if (how == "taglist" && value.is_object()) {
     json::array out;

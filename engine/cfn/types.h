@@ -18,9 +18,9 @@
 // A text beginning with '=' is a value: "=Property.Member", or "=@id", "=@name", "=@item",
 // "=@reply.A.0",
 // "=@read.A", "=@account", "=@region", "=@endpoint"; "=how:value" changes it: json (text of it),
-// lower (member names begin in lower case), str, int, bool, tagmap, lowertags, spec-KIND (EC2's
-// TagSpecifications). What is absent is left out. A text beginning with '~' has {such values} in
-// it.
+// lower (member names begin in lower case), str, int, bool, tagmap, lowertags, kmstags, taglist,
+// fullname (of a balancer or target group), spec-KIND (EC2's TagSpecifications). What is absent is
+// left out. A text beginning with '~' has {such values} in it.
 #pragma once
 
 #include <functional>

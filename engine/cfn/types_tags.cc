@@ -12,6 +12,7 @@ const std::string_view tag_operations = R"({
 "logs":{"Tag":{"op":"TagResource","in":{"resourceArn":"=@tagid","tags":"=tagmap:Tags"}},"Untag":{"op":"UntagResource","in":{"resourceArn":"=@tagid","tagKeys":"=@untag.Keys"}}},
 "events":{"Tag":{"op":"TagResource","in":{"ResourceARN":"=@tagid","Tags":"=Tags"}},"Untag":{"op":"UntagResource","in":{"ResourceARN":"=@tagid","TagKeys":"=@untag.Keys"}}},
 "cloudwatch":{"Tag":{"op":"TagResource","in":{"ResourceARN":"=@tagid","Tags":"=Tags"}},"Untag":{"op":"UntagResource","in":{"ResourceARN":"=@tagid","TagKeys":"=@untag.Keys"}}},
+"applicationautoscaling":{"Tag":{"op":"TagResource","in":{"ResourceARN":"=@tagid","Tags":"=tagmap:Tags"}},"Untag":{"op":"UntagResource","in":{"ResourceARN":"=@tagid","TagKeys":"=@untag.Keys"}}},
 "sns":{"Tag":{"op":"TagResource","in":{"ResourceArn":"=@tagid","Tags":"=Tags"}},"Untag":{"op":"UntagResource","in":{"ResourceArn":"=@tagid","TagKeys":"=@untag.Keys"}}},
 "sqs":{"Tag":{"op":"TagQueue","in":{"QueueUrl":"=@tagid","Tags":"=tagmap:Tags"}},"Untag":{"op":"UntagQueue","in":{"QueueUrl":"=@tagid","TagKeys":"=@untag.Keys"}}},
 "iam":{"Tag":{"op":"TagRole","in":{"RoleName":"=@tagid","Tags":"=Tags"}},"Untag":{"op":"UntagRole","in":{"RoleName":"=@tagid","TagKeys":"=@untag.Keys"}}},

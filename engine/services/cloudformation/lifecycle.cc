@@ -16,6 +16,11 @@ bool holds(const json::object& entry, std::string_view list, const json::value& 
   return all && std::ranges::find(*all, value) != all->end();
 }
 
+std::string lower(std::string name) {
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return name;
+}
+
 // LogicalResourceId and a random tail behind the stack's name:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
 std::string generated_name(Context& context, const json::object& stack, const std::string& id,
@@ -27,32 +32,43 @@ std::string generated_name(Context& context, const json::object& stack, const st
   std::string name = text(stack, "StackName") + "-" + id;
   if (name.size() + tail.size() > limit) name.resize(limit - tail.size());
   name += tail;
-  if (flag(type, "Lower")) {
-    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  return name;
-}
-
-// Members of `before` that `after` lacks, told apart by `key` or as a whole.
-json::array gone(const json::array& before, const json::array& after, const std::string& key) {
-  const auto mark = [&](const json::value& one) {
-    const json::value* found =
-        key.empty() || !one.is_object() ? nullptr : find(one.as_object(), key);
-    return found ? *found : one;
-  };
-  json::array out;
-  for (const json::value& old : before) {
-    const bool kept =
-        std::ranges::any_of(after, [&](const json::value& now) { return mark(now) == mark(old); });
-    if (!kept) out.push_back(old);
-  }
-  return out;
+  return flag(type, "Lower") ? lower(name) : name;
 }
 
 const json::array& list_of(const json::object& properties, const std::string& name) {
   static const json::array none;
   const json::array* found = find_array(properties, name);
   return found ? *found : none;
+}
+
+// Members of `all` that `others` lacks, told apart by `key` or as a whole.
+json::array without(const json::array& all, const json::array& others, const std::string& key) {
+  const auto mark = [&](const json::value& one) {
+    const json::value* found =
+        key.empty() || !one.is_object() ? nullptr : find(one.as_object(), key);
+    return found ? *found : one;
+  };
+  json::array out;
+  for (const json::value& one : all) {
+    const bool there = std::ranges::any_of(
+        others, [&](const json::value& other) { return mark(other) == mark(one); });
+    if (!there) out.push_back(one);
+  }
+  return out;
+}
+
+// What a step runs for, one after the other; nullopt: once.
+std::optional<json::array> items_of(const json::object& step, const json::object& before,
+                                    const json::object& now) {
+  const std::string key = text(step, "key");
+  if (const std::string name = text(step, "each"); !name.empty()) return list_of(now, name);
+  if (const std::string name = text(step, "gone"); !name.empty()) {
+    return without(list_of(before, name), list_of(now, name), key);
+  }
+  if (const std::string name = text(step, "new"); !name.empty()) {
+    return without(list_of(now, name), list_of(before, name), key);
+  }
+  return std::nullopt;
 }
 
 Result<std::string> secret_value(Context& context, const Caller& as, const std::string& reference) {
@@ -148,10 +164,7 @@ Result<Lifecycle::Work> Lifecycle::work_on(const json::object& resource,
   Work work{.type = *type};
   KIBAN_TRY(work.scope.properties,
             cfn::resolve_references(properties, make_ports(context_, stack_, as_)));
-  work.scope.own = {{"account", text(stack_, "Account")},
-                    {"region", text(stack_, "Region")},
-                    {"stack", text(stack_, "StackName")},
-                    {"logical", text(resource, "LogicalId")}};
+  work.scope.own = {{"account", text(stack_, "Account")}, {"region", text(stack_, "Region")}};
   if (resource.contains("PhysicalId")) work.scope.own["id"] = resource.at("PhysicalId");
   if (resource.contains("Name")) {
     work.scope.own["name"] = work.scope.own["generated"] = resource.at("Name");
@@ -192,16 +205,12 @@ Result<void> Lifecycle::run(Work& work, std::string_view list) {
     if (step.contains("when") && !now.contains(text(step, "when"))) continue;
     const std::string dropped = text(step, "dropped");
     if (!dropped.empty() && (now.contains(dropped) || !work.before.contains(dropped))) continue;
-    if (!step.contains("each") && !step.contains("gone")) {
+    const auto items = items_of(step, work.before, now);
+    if (!items) {
       KIBAN_TRY_VOID(once(work, step));
       continue;
     }
-    const std::string name = text(step, "each");
-    const json::array items = name.empty()
-                                  ? gone(list_of(work.before, text(step, "gone")),
-                                         list_of(now, text(step, "gone")), text(step, "key"))
-                                  : list_of(now, name);
-    for (const json::value& item : items) {
+    for (const json::value& item : *items) {
       work.scope.own["item"] = item;
       KIBAN_TRY_VOID(once(work, step));
     }
@@ -321,9 +330,15 @@ Result<Progress> Lifecycle::remove(json::object& resource, const std::string& po
   }
   if (!flag(resource, "Deleting")) {
     const bool snapshot = policy == "Snapshot" && type.contains("Snapshot");
-    if (auto done = run(work, snapshot ? "Snapshot" : "Delete"); !done) {
+    const std::string_view list = snapshot ? "Snapshot" : "Delete";
+    if (snapshot) {
+      work.scope.own["snapshot"] =
+          lower(fmt::format("{}-snapshot-{}-{}", text(stack_, "StackName"),
+                            text(resource, "LogicalId"), context_.random().hex(12)));
+    }
+    if (auto done = run(work, list); !done) {
       const json::value code{json::string(done.error().name)};
-      const json::value* steps = find(type, "Delete");
+      const json::value* steps = find(type, list);
       const bool later = std::ranges::any_of(steps->as_array(), [&](const json::value& step) {
         return holds(step.as_object(), "retry", code);
       });

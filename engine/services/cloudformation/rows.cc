@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "services/base/table_service.h"
 
 namespace kiban::services::cloudformation {
@@ -62,6 +64,11 @@ void add_event(Context& context, json::object& stack, const json::object* resour
                const std::string& reason) {
   const std::int64_t number_of = number(stack, "Events", 0) + 1;
   stack["Events"] = number_of;
+  // Clients sort by time, the CDK CLI among them: no two of a stack happen in one millisecond.
+  const double last = stack.contains("EventTime") ? stack.at("EventTime").to_number<double>() : 0;
+  const Timestamp time =
+      std::max(context.now(), from_epoch_seconds(last) + std::chrono::milliseconds(1));
+  stack["EventTime"] = epoch_seconds(time);
   json::object event{
       {"EventId", resource ? fmt::format("{}-{}-{}", logical_id, status, context.random().uuid())
                            : context.random().uuid()},
@@ -70,7 +77,7 @@ void add_event(Context& context, json::object& stack, const json::object* resour
       {"LogicalResourceId", resource ? logical_id : text(stack, "StackName")},
       {"PhysicalResourceId", resource ? text(*resource, "PhysicalId") : text(stack, "StackId")},
       {"ResourceType", resource ? text(*resource, "Type") : "AWS::CloudFormation::Stack"},
-      {"Timestamp", epoch_seconds(context.now())},
+      {"Timestamp", epoch_seconds(time)},
       {"ResourceStatus", status}};
   if (!reason.empty()) event["ResourceStatusReason"] = reason;
   if (const std::string token = text(stack, "Token"); !token.empty()) {
