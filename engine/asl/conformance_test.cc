@@ -10,8 +10,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "asl/test_runner.h"
 #include "asl/validate.h"
+#include "asl/virtual_run.h"
 
 namespace kiban::asl {
 namespace {
@@ -194,7 +194,7 @@ struct Ran {
 
 // Answers tasks as the recording did: what was submitted, what succeeded or failed. A recorded
 // timeout is no answer. nullopt when the recording lost its order.
-std::optional<TestRunner::Answer> recorded_answers(const json::array& recorded) {
+std::optional<VirtualRun::Answer> recorded_answers(const json::array& recorded) {
   struct Task {
     std::vector<json::object> events{};
   };
@@ -252,7 +252,7 @@ std::optional<TestRunner::Answer> recorded_answers(const json::array& recorded) 
 }
 
 Ran run_one(const std::string& definition, std::string input, MachineType type,
-            const std::string& machine, int index, TestRunner::Answer answer = {},
+            const std::string& machine, int index, VirtualRun::Answer answer = {},
             std::optional<Payload> items = {}) {
   Ran out;
   // Some recordings lost the instant that was sent.
@@ -274,7 +274,7 @@ Ran run_one(const std::string& definition, std::string input, MachineType type,
       .machine_name = machine,
       .input = Payload::from_text(std::move(input)),
       .type = type};
-  TestRunner runner(*program, std::move(parameters), std::move(answer));
+  VirtualRun runner(*program, std::move(parameters), std::move(answer));
   runner.items = std::move(items);
   runner.run();
   for (const HistoryEvent& event : runner.events)

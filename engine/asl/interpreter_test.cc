@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "asl/test_runner.h"
+#include "asl/virtual_run.h"
 
 namespace kiban::asl {
 namespace {
@@ -45,13 +45,31 @@ TEST(Interpreter, PassChainNeitherParsesNorPrints) {
   const auto program = must_compile(chain(10));
   const auto parses = Payload::parses();
   const auto prints = Payload::prints();
-  TestRunner runner(program, with_input(R"({ "a": [1, 2] })"));
+  VirtualRun runner(program, with_input(R"({ "a": [1, 2] })"));
   runner.run();
   EXPECT_EQ(runner.execution().status(), Status::Succeeded);
   EXPECT_EQ(runner.events.size(), 22U);
   EXPECT_EQ(runner.finished->output->text(), R"({ "a": [1, 2] })");
   EXPECT_EQ(Payload::parses(), parses);
   EXPECT_EQ(Payload::prints(), prints);
+}
+
+// Ten documents, each made by one state: each is printed once, for the history, and none parsed.
+TEST(Interpreter, PassChainPrintsEachDistinctDocumentOnce) {
+  std::string text = R"({"StartAt":"S0","States":{)";
+  for (int i = 0; i < 10; ++i)
+    text += fmt::format(
+        R"j({}"S{}":{{"Type":"Pass","Parameters":{{"n.$":"States.MathAdd($.n, 1)"}},{}}})j",
+        i ? "," : "", i, i < 9 ? fmt::format(R"("Next":"S{}")", i + 1) : R"("End":true)");
+  const auto program = must_compile(text + "}}");
+  const auto parses = Payload::parses();
+  const auto prints = Payload::prints();
+  VirtualRun runner(program, with_input(R"({"n": 0})"));
+  runner.run();
+  for (const HistoryEvent& event : runner.events) (void)to_json(event, IncludeExecutionData::Yes);
+  EXPECT_EQ(runner.finished->output->text(), R"({"n":10})");
+  EXPECT_EQ(Payload::parses(), parses + 1);  // The input.
+  EXPECT_EQ(Payload::prints(), prints + 10);
 }
 
 const char* const retried = R"({"StartAt":"T","States":{"T":{"Type":"Task",
@@ -66,7 +84,7 @@ std::optional<std::vector<Input>> always_fail(const StartTask& task) {
 }
 
 TEST(Interpreter, RetriesWithBackoffThenCatches) {
-  TestRunner runner(must_compile(retried), with_input(R"({"n":1})"), always_fail);
+  VirtualRun runner(must_compile(retried), with_input(R"({"n":1})"), always_fail);
   const Timestamp before = runner.now;
   runner.run();
   EXPECT_EQ(runner.now - before, Duration(2'000 + 6'000));
@@ -100,9 +118,9 @@ TEST(Interpreter, GoesOnAfterBeingRestoredBeforeEveryInput) {
   };
   for (const std::string& text : machines) {
     const auto program = must_compile(text);
-    TestRunner straight(program, with_input(R"({"n":1,"list":[1,2,3]})"), always_fail);
+    VirtualRun straight(program, with_input(R"({"n":1,"list":[1,2,3]})"), always_fail);
     straight.run();
-    TestRunner broken(program, with_input(R"({"n":1,"list":[1,2,3]})"), always_fail);
+    VirtualRun broken(program, with_input(R"({"n":1,"list":[1,2,3]})"), always_fail);
     broken.run(true);
     EXPECT_EQ(straight.execution().status(), Status::Succeeded) << story(straight.events);
     ASSERT_EQ(straight.events.size(), broken.events.size());
@@ -113,7 +131,7 @@ TEST(Interpreter, GoesOnAfterBeingRestoredBeforeEveryInput) {
 }
 
 TEST(Interpreter, EventsRoundTripThroughJson) {
-  TestRunner runner(must_compile(retried), with_input(R"({"n":1})"), always_fail);
+  VirtualRun runner(must_compile(retried), with_input(R"({"n":1})"), always_fail);
   runner.run();
   for (const HistoryEvent& event : runner.events) {
     const json::object written = to_json(event, IncludeExecutionData::Yes);
@@ -127,7 +145,7 @@ TEST(Interpreter, EventsRoundTripThroughJson) {
 }
 
 TEST(Interpreter, WaitsFireOnceAndStaleInputsAreIgnored) {
-  TestRunner runner(must_compile(R"({"StartAt":"W","TimeoutSeconds":100,"States":{
+  VirtualRun runner(must_compile(R"({"StartAt":"W","TimeoutSeconds":100,"States":{
     "W":{"Type":"Wait","SecondsPath":"$.s","End":true}}})"),
                     with_input(R"({"s":60})"));
   const Timestamp before = runner.now;
@@ -142,7 +160,7 @@ TEST(Interpreter, WaitsFireOnceAndStaleInputsAreIgnored) {
 }
 
 TEST(Interpreter, ExecutionTimesOut) {
-  TestRunner runner(must_compile(R"({"StartAt":"W","TimeoutSeconds":5,"States":{
+  VirtualRun runner(must_compile(R"({"StartAt":"W","TimeoutSeconds":5,"States":{
     "W":{"Type":"Wait","Seconds":60,"End":true}}})"));
   runner.run();
   EXPECT_EQ(runner.execution().status(), Status::TimedOut);
@@ -150,7 +168,7 @@ TEST(Interpreter, ExecutionTimesOut) {
 }
 
 TEST(Interpreter, HeartbeatsKeepATaskAliveAndTheirLackEndsIt) {
-  TestRunner runner(must_compile(R"({"StartAt":"T","States":{"T":{"Type":"Task",
+  VirtualRun runner(must_compile(R"({"StartAt":"T","States":{"T":{"Type":"Task",
     "Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken","HeartbeatSeconds":10,
     "Parameters":{"MessageBody.$":"$$.Task.Token"},
     "Catch":[{"ErrorEquals":["States.HeartbeatTimeout"],"Next":"Late"}],"End":true},
@@ -171,7 +189,7 @@ TEST(Interpreter, HeartbeatsKeepATaskAliveAndTheirLackEndsIt) {
 }
 
 TEST(Interpreter, StopAbortsWhatRunsAndRedriveResumes) {
-  TestRunner runner(must_compile(R"({"StartAt":"T","States":{"T":{"Type":"Task",
+  VirtualRun runner(must_compile(R"({"StartAt":"T","States":{"T":{"Type":"Task",
     "Resource":"arn:aws:states:::ecs:runTask.sync","End":true}}})"));
   runner.feed(Start{});
   runner.feed(TaskStarted{3});
@@ -189,7 +207,7 @@ TEST(Interpreter, StopAbortsWhatRunsAndRedriveResumes) {
 }
 
 TEST(Interpreter, EndlessLoopsEndAtTheHistoryLimit) {
-  TestRunner runner(must_compile(R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},
+  VirtualRun runner(must_compile(R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},
     "B":{"Type":"Pass","Next":"A"}}})"));
   runner.run();
   EXPECT_EQ(runner.execution().status(), Status::Failed);
@@ -199,7 +217,7 @@ TEST(Interpreter, EndlessLoopsEndAtTheHistoryLimit) {
 }
 
 TEST(Interpreter, ResultsOver256KiBFail) {
-  TestRunner runner(must_compile(R"({"StartAt":"T","States":{"T":{"Type":"Task",
+  VirtualRun runner(must_compile(R"({"StartAt":"T","States":{"T":{"Type":"Task",
     "Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["States.ALL"],"Next":"F"}],
     "End":true},"F":{"Type":"Pass","End":true}}})"),
                     {}, [](const StartTask& task) {
@@ -218,11 +236,11 @@ TEST(Interpreter, DistributedMapToleratesSoManyFailures) {
     "ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"C",
     "States":{"C":{"Type":"Choice","Choices":[{"Variable":"$","NumericEquals":0,"Next":"F"}],
     "Default":"S"},"F":{"Type":"Fail"},"S":{"Type":"Succeed"}}},"End":true}}})";
-  TestRunner good(must_compile(text), with_input("[1,0,2]"));
+  VirtualRun good(must_compile(text), with_input("[1,0,2]"));
   good.run();
   EXPECT_EQ(good.execution().status(), Status::Succeeded);
   EXPECT_EQ(good.finished->output->text(), "[1,2]");
-  TestRunner bad(must_compile(text), with_input("[0,0,2]"));
+  VirtualRun bad(must_compile(text), with_input("[0,0,2]"));
   bad.run();
   EXPECT_EQ(bad.finished->error, "States.ExceedToleratedFailureThreshold");
 }
@@ -237,7 +255,7 @@ TEST(Interpreter, RunsOneStateAloneAndTellsWhatItDid) {
   ExecutionParameters parameters = with_input(R"({"l":[1]})");
   parameters.only_state = "M";
   parameters.retry_count = 2;
-  TestRunner good(program, parameters, [](const StartTask& task) {
+  VirtualRun good(program, parameters, [](const StartTask& task) {
     return std::vector<Input>{TaskSucceeded{task.task, Payload::from_text("[5]")}};
   });
   good.run();
@@ -247,7 +265,7 @@ TEST(Interpreter, RunsOneStateAloneAndTellsWhatItDid) {
             R"({"input":"{\"l\":[1]}","afterInputPath":"{\"l\":[1]}","afterItemsPath":"[1]",)"
             R"("maxConcurrency":3,"result":"[5]","afterResultSelector":"[5]",)"
             R"("afterResultPath":"{\"l\":[1],\"r\":[5]}"})");
-  TestRunner bad(program, parameters, [](const StartTask& task) {
+  VirtualRun bad(program, parameters, [](const StartTask& task) {
     return std::vector<Input>{TaskFailed{task.task, "X", {}}};
   });
   bad.run();
@@ -256,7 +274,7 @@ TEST(Interpreter, RunsOneStateAloneAndTellsWhatItDid) {
 }
 
 TEST(Interpreter, BearsHugeNumbers) {
-  TestRunner runner(
+  VirtualRun runner(
       must_compile(R"({"StartAt":"T","TimeoutSeconds":1e300,"States":{"T":{"Type":"Task",
     "Resource":"arn:aws:states:::lambda:invoke","TimeoutSecondsPath":"$.n","Retry":[{"ErrorEquals":
     ["States.ALL"],"IntervalSeconds":0,"BackoffRate":1e308,"MaxAttempts":4}],"End":true}}})"),

@@ -7,9 +7,20 @@
 namespace kiban::asl {
 namespace {
 
-// Our own bounds: a state must not hold up the kernel. AWS bounds evaluation as well, and does not
-// publish how.
-const jsonata::Limits limits{.depth_max = 1'000, .fuel = 5'000'000, .memory_bytes_max = 64U << 20U};
+// A state must not hold up the kernel. Users report that AWS ends evaluation at a depth between 95
+// and 125 and at about 7 MB (github.com/floci-io/floci/pull/2697); fuel is our own bound.
+const jsonata::Limits limits{.depth_max = 120, .fuel = 5'000'000, .memory_bytes_max = 64U << 20U};
+
+// AWS's words for its bounds as users report them: github.com/floci-io/floci/issues/2737. The one
+// for time is JSONata's own.
+std::string_view limit_text(std::string_view limit) {
+  if (limit == "depth" || limit == "nesting")
+    return "Stack overflow error: Check for non-terminating recursive function. Consider rewriting "
+           "as tail-recursive.";
+  if (limit == "fuel" || limit == "time")
+    return "Expression evaluation timeout: Check for infinite loop";
+  return "Expression evaluation memory limit exceeded: Check for excessive memory usage";
+}
 
 bool ends_name(char c) {
   return std::string_view(" \t\r\n\v\f.[]{}():;,+-*/%|=<>^&!~?@#\"'`\\$").find(c) !=
@@ -83,6 +94,10 @@ QueryResult<json::value> evaluate_query(const Query& query, const Environment& e
     // Recorded: test_map_state_items_eval_jsonata_fail[function].
     if (error.code == jsonata::unsupported_result)
       return std::unexpected(failed(query, location, "returned an unsupported result type."));
+    if (error.code == "U1001")
+      return std::unexpected(
+          failed(query, location,
+                 fmt::format("threw an error during evaluation: {}", limit_text(error.token))));
     // AWS's words as users report them: github.com/floci-io/floci/issues/2736.
     return std::unexpected(
         failed(query, location,

@@ -177,6 +177,15 @@ TEST(Query, FailsInAwsWords) {
       {"1 + 'a'",
        "threw an error during evaluation. T2002: The right side of the \"+\" operator must "
        "evaluate to a number"},
+      {"$eval('1+1')",
+       "threw an error during evaluation. T1006: Attempted to invoke a non-function"},
+      {"($f := function($x) { 1 + $f($x) }; $f(1))",
+       "threw an error during evaluation: Stack overflow error: Check for non-terminating "
+       "recursive "
+       "function. Consider rewriting as tail-recursive."},
+      {"$count([1..9000000])",
+       "threw an error during evaluation: Expression evaluation memory limit exceeded: Check for "
+       "excessive memory usage"},
   };
   for (const auto& [text, how] : cases)
     EXPECT_EQ(ask(text), fmt::format(fmt::runtime(head), text) + how);

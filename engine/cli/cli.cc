@@ -20,6 +20,7 @@ struct Chosen {
   OutputOptions output{};
   StartOptions start{};
   LogsOptions logs{};
+  AslOptions asl{};
   ScheduleOptions schedule{};
   std::string machine{};
   std::string status{};
@@ -59,8 +60,9 @@ void add_serve(CLI::App& app, Chosen& chosen) {
       ->capture_default_str();
   serve_command
       ->add_option("--tasks", options.tasks,
-                   "How ECS tasks run: none, or process: their commands on this host")
-      ->check(CLI::IsMember({"none", "process"}))
+                   "How ECS tasks run: containers (needs root, runc, conmon, umoci); process: their "
+                   "commands on this host; none; auto: containers where they can be run")
+      ->check(CLI::IsMember({"auto", "containers", "process", "none"}))
       ->capture_default_str();
   serve_command->add_option("--source", options.source,
                             "With --tasks process: the folder in which the commands run");
@@ -212,6 +214,54 @@ void add_local(CLI::App& app, Chosen& chosen) {
       ->callback([&] { chosen.command = evaluate_jsonata; });
 }
 
+void add_asl(CLI::App& app, Chosen& chosen) {
+  CLI::App* asl = app.add_subcommand("asl", "State machine definitions without a server");
+  asl->require_subcommand(1);
+  AslOptions& options = chosen.asl;
+  const auto add = [&](const std::string& name, const std::string& help, auto act) {
+    CLI::App* added = with_json(asl->add_subcommand(name, help), chosen);
+    added->callback([&chosen, act] {
+      chosen.command = [&chosen, act] { return act(chosen.asl, chosen.output); };
+    });
+    return added;
+  };
+  const auto add_type = [&](CLI::App* command) {
+    command->add_option("--type", options.type, "The machine's type")
+        ->check(CLI::IsMember({"STANDARD", "EXPRESS"}))
+        ->capture_default_str();
+  };
+  CLI::App* validate =
+      add("validate", "Say what AWS would refuse, and where", validate_definitions);
+  validate->add_option("FILE", options.files, "Definitions")->required();
+  add_type(validate);
+
+  CLI::App* run =
+      add("run", "Run a definition in virtual time and print its history", run_definition);
+  run->add_option("FILE", options.files, "The definition")->required()->expected(1);
+  run->add_option("--input", options.input, "JSON, or @FILE")->capture_default_str();
+  auto* config = run->add_option("--mock-config", options.mock_config,
+                                 "What tasks answer, in Step Functions Local's format");
+  run->add_option("--test-case", options.test_case, "The case in the mock configuration")
+      ->needs(config);
+  run->add_option("--machine", options.machine,
+                  "The machine in the mock configuration (default: the file's name)");
+  add_type(run);
+
+  CLI::App* test = add("test", "Run the cases of a folder", test_definitions);
+  test->add_option("DIR", options.files, "The folder")->required()->expected(1);
+  test->add_flag("--update", options.update, "Write the histories anew instead of comparing them");
+  test->footer(
+      "A case is a file case.json or NAME.case.json anywhere below DIR:\n"
+      "  {\"definition\": \"FILE\" or {...},   default definition.asl.json beside it\n"
+      "   \"type\": \"EXPRESS\", \"input\": any, \"source\": \"why it must be so\",\n"
+      "   \"mocks\": {\"STATE\": {\"Return\": any} or {\"Throw\": {\"Error\", \"Cause\"}}, or a "
+      "list of\n"
+      "             these: the n-th for its n-th call, the last for all others},\n"
+      "   \"mockConfig\": \"FILE\", \"testCase\": \"NAME\",      Step Functions Local's format\n"
+      "   \"expect\": {\"status\", \"path\": [\"STATE\"], \"output\", \"error\", \"cause\"}}\n"
+      "history.txt (NAME.history.txt) beside it is compared line by line.");
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
@@ -231,6 +281,7 @@ int run(int argc, char** argv) {
   add_clock(app, chosen);
   add_schedule(app, chosen);
   add_local(app, chosen);
+  add_asl(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -55,4 +55,18 @@ int doctor(const ClientOptions& client, const OutputOptions& output);
 int reset(const std::string& data, bool yes);
 int evaluate_jsonata();
 
+// No server needed. Diagnostics like a compiler's; a run with mocks in virtual time; test cases.
+struct AslOptions {
+  std::vector<std::string> files{};  // run and test: one, a definition or a folder.
+  std::string type{"STANDARD"};
+  std::string input{"{}"};  // JSON, or @FILE.
+  std::string mock_config{};
+  std::string machine{};  // In the mock configuration; empty: the file's name, or the only one.
+  std::string test_case{};
+  bool update{false};
+};
+int validate_definitions(const AslOptions& options, const OutputOptions& output);
+int run_definition(const AslOptions& options, const OutputOptions& output);
+int test_definitions(const AslOptions& options, const OutputOptions& output);
+
 }  // namespace kiban::cli

@@ -21,7 +21,7 @@ Value Evaluator::fail(std::string_view code, std::size_t position, std::string_v
   return Value::error();
 }
 
-Value Evaluator::limit(std::string_view what) { return fail("U1001", 0, {}, {}, what); }
+Value Evaluator::limit(std::string_view what) { return fail("U1001", 0, what, {}, what); }
 
 bool Evaluator::spend(std::uint64_t steps) {
   if (fuel_ < steps) {

@@ -154,7 +154,7 @@ Value exists(const Call& call) { return Value::of(call.has(0)); }
 
 Value evaluate_text(const Call& call) {
   if (call.run.options.step_functions) {
-    return call.run.fail("U1002", 0, "eval", {}, "The function $eval is not supported");
+    return call.run.fail("T1006");  // As AWS: github.com/floci-io/floci/issues/2737.
   }
   if (!call.has(0)) return {};
   Value input = call.has(1) ? call[1] : call.input;

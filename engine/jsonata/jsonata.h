@@ -17,7 +17,8 @@
 
 namespace kiban::jsonata {
 
-// Codes are JSONata's own (T2001, S0202 ...); U1001 means that a limit was reached.
+// Codes are JSONata's own (T2001, S0202 ...); U1001 means that a limit was reached, which `token`
+// names: depth, nesting, fuel, time, memory, or a size.
 struct Error {
   std::string code{};
   std::string message{};

@@ -1,10 +1,10 @@
-#include "services/states/mocks.h"
+#include "asl/mocks.h"
 
 #include <fmt/format.h>
 
 #include <charconv>
 
-namespace kiban::services::states {
+namespace kiban::asl {
 namespace {
 
 std::unexpected<Error> missing(std::string_view kind, std::string_view name) {
@@ -47,4 +47,22 @@ Result<std::optional<json::object>> find_mock(const json::object& config, std::s
   return missing("invocation", fmt::format("{} of {}", invocation, std::string_view(*response)));
 }
 
-}  // namespace kiban::services::states
+std::vector<Input> mocked_answer(const StartTask& task, const json::object& answer) {
+  std::vector<Input> out{TaskStarted{task.task}};
+  if (const json::object* thrown = find_object(answer, "Throw")) {
+    const auto text = [&](std::string_view name) {
+      const json::string* found = find_string(*thrown, name);
+      return found ? std::optional(kiban::to_string(*found)) : std::nullopt;
+    };
+    out.emplace_back(TaskFailed{.task = task.task, .error = text("Error"), .cause = text("Cause")});
+    return out;
+  }
+  const json::value* result = find(answer, "Return");
+  const Payload output = Payload::from_tree(result ? *result : json::value{});
+  if (task.resource.pattern != TaskPattern::RequestResponse)
+    out.emplace_back(TaskSubmitted{.task = task.task, .output = output});
+  out.emplace_back(TaskSucceeded{.task = task.task, .output = output});
+  return out;
+}
+
+}  // namespace kiban::asl
