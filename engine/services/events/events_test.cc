@@ -395,12 +395,15 @@ TEST_F(Events, EndALoopOfBuses) {
   events("CreateEventBus", {{"Name", "b"}});
   events("PutRule",
          {{"Name", "r"}, {"EventBusName", "b"}, {"EventPattern", R"({"source":["s"]})"}});
-  events("PutTargets",
-         {{"Rule", "r"},
-          {"EventBusName", "b"},
-          {"Targets",
-           {{{"Id", "t"}, {"Arn", "arn:aws:events:ap-northeast-1:000000000000:event-bus/b"}}}}});
+  events("PutTargets", {{"Rule", "r"},
+                        {"EventBusName", "b"},
+                        {"Targets",
+                         {{{"Id", "t"},
+                           {"Arn", "arn:aws:events:ap-northeast-1:000000000000:event-bus/b"},
+                           {"DeadLetterConfig", {{"Arn", std::string(queue_arn) + "dead"}}}}}}});
+  make_queue("dead");
   put_event("s", "{}", "b");
+  EXPECT_EQ(receive("dead").size(), 1U);  // Of the last hop.
 }
 
 TEST_F(Events, ReportEntriesOneByOne) {
@@ -458,6 +461,35 @@ TEST_F(Events, RefuseByAwsText) {
   events("DeleteRule", {{"Name", "r"}});
   EXPECT_FALSE(kernel_->next_timer());
   EXPECT_TRUE(refused("CreateArchive", {}).starts_with("UnknownOperationException"));
+}
+
+TEST_F(Events, KeepTheStatementsOfABus) {
+  events("PutPermission",
+         {{"StatementId", "a"}, {"Action", "events:PutEvents"}, {"Principal", "111111111111"}});
+  events("PutPermission",
+         {{"StatementId", "b"}, {"Action", "events:PutEvents"}, {"Principal", "*"}});
+  events("RemovePermission", {{"StatementId", "b"}});
+  EXPECT_EQ(
+      text(events("DescribeEventBus", {}), "Policy"),
+      R"({"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Allow","Principal":{"AWS":)"
+      R"("arn:aws:iam::111111111111:root"},"Action":"events:PutEvents","Resource":)"
+      R"("arn:aws:events:ap-northeast-1:000000000000:event-bus/default"}]})");
+  EXPECT_EQ(refused("RemovePermission", {{"StatementId", "b"}}),
+            "ResourceNotFoundException: Statement with the provided id does not exist.");
+  events("RemovePermission", {{"RemoveAllPermissions", true}});
+  EXPECT_FALSE(events("DescribeEventBus", {}).contains("Policy"));
+  EXPECT_EQ(events("ListEventBuses", {}).at("EventBuses").as_array().size(), 1U);
+}
+
+TEST_F(Events, KeepARatesRhythmThroughAnUpdate) {
+  events("PutRule", {{"Name", "r"}, {"ScheduleExpression", "rate(10 minutes)"}});
+  const Timestamp first = now_ + 10min;
+  now_ += 4min;
+  events("PutRule",
+         {{"Name", "r"}, {"ScheduleExpression", "rate(10 minutes)"}, {"Description", "d"}});
+  EXPECT_EQ(kernel_->next_timer(), first);
+  events("PutRule", {{"Name", "r"}, {"ScheduleExpression", "rate(20 minutes)"}});
+  EXPECT_EQ(kernel_->next_timer(), now_ + 20min);
 }
 
 TEST_F(Events, ListTagAndReplaceRules) {

@@ -103,8 +103,7 @@ Call run_task(const Invocation& invocation) {
     input.erase("taskCount");
   }
   input["cluster"] = text(invocation.target, "Arn");
-  // startedBy holds at most 36 characters; the API says so of RunTask.
-  input["startedBy"] = fmt::format("events-rule/{}", invocation.rule_name).substr(0, 36);
+  input["startedBy"] = fmt::format("events-rule/{}", invocation.rule_name);
   const auto given = parse_json(invocation.input);
   json::object overrides;
   if (given && given->is_object()) {

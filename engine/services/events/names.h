@@ -1,10 +1,10 @@
 // Rows of EventBridge and how they are found.
 //
-//   events/REGION/bus/BUS                Name, Description, Tags, Created, Modified (ms); the bus
-//                                        "default" has no row until it is tagged
+//   events/REGION/bus/BUS                Name, Description, Policy, Tags, Created (ms); the bus
+//                                        "default" has no row until it has tags or a policy
 //   events/REGION/rule/BUS/RULE          as DescribeRule shows it, and Tags, Anchor (ms)
 //   events/REGION/target/BUS/RULE/ID     as PutTargets got it
-//   events/REGION/generation             changes with every rule or target of the region
+//   events/REGION/generation             changes with every rule of the region
 //
 // Neither custom buses nor rules have a slash in their names.
 #pragma once
@@ -38,7 +38,7 @@ Result<json::object> load_rule(const Context& context, std::string_view bus, std
 
 std::vector<json::object> targets_of(const Context& context, std::string_view bus,
                                      std::string_view rule);
-// To be called with every change of a rule or a target: what was compiled of them is stale.
+// To be called with every change of a rule: what was compiled of them is stale.
 void rules_changed(Context& context);
 
 // "2026-11-24T17:00:00Z", as events bear their time.

@@ -103,6 +103,7 @@ Result<json::object> Router::put_events(Context& context, const json::object& in
 }
 
 const std::vector<Router::Rule>& Router::rules_of(const Context& context, std::string_view bus) {
+  if (by_region_.size() > regions_compiled_max) by_region_.clear();
   Compiled& compiled = by_region_[context.caller().region];
   const std::string generation = context.get(generation_key(context)).value_or("");
   if (compiled.generation != generation) compiled = {.generation = generation};

@@ -10,6 +10,8 @@
 
 namespace kiban::services::events {
 
+constexpr std::size_t regions_compiled_max = 50;  // Kept ready; ours.
+
 class Router {
  public:
   Result<json::object> put_events(Context& context, const json::object& input);

@@ -27,7 +27,8 @@ Timestamp timestamp_of(std::int64_t milliseconds) { return Timestamp{Duration{mi
 json::object shown_bus(const Context& context, const json::object& bus) {
   const std::string name = text(bus, "Name");
   json::object shown{{"Name", name}, {"Arn", bus_arn(context, name)}};
-  if (bus.contains("Description")) shown["Description"] = bus.at("Description");
+  for (const char* member : {"Description", "Policy"})
+    if (bus.contains(member)) shown[member] = bus.at(member);
   if (bus.contains("Created")) {
     shown["CreationTime"] = epoch_seconds(timestamp_of(number(bus, "Created", 0)));
     shown["LastModifiedTime"] = shown["CreationTime"];

@@ -3,6 +3,7 @@
 #include "services/base/table_service.h"
 #include "services/events/delivery.h"
 #include "services/events/names.h"
+#include "services/events/permissions.h"
 #include "services/events/router.h"
 #include "services/events/rules.h"
 #include "services/events/targets.h"
@@ -26,8 +27,10 @@ const OperationTable operations = {
     {"ListRules", list_rules},
     {"ListTagsForResource", list_tags},
     {"ListTargetsByRule", list_targets},
+    {"PutPermission", put_permission},
     {"PutRule", put_rule},
     {"PutTargets", put_targets},
+    {"RemovePermission", remove_permission},
     {"RemoveTargets", remove_targets},
     {"TagResource", tag_resource},
     {"TestEventPattern", test_event_pattern},

@@ -7,8 +7,9 @@
 //   than a minute late.
 // - Rules see what PutEvents brings to their bus, and on the default bus what services publish.
 // - Targets: Step Functions, SQS, SNS, CloudWatch Logs, ECS tasks and other buses (see delivery.h).
-// - Archives, connections, API destinations, pipes, partner sources and permissions of other
-//   accounts are not served. Rule and bus policies do not exist: there is one account.
+// - Archives, connections, API destinations, pipes and partner sources are not served.
+// - Without effect, as there is one account and no rule that AWS manages: a bus's policy, a rule's
+//   RoleArn (for buses of other accounts; a target has its own) and Force.
 #pragma once
 
 #include <memory>

@@ -90,12 +90,13 @@ Result<json::object> put_targets(Context& context, const json::object& input) {
     const std::string id = text(target.as_object(), "Id");
     if (!seen.insert(id).second) return invalid(fmt::format("Target Id {} occurs twice.", id));
     KIBAN_TRY_VOID(check_target(target.as_object()));
+    if (const std::string role = text(target.as_object(), "RoleArn"); !role.empty())
+      KIBAN_TRY_VOID(context.authorise("iam:PassRole", role));
     put_json(context, target_key(context, bus, rule, id), target.as_object());
   }
   if (context.scan(target_key(context, bus, rule, "")).size() > targets_max)
     return fail("LimitExceededException",
                 "The requested resource exceeds the maximum number allowed.");
-  rules_changed(context);
   return no_failures();
 }
 
@@ -106,7 +107,6 @@ Result<json::object> remove_targets(Context& context, const json::object& input)
   const json::array* ids = find_array(input, "Ids");
   for (const json::value& id : ids ? *ids : json::array{})
     context.erase(target_key(context, bus, rule, to_string(id.as_string())));
-  rules_changed(context);
   return no_failures();
 }
 
