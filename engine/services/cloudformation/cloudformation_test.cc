@@ -1,42 +1,393 @@
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
-#include "kernel/kernel.h"
-#include "services/base/table_service.h"
-#include "services/cloudformation/service.h"
+#include <algorithm>
+
+#include "services/cloudformation/fakes_test.h"
 
 namespace kiban::services::cloudformation {
 namespace {
 
-class Sns final : public Service {
- public:
-  std::string_view name() const override { return "sns"; }
-  Result<json::object> call(Context&, std::string_view operation, const json::object&) override {
-    if (operation == "CreateTopic") return json::object{{"TopicArn", "arn:t"}};
-    return json::object{};
-  }
-};
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
 
-TEST(CloudFormation, CreatesAndDeletesAStack) {
-  auto store = store::make_memory_store();
-  std::vector<std::unique_ptr<Service>> services;
-  services.push_back(make_cloudformation());
-  services.push_back(std::make_unique<Sns>());
-  kernel::Kernel kernel(*store, std::move(services));
-  const Timestamp now{std::chrono::milliseconds(1'700'000'000'000)};
+// A topic, a queue that is named after it, and outputs of both.
+std::string two_resources(const std::string& topic, const std::string& display,
+                          const std::string& extra = {}) {
+  return fmt::format(
+      R"({{"Resources":{{"T":{{"Type":"AWS::SNS::Topic","Properties":{{"TopicName":"{}","DisplayName":"{}"}}}},)"
+      R"("Q":{{"Type":"AWS::SQS::Queue","Properties":{{"QueueName":{{"Fn::Join":["-",["q",{{"Ref":"T"}}]]}}}}}}{}}},)"
+      R"("Outputs":{{"A":{{"Value":{{"Ref":"T"}},"Export":{{"Name":"topic"}}}}}}}})",
+      topic, display, extra);
+}
+
+// SNS and SQS as far as a deployment sees them; "bad" is refused.
+void answer(World& world) {
+  world.script.answers["sns:CreateTopic"] = [](Context&,
+                                               const json::object& in) -> Result<json::object> {
+    if (text(in, "Name") == "bad") return fail("InvalidParameter", "no such name");
+    return json::object{{"TopicArn", "arn:" + text(in, "Name")}};
+  };
+  world.script.answers["sqs:CreateQueue"] = [](Context&,
+                                               const json::object& in) -> Result<json::object> {
+    const std::string name = text(in, "QueueName");
+    if (name.find("full") != std::string::npos) return fail("OverLimit", "too many");
+    return json::object{{"QueueUrl", "http://q/" + name}};
+  };
+  world.script.answers["sqs:SetQueueAttributes"] = [](Context&, const json::object&) {
+    return Result<json::object>(json::object{});
+  };
+}
+
+json::object with_template(const std::string& stack, const std::string& body) {
+  return {{"StackName", stack}, {"TemplateBody", body}};
+}
+
+TEST(Stack, IsMadeInOrderAndDeletedInReverse) {
+  World world;
+  answer(world);
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", two_resources("t", "x"))));
+  const json::object stack = world.stack("s");
+  EXPECT_EQ(text(stack, "StackStatus"), "CREATE_COMPLETE");
+  EXPECT_EQ(print_json(stack.at("Outputs")),
+            R"([{"OutputKey":"A","OutputValue":"arn:t","ExportName":"topic"}])");
+  EXPECT_THAT(world.events("s"),
+              ElementsAre("s CREATE_IN_PROGRESS", "T CREATE_IN_PROGRESS", "T CREATE_COMPLETE",
+                          "Q CREATE_IN_PROGRESS", "Q CREATE_COMPLETE", "s CREATE_COMPLETE"));
+  EXPECT_EQ(text(world.script.calls.at(1).input, "QueueName"), "q-arn:t");
+  const std::string id = text(stack, "StackId");
+  world.script.calls.clear();
+  ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
+  EXPECT_THAT(world.script.operations(), ElementsAre("sqs:DeleteQueue", "sns:DeleteTopic"));
+  EXPECT_EQ(world.status("s"), "Stack with id s does not exist");
+  EXPECT_EQ(world.status(id), "DELETE_COMPLETE");
+  EXPECT_THAT(world.events(id), Contains("s DELETE_COMPLETE"));
+  EXPECT_THAT(world.events("s"), ElementsAre("Stack [s] does not exist"));
+  // Whoever deletes what is gone succeeds; the name is free again.
+  EXPECT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
+  EXPECT_TRUE(world.call("CreateStack", with_template("s", two_resources("t", "x"))));
+  EXPECT_EQ(world.call("CreateStack", with_template("s", "{}")).error().name,
+            "AlreadyExistsException");
+}
+
+TEST(Stack, RollsAFailedCreationBack) {
+  World world;
+  answer(world);
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", two_resources("full", "x"))));
+  EXPECT_EQ(world.status("s"), "ROLLBACK_COMPLETE");
+  EXPECT_EQ(world.reason("s", "s", "ROLLBACK_IN_PROGRESS"),
+            "The following resource(s) failed to create: [Q]. Rollback requested by user.");
+  EXPECT_THAT(world.reason("s", "Q", "CREATE_FAILED"), HasSubstr("too many"));
+  EXPECT_THAT(world.script.operations(), Contains("sns:DeleteTopic"));
+  EXPECT_THAT(world.script.operations(), Not(Contains("sqs:DeleteQueue")));
+  EXPECT_THAT(world.call("UpdateStack", with_template("s", two_resources("t", "x"))).error().cause,
+              HasSubstr("is in ROLLBACK_COMPLETE state and can not be updated."));
+  ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", two_resources("t", "x"))));
+  EXPECT_EQ(world.status("s"), "CREATE_COMPLETE");
+}
+
+TEST(Stack, KeepsAFailedCreationOnDemand) {
+  World world;
+  answer(world);
+  json::object wanted = with_template("s", two_resources("full", "x"));
+  wanted["OnFailure"] = "DO_NOTHING";
+  ASSERT_TRUE(world.call("CreateStack", wanted));
+  EXPECT_EQ(world.status("s"), "CREATE_FAILED");
+  EXPECT_THAT(world.script.operations(), Not(Contains("sns:DeleteTopic")));
+  wanted["StackName"] = "gone";
+  wanted["OnFailure"] = "DELETE";
+  const auto made = world.call("CreateStack", wanted);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(world.status(text(*made, "StackId")), "DELETE_COMPLETE");
+}
+
+TEST(Stack, UpdatesInPlaceAndReplaces) {
+  World world;
+  answer(world);
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", two_resources("t", "x"))));
+  EXPECT_EQ(world.call("UpdateStack", with_template("s", two_resources("t", "x"))).error().cause,
+            "No updates are to be performed.");
+  world.script.calls.clear();
+  ASSERT_TRUE(world.call("UpdateStack", with_template("s", two_resources("t", "y"))));
+  EXPECT_EQ(world.status("s"), "UPDATE_COMPLETE");
+  EXPECT_THAT(world.script.operations(), ElementsAre("sns:SetTopicAttributes"));
+  world.script.calls.clear();
+  ASSERT_TRUE(world.call("UpdateStack", with_template("s", two_resources("u", "y"))));
+  // The new ones first; the queue follows its topic; the old ones go in the clean-up.
+  EXPECT_THAT(world.script.operations(), ElementsAre("sns:CreateTopic", "sqs:CreateQueue",
+                                                     "sqs:DeleteQueue", "sns:DeleteTopic"));
+  EXPECT_EQ(text(world.script.calls.back().input, "TopicArn"), "arn:t");
+  const std::vector<std::string> events = world.events("s");
+  EXPECT_THAT(events, Contains("s UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"));
+  EXPECT_EQ(events.back(), "s UPDATE_COMPLETE");
+}
+
+TEST(Stack, RollsAFailedUpdateBack) {
+  World world;
+  answer(world);
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", two_resources("t", "x"))));
+  const json::object before = world.stack("s");
+  world.script.calls.clear();
+  const std::string more = R"(,"N":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"new"}})";
+  ASSERT_TRUE(world.call("UpdateStack", with_template("s", two_resources("full", "x", more))));
+  EXPECT_EQ(world.status("s"), "UPDATE_ROLLBACK_COMPLETE");
+  EXPECT_EQ(world.reason("s", "s", "UPDATE_ROLLBACK_IN_PROGRESS"),
+            "The following resource(s) failed to update: [Q]. ");
+  EXPECT_EQ(world.stack("s").at("Outputs"), before.at("Outputs"));
+  std::vector<std::string> deleted;
+  for (const Call& call : world.script.calls) {
+    if (call.operation == "DeleteTopic") deleted.push_back(text(call.input, "TopicArn"));
+  }
+  std::ranges::sort(deleted);
+  EXPECT_THAT(deleted, testing::IsSubsetOf({"arn:full", "arn:new"}));
+  EXPECT_THAT(deleted, Contains("arn:full"));
+  // As it was: the same template again changes nothing.
+  EXPECT_EQ(world.call("UpdateStack", with_template("s", two_resources("t", "x"))).error().cause,
+            "No updates are to be performed.");
+  world.script.calls.clear();
+  ASSERT_TRUE(world.call("UpdateStack", with_template("s", two_resources("t", "z"))));
+  EXPECT_EQ(world.status("s"), "UPDATE_COMPLETE");
+}
+
+TEST(Stack, PutsChangedPropertiesBack) {
+  World world;
+  answer(world);
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", two_resources("t", "x"))));
+  world.script.calls.clear();
+  const std::string more = R"(,"Bad":{"Type":"AWS::SNS::Topic","DependsOn":"T",)"
+                           R"("Properties":{"TopicName":"bad"}})";
+  ASSERT_TRUE(world.call("UpdateStack", with_template("s", two_resources("t", "y", more))));
+  EXPECT_EQ(world.status("s"), "UPDATE_ROLLBACK_COMPLETE");
+  std::vector<std::string> set;
+  for (const Call& call : world.script.calls) {
+    if (call.operation == "SetTopicAttributes") set.push_back(text(call.input, "AttributeValue"));
+  }
+  EXPECT_THAT(set, ElementsAre("y", "x"));
+  const auto rows = world.call("ListStackResources", {{"StackName", "s"}});
+  EXPECT_EQ(rows->at("StackResourceSummaries").as_array().size(), 2U);
+}
+
+TEST(Stack, WaitsForWhatTakesItsTime) {
+  World world;
+  std::string state = "creating";
+  world.script.answers["rds:DescribeDBInstances"] =
+      [&state](Context&, const json::object&) -> Result<json::object> {
+    if (state == "gone") return fail("DBInstanceNotFound", "gone");
+    return json::object{{"DBInstances", json::array{{{"DBInstanceStatus", state}}}}};
+  };
   const std::string body =
-      R"({"Resources":{"T":{"Type":"AWS::SNS::Topic"}},"Outputs":{"A":{"Value":{"Ref":"T"}}}})";
-  const auto made = kernel.call("cloudformation", "CreateStack",
-                                {{"StackName", "s"}, {"TemplateBody", body}}, now, 1);
-  ASSERT_TRUE(made) << made.error().cause;
-  const auto seen = kernel.call("cloudformation", "DescribeStacks", {{"StackName", "s"}}, now, 2);
-  ASSERT_TRUE(seen);
-  const json::value& stack = seen->at("Stacks").at(0);
-  EXPECT_EQ(stack.at("StackStatus"), "CREATE_COMPLETE") << print_json(stack);
-  EXPECT_EQ(stack.at("Outputs").at(0).at("OutputValue"), "arn:t");
-  ASSERT_TRUE(kernel.call("cloudformation", "DeleteStack", {{"StackName", "s"}}, now, 3));
+      R"({"Resources":{"D":{"Type":"AWS::RDS::DBInstance","Properties":{"DBInstanceClass":"db.serverless","Engine":"aurora-postgresql","DBInstanceIdentifier":"d"}},)"
+      R"("T":{"Type":"AWS::SNS::Topic","DependsOn":"D"}}})";
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", body)));
+  EXPECT_EQ(world.status("s"), "CREATE_IN_PROGRESS");
+  world.pass(std::chrono::seconds(10));
+  EXPECT_EQ(world.status("s"), "CREATE_IN_PROGRESS");
+  EXPECT_THAT(world.script.operations(), Not(Contains("sns:CreateTopic")));
+  state = "available";
+  world.pass(std::chrono::seconds(2));
+  EXPECT_EQ(world.status("s"), "CREATE_COMPLETE") << world.failures("s");
+  const std::string id = text(world.stack("s"), "StackId");
+  state = "deleting";
+  ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
+  world.pass(std::chrono::seconds(5));
+  EXPECT_EQ(world.status("s"), "DELETE_IN_PROGRESS");
+  state = "gone";
+  world.pass(std::chrono::seconds(2));
+  EXPECT_EQ(world.status(id), "DELETE_COMPLETE");
+  const auto all = world.script.operations();
+  EXPECT_EQ(std::ranges::count(all, "rds:DeleteDBInstance"), 1);
+}
+
+TEST(Stack, CancelsTheOthersWhenOneFails) {
+  World world;
+  answer(world);
+  world.script.answers["rds:DescribeDBInstances"] = [](Context&, const json::object&) {
+    return Result<json::object>(
+        json::object{{"DBInstances", json::array{{{"DBInstanceStatus", "creating"}}}}});
+  };
+  const std::string body =
+      R"({"Resources":{"D":{"Type":"AWS::RDS::DBInstance","Properties":{"DBInstanceClass":"c","Engine":"e","DBInstanceIdentifier":"d"}},)"
+      R"("T":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"bad"}}}})";
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", body)));
+  EXPECT_EQ(world.reason("s", "D", "CREATE_FAILED"), "Resource creation cancelled");
+  EXPECT_EQ(world.status("s"), "ROLLBACK_IN_PROGRESS");  // The instance is still going.
+  EXPECT_THAT(world.script.operations(), Contains("rds:DeleteDBInstance"));
+}
+
+TEST(Stack, RetainsWhatItsPolicySays) {
+  World world;
+  answer(world);
+  const std::string body =
+      R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","DeletionPolicy":"Retain"}}})";
+  const auto made = world.call("CreateStack", with_template("s", body));
+  ASSERT_TRUE(made);
+  ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
+  EXPECT_EQ(world.status(text(*made, "StackId")), "DELETE_COMPLETE");
+  EXPECT_THAT(world.script.operations(), Not(Contains("sns:DeleteTopic")));
+  EXPECT_THAT(world.events(text(*made, "StackId")), Contains("T DELETE_SKIPPED"));
+}
+
+TEST(Stack, TellsWhatItCouldNotDelete) {
+  World world;
+  answer(world);
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", two_resources("t", "x"))));
+  world.script.answers["sqs:DeleteQueue"] = [](Context&, const json::object&) {
+    return Result<json::object>(fail("Oops", "not now"));
+  };
+  ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
+  EXPECT_EQ(world.status("s"), "DELETE_FAILED");
+  // The topic is needed by the queue that stays.
+  EXPECT_THAT(world.script.operations(), Not(Contains("sns:DeleteTopic")));
+  ASSERT_TRUE(
+      world.call("DeleteStack", {{"StackName", "s"}, {"RetainResources", json::array{"Q"}}}));
+  EXPECT_EQ(world.status("s"), "Stack with id s does not exist");
+  EXPECT_THAT(world.script.operations(), Contains("sns:DeleteTopic"));
+}
+
+TEST(Stack, IsProtected) {
+  World world;
+  answer(world);
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", two_resources("t", "x"))));
+  const auto protect = [&](bool on) {
+    return world.call("UpdateTerminationProtection",
+                      {{"StackName", "s"}, {"EnableTerminationProtection", on}});
+  };
+  ASSERT_TRUE(protect(true));
+  EXPECT_EQ(world.stack("s").at("EnableTerminationProtection"), true);
+  EXPECT_EQ(world.call("DeleteStack", {{"StackName", "s"}}).error().cause,
+            "Stack [s] cannot be deleted while TerminationProtection is enabled");
+  ASSERT_TRUE(protect(false));
+  EXPECT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
+}
+
+TEST(Exports, AreNotChangedWhileOthersImportThem) {
+  World world;
+  answer(world);
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", two_resources("t", "x"))));
+  const std::string importing =
+      R"({"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":{"Fn::ImportValue":"topic"}}}}})";
+  ASSERT_TRUE(world.call("CreateStack", with_template("user", importing)));
+  EXPECT_EQ(world.call("ListImports", {{"ExportName", "topic"}})->at("Imports").at(0), "user");
+  EXPECT_EQ(text(world.call("ListExports", {})->at("Exports").at(0).as_object(), "Value"), "arn:t");
+  ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
+  EXPECT_EQ(world.status("s"), "CREATE_COMPLETE");
+  EXPECT_EQ(text(world.stack("s"), "StackStatusReason"),
+            "Delete canceled. Cannot delete export topic as it is in use by user.");
+  ASSERT_TRUE(world.call("UpdateStack", with_template("s", two_resources("u", "x"))));
+  EXPECT_EQ(world.status("s"), "UPDATE_ROLLBACK_COMPLETE");
+  EXPECT_EQ(world.reason("s", "s", "UPDATE_ROLLBACK_IN_PROGRESS"),
+            "Export topic cannot be updated as it is in use by user");
+  ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "user"}}));
+  EXPECT_EQ(world.call("ListImports", {{"ExportName", "topic"}}).error().cause,
+            "Export 'topic' is not imported by any stack.");
+  ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
+  EXPECT_TRUE(world.call("ListExports", {})->at("Exports").as_array().empty());
+  // Two stacks can't export one name.
+  ASSERT_TRUE(world.call("CreateStack", with_template("a", two_resources("t", "x"))));
+  ASSERT_TRUE(world.call("CreateStack", with_template("b", two_resources("t2", "x"))));
+  EXPECT_EQ(world.status("b"), "ROLLBACK_COMPLETE");
+}
+
+TEST(Parameters, KeepPreviousValuesAndResolveThoseOfSsm) {
+  World world;
+  answer(world);
+  const std::string body =
+      R"({"Parameters":{"N":{"Type":"String","Default":"d"},"V":{"Type":"AWS::SSM::Parameter::Value<String>","Default":"/v"}},)"
+      R"("Resources":{"T":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":{"Fn::Sub":"${N}-${V}"}}}}})";
+  json::object wanted = with_template("s", body);
+  wanted["Parameters"] = json::array{{{"ParameterKey", "N"}, {"ParameterValue", "n"}}};
+  ASSERT_TRUE(world.call("CreateStack", wanted));
+  EXPECT_EQ(print_json(world.stack("s").at("Parameters")),
+            R"([{"ParameterKey":"N","ParameterValue":"n"},)"
+            R"({"ParameterKey":"V","ParameterValue":"/v","ResolvedValue":"33"}])");
+  EXPECT_EQ(text(world.script.calls.at(1).input, "Name"), "n-33");
+  wanted["Parameters"] = json::array{{{"ParameterKey", "N"}, {"UsePreviousValue", true}},
+                                     {{"ParameterKey", "V"}, {"UsePreviousValue", true}}};
+  EXPECT_EQ(world.call("UpdateStack", wanted).error().cause, "No updates are to be performed.");
+  wanted["Parameters"] = json::array{{{"ParameterKey", "X"}, {"ParameterValue", "n"}}};
+  EXPECT_EQ(world.call("UpdateStack", wanted).error().cause,
+            "Parameters: [X] do not exist in the template");
+}
+
+TEST(Role, IsAssumedForTheDeployment) {
+  World world;
+  answer(world);
+  json::object wanted = with_template("s", two_resources("t", "x"));
+  wanted["RoleARN"] = "arn:aws:iam::000000000000:role/deployer";
+  ASSERT_TRUE(world.call("CreateStack", wanted));
+  EXPECT_EQ(world.script.calls.at(0).caller,
+            "arn:aws:sts::000000000000:assumed-role/deployer/AWSCloudFormation");
+  EXPECT_EQ(text(world.stack("s"), "RoleARN"), text(wanted, "RoleARN"));
+}
+
+TEST(Tags, OfTheStackReachItsResources) {
+  World world;
+  answer(world);
+  json::object wanted = with_template("s", two_resources("t", "x"));
+  wanted["Tags"] = json::array{{{"Key", "Stage"}, {"Value", "dev"}}};
+  ASSERT_TRUE(world.call("CreateStack", wanted));
+  EXPECT_EQ(print_json(world.script.calls.at(0).input.at("Tags")),
+            R"([{"Key":"Stage","Value":"dev"}])");
+  EXPECT_EQ(print_json(world.script.calls.at(1).input.at("tags")), R"({"Stage":"dev"})");
+  world.script.calls.clear();
+  wanted["Tags"] = json::array{{{"Key", "Owner"}, {"Value", "us"}}};
+  ASSERT_TRUE(world.call("UpdateStack", wanted));
+  EXPECT_THAT(world.script.operations(), ElementsAre("sns:UntagResource", "sns:TagResource",
+                                                     "sqs:UntagQueue", "sqs:TagQueue"));
+}
+
+TEST(Template, ComesFromOurS3) {
+  World world;
+  answer(world);
+  const std::string body = two_resources("t", "x");
+  world.script.answers["s3:GetObject"] = [&body](Context& context,
+                                                 const json::object& in) -> Result<json::object> {
+    if (text(in, "Bucket") != "b" || text(in, "Key") != "dir/a b.json") {
+      return fail("NoSuchKey", "The specified key does not exist.");
+    }
+    return json::object{{"Body", {{"Digest", context.put_blob(body)}, {"Size", body.size()}}}};
+  };
+  ASSERT_TRUE(world.call(
+      "CreateStack", {{"StackName", "s"}, {"TemplateURL", "http://127.0.0.1:1/b/dir/a%20b.json"}}));
+  EXPECT_EQ(text(*world.call("GetTemplate", {{"StackName", "s"}}), "TemplateBody"), body);
+  EXPECT_TRUE(
+      world.call("ValidateTemplate",
+                 {{"TemplateURL", "https://b.s3.ap-northeast-1.amazonaws.com/dir/a%20b.json"}}));
+  EXPECT_THAT(
+      world
+          .call("CreateStack", {{"StackName", "x"}, {"TemplateURL", "https://127.0.0.1/b/nothing"}})
+          .error()
+          .cause,
+      HasSubstr("The specified key does not exist."));
+  EXPECT_EQ(world.call("CreateStack", {{"StackName", "x"}}).error().cause,
+            "Either Template URL or Template Body must be specified.");
+}
+
+TEST(Template, IsRefusedBeforeAnythingIsMade) {
+  World world;
+  const auto refused = [&](const std::string& body) {
+    const auto reply = world.call("CreateStack", with_template("s", body));
+    EXPECT_TRUE(world.script.calls.empty());
+    return reply ? "accepted" : reply.error().cause;
+  };
+  EXPECT_EQ(refused(R"({"Resources":{"A":{"Type":"AWS::No::Such"}}})"),
+            "Template format error: Unrecognized resource types: [AWS::No::Such]");
   EXPECT_EQ(
-      kernel.call("cloudformation", "DescribeStacks", {{"StackName", "s"}}, now, 4).error().cause,
-      "Stack with id s does not exist");
+      refused(
+          R"({"Resources":{"A":{"Type":"AWS::SNS::Topic","Properties":{"DisplayName":{"Fn::GetAtt":["A","Nope"]}}}}})"),
+      "Template error: resource A does not support attribute type Nope in Fn::GetAtt");
+  EXPECT_EQ(
+      refused(
+          R"({"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"r","AssumeRolePolicyDocument":{}}}}})"),
+      "Requires capabilities : [CAPABILITY_NAMED_IAM]");
+  EXPECT_EQ(refused(R"({"Resources":{"A":{"Type":"AWS::SNS::Topic"}},"Outputs":{"O":{}}})"),
+            "Template format error: [/Outputs/O] Every Outputs member must contain a Value object");
+  json::object notified = with_template("s", two_resources("t", "x"));
+  notified["NotificationARNs"] = json::array{"arn:aws:sns:ap-northeast-1:000000000000:t"};
+  EXPECT_EQ(world.call("CreateStack", notified).error().cause,
+            "kiban does not honour NotificationARNs");
 }
 
 }  // namespace

@@ -402,7 +402,7 @@ class Machine {
   }
 
   static bool is_needed(const json::array& doomed, const json::object& row) {
-    const json::value id{json::string(text(row, "LogicalId"))};
+    const json::value id(json::string(text(row, "LogicalId")));
     return std::ranges::any_of(doomed, [&](const json::value& other) {
       const json::object& one = other.as_object();
       const json::array* needs = find_array(one, "Needs");

@@ -337,7 +337,7 @@ Result<Progress> Lifecycle::remove(json::object& resource, const std::string& po
                             text(resource, "LogicalId"), context_.random().hex(12)));
     }
     if (auto done = run(work, list); !done) {
-      const json::value code{json::string(done.error().name)};
+      const json::value code(json::string(done.error().name));
       const json::value* steps = find(type, list);
       const bool later = std::ranges::any_of(steps->as_array(), [&](const json::value& step) {
         return holds(step.as_object(), "retry", code);
