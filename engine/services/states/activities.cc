@@ -51,10 +51,12 @@ Result<json::object> delete_activity(Context& context, const json::object& input
 }
 
 Result<json::object> list_activities(Context& context, const json::object& input) {
-  json::array all;
-  for (json::object& activity : list_json(context, row_key(context, "activity", "")))
-    all.push_back(std::move(activity));
-  return page_of(input, "activities", all, 100);
+  return page_of_rows(context, input, "activities", row_key(context, "activity", ""),
+                      [](const store::Row& row) -> std::optional<json::object> {
+                        auto activity = parse_json(row.value);
+                        if (!activity) return std::nullopt;
+                        return std::move(activity->as_object());
+                      });
 }
 
 Result<json::object> queue_activity_task(Context& context, const json::object& input) {

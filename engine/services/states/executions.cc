@@ -3,46 +3,41 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ranges>
+#include <iterator>
 
-#include "core/arn.h"
 #include "services/base/table_service.h"
-#include "services/states/integrations.h"
+#include "services/states/input_complaint.h"
 #include "services/states/machines.h"
-#include "services/states/mocks.h"
 #include "services/states/names.h"
 #include "services/states/observers.h"
-#include "services/states/variable_references.h"
 #include "services/states/versions.h"
 
 namespace kiban::services::states {
 namespace {
 
 constexpr std::size_t programs_kept = 1'000;
+constexpr std::size_t live_kept = 10'000;
+// Express workflows run up to five minutes; a moment more for whoever waits.
+// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+constexpr std::chrono::seconds sync_wait_max{310};
+constexpr std::chrono::seconds sync_kept{60};  // A result that nobody fetched.
 
-std::unexpected<Error> no_execution(std::string_view arn) {
-  return fail("ExecutionDoesNotExist", fmt::format("Execution Does Not Exist: '{}'", arn));
+std::string live_key(const Context& context, std::string_view arn) {
+  return row_key(context, "live", execution_path(arn));
 }
 
-std::string execution_key(const Context& context, std::string_view arn) {
-  return row_key(context, "execution", execution_path(arn));
+std::string sync_key(const Context& context, std::string_view arn) {
+  return row_key(context, "sync", execution_path(arn));
 }
 
-Result<json::object> load_execution(const Context& context, std::string_view arn) {
-  KIBAN_TRY_VOID(resource_of(arn, "execution"));
-  auto row = get_json(context, execution_key(context, arn));
-  if (!row || text(*row, "executionArn") != arn) return no_execution(arn);
-  return *std::move(row);
+std::string ended_key(const Context& context, std::string_view arn) {
+  return row_key(context, "ended", execution_path(arn));
 }
+
+std::string sync_channel(std::string_view arn) { return fmt::format("states/sync/{}", arn); }
 
 std::string timer_id(std::string_view execution_arn, std::int64_t timer) {
   return fmt::format("{}/{}", execution_path(execution_arn), timer);
-}
-
-json::object timer_payload(const Context& context, std::string_view execution_arn) {
-  return {{"Execution", execution_arn},
-          {"Region", context.caller().region},
-          {"Account", context.caller().account}};
 }
 
 // Two texts of one document are one input.
@@ -52,59 +47,133 @@ bool same_input(std::string_view one, std::string_view other) {
   return first && second && *first == *second;
 }
 
-// The machine of an execution, or what is remembered of it.
-json::object machine_of(const Context& context, const json::object& execution) {
-  auto machine = load_machine(context, text(execution, "stateMachineArn"));
-  if (machine) return *std::move(machine);
-  auto revision = get_json(context, row_key(context, "revision", text(execution, "revision")));
-  KIBAN_CHECK(revision.has_value(), "an execution's revision is gone");
-  return *std::move(revision);
-}
-
-std::string redrive_reason(std::string_view status) {
-  return fmt::format("Execution is {} and cannot be redriven", status);
+Result<Payload> read_input(const std::string& data) {
+  const auto refuse = [](std::string_view why) {
+    return fail("InvalidExecutionInput",
+                fmt::format("Invalid State Machine Execution Input: '{}'", why));
+  };
+  if (data.empty()) return refuse("Invalid execution input.");
+  auto payload = Payload::parse(data);
+  if (!payload) return refuse(input_complaint(data).value_or(payload.error().cause));
+  return payload;
 }
 
 }  // namespace
 
-struct Executions::Run {
-  std::string arn{};
-  json::object row{};      // What DescribeExecution says.
-  json::object machine{};  // Once the machine was deleted, as its revision remembers it.
-  std::string saved{};     // The live row as we left it.
-  std::optional<asl::Execution> execution{};
-};
+std::string execution_key(const Context& context, std::string_view arn) {
+  return row_key(context, "execution", execution_path(arn));
+}
+
+std::string started_key(const Context& context, std::string_view group, const json::object& row) {
+  const auto started = static_cast<std::int64_t>(row.at("startDate").to_number<double>() * 1000);
+  return row_key(
+      context, "started",
+      fmt::format("{}/{:016}/{}", group, 9'999'999'999'999'999 - started, text(row, "name")));
+}
+
+Result<json::object> load_execution(const Context& context, std::string_view arn) {
+  KIBAN_TRY_VOID(resource_of(arn, "execution"));
+  auto row = get_json(context, execution_key(context, arn));
+  if (!row || text(*row, "executionArn") != arn)
+    return fail("ExecutionDoesNotExist", fmt::format("Execution Does Not Exist: '{}'", arn));
+  return *std::move(row);
+}
+
+json::object machine_of(const Context& context, const json::object& execution) {
+  const std::string revision = text(execution, "revision");
+  auto machine =
+      get_json(context, row_key(context, "machine", revision.substr(0, revision.find('/'))));
+  if (machine) return *std::move(machine);
+  auto remembered = get_json(context, row_key(context, "revision", revision));
+  KIBAN_CHECK(remembered.has_value(), "an execution's revision is gone");
+  return *std::move(remembered);
+}
+
+json::object timer_payload(const Context& context, std::string_view execution_arn) {
+  return {{"Execution", execution_arn},
+          {"Region", context.caller().region},
+          {"Account", context.caller().account}};
+}
+
+bool is_express(const json::object& execution) { return flag(execution, "express"); }
+
+json::object shown_execution(json::object row) {
+  for (const auto* ours : {"revision", "testCase", "mapStates", "parent", "express", "sync",
+                           "redriveToken", "hasMapRuns"})
+    row.erase(ours);
+  return row;
+}
+
+// --- Programs and live executions ----------------------------------------------------------------
 
 std::shared_ptr<const asl::Program> Executions::program_of(const Context& context,
                                                            const json::object& execution) {
-  const std::string key = row_key(context, "revision", text(execution, "revision"));
-  const auto found = programs_.find(key);
-  if (found != programs_.end()) return found->second;
-  const auto revision = get_json(context, key);
-  KIBAN_CHECK(revision.has_value(), "an execution's revision is gone");
-  auto program = asl::compile(text(*revision, "definition"), text(*revision, "type") == "EXPRESS"
-                                                                 ? asl::MachineType::Express
-                                                                 : asl::MachineType::Standard);
-  KIBAN_CHECK(program.has_value(), "a stored definition does not compile");
-  if (programs_.size() >= programs_kept) programs_.clear();
-  return programs_.emplace(key, *std::move(program)).first->second;
+  std::string key = row_key(context, "revision", text(execution, "revision"));
+  const auto keep = [&](std::shared_ptr<const asl::Program> program) {
+    if (programs_.size() >= programs_kept) programs_.clear();
+    return programs_.insert_or_assign(key, std::move(program)).first->second;
+  };
+  std::shared_ptr<const asl::Program> program;
+  if (const auto found = programs_.find(key); found != programs_.end()) {
+    program = found->second;
+  } else {
+    const auto revision = get_json(context, key);
+    KIBAN_CHECK(revision.has_value(), "an execution's revision is gone");
+    auto compiled = asl::compile(text(*revision, "definition"), text(*revision, "type") == "EXPRESS"
+                                                                    ? asl::MachineType::Express
+                                                                    : asl::MachineType::Standard);
+    KIBAN_CHECK(compiled.has_value(), "a stored definition does not compile");
+    program = keep(*std::move(compiled));
+  }
+  // A child of a distributed Map runs its item processor; of one inside another, its own's.
+  if (const json::array* states = find_array(execution, "mapStates")) {
+    for (const json::value& state : *states) {
+      const std::string name = to_string(state.as_string());
+      key += "#" + name;
+      const auto found = programs_.find(key);
+      program = found != programs_.end() ? found->second : keep(asl::child_program(program, name));
+      KIBAN_CHECK(program != nullptr, "a map run without its state");
+    }
+  }
+  return program;
+}
+
+bool Executions::running(const Context& context, std::string_view execution_arn) const {
+  return driving_.contains(execution_arn) || context.get(live_key(context, execution_arn));
 }
 
 bool Executions::load(Context& context, std::string_view execution_arn, Run& run) {
-  const auto row = get_json(context, execution_key(context, execution_arn));
-  const auto saved = context.get(row_key(context, "live", execution_path(execution_arn)));
+  auto row = get_json(context, execution_key(context, execution_arn));
+  const auto saved = context.get(live_key(context, execution_arn));
   if (!row || !saved) return false;
-  auto execution = asl::Execution::restore(program_of(context, *row), *saved);
-  KIBAN_CHECK(execution.has_value(), "a saved execution cannot be restored");
+  const auto cached = live_.find(execution_arn);
+  if (cached != live_.end() && cached->second.saved == *saved) {
+    run.execution.emplace(std::move(cached->second.execution));
+  } else {
+    auto execution = asl::Execution::restore(program_of(context, *row), *saved);
+    KIBAN_CHECK(execution.has_value(), "a saved execution cannot be restored");
+    run.execution.emplace(*std::move(execution));
+  }
+  if (cached != live_.end()) live_.erase(cached);
   run.arn = execution_arn;
-  run.row = *row;
-  run.saved = *saved;
-  run.execution.emplace(*std::move(execution));
   run.machine = machine_of(context, *row);
+  run.row = *std::move(row);
   return true;
 }
 
-Result<json::object> Executions::start(Context& context, const json::object& input) {
+void Executions::save(Context& context, Run& run) {
+  std::string saved = run.execution->save();
+  context.put(live_key(context, run.arn), saved);
+  if (live_.size() >= live_kept) live_.clear();
+  live_.erase(run.arn);
+  live_.emplace(run.arn, Live{.saved = std::move(saved), .execution = *std::move(run.execution)});
+}
+
+// --- Starting ------------------------------------------------------------------------------------
+
+// The run of a new execution, or one without an interpreter when that very execution runs already.
+Result<Executions::Run> Executions::begin(Context& context, const json::object& input,
+                                          std::string_view operation) {
   std::string machine_arn = text(input, "stateMachineArn");
   std::string test_case;
   if (const std::size_t hash = machine_arn.find('#'); hash != std::string::npos) {
@@ -112,97 +181,150 @@ Result<json::object> Executions::start(Context& context, const json::object& inp
     machine_arn.resize(hash);
   }
   KIBAN_TRY(Target target, resolve(context, machine_arn));
-  KIBAN_TRY_VOID(context.authorise("states:StartExecution", machine_arn));
-  const json::object& machine = target.machine;
-  machine_arn = text(machine, "stateMachineArn");
-  const auto revision = load_revision(context, text(machine, "name"), target.revision);
-  KIBAN_CHECK(revision.has_value(), "a machine without its revision");
+  KIBAN_TRY_VOID(context.authorise(fmt::format("states:{}", operation), machine_arn));
+  const std::string machine_name = text(target.machine, "name");
+  machine_arn = text(target.machine, "stateMachineArn");
+  const bool express = text(target.machine, "type") == "EXPRESS";
+  if (!express && operation == "StartSyncExecution")
+    return fail("StateMachineTypeNotSupported",
+                "This operation is not supported by this type of state machine");
   const std::string name = text(input, "name", context.random().uuid());
   KIBAN_TRY_VOID(check_name(name));
   const std::string data = text(input, "input", "{}");
-  if (data.empty())
-    return fail("InvalidExecutionInput",
-                "Invalid State Machine Execution Input: 'Invalid execution input.'");
-  auto payload = Payload::parse(data);
-  if (!payload)
-    return fail("InvalidExecutionInput",
-                fmt::format("Invalid State Machine Execution Input: '{}'", payload.error().cause));
-  const std::string machine_name = text(machine, "name");
-  const bool express = text(machine, "type") == "EXPRESS";
+  KIBAN_TRY(Payload payload, read_input(data));
   // Each start of an Express machine is an execution of its own, whatever its name.
-  const std::string arn = make_arn(
+  Run run;
+  run.arn = make_arn(
       context, "states",
       express ? fmt::format("express:{}:{}:{}", machine_name, name, context.random().uuid())
               : fmt::format("execution:{}:{}", machine_name, name));
-  if (const auto old = get_json(context, execution_key(context, arn))) {
-    if (text(*old, "status") == "RUNNING" && same_input(text(*old, "input"), data))
-      return json::object{{"executionArn", arn}, {"startDate", old->at("startDate")}};
-    return fail("ExecutionAlreadyExists", fmt::format("Execution Already Exists: '{}'", arn));
+  if (auto old = express ? std::nullopt : get_json(context, execution_key(context, run.arn))) {
+    if (text(*old, "status") != "RUNNING" || !same_input(text(*old, "input"), data))
+      return fail("ExecutionAlreadyExists", fmt::format("Execution Already Exists: '{}'", run.arn));
+    run.row = *std::move(old);
+    return run;
   }
-  Run run{.arn = arn, .machine = machine};
-  run.row = {{"executionArn", arn},
+  const auto revision = load_revision(context, machine_name, target.revision);
+  KIBAN_CHECK(revision.has_value(), "a machine without its revision");
+  run.row = {{"executionArn", run.arn},
              {"stateMachineArn", machine_arn},
              {"name", name},
              {"status", "RUNNING"},
              {"startDate", epoch_seconds(context.now())},
              {"input", data},
-             {"revision", machine_name + "/" + target.revision},
-             {"testCase", test_case}};
+             {"revision", machine_name + "/" + target.revision}};
+  if (!test_case.empty()) run.row["testCase"] = test_case;
+  if (express) run.row["express"] = true;
   if (!target.version_arn.empty()) run.row["stateMachineVersionArn"] = target.version_arn;
   if (!target.alias_arn.empty()) run.row["stateMachineAliasArn"] = target.alias_arn;
+  if (input.contains("traceHeader")) run.row["traceHeader"] = input.at("traceHeader");
   run.execution.emplace(program_of(context, run.row),
-                        asl::ExecutionParameters{.arn = arn,
+                        asl::ExecutionParameters{.arn = run.arn,
                                                  .name = name,
                                                  .role_arn = text(*revision, "roleArn"),
                                                  .start_time = context.now(),
                                                  .machine_arn = machine_arn,
                                                  .machine_name = machine_name,
-                                                 .input = *std::move(payload),
+                                                 .input = std::move(payload),
                                                  .type = express ? asl::MachineType::Express
                                                                  : asl::MachineType::Standard});
-  put_json(context, execution_key(context, arn), run.row);
-  count_started(context, machine_arn);
+  run.machine = std::move(target.machine);
+  return run;
+}
+
+Result<json::object> Executions::start(Context& context, const json::object& input) {
+  KIBAN_TRY(Run run, begin(context, input, "StartExecution"));
+  json::object reply{{"executionArn", run.arn}, {"startDate", run.row.at("startDate")}};
+  if (!run.execution) return reply;
+  put_json(context, execution_key(context, run.arn), run.row);
+  count_started(context, text(run.row, "stateMachineArn"));
   // Express executions tell EventBridge nothing.
   // https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
-  if (!express) publish_status(context, run.row);
-  Inputs inputs{asl::Start{}};
-  const json::value started = run.row.at("startDate");
-  drive(context, run, inputs);
-  return json::object{{"executionArn", arn}, {"startDate", started}};
+  if (!is_express(run.row)) {
+    context.put(started_key(context, run.execution->parameters().machine_name, run.row), run.arn);
+    publish_status(context, run.row);
+  }
+  drive(context, run, {asl::Start{}});
+  return reply;
 }
+
+Result<json::object> Executions::start_sync(Context& context, const json::object& input) {
+  KIBAN_TRY(Run run, begin(context, input, "StartSyncExecution"));
+  run.row["sync"] = text(input, "includedData", "ALL_DATA");
+  put_json(context, execution_key(context, run.arn), run.row);
+  count_started(context, text(run.row, "stateMachineArn"));
+  const std::string arn = run.arn;
+  drive(context, run, {asl::Start{}});
+  if (context.get(sync_key(context, arn))) return sync_result(context, arn);
+  if (!context.last_attempt()) {
+    context.reply_with("kiban:AwaitExecution", {{"executionArn", arn}});
+    return json::object{};
+  }
+  // A Task state called it: finish() tells its execution.
+  return json::object{{"kiban:Awaits", arn}};
+}
+
+Result<json::object> Executions::await_sync(Context& context, const json::object& input) {
+  const std::string arn = text(input, "executionArn");
+  if (context.get(sync_key(context, arn)) || context.last_attempt())
+    return sync_result(context, arn);
+  context.defer(sync_channel(arn), context.now() + sync_wait_max);
+  return json::object{};
+}
+
+Result<json::object> Executions::sync_result(Context& context, std::string_view execution_arn) {
+  const std::string key = sync_key(context, execution_arn);
+  auto result = get_json(context, key);
+  if (!result) return fail("InternalFailure", fmt::format("{} did not end in time", execution_arn));
+  context.erase(key);
+  context.cancel_timer("states", key);
+  return *std::move(result);
+}
+
+// --- Driving -------------------------------------------------------------------------------------
 
 void Executions::feed(Context& context, std::string_view execution_arn, asl::Input input) {
+  if (const auto driven = driving_.find(execution_arn); driven != driving_.end()) {
+    driven->second->push_back(std::move(input));
+    return;
+  }
   Run run;
   if (!load(context, execution_arn, run)) return;  // It ended meanwhile.
-  Inputs inputs{std::move(input)};
-  drive(context, run, inputs);
+  drive(context, run, {std::move(input)});
 }
 
-// Each decision is written before its effects are performed, since these may come back to the same
-// execution (a task that answers its own token): then what they left is loaded again.
-void Executions::drive(Context& context, Run& run, Inputs& inputs) {
-  const std::string live_key = row_key(context, "live", execution_path(run.arn));
-  while (!inputs.empty()) {
+// Effects are performed at once; what comes back to this execution meanwhile (a task that answers
+// its own token, a child that ended) queues up. Written once, in the end: it is all one batch.
+void Executions::drive(Context& context, Run& run, Inputs inputs) {
+  if (driving_.empty()) children_started_ = 0;
+  struct Guard {
+    std::map<std::string, Inputs*, std::less<>>& driving;
+    std::string arn;
+    ~Guard() { driving.erase(arn); }
+  } const guard{driving_, run.arn};
+  driving_.insert_or_assign(run.arn, &inputs);
+  while (!inputs.empty() && !run.finished) {
     const asl::Input input = std::move(inputs.front());
     inputs.pop_front();
-    const asl::Decision decision = run.execution->take(input, context.now(), context.random());
-    if (!decision.events.empty()) {
-      json::array chunk;
-      for (const asl::HistoryEvent& event : decision.events)
-        chunk.push_back(asl::to_json(event, asl::IncludeExecutionData::Yes));
-      context.put(
-          row_key(context, "history",
-                  fmt::format("{}/{:07}", execution_path(run.arn), decision.events.front().id)),
-          print_json(chunk));
-      log_events(context, run.machine, run.arn, decision.events);
-    }
-    run.saved = run.execution->save();
-    context.put(live_key, run.saved);
+    asl::Decision decision = run.execution->take(input, context.now(), context.random());
+    std::ranges::move(decision.events, std::back_inserter(run.events));
     for (const asl::Effect& effect : decision.effects) perform(context, run, inputs, effect);
-    const auto now = context.get(live_key);
-    if (!now) return;  // Finished.
-    if (*now != run.saved && !load(context, std::string(run.arn), run)) return;
   }
+  write_history(context, run);
+  if (!run.finished) save(context, run);
+}
+
+// An Express execution leaves its logs and nothing else.
+void Executions::write_history(Context& context, Run& run) {
+  if (run.events.empty()) return;
+  log_events(context, run.machine, run.row, run.events);
+  if (is_express(run.row)) return;
+  json::array chunk;
+  for (const asl::HistoryEvent& event : run.events)
+    chunk.push_back(asl::to_json(event, asl::IncludeExecutionData::Yes));
+  context.put(row_key(context, "history",
+                      fmt::format("{}/{:07}", execution_path(run.arn), run.events.front().id)),
+              print_json(chunk));
 }
 
 void Executions::perform(Context& context, Run& run, Inputs& inputs, const asl::Effect& effect) {
@@ -221,303 +343,85 @@ void Executions::perform(Context& context, Run& run, Inputs& inputs, const asl::
   } else if (const auto* finished = std::get_if<asl::Finished>(&effect)) {
     finish(context, run, *finished);
   } else if (const auto* stopped = std::get_if<asl::StopTask>(&effect)) {
-    // A .sync task's work is stopped with it.
-    // https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync
-    const std::string key =
-        row_key(context, "stop", fmt::format("{}/{}", execution_path(run.arn), stopped->task));
-    const auto row = get_json(context, key);
-    if (!row) return;
-    const auto role = context.assume_role(text(*row, "Role"), "states.amazonaws.com",
-                                          text(run.row, "name").substr(0, 64));
-    if (role)
-      (void)context.call(text(*row, "Service"), text(*row, "Operation"),
-                         row->at("Input").as_object(), *role);
-    context.erase(key);
-  } else if (const auto* items = std::get_if<asl::ReadItems>(&effect)) {
-    inputs.push_back(asl::ItemsReadFailed{.map = items->map,
-                                          .error = "Kiban.NotServed",
-                                          .cause = "kiban does not run a distributed Map yet"});
-  } else if (const auto* child = std::get_if<asl::StartChild>(&effect)) {
-    inputs.push_back(asl::ChildFinished{.map = child->map,
-                                        .index = child->index,
-                                        .status = asl::Status::Failed,
-                                        .error = "Kiban.NotServed",
-                                        .cause = "kiban does not run a distributed Map yet"});
-  } else if (const auto* results = std::get_if<asl::WriteResults>(&effect)) {
-    inputs.push_back(asl::ResultsWriteFailed{.map = results->map,
-                                             .error = "Kiban.NotServed",
-                                             .cause = "kiban does not run a distributed Map yet"});
-  }
-}
-
-bool Executions::mock_task(Context&, Run& run, Inputs& inputs, const asl::StartTask& task) {
-  const std::string test_case = text(run.row, "testCase");
-  if (test_case.empty() || !options_.mock_config) return false;
-  const auto mock = find_mock(*options_.mock_config, run.execution->parameters().machine_name,
-                              test_case, task.state, task.retry_count);
-  if (mock && !*mock) return false;
-  inputs.push_back(asl::TaskStarted{task.task});
-  if (!mock) {
-    inputs.push_back(asl::TaskFailed{
-        .task = task.task, .error = mock.error().name, .cause = mock.error().cause});
-    return true;
-  }
-  if (const json::object* thrown = find_object(**mock, "Throw")) {
-    inputs.push_back(asl::TaskFailed{
-        .task = task.task, .error = text(*thrown, "Error"), .cause = text(*thrown, "Cause")});
-    return true;
-  }
-  const json::value* result = find(**mock, "Return");
-  if (task.resource.pattern != asl::TaskPattern::RequestResponse)
-    inputs.push_back(asl::TaskSubmitted{
-        .task = task.task, .output = Payload::from_tree(result ? *result : json::value{})});
-  inputs.push_back(asl::TaskSucceeded{
-      .task = task.task, .output = Payload::from_tree(result ? *result : json::value{})});
-  return true;
-}
-
-void Executions::start_task(Context& context, Run& run, Inputs& inputs,
-                            const asl::StartTask& task) {
-  if (mock_task(context, run, inputs, task)) return;
-  const json::object waiting{{"Execution", run.arn}, {"Task", task.task}};
-  if (task.resource.kind == asl::TaskKind::Activity) {
-    put_json(context, row_key(context, "token", task.token), waiting);
-    const auto queued = context.call("states", "kiban:QueueActivityTask",
-                                     {{"Execution", run.arn},
-                                      {"Task", task.task},
-                                      {"Activity", task.resource.arn},
-                                      {"Token", task.token},
-                                      {"Input", task.parameters.text()}},
-                                     context.caller());
-    if (!queued)
-      inputs.push_back(asl::TaskStartFailed{
-          .task = task.task, .error = queued.error().name, .cause = queued.error().cause});
-    return;
-  }
-  inputs.push_back(asl::TaskStarted{task.task});
-  const std::string role_arn =
-      task.credentials_role.empty() ? run.execution->parameters().role_arn : task.credentials_role;
-  const auto role =
-      context.assume_role(role_arn, "states.amazonaws.com", text(run.row, "name").substr(0, 64));
-  if (!role) {
-    inputs.push_back(asl::TaskFailed{
-        .task = task.task, .error = "States.TaskFailed", .cause = role.error().cause});
-    return;
-  }
-  const bool waits_for_token = task.resource.pattern == asl::TaskPattern::WaitForTaskToken;
-  if (waits_for_token) put_json(context, row_key(context, "token", task.token), waiting);
-  auto result = call_integration(context, task, *role);
-  const bool waits = task.resource.pattern != asl::TaskPattern::RequestResponse;
-  if (const auto* refused = std::get_if<Refused>(&result)) {
-    if (waits)
-      inputs.push_back(asl::TaskSubmitFailed{
-          .task = task.task, .error = refused->error, .cause = refused->cause});
-    else
-      inputs.push_back(
-          asl::TaskFailed{.task = task.task, .error = refused->error, .cause = refused->cause});
-    return;
-  }
-  auto& called = std::get<Called>(result);
-  Payload output = Payload::from_tree(std::move(called.output));
-  if (!waits) {
-    inputs.push_back(asl::TaskSucceeded{.task = task.task, .output = std::move(output)});
-    return;
-  }
-  inputs.push_back(asl::TaskSubmitted{.task = task.task, .output = std::move(output)});
-  if (called.waits_for.empty()) return;
-  put_json(context, row_key(context, "waiting", called.waits_for), [&] {
-    json::object row = waiting;
-    row["Sync2"] = task.resource.pattern == asl::TaskPattern::Sync2;
-    return row;
-  }());
-  const bool is_task = called.waits_for.find(":task/") != std::string::npos;
-  json::object stop{{"Role", role_arn},
-                    {"Service", is_task ? "ecs" : "states"},
-                    {"Operation", is_task ? "StopTask" : "StopExecution"}};
-  if (is_task) {
-    // arn:…:task/CLUSTER/ID
-    const std::string path = called.waits_for.substr(called.waits_for.find(":task/") + 6);
-    stop["Input"] = {{"cluster", path.substr(0, path.find('/'))},
-                     {"task", called.waits_for},
-                     {"reason", "Step Functions stopped waiting for this task"}};
+    stop_task(context, run, *stopped);
   } else {
-    stop["Input"] = {{"executionArn", called.waits_for}};
+    perform_map(context, run, inputs, effect);
   }
-  put_json(context,
-           row_key(context, "stop", fmt::format("{}/{}", execution_path(run.arn), task.task)),
-           stop);
 }
+
+// --- Ending --------------------------------------------------------------------------------------
 
 void Executions::finish(Context& context, Run& run, const asl::Finished& finished) {
+  run.finished = true;
   run.row["status"] = asl::to_string(finished.status);
   run.row["stopDate"] = epoch_seconds(context.now());
   if (finished.output) run.row["output"] = finished.output->text();
   if (finished.error) run.row["error"] = *finished.error;
   if (finished.cause) run.row["cause"] = *finished.cause;
   put_json(context, execution_key(context, run.arn), run.row);
-  context.erase(row_key(context, "live", execution_path(run.arn)));
+  context.erase(live_key(context, run.arn));
+  live_.erase(run.arn);
   const std::string stops = row_key(context, "stop", execution_path(run.arn) + "/");
   for (const store::Row& row : context.scan(stops)) context.erase(row.key);
-  // An Express execution leaves its logs and nothing else.
-  const bool express = run.execution->parameters().type == asl::MachineType::Express;
-  if (express) {
-    const std::string prefix = row_key(context, "history", execution_path(run.arn) + "/");
-    for (const store::Row& row : context.scan(prefix)) context.erase(row.key);
-    context.erase(execution_key(context, run.arn));
+  if (flag(run.row, "hasMapRuns")) end_map_runs(context, run);
+  if (run.row.contains("parent")) {
+    child_finished(context, run, finished);
+  } else {
+    const auto started = from_epoch_seconds(run.row.at("startDate").to_number<double>());
+    count_finished(context, text(run.row, "stateMachineArn"), finished.status,
+                   context.now() - started);
   }
-  const auto started = from_epoch_seconds(run.row.at("startDate").to_number<double>());
-  count_finished(context, text(run.row, "stateMachineArn"), finished.status,
-                 context.now() - started);
-  if (!express) publish_status(context, run.row);
+  if (is_express(run.row)) return finish_express(context, run);
+  // What RedriveExecution goes on from.
+  if (finished.status != asl::Status::Succeeded && !run.row.contains("parent"))
+    context.put(ended_key(context, run.arn), run.execution->save());
+  publish_status(context, run.row);
+}
+
+// Nothing is kept but what somebody waits for. A map run's children are erased along with it.
+void Executions::finish_express(Context& context, Run& run) {
+  if (run.row.contains("parent")) return;
+  context.erase(execution_key(context, run.arn));
+  if (!run.row.contains("sync")) return;
+  const bool with_data = text(run.row, "sync") != "METADATA_ONLY";
+  const double took =
+      run.row.at("stopDate").to_number<double>() - run.row.at("startDate").to_number<double>();
+  // Duration is billed in steps of 100 ms, memory of 64 MB; ours is not measured.
+  // https://aws.amazon.com/step-functions/pricing/
+  const auto steps = std::max<std::int64_t>(1, static_cast<std::int64_t>(took * 10 + 0.999));
+  json::object result = shown_execution(run.row);
+  for (const auto* version : {"stateMachineVersionArn", "stateMachineAliasArn"})
+    result.erase(version);
+  result["inputDetails"] = {{"included", with_data}};
+  if (result.contains("output")) result["outputDetails"] = {{"included", with_data}};
+  if (!with_data) {
+    result.erase("input");
+    result.erase("output");
+  }
+  result["billingDetails"] = {{"billedDurationInMilliseconds", steps * 100},
+                              {"billedMemoryUsedInMB", 64}};
+  const std::string key = sync_key(context, run.arn);
+  put_json(context, key, result);
+  json::object forget = timer_payload(context, run.arn);
+  forget["Forget"] = key;
+  context.set_timer("states", key, context.now() + sync_kept, std::move(forget));
+  context.notify(sync_channel(run.arn));
+  if (context.get(row_key(context, "waiting", run.arn)))
+    on_ended(context, {{"Source", "aws.states"},
+                       {"Resource", run.arn},
+                       {"Detail", {{"status", run.row.at("status")}}}});
 }
 
 void Executions::on_timer(Context& context, const json::object& payload) {
   const std::string execution = text(payload, "Execution");
-  if (flag(payload, "Proceed"))
+  if (payload.contains("Forget"))
+    context.erase(text(payload, "Forget"));
+  else if (flag(payload, "Begin"))
+    feed(context, execution, asl::Start{});
+  else if (flag(payload, "Proceed"))
     feed(context, execution, asl::Continue{});
   else
     feed(context, execution, asl::TimerFired{number(payload, "Timer", 0)});
-}
-
-void Executions::on_ended(Context& context, const Event& event) {
-  if (event.resources.empty()) return;
-  const bool is_task = event.source == "aws.ecs";
-  const std::string status = text(event.detail, is_task ? "lastStatus" : "status");
-  if (is_task ? status != "STOPPED" : status == "RUNNING") return;
-  const std::string key = row_key(context, "waiting", event.resources[0]);
-  const auto waiting = get_json(context, key);
-  if (!waiting) return;
-  context.erase(key);
-  const std::int64_t task = number(*waiting, "Task", 0);
-  json::object ended = event.detail;
-  if (!is_task) {
-    for (const auto* gone : {"inputDetails", "outputDetails"}) ended.erase(gone);
-    const auto described = describe(context, {{"executionArn", event.resources[0]}});
-    if (described) ended = *described;
-    // .sync:2 gives input and output as JSON, .sync as text.
-    // https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
-    for (const auto* member : {"input", "output"}) {
-      if (!flag(*waiting, "Sync2") || !ended.contains(member)) continue;
-      auto tree = parse_json(text(ended, member));
-      if (tree) ended[member] = *std::move(tree);
-    }
-  }
-  ended.erase("updatedAt");
-  // Input and Output of a child are the user's documents: their own keys stay as they are.
-  json::object shown;
-  for (const auto& [name, value] : ended) {
-    std::string key_name(name);
-    key_name[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(key_name[0])));
-    const bool users = !is_task && (name == "input" || name == "output");
-    shown[key_name] = users ? value : upper_camel(value);
-  }
-  // A stopped ECS task failed unless every essential container exited with 0. Recorded by AWS: the
-  // error is States.TaskFailed, its cause the task.
-  bool good =
-      !is_task ? status == "SUCCEEDED" : text(ended, "stopCode") == "EssentialContainerExited";
-  if (const json::array* containers = is_task ? find_array(ended, "containers") : nullptr) {
-    good = good && std::ranges::all_of(*containers, [](const json::value& container) {
-             return number(container.as_object(), "exitCode", 1) == 0;
-           });
-  }
-  const Payload output = Payload::from_tree(std::move(shown));
-  if (good)
-    feed(context, text(*waiting, "Execution"), asl::TaskSucceeded{.task = task, .output = output});
-  else
-    feed(context, text(*waiting, "Execution"),
-         asl::TaskFailed{.task = task, .error = "States.TaskFailed", .cause = output.text()});
-}
-
-void Executions::on_activity_started(Context& context, const json::object& pending,
-                                     std::optional<std::string> worker) {
-  feed(context, text(pending, "Execution"),
-       asl::ActivityStarted{.task = number(pending, "Task", 0), .worker = std::move(worker)});
-}
-
-// --- What the API asks ------------------------------------------------------------------------
-
-Result<json::object> Executions::describe(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load_execution(context, text(input, "executionArn")));
-  const std::string status = text(row, "status");
-  for (const auto* ours : {"revision", "testCase"}) row.erase(ours);
-  row["inputDetails"] = {{"included", true}};
-  if (row.contains("output")) row["outputDetails"] = {{"included", true}};
-  row["redriveCount"] = 0;
-  row["redriveStatus"] = "NOT_REDRIVABLE";
-  row["redriveStatusReason"] = status == "SUCCEEDED" || status == "RUNNING"
-                                   ? redrive_reason(status)
-                                   : std::string("kiban does not redrive executions yet");
-  return row;
-}
-
-Result<json::object> Executions::describe_machine_of(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object row, load_execution(context, text(input, "executionArn")));
-  const auto revision = get_json(context, row_key(context, "revision", text(row, "revision")));
-  KIBAN_CHECK(revision.has_value(), "an execution's revision is gone");
-  const json::object machine = machine_of(context, row);
-  json::object reply{{"stateMachineArn", row.at("stateMachineArn")},
-                     {"name", machine.at("name")},
-                     {"definition", revision->at("definition")},
-                     {"roleArn", revision->at("roleArn")},
-                     {"updateDate", revision->at("updateDate")},
-                     {"loggingConfiguration", machine.at("loggingConfiguration")},
-                     {"tracingConfiguration", machine.at("tracingConfiguration")},
-                     {"encryptionConfiguration", {{"type", "AWS_OWNED_KEY"}}}};
-  if (revision->at("id") != machine.at("firstRevision")) reply["revisionId"] = revision->at("id");
-  if (json::object read = variable_references(text(*revision, "definition")); !read.empty())
-    reply["variableReferences"] = std::move(read);
-  return reply;
-}
-
-Result<json::object> Executions::list(Context& context, const json::object& input) {
-  if (input.contains("mapRunArn"))
-    return fail("ValidationException", "kiban does not run a distributed Map yet");
-  if (!input.contains("stateMachineArn"))
-    return fail("ValidationException",
-                "Must specify only one of the following: 'stateMachineArn', 'mapRunArn'");
-  KIBAN_TRY(const json::object machine, load_machine(context, text(input, "stateMachineArn")));
-  if (text(machine, "type") == "EXPRESS")
-    return fail("StateMachineTypeNotSupported",
-                "This operation is not supported by this type of state machine");
-  std::vector<json::object> found =
-      list_json(context, row_key(context, "execution", text(machine, "name") + "/"));
-  std::ranges::sort(found, std::ranges::greater{}, [](const json::object& row) {
-    return std::pair(row.at("startDate").to_number<double>(), text(row, "name"));
-  });
-  const std::string status = text(input, "statusFilter");
-  json::array all;
-  for (const json::object& row : found) {
-    if (!status.empty() && text(row, "status") != status) continue;
-    json::object item;
-    for (const auto* member :
-         {"executionArn", "stateMachineArn", "name", "status", "startDate", "stopDate"}) {
-      if (const json::value* value = find(row, member)) item[member] = *value;
-    }
-    all.push_back(std::move(item));
-  }
-  return page_of(input, "executions", all, 100);
-}
-
-Result<json::object> Executions::history(Context& context, const json::object& input) {
-  const std::string arn = text(input, "executionArn");
-  KIBAN_TRY_VOID(load_execution(context, arn));
-  const auto include = flag(input, "includeExecutionData", true) ? asl::IncludeExecutionData::Yes
-                                                                 : asl::IncludeExecutionData::No;
-  json::array all;
-  for (const store::Row& row :
-       context.scan(row_key(context, "history", execution_path(arn) + "/"))) {
-    KIBAN_TRY(json::value chunk, parse_json(row.value));
-    for (json::value& stored : chunk.as_array()) {
-      if (include == asl::IncludeExecutionData::Yes) {
-        all.push_back(std::move(stored));
-        continue;
-      }
-      KIBAN_TRY(const asl::HistoryEvent event, asl::event_from_json(stored.as_object()));
-      all.push_back(asl::to_json(event, include));
-    }
-  }
-  if (flag(input, "reverseOrder")) std::ranges::reverse(all);
-  return page_of(input, "events", all, 100);
 }
 
 Result<json::object> Executions::stop(Context& context, const json::object& input) {
@@ -531,51 +435,33 @@ Result<json::object> Executions::stop(Context& context, const json::object& inpu
   return json::object{{"stopDate", epoch_seconds(context.now())}};
 }
 
-namespace {
-
-struct TokenOwner {
-  std::string execution{};
-  std::int64_t task{0};
-};
-
-// Error InvalidToken "Invalid Token: 'Invalid token'", recorded by AWS; TaskTimedOut when the task
-// does not wait any more.
-Result<TokenOwner> owner_of(const Context& context, const json::object& input) {
-  const auto row = get_json(context, row_key(context, "token", text(input, "taskToken")));
-  if (!row) return fail("InvalidToken", "Invalid Token: 'Invalid token'");
-  const std::string execution = text(*row, "Execution");
-  if (!context.get(row_key(context, "live", execution_path(execution))))
-    return fail("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'");
-  return TokenOwner{execution, number(*row, "Task", 0)};
-}
-
-}  // namespace
-
-Result<json::object> Executions::task_success(Context& context, const json::object& input) {
-  KIBAN_TRY(const TokenOwner owner, owner_of(context, input));
-  auto output = Payload::parse(text(input, "output"));
-  if (!output)
-    return fail("InvalidOutput", fmt::format("Invalid Output: '{}'", output.error().cause));
-  context.erase(row_key(context, "token", text(input, "taskToken")));
-  feed(context, owner.execution,
-       asl::TaskSucceeded{.task = owner.task, .output = *std::move(output)});
-  return json::object{};
-}
-
-Result<json::object> Executions::task_failure(Context& context, const json::object& input) {
-  KIBAN_TRY(const TokenOwner owner, owner_of(context, input));
-  context.erase(row_key(context, "token", text(input, "taskToken")));
-  asl::TaskFailed failed{.task = owner.task};
-  if (input.contains("error")) failed.error = text(input, "error");
-  if (input.contains("cause")) failed.cause = text(input, "cause");
-  feed(context, owner.execution, std::move(failed));
-  return json::object{};
-}
-
-Result<json::object> Executions::task_heartbeat(Context& context, const json::object& input) {
-  KIBAN_TRY(const TokenOwner owner, owner_of(context, input));
-  feed(context, owner.execution, asl::Heartbeat{owner.task});
-  return json::object{};
+// https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+Result<json::object> Executions::redrive(Context& context, const json::object& input) {
+  const std::string arn = text(input, "executionArn");
+  KIBAN_TRY(json::object row, load_execution(context, arn));
+  KIBAN_TRY_VOID(context.authorise("states:RedriveExecution", arn));
+  const std::string token = text(input, "clientToken");
+  if (!token.empty() && token == text(row, "redriveToken"))
+    return json::object{{"redriveDate", row.at("redriveDate")}};
+  if (const auto reason = not_redrivable(context, row))
+    return fail("ExecutionNotRedrivable", *reason);
+  const std::string key = ended_key(context, arn);
+  const auto saved = context.get(key);
+  KIBAN_CHECK(saved.has_value(), "an execution that may be redriven left nothing");
+  auto execution = asl::Execution::restore(program_of(context, row), *saved);
+  KIBAN_CHECK(execution.has_value(), "a saved execution cannot be restored");
+  context.erase(key);
+  for (const auto* gone : {"stopDate", "output", "error", "cause"}) row.erase(gone);
+  row["status"] = "RUNNING";
+  row["redriveCount"] = number(row, "redriveCount", 0) + 1;
+  row["redriveDate"] = epoch_seconds(context.now());
+  if (!token.empty()) row["redriveToken"] = token;
+  put_json(context, execution_key(context, arn), row);
+  Run run{.arn = arn, .row = row, .machine = machine_of(context, row)};
+  run.execution.emplace(*std::move(execution));
+  publish_status(context, run.row);
+  drive(context, run, {asl::Redrive{}});
+  return json::object{{"redriveDate", row.at("redriveDate")}};
 }
 
 }  // namespace kiban::services::states

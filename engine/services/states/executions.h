@@ -1,4 +1,6 @@
-// Executions: the one place where inputs meet the interpreter and its decisions become rows.
+// Executions: the one place where inputs meet the interpreter and its decisions become rows. Split
+// over executions.cc (starting, driving, ending), task_runs.cc (what Task states call and wait
+// for), map_runs.cc (distributed Map) and execution_queries.cc (what the API asks).
 #pragma once
 
 #include <deque>
@@ -6,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "asl/interpreter.h"
 #include "services/base/service.h"
@@ -18,40 +21,102 @@ class Executions {
   explicit Executions(Options options) : options_(std::move(options)) {}
 
   Result<json::object> start(Context& context, const json::object& input);
-  Result<json::object> describe(Context& context, const json::object& input);
-  Result<json::object> describe_machine_of(Context& context, const json::object& input);
-  Result<json::object> list(Context& context, const json::object& input);
-  Result<json::object> history(Context& context, const json::object& input);
+  Result<json::object> start_sync(Context& context, const json::object& input);
+  Result<json::object> await_sync(Context& context, const json::object& input);
   Result<json::object> stop(Context& context, const json::object& input);
+  Result<json::object> redrive(Context& context, const json::object& input);
   Result<json::object> task_success(Context& context, const json::object& input);
   Result<json::object> task_failure(Context& context, const json::object& input);
   Result<json::object> task_heartbeat(Context& context, const json::object& input);
+  Result<json::object> update_map_run(Context& context, const json::object& input);
 
-  // A timer of an execution: {"Execution": ARN, "Timer": n}, or {"Proceed": true}.
+  // A timer of an execution: {"Execution": ARN, "Timer": n}, {"Proceed": true}, {"Begin": true} or
+  // {"Forget": KEY}.
   void on_timer(Context& context, const json::object& payload);
-  // Something that a .sync task waits for ended.
-  void on_ended(Context& context, const Event& event);
+  // Something that a .sync task waits for ended: {"Source", "Resource", "Detail"} of the event.
+  void on_ended(Context& context, const json::object& event);
   // An activity's worker took its task.
   void on_activity_started(Context& context, const json::object& pending,
                            std::optional<std::string> worker);
 
  private:
-  struct Run;
   using Inputs = std::deque<asl::Input>;
+  struct Run {
+    std::string arn{};
+    json::object row{};      // What DescribeExecution says, and our own members.
+    json::object machine{};  // Once the machine was deleted, as its revision remembers it.
+    std::optional<asl::Execution> execution{};
+    std::vector<asl::HistoryEvent> events{};  // Of the drive under way.
+    bool finished{false};
+  };
+  // A running execution as it was last written, to spare restoring it. Good only while the live row
+  // still holds `saved`: a batch that failed, or an operation that was undone, makes it stale.
+  struct Live {
+    std::string saved{};
+    asl::Execution execution;
+  };
 
+  Result<Run> begin(Context& context, const json::object& input, std::string_view operation);
+  Result<json::object> sync_result(Context& context, std::string_view execution_arn);
   void feed(Context& context, std::string_view execution_arn, asl::Input input);
-  void drive(Context& context, Run& run, Inputs& inputs);
+  void drive(Context& context, Run& run, Inputs inputs);
+  void write_history(Context& context, Run& run);
   void perform(Context& context, Run& run, Inputs& inputs, const asl::Effect& effect);
-  void start_task(Context& context, Run& run, Inputs& inputs, const asl::StartTask& task);
-  bool mock_task(Context& context, Run& run, Inputs& inputs, const asl::StartTask& task);
   void finish(Context& context, Run& run, const asl::Finished& finished);
+  void finish_express(Context& context, Run& run);
   bool load(Context& context, std::string_view execution_arn, Run& run);
+  bool running(const Context& context, std::string_view execution_arn) const;
+  void save(Context& context, Run& run);
   std::shared_ptr<const asl::Program> program_of(const Context& context,
                                                  const json::object& execution);
+
+  struct TokenOwner;
+  Result<TokenOwner> owner_of(const Context& context, const json::object& input) const;
+  void start_task(Context& context, Run& run, Inputs& inputs, const asl::StartTask& task);
+  bool mock_task(Run& run, Inputs& inputs, const asl::StartTask& task);
+  void queue_activity(Context& context, Run& run, Inputs& inputs, const asl::StartTask& task);
+  void stop_task(Context& context, Run& run, const asl::StopTask& task);
+
+  bool perform_map(Context& context, Run& run, Inputs& inputs, const asl::Effect& effect);
+  void start_map_run(Context& context, Run& run, const asl::StartMapRun& start);
+  void start_child(Context& context, Run& run, const asl::StartChild& child);
+  void child_finished(Context& context, Run& run, const asl::Finished& finished);
+  void end_map_runs(Context& context, Run& run);
 
   Options options_;
   // Compiled once per revision; revisions never change.
   std::map<std::string, std::shared_ptr<const asl::Program>> programs_{};
+  std::map<std::string, Live, std::less<>> live_{};
+  // Executions that this command drives right now: their inputs queue up here.
+  std::map<std::string, Inputs*, std::less<>> driving_{};
+  std::size_t children_started_{0};  // By the command under way.
 };
+
+// --- What the API asks, execution_queries.cc and map_runs.cc
+// --------------------------------------
+
+Result<json::object> describe_execution(Context& context, const json::object& input);
+Result<json::object> describe_machine_for_execution(Context& context, const json::object& input);
+Result<json::object> list_executions(Context& context, const json::object& input);
+Result<json::object> get_history(Context& context, const json::object& input);
+Result<json::object> describe_map_run(Context& context, const json::object& input);
+Result<json::object> list_map_runs(Context& context, const json::object& input);
+
+// --- What these files share ----------------------------------------------------------------------
+
+// Error ExecutionDoesNotExist.
+Result<json::object> load_execution(const Context& context, std::string_view arn);
+std::string execution_key(const Context& context, std::string_view arn);
+// Begins the key of an execution in ListExecutions' order, newest first. `group` is a state
+// machine's name or a map run's path.
+std::string started_key(const Context& context, std::string_view group, const json::object& row);
+// The machine of an execution, or what its revision remembers of it.
+json::object machine_of(const Context& context, const json::object& execution);
+// Why it cannot be redriven; nullopt when it can.
+std::optional<std::string> not_redrivable(const Context& context, const json::object& execution);
+json::object timer_payload(const Context& context, std::string_view execution_arn);
+bool is_express(const json::object& execution);
+// Without our own members.
+json::object shown_execution(json::object row);
 
 }  // namespace kiban::services::states

@@ -143,6 +143,16 @@ json::value upper_camel(const json::value& value) {
   return value;
 }
 
+std::optional<json::object> request_of(std::string_view folder, std::string_view action,
+                                       const json::value& parameters) {
+  const api::Service* model = api::find_service(folder);
+  const api::Operation* operation =
+      model ? model->operation(with_first(action, std::toupper)) : nullptr;
+  if (!operation || !parameters.is_object()) return std::nullopt;
+  json::value request = to_request(*model, operation->input, parameters);
+  return std::move(request.get_object());
+}
+
 std::variant<Called, Refused> call_integration(Context& context, const asl::StartTask& task,
                                                const Caller& as) {
   const asl::TaskResource& resource = task.resource;
@@ -159,6 +169,8 @@ std::variant<Called, Refused> call_integration(Context& context, const asl::Star
     request.get_object()["startedBy"] = "AWS Step Functions";
   auto reply = context.call(model->folder, action, request.get_object(), as);
   if (!reply) return refused_by(context, *model, operation, resource, reply.error());
+  if (const json::string* arn = find_string(*reply, "kiban:Awaits"))
+    return Called{.waits_for = to_string(*arn)};
   json::object output = upper_camel(*reply).as_object();
   if (auto failed = failed_entries(resource, output)) return *std::move(failed);
   Called called;

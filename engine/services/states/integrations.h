@@ -1,6 +1,7 @@
 // Calls a Task state's resource as one of our services' operations.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -11,7 +12,8 @@ namespace kiban::services::states {
 
 struct Called {  // The call was accepted.
   json::object output{};
-  std::string waits_for{};  // .sync: the ECS task or child execution whose end is the task's.
+  // .sync, and StartSyncExecution: the ECS task or execution whose end is the task's.
+  std::string waits_for{};
 };
 
 struct Refused {  // error and cause as the state machine sees them.
@@ -23,6 +25,11 @@ struct Refused {  // error and cause as the state machine sees them.
 // names. `as` is the state machine's role. What no service here serves is refused by name.
 std::variant<Called, Refused> call_integration(Context& context, const asl::StartTask& task,
                                                const Caller& as);
+
+// Parameters as the operation of our own service `folder` names them; nullopt when they are no
+// object, or there is no such operation.
+std::optional<json::object> request_of(std::string_view folder, std::string_view action,
+                                       const json::value& parameters);
 
 // "taskArn" to "TaskArn", all the way down: how outputs of integrations read.
 json::value upper_camel(const json::value& value);

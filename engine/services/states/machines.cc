@@ -248,13 +248,16 @@ Result<json::object> validate_definition(Context&, const json::object& input) {
 }
 
 Result<json::object> list_machines(Context& context, const json::object& input) {
-  json::array all;
-  for (const json::object& machine : list_json(context, row_key(context, "machine", "")))
-    all.push_back({{"stateMachineArn", machine.at("stateMachineArn")},
-                   {"name", machine.at("name")},
-                   {"type", machine.at("type")},
-                   {"creationDate", machine.at("creationDate")}});
-  return page_of(input, "stateMachines", all, 100);
+  return page_of_rows(
+      context, input, "stateMachines", row_key(context, "machine", ""),
+      [](const store::Row& row) -> std::optional<json::object> {
+        const auto machine = parse_json(row.value);
+        if (!machine) return std::nullopt;
+        json::object entry;
+        for (const auto* member : {"stateMachineArn", "name", "type", "creationDate"})
+          entry[member] = machine->at(member);
+        return entry;
+      });
 }
 
 Result<json::object> tag_resource(Context& context, const json::object& input) {

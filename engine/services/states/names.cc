@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "core/arn.h"
 #include "services/base/table_service.h"
@@ -40,15 +41,40 @@ std::string execution_path(std::string_view execution_arn) {
   const auto parsed = parse_arn(execution_arn);
   if (!parsed) return {};
   std::string path = parsed->resource.substr(parsed->resource.find(':') + 1);
+  // A child's MACHINE/LABEL:NAME must not fall among the rows of an execution called LABEL.
+  std::ranges::replace(path, '/', '~');
   std::ranges::replace(path, ':', '/');
   return path;
 }
 
+std::string page_token(std::string_view place) {
+  std::string token;
+  for (const char c : place) token += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return token;
+}
+
+Result<std::string> page_place(const json::object& input) {
+  const std::string token = text(input, "nextToken");
+  std::string place;
+  for (std::size_t at = 0; at < token.size(); at += 2) {
+    unsigned byte = 0;
+    const std::size_t end = std::min(at + 2, token.size());
+    const auto read = std::from_chars(token.data() + at, token.data() + end, byte, 16);
+    if (read.ec != std::errc{} || read.ptr != token.data() + at + 2)
+      return fail("InvalidToken", fmt::format("Invalid Token: '{}'", token));
+    place += static_cast<char>(byte);
+  }
+  return place;
+}
+
+std::size_t page_size(const json::object& input, std::size_t limit_default) {
+  const auto asked = static_cast<std::size_t>(number(input, "maxResults", 0));
+  return asked == 0 ? limit_default : asked;
+}
+
 Result<json::object> page_of(const json::object& input, std::string_view member,
                              const json::array& all, std::size_t limit_default) {
-  const auto asked = static_cast<std::size_t>(number(input, "maxResults", 0));
-  const auto page =
-      paginate(all, asked == 0 ? limit_default : asked, find_string(input, "nextToken"));
+  const auto page = paginate(all, page_size(input, limit_default), find_string(input, "nextToken"));
   if (!page)
     return fail("InvalidToken", fmt::format("Invalid Token: '{}'", text(input, "nextToken")));
   json::object reply{{member, page->entries}};

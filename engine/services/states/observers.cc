@@ -25,7 +25,7 @@ bool selected(std::string_view level, std::string_view type) {
                               type.ends_with("Aborted") || type == "FailStateEntered");
 }
 
-std::string log_line(const asl::HistoryEvent& event, std::string_view execution_arn,
+std::string log_line(const asl::HistoryEvent& event, const json::object& execution,
                      asl::IncludeExecutionData include) {
   const json::object shown = asl::to_json(event, include);
   json::object line{{"id", std::to_string(event.id)}, {"type", asl::to_string(event.type)}};
@@ -34,8 +34,8 @@ std::string log_line(const asl::HistoryEvent& event, std::string_view execution_
   }
   line["previous_event_id"] = std::to_string(event.previous_event_id);
   line["event_timestamp"] = std::to_string(event.timestamp.time_since_epoch().count());
-  line["execution_arn"] = execution_arn;
-  line["redrive_count"] = "0";  // Nothing is redriven yet.
+  line["execution_arn"] = execution.at("executionArn");
+  line["redrive_count"] = std::to_string(number(execution, "redriveCount", 0));
   return print_json(line);
 }
 
@@ -63,7 +63,7 @@ void put_metric(Context& context, std::string_view machine_arn, std::string_view
 
 }  // namespace
 
-void log_events(Context& context, const json::object& machine, std::string_view execution_arn,
+void log_events(Context& context, const json::object& machine, const json::object& execution,
                 const std::vector<asl::HistoryEvent>& events) {
   const json::object* logging = find_object(machine, "loggingConfiguration");
   const json::array* destinations = logging ? find_array(*logging, "destinations") : nullptr;
@@ -76,7 +76,7 @@ void log_events(Context& context, const json::object& machine, std::string_view 
   for (const asl::HistoryEvent& event : events) {
     if (selected(text(*logging, "level"), asl::to_string(event.type)))
       lines.push_back({{"timestamp", event.timestamp.time_since_epoch().count()},
-                       {"message", log_line(event, execution_arn, include)}});
+                       {"message", log_line(event, execution, include)}});
   }
   if (lines.empty()) return;
   const std::string stream = fmt::format("states/{}/{}-00-00/00000000", text(machine, "name"),

@@ -8,7 +8,7 @@ namespace kiban::services::states {
 
 // Writes the events that the machine's logging level selects, one JSON line each.
 // https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
-void log_events(Context& context, const json::object& machine, std::string_view execution_arn,
+void log_events(Context& context, const json::object& machine, const json::object& execution,
                 const std::vector<asl::HistoryEvent>& events);
 
 // ExecutionsStarted, ExecutionsSucceeded, …; ExecutionTime when it ended.

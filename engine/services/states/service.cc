@@ -18,6 +18,7 @@ namespace {
 // Operations of our own, for what must run in its execution's region. No model has them, so the
 // wire cannot reach them.
 constexpr std::string_view timer_operation = "kiban:Timer";
+constexpr std::string_view ended_operation = "kiban:Ended";
 
 class States final : public Service {
  public:
@@ -37,34 +38,45 @@ class States final : public Service {
         {"DeleteStateMachineAlias", delete_alias},
         {"DeleteStateMachineVersion", delete_version},
         {"DescribeActivity", describe_activity},
-        {"DescribeExecution", bind(&Executions::describe)},
+        {"DescribeExecution", describe_execution},
+        {"DescribeMapRun", describe_map_run},
         {"DescribeStateMachine", describe_machine},
         {"DescribeStateMachineAlias", describe_alias},
-        {"DescribeStateMachineForExecution", bind(&Executions::describe_machine_of)},
+        {"DescribeStateMachineForExecution", describe_machine_for_execution},
         {"GetActivityTask",
          [this](Context& context, const json::object& input) {
            return get_activity_task(context, executions_, input);
          }},
-        {"GetExecutionHistory", bind(&Executions::history)},
+        {"GetExecutionHistory", get_history},
         {"ListActivities", list_activities},
-        {"ListExecutions", bind(&Executions::list)},
+        {"ListExecutions", list_executions},
+        {"ListMapRuns", list_map_runs},
         {"ListStateMachineAliases", list_aliases},
         {"ListStateMachineVersions", list_versions},
         {"ListStateMachines", list_machines},
         {"ListTagsForResource", list_tags},
         {"PublishStateMachineVersion", publish_version},
+        {"RedriveExecution", bind(&Executions::redrive)},
         {"SendTaskFailure", bind(&Executions::task_failure)},
         {"SendTaskHeartbeat", bind(&Executions::task_heartbeat)},
         {"SendTaskSuccess", bind(&Executions::task_success)},
         {"StartExecution", bind(&Executions::start)},
+        {"StartSyncExecution", bind(&Executions::start_sync)},
         {"StopExecution", bind(&Executions::stop)},
         {"TagResource", tag_resource},
         {"TestState", test_state},
         {"UntagResource", untag_resource},
+        {"UpdateMapRun", bind(&Executions::update_map_run)},
         {"UpdateStateMachine", update_machine},
         {"UpdateStateMachineAlias", update_alias},
         {"ValidateStateMachineDefinition", validate_definition},
+        {"kiban:AwaitExecution", bind(&Executions::await_sync)},
         {"kiban:QueueActivityTask", queue_activity_task},
+        {ended_operation,
+         [this](Context& context, const json::object& input) -> Result<json::object> {
+           executions_.on_ended(context, input);
+           return json::object{};
+         }},
         {timer_operation,
          [this](Context& context, const json::object& input) -> Result<json::object> {
            executions_.on_timer(context, input);
@@ -91,8 +103,12 @@ class States final : public Service {
   }
 
   void on_event(Context& context, const Event& event) override {
-    if (event.source == "aws.ecs" || event.source == "aws.states")
-      executions_.on_ended(context, event);
+    if ((event.source != "aws.ecs" && event.source != "aws.states") || event.resources.empty())
+      return;
+    (void)context.call(
+        "states", ended_operation,
+        {{"Source", event.source}, {"Resource", event.resources[0]}, {"Detail", event.detail}},
+        {.account = event.account, .region = event.region, .arn = "states.amazonaws.com"});
   }
 
  private:

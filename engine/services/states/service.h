@@ -1,18 +1,23 @@
 // AWS Step Functions: standard state machines, their executions, activities and task tokens.
 // https://docs.aws.amazon.com/step-functions/latest/apireference/Welcome.html
 //
-// Rows (REGION is the caller's):
-//   states/REGION/machine/NAME                 the machine, its current revision
-//   states/REGION/revision/NAME/ID             a definition that executions began with
-//   states/REGION/execution/MACHINE/NAME       what DescribeExecution says
-//   states/REGION/live/MACHINE/NAME            a running execution, as asl::Execution::save gives
-//   it states/REGION/history/MACHINE/NAME/ID      events from that id on, a chunk a decision
-//   states/REGION/token/TOKEN                  which execution and task wait for a task token
-//   states/REGION/waiting/ARN                  which ones wait for that ECS task or child execution
+// Rows (REGION is the caller's; PATH is MACHINE/NAME of an execution, MACHINE~LABEL/NAME of a map
+// run's child):
+//   states/REGION/machine/NAME            the machine, its current revision
+//   states/REGION/revision/NAME/ID        what executions began with
+//   states/REGION/version/NAME/NUMBER, states/REGION/alias/NAME/ALIAS
+//   states/REGION/execution/PATH          what DescribeExecution says
+//   states/REGION/started/GROUP/TIME/NAME which executions a machine or map run has, newest first
+//   states/REGION/live/PATH               a running execution, as asl::Execution::save gives it
+//   states/REGION/ended/PATH              one that failed, for RedriveExecution
+//   states/REGION/history/PATH/ID         events from that id on, a chunk a command
+//   states/REGION/mapruns/PATH/MAP        a map run of that execution; maprun/RUN leads to it
+//   states/REGION/child/PATH/MAP/INDEX    ARNs of its children
+//   states/REGION/token/TOKEN             which execution and task wait for a task token
+//   states/REGION/waiting/ARN             which ones wait for that ECS task or child execution
+//   states/REGION/stop/PATH/TASK          how the work of a .sync task is stopped
+//   states/REGION/sync/PATH               a result of StartSyncExecution until it is fetched
 //   states/REGION/activity/NAME, states/REGION/pending/NAME/SEQUENCE
-//
-// Not served yet, each refused by name: StartSyncExecution, redrive,
-// distributed Map.
 #pragma once
 
 #include <memory>

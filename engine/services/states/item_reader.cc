@@ -1,0 +1,154 @@
+#include "services/states/item_reader.h"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <vector>
+
+#include "services/base/table_service.h"
+
+namespace kiban::services::states {
+namespace {
+
+std::unexpected<Error> failed(std::string cause) {
+  return fail("States.ItemReaderFailed", std::move(cause));
+}
+
+// Documented bounds of a header list; a field is bounded by what an execution's input may hold.
+constexpr std::size_t headers_bytes_max = 10 * 1024;
+
+Result<char> delimiter_of(const json::object& config) {
+  const std::string name = text(config, "CSVDelimiter", "COMMA");
+  if (name == "COMMA") return ',';
+  if (name == "PIPE") return '|';
+  if (name == "SEMICOLON") return ';';
+  if (name == "SPACE") return ' ';
+  if (name == "TAB") return '\t';
+  return failed(
+      fmt::format("CSVDelimiter must be COMMA, PIPE, SEMICOLON, SPACE or TAB, not {}", name));
+}
+
+std::string_view without_mark(std::string_view text) {  // Of a byte order.
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  if (text.starts_with(mark)) text.remove_prefix(mark.size());
+  return text;
+}
+
+Result<json::value> parse_table(std::string_view bytes, const json::object& config) {
+  KIBAN_TRY(const char delimiter, delimiter_of(config));
+  KIBAN_TRY(auto records, parse_csv(bytes, delimiter));
+  std::vector<std::string> headers;
+  std::size_t first = 0;
+  if (text(config, "CSVHeaderLocation") == "GIVEN") {
+    const json::array* given = find_array(config, "CSVHeaders");
+    if (!given) return failed("CSVHeaderLocation GIVEN needs CSVHeaders");
+    for (const json::value& header : *given) {
+      if (!header.is_string()) return failed("CSVHeaders must be strings");
+      headers.push_back(to_string(header.get_string()));
+    }
+  } else {
+    if (records.empty()) return failed("The CSV has no row of headers");
+    headers = records[0];
+    first = 1;
+  }
+  std::size_t size = 0;
+  for (const std::string& header : headers) size += header.size();
+  if (size > headers_bytes_max) return failed("The headers of a CSV hold at most 10 KB");
+  json::array items;
+  for (std::size_t i = first; i < records.size(); ++i) {
+    // What a row has too few of is empty, too many are dropped. Recorded by AWS:
+    // test_map_item_reader_base_csv_headers_first_line.
+    json::object item;
+    for (std::size_t field = 0; field < headers.size(); ++field)
+      item[headers[field]] = field < records[i].size() ? records[i][field] : std::string();
+    items.push_back(std::move(item));
+  }
+  return json::value(std::move(items));
+}
+
+Result<json::value> parse_lines(std::string_view bytes) {
+  json::array items;
+  std::size_t number = 0;
+  while (!bytes.empty()) {
+    ++number;
+    const std::size_t end = std::min(bytes.find('\n'), bytes.size());
+    const std::string_view line = bytes.substr(0, end);
+    bytes.remove_prefix(std::min(end + 1, bytes.size()));
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    auto item = parse_json(line);
+    if (!item) return failed(fmt::format("Line {} is no JSON: {}", number, item.error().cause));
+    items.push_back(*std::move(item));
+  }
+  return json::value(std::move(items));
+}
+
+Result<json::value> parse_document(std::string_view bytes, const json::object& config) {
+  auto document = parse_json(bytes);
+  if (!document) return failed(fmt::format("The object is no JSON: {}", document.error().cause));
+  const std::string pointer = text(config, "ItemsPointer");
+  if (pointer.empty()) return document;
+  boost::system::error_code ignored;
+  const json::value* found = document->find_pointer(pointer, ignored);
+  if (!found) return failed(fmt::format("ItemsPointer {} points to nothing", pointer));
+  return *found;
+}
+
+}  // namespace
+
+Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, char delimiter) {
+  std::vector<std::vector<std::string>> records;
+  std::vector<std::string> record;
+  std::string field;
+  bool quoted = false;
+  bool was_quoted = false;
+  const auto end_field = [&] {
+    record.push_back(std::move(field));
+    field.clear();
+    was_quoted = false;
+  };
+  const auto end_record = [&] {
+    if (record.empty() && field.empty() && !was_quoted) return;  // An empty line.
+    end_field();
+    records.push_back(std::move(record));
+    record.clear();
+  };
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quoted) {
+      if (c != '"') {
+        field += c;
+      } else if (at + 1 < text.size() && text[at + 1] == '"') {
+        field += '"';
+        ++at;
+      } else {
+        quoted = false;
+      }
+    } else if (c == '"' && field.empty() && !was_quoted) {
+      quoted = was_quoted = true;
+    } else if (c == delimiter) {
+      end_field();
+    } else if (c == '\n' || c == '\r') {
+      if (c == '\r' && at + 1 < text.size() && text[at + 1] == '\n') ++at;
+      end_record();
+    } else {
+      field += c;
+    }
+  }
+  if (quoted) return failed("A quoted field of the CSV does not end");
+  end_record();
+  return records;
+}
+
+Result<json::value> parse_items(std::string_view bytes, const json::object& config) {
+  bytes = without_mark(bytes);
+  const std::string type = text(config, "InputType", "JSON");
+  if (type == "CSV") return parse_table(bytes, config);
+  if (type == "JSONL") return parse_lines(bytes);
+  if (type == "JSON") return parse_document(bytes, config);
+  return failed(
+      fmt::format("kiban does not read the InputType {}. Use JSON, JSONL, CSV or a "
+                  "MANIFEST of an S3 inventory.",
+                  type));
+}
+
+}  // namespace kiban::services::states

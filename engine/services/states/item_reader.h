@@ -1,0 +1,19 @@
+// The items of a distributed Map in an object's bytes.
+// https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
+#pragma once
+
+#include <string_view>
+
+#include "core/json.h"
+
+namespace kiban::services::states {
+
+// By InputType (JSON, JSONL, CSV), CSVHeaderLocation, CSVHeaders, CSVDelimiter and ItemsPointer of
+// a ReaderConfig. An array, or an object whose entries are the items. Error
+// States.ItemReaderFailed.
+Result<json::value> parse_items(std::string_view bytes, const json::object& config);
+
+// The records of a CSV text: fields may be quoted, empty lines are none.
+Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, char delimiter);
+
+}  // namespace kiban::services::states

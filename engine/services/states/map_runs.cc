@@ -1,0 +1,282 @@
+// Map runs: the child executions of a distributed Map, and what the API tells of them.
+// https://docs.aws.amazon.com/step-functions/latest/dg/concepts-examine-map-run.html
+#include <fmt/format.h>
+
+#include "services/base/table_service.h"
+#include "services/states/executions.h"
+#include "services/states/map_objects.h"
+#include "services/states/names.h"
+#include "services/states/observers.h"
+
+namespace kiban::services::states {
+namespace {
+
+// Children that one command begins; the others go on by a timer, so that commits are not held up.
+constexpr std::size_t children_per_command_max = 100;
+
+// mapruns/EXECUTION/MAP holds the run; maprun/RUN leads to it.
+std::string run_key(const Context& context, std::string_view execution_arn, std::int64_t map) {
+  return row_key(context, "mapruns", fmt::format("{}/{:010}", execution_path(execution_arn), map));
+}
+
+std::string child_prefix(const Context& context, std::string_view execution_arn, std::int64_t map) {
+  return row_key(context, "child", fmt::format("{}/{:010}/", execution_path(execution_arn), map));
+}
+
+std::string child_key(const Context& context, std::string_view execution_arn, std::int64_t map,
+                      std::int64_t index) {
+  return child_prefix(context, execution_arn, map) + fmt::format("{:010}", index);
+}
+
+std::vector<json::object> children_of(const Context& context, std::string_view execution_arn,
+                                      std::int64_t map) {
+  std::vector<json::object> children;
+  for (const store::Row& row : context.scan(child_prefix(context, execution_arn, map))) {
+    auto child = get_json(context, execution_key(context, row.value));
+    if (child) children.push_back(*std::move(child));
+  }
+  return children;
+}
+
+json::object counts(const asl::Counts& of) {
+  return {{"pending", of.pending},     {"running", of.running},
+          {"succeeded", of.succeeded}, {"failed", of.failed},
+          {"timedOut", of.timed_out},  {"aborted", of.aborted},
+          {"total", of.total},         {"resultsWritten", of.results_written}};
+}
+
+void update_run(Context& context, std::string_view execution_arn, const asl::UpdateMapRun& update) {
+  const std::string key = run_key(context, execution_arn, update.map);
+  auto run = get_json(context, key);
+  if (!run) return;
+  (*run)["status"] = asl::to_string(update.status);
+  (*run)["itemCounts"] = counts(update.items);
+  (*run)["executionCounts"] = counts(update.executions);
+  if (update.status != asl::Status::Running) (*run)["stopDate"] = epoch_seconds(context.now());
+  put_json(context, key, *run);
+}
+
+struct FoundRun {
+  std::string key{};
+  json::object row{};
+};
+
+Result<FoundRun> load_run(const Context& context, std::string_view arn) {
+  KIBAN_TRY_VOID(resource_of(arn, "mapRun"));
+  const auto key = context.get(row_key(context, "maprun", execution_path(arn)));
+  auto row = key ? get_json(context, *key) : std::nullopt;
+  if (!row || text(*row, "mapRunArn") != arn)
+    return fail("ResourceNotFound", fmt::format("Map Run Does Not Exist: '{}'", arn));
+  return FoundRun{*key, *std::move(row)};
+}
+
+}  // namespace
+
+void Executions::start_map_run(Context& context, Run& run, const asl::StartMapRun& start) {
+  const std::string key = run_key(context, run.arn, start.map);
+  put_json(context, key,
+           {{"mapRunArn", start.map_run_arn},
+            {"executionArn", run.arn},
+            {"status", "RUNNING"},
+            {"startDate", epoch_seconds(context.now())},
+            {"maxConcurrency", start.max_concurrency},
+            {"toleratedFailurePercentage", start.tolerated_failure_percentage},
+            {"toleratedFailureCount", start.tolerated_failure_count},
+            {"itemCounts", counts({})},
+            {"executionCounts", counts({})},
+            {"redriveCount", 0},
+            {"type", start.type == asl::MachineType::Express ? "EXPRESS" : "STANDARD"},
+            {"map", start.map}});
+  context.put(row_key(context, "maprun", execution_path(start.map_run_arn)), key);
+  if (flag(run.row, "hasMapRuns")) return;
+  run.row["hasMapRuns"] = true;
+  put_json(context, execution_key(context, run.arn), run.row);
+}
+
+void Executions::start_child(Context& context, Run& parent, const asl::StartChild& child) {
+  const auto run_row = get_json(context, run_key(context, parent.arn, child.map));
+  KIBAN_CHECK(run_row.has_value(), "a child without its map run");
+  const bool express = text(*run_row, "type") == "EXPRESS";
+  // arn:…:mapRun:MACHINE/LABEL:ID gives the children's state machine, MACHINE/LABEL.
+  std::string machine = child.map_run_arn.substr(child.map_run_arn.find(":mapRun:") + 8);
+  machine.resize(machine.rfind(':'));
+  const std::string name = context.random().uuid();
+  const asl::ExecutionParameters& of = parent.execution->parameters();
+  Run run;
+  run.arn =
+      make_arn(context, "states",
+               express ? fmt::format("express:{}:{}:{}", machine, name, context.random().uuid())
+                       : fmt::format("execution:{}:{}", machine, name));
+  const std::string machine_arn = make_arn(context, "states", "stateMachine:" + machine);
+  run.row = {{"executionArn", run.arn},
+             {"stateMachineArn", machine_arn},
+             {"name", name},
+             {"status", "RUNNING"},
+             {"startDate", epoch_seconds(context.now())},
+             {"input", child.input.text()},
+             {"mapRunArn", child.map_run_arn},
+             {"itemCount", child.items},
+             {"revision", parent.row.at("revision")},
+             {"parent", {{"Execution", parent.arn}, {"Map", child.map}, {"Index", child.index}}}};
+  if (express) run.row["express"] = true;
+  if (parent.row.contains("testCase")) run.row["testCase"] = parent.row.at("testCase");
+  json::array states;
+  if (const json::array* outer = find_array(parent.row, "mapStates")) states = *outer;
+  states.emplace_back(child.state);
+  run.row["mapStates"] = std::move(states);
+  run.machine = parent.machine;
+  run.execution.emplace(program_of(context, run.row),
+                        asl::ExecutionParameters{.arn = run.arn,
+                                                 .name = name,
+                                                 .role_arn = of.role_arn,
+                                                 .start_time = context.now(),
+                                                 .machine_arn = machine_arn,
+                                                 .machine_name = machine,
+                                                 .input = child.input,
+                                                 .type = express ? asl::MachineType::Express
+                                                                 : asl::MachineType::Standard});
+  put_json(context, execution_key(context, run.arn), run.row);
+  context.put(child_key(context, parent.arn, child.map, child.index), run.arn);
+  if (!express) {
+    context.put(started_key(context, execution_path(child.map_run_arn), run.row), run.arn);
+    publish_status(context, run.row);
+  }
+  if (++children_started_ <= children_per_command_max) return drive(context, run, {asl::Start{}});
+  json::object payload = timer_payload(context, run.arn);
+  payload["Begin"] = true;
+  context.set_timer("states", execution_path(run.arn) + "/begin", context.now(),
+                    std::move(payload));
+  save(context, run);
+}
+
+void Executions::child_finished(Context& context, Run& run, const asl::Finished& finished) {
+  const json::object& parent = run.row.at("parent").as_object();
+  asl::ChildFinished input{.map = number(parent, "Map", 0),
+                           .index = number(parent, "Index", 0),
+                           .status = finished.status,
+                           .error = finished.error,
+                           .cause = finished.cause};
+  if (finished.output) input.output = *finished.output;
+  feed(context, text(parent, "Execution"), std::move(input));
+}
+
+bool Executions::perform_map(Context& context, Run& run, Inputs& inputs,
+                             const asl::Effect& effect) {
+  const auto role = [&] {
+    return context.assume_role(run.execution->parameters().role_arn, "states.amazonaws.com",
+                               text(run.row, "name").substr(0, 64));
+  };
+  if (const auto* start = std::get_if<asl::StartMapRun>(&effect)) {
+    start_map_run(context, run, *start);
+  } else if (const auto* child = std::get_if<asl::StartChild>(&effect)) {
+    start_child(context, run, *child);
+  } else if (const auto* stopped = std::get_if<asl::StopChild>(&effect)) {
+    const auto arn = context.get(child_key(context, run.arn, stopped->map, stopped->index));
+    if (arn) feed(context, *arn, asl::Stop{});
+  } else if (const auto* update = std::get_if<asl::UpdateMapRun>(&effect)) {
+    update_run(context, run.arn, *update);
+  } else if (const auto* reading = std::get_if<asl::ReadItems>(&effect)) {
+    const auto as = role();
+    auto items = as ? read_items(context, *reading, *as)
+                    : Result<json::value>(fail("States.ItemReaderFailed", as.error().cause));
+    if (items)
+      inputs.push_back(
+          asl::ItemsRead{.map = reading->map, .items = Payload::from_tree(*std::move(items))});
+    else
+      inputs.push_back(asl::ItemsReadFailed{
+          .map = reading->map, .error = items.error().name, .cause = items.error().cause});
+  } else if (const auto* writing = std::get_if<asl::WriteResults>(&effect)) {
+    const auto as = role();
+    auto output =
+        as ? write_results(context, *writing, children_of(context, run.arn, writing->map), *as)
+           : Result<json::value>(fail("States.ResultWriterFailed", as.error().cause));
+    if (output)
+      inputs.push_back(asl::ResultsWritten{.map = writing->map,
+                                           .output = Payload::from_tree(*std::move(output))});
+    else
+      inputs.push_back(asl::ResultsWriteFailed{
+          .map = writing->map, .error = output.error().name, .cause = output.error().cause});
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// An execution that ends takes its open map runs along, and leaves nothing of express children.
+void Executions::end_map_runs(Context& context, Run& run) {
+  for (json::object& map_run :
+       list_json(context, row_key(context, "mapruns", execution_path(run.arn) + "/"))) {
+    const std::int64_t map = number(map_run, "map", 0);
+    if (text(map_run, "type") == "EXPRESS") {
+      for (const store::Row& row : context.scan(child_prefix(context, run.arn, map))) {
+        if (!running(context, row.value)) context.erase(execution_key(context, row.value));
+      }
+    }
+    if (text(map_run, "status") != "RUNNING") continue;
+    map_run["status"] = "ABORTED";
+    map_run["stopDate"] = epoch_seconds(context.now());
+    for (const auto* member : {"itemCounts", "executionCounts"}) {
+      json::object& of = map_run[member].as_object();
+      of["aborted"] =
+          number(of, "aborted", 0) + number(of, "running", 0) + number(of, "pending", 0);
+      of["running"] = 0;
+      of["pending"] = 0;
+    }
+    put_json(context, run_key(context, run.arn, map), map_run);
+  }
+}
+
+Result<json::object> Executions::update_map_run(Context& context, const json::object& input) {
+  KIBAN_TRY(FoundRun run, load_run(context, text(input, "mapRunArn")));
+  asl::MapRunChanged changed{.map = number(run.row, "map", 0)};
+  if (!input.contains("maxConcurrency") && !input.contains("toleratedFailurePercentage") &&
+      !input.contains("toleratedFailureCount"))
+    return fail("ValidationException",
+                "Must specify at least one of the following: 'maxConcurrency', "
+                "'toleratedFailurePercentage', 'toleratedFailureCount'");
+  if (text(run.row, "status") != "RUNNING")
+    return fail("ValidationException",
+                fmt::format("Map Run is {} and cannot be updated", text(run.row, "status")));
+  if (input.contains("maxConcurrency"))
+    changed.max_concurrency = number(input, "maxConcurrency", 0);
+  if (const json::value* share = find(input, "toleratedFailurePercentage"))
+    changed.tolerated_failure_percentage = share->to_number<double>();
+  if (input.contains("toleratedFailureCount"))
+    changed.tolerated_failure_count = number(input, "toleratedFailureCount", 0);
+  for (const auto* member :
+       {"maxConcurrency", "toleratedFailurePercentage", "toleratedFailureCount"}) {
+    if (input.contains(member)) run.row[member] = input.at(member);
+  }
+  put_json(context, run.key, run.row);
+  feed(context, text(run.row, "executionArn"), changed);
+  return json::object{};
+}
+
+Result<json::object> describe_map_run(Context& context, const json::object& input) {
+  KIBAN_TRY(FoundRun run, load_run(context, text(input, "mapRunArn")));
+  for (const auto* ours : {"map", "type"}) run.row.erase(ours);
+  return std::move(run.row);
+}
+
+Result<json::object> list_map_runs(Context& context, const json::object& input) {
+  const std::string arn = text(input, "executionArn");
+  KIBAN_TRY_VOID(load_execution(context, arn));
+  return page_of_rows(
+      context, input, "mapRuns", row_key(context, "mapruns", execution_path(arn) + "/"),
+      [&](const store::Row& row) -> std::optional<json::object> {
+        const auto run = parse_json(row.value);
+        if (!run) return std::nullopt;
+        const std::string run_arn = text(run->as_object(), "mapRunArn");
+        std::string machine = run_arn.substr(run_arn.find(":mapRun:") + 8);
+        machine.resize(machine.rfind(':'));
+        json::object entry{
+            {"executionArn", arn},
+            {"mapRunArn", run_arn},
+            {"stateMachineArn", make_arn(context, "states", "stateMachine:" + machine)},
+            {"startDate", run->at("startDate")}};
+        if (const json::value* stop = find(run->as_object(), "stopDate")) entry["stopDate"] = *stop;
+        return entry;
+      });
+}
+
+}  // namespace kiban::services::states

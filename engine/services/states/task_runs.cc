@@ -1,0 +1,259 @@
+// What Task states call, and what ends their waiting.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "services/base/table_service.h"
+#include "services/states/executions.h"
+#include "services/states/integrations.h"
+#include "services/states/mocks.h"
+#include "services/states/names.h"
+
+namespace kiban::services::states {
+namespace {
+
+std::string stop_key(const Context& context, std::string_view execution_arn, std::int64_t task) {
+  return row_key(context, "stop", fmt::format("{}/{}", execution_path(execution_arn), task));
+}
+
+// How the work that a .sync task waits for is stopped along with it.
+// https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync
+json::object stop_call(const std::string& role_arn, const std::string& resource) {
+  const std::size_t task = resource.find(":task/");
+  if (task == std::string::npos)
+    return {{"Role", role_arn},
+            {"Service", "states"},
+            {"Operation", "StopExecution"},
+            {"Input", {{"executionArn", resource}}}};
+  // arn:…:task/CLUSTER/ID
+  const std::string path = resource.substr(task + 6);
+  return {{"Role", role_arn},
+          {"Service", "ecs"},
+          {"Operation", "StopTask"},
+          {"Input",
+           {{"cluster", path.substr(0, path.find('/'))},
+            {"task", resource},
+            {"reason", "Step Functions stopped waiting for this task"}}}};
+}
+
+// A stopped ECS task failed unless every essential container exited with 0. Recorded by AWS: the
+// error is States.TaskFailed, its cause the task.
+bool task_ended_well(const json::object& task) {
+  if (text(task, "stopCode") != "EssentialContainerExited") return false;
+  const json::array* containers = find_array(task, "containers");
+  return !containers || std::ranges::all_of(*containers, [](const json::value& container) {
+    return number(container.as_object(), "exitCode", 1) == 0;
+  });
+}
+
+// What a .sync task returns: the job's own description in upper camel case. Input and output of a
+// child execution are the user's documents, whose keys stay as they are.
+json::object shown_job(const json::object& job, bool is_execution) {
+  json::object shown;
+  for (const auto& [name, value] : job) {
+    if (name == "updatedAt") continue;
+    std::string key(name);
+    key[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(key[0])));
+    const bool users = is_execution && (name == "input" || name == "output");
+    shown[key] = users ? value : upper_camel(value);
+  }
+  return shown;
+}
+
+}  // namespace
+
+// --- Starting a task -----------------------------------------------------------------------------
+
+bool Executions::mock_task(Run& run, Inputs& inputs, const asl::StartTask& task) {
+  const std::string test_case = text(run.row, "testCase");
+  if (test_case.empty() || !options_.mock_config) return false;
+  const auto mock = find_mock(*options_.mock_config, run.execution->parameters().machine_name,
+                              test_case, task.state, task.retry_count);
+  if (mock && !*mock) return false;
+  inputs.push_back(asl::TaskStarted{task.task});
+  if (!mock) {
+    inputs.push_back(asl::TaskFailed{
+        .task = task.task, .error = mock.error().name, .cause = mock.error().cause});
+    return true;
+  }
+  if (const json::object* thrown = find_object(**mock, "Throw")) {
+    inputs.push_back(asl::TaskFailed{
+        .task = task.task, .error = text(*thrown, "Error"), .cause = text(*thrown, "Cause")});
+    return true;
+  }
+  const json::value* result = find(**mock, "Return");
+  const Payload output = Payload::from_tree(result ? *result : json::value{});
+  if (task.resource.pattern != asl::TaskPattern::RequestResponse)
+    inputs.push_back(asl::TaskSubmitted{.task = task.task, .output = output});
+  inputs.push_back(asl::TaskSucceeded{.task = task.task, .output = output});
+  return true;
+}
+
+void Executions::queue_activity(Context& context, Run& run, Inputs& inputs,
+                                const asl::StartTask& task) {
+  put_json(context, row_key(context, "token", task.token),
+           {{"Execution", run.arn}, {"Task", task.task}});
+  const auto queued = context.call("states", "kiban:QueueActivityTask",
+                                   {{"Execution", run.arn},
+                                    {"Task", task.task},
+                                    {"Activity", task.resource.arn},
+                                    {"Token", task.token},
+                                    {"Input", task.parameters.text()}},
+                                   context.caller());
+  if (!queued)
+    inputs.push_back(asl::TaskStartFailed{
+        .task = task.task, .error = queued.error().name, .cause = queued.error().cause});
+}
+
+void Executions::start_task(Context& context, Run& run, Inputs& inputs,
+                            const asl::StartTask& task) {
+  if (mock_task(run, inputs, task)) return;
+  if (task.resource.kind == asl::TaskKind::Activity)
+    return queue_activity(context, run, inputs, task);
+  inputs.push_back(asl::TaskStarted{task.task});
+  const std::string role_arn =
+      task.credentials_role.empty() ? run.execution->parameters().role_arn : task.credentials_role;
+  const auto role =
+      context.assume_role(role_arn, "states.amazonaws.com", text(run.row, "name").substr(0, 64));
+  if (!role) {
+    inputs.push_back(asl::TaskFailed{
+        .task = task.task, .error = "States.TaskFailed", .cause = role.error().cause});
+    return;
+  }
+  const json::object waiting{{"Execution", run.arn}, {"Task", task.task}};
+  if (task.resource.pattern == asl::TaskPattern::WaitForTaskToken)
+    put_json(context, row_key(context, "token", task.token), waiting);
+  // The call may answer its own token before it returns: the submission still comes first.
+  const auto place = static_cast<std::ptrdiff_t>(inputs.size());
+  auto result = call_integration(context, task, *role);
+  const bool submits = task.resource.pattern != asl::TaskPattern::RequestResponse;
+  if (const auto* refused = std::get_if<Refused>(&result)) {
+    if (submits)
+      inputs.push_back(asl::TaskSubmitFailed{
+          .task = task.task, .error = refused->error, .cause = refused->cause});
+    else
+      inputs.push_back(
+          asl::TaskFailed{.task = task.task, .error = refused->error, .cause = refused->cause});
+    return;
+  }
+  auto& called = std::get<Called>(result);
+  if (!called.waits_for.empty()) {
+    json::object row = waiting;
+    row["Sync2"] = task.resource.pattern == asl::TaskPattern::Sync2;
+    put_json(context, row_key(context, "waiting", called.waits_for), row);
+    if (submits)
+      put_json(context, stop_key(context, run.arn, task.task),
+               stop_call(role_arn, called.waits_for));
+  }
+  Payload output = Payload::from_tree(std::move(called.output));
+  if (submits)
+    inputs.insert(inputs.begin() + place,
+                  asl::TaskSubmitted{.task = task.task, .output = std::move(output)});
+  else if (called.waits_for.empty())
+    inputs.push_back(asl::TaskSucceeded{.task = task.task, .output = std::move(output)});
+}
+
+void Executions::stop_task(Context& context, Run& run, const asl::StopTask& task) {
+  const std::string key = stop_key(context, run.arn, task.task);
+  const auto row = get_json(context, key);
+  if (!row) return;
+  const auto role = context.assume_role(text(*row, "Role"), "states.amazonaws.com",
+                                        text(run.row, "name").substr(0, 64));
+  if (role)
+    (void)context.call(text(*row, "Service"), text(*row, "Operation"), row->at("Input").as_object(),
+                       *role);
+  context.erase(key);
+}
+
+// --- What it waited for --------------------------------------------------------------------------
+
+void Executions::on_ended(Context& context, const json::object& event) {
+  const std::string resource = text(event, "Resource");
+  const json::object& detail = event.at("Detail").as_object();
+  const bool is_task = text(event, "Source") == "aws.ecs";
+  const std::string status = text(detail, is_task ? "lastStatus" : "status");
+  if (is_task ? status != "STOPPED" : status == "RUNNING") return;
+  const std::string key = row_key(context, "waiting", resource);
+  const auto waiting = get_json(context, key);
+  if (!waiting) return;
+  context.erase(key);
+  const std::string execution = text(*waiting, "Execution");
+  const std::int64_t task = number(*waiting, "Task", 0);
+  const bool express = resource.find(":express:") != std::string::npos;
+  json::object job = detail;
+  if (!is_task) {
+    auto described = express ? sync_result(context, resource)
+                             : describe_execution(context, {{"executionArn", resource}});
+    if (described) job = *std::move(described);
+    // .sync:2 gives input and output as JSON, .sync as text.
+    // https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
+    for (const auto* member : {"input", "output"}) {
+      if (!flag(*waiting, "Sync2") || !job.contains(member)) continue;
+      auto tree = parse_json(text(job, member));
+      if (tree) job[member] = *std::move(tree);
+    }
+  }
+  // A synchronous start tells a failure in its reply, it is not one itself.
+  const bool good = is_task ? task_ended_well(job) : express || status == "SUCCEEDED";
+  const Payload output = Payload::from_tree(shown_job(job, !is_task));
+  if (good)
+    feed(context, execution, asl::TaskSucceeded{.task = task, .output = output});
+  else
+    feed(context, execution,
+         asl::TaskFailed{.task = task, .error = "States.TaskFailed", .cause = output.text()});
+}
+
+void Executions::on_activity_started(Context& context, const json::object& pending,
+                                     std::optional<std::string> worker) {
+  feed(context, text(pending, "Execution"),
+       asl::ActivityStarted{.task = number(pending, "Task", 0), .worker = std::move(worker)});
+}
+
+// --- Task tokens ---------------------------------------------------------------------------------
+
+struct Executions::TokenOwner {
+  std::string execution{};
+  std::int64_t task{0};
+};
+
+// Error InvalidToken "Invalid Token: 'Invalid token'", recorded by AWS; TaskTimedOut when the task
+// does not wait any more.
+Result<Executions::TokenOwner> Executions::owner_of(const Context& context,
+                                                    const json::object& input) const {
+  const auto row = get_json(context, row_key(context, "token", text(input, "taskToken")));
+  if (!row) return fail("InvalidToken", "Invalid Token: 'Invalid token'");
+  const std::string execution = text(*row, "Execution");
+  if (!running(context, execution))
+    return fail("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'");
+  return TokenOwner{execution, number(*row, "Task", 0)};
+}
+
+Result<json::object> Executions::task_success(Context& context, const json::object& input) {
+  KIBAN_TRY(const TokenOwner owner, owner_of(context, input));
+  auto output = Payload::parse(text(input, "output"));
+  if (!output)
+    return fail("InvalidOutput", fmt::format("Invalid Output: '{}'", output.error().cause));
+  context.erase(row_key(context, "token", text(input, "taskToken")));
+  feed(context, owner.execution,
+       asl::TaskSucceeded{.task = owner.task, .output = *std::move(output)});
+  return json::object{};
+}
+
+Result<json::object> Executions::task_failure(Context& context, const json::object& input) {
+  KIBAN_TRY(const TokenOwner owner, owner_of(context, input));
+  context.erase(row_key(context, "token", text(input, "taskToken")));
+  asl::TaskFailed failed{.task = owner.task};
+  if (input.contains("error")) failed.error = text(input, "error");
+  if (input.contains("cause")) failed.cause = text(input, "cause");
+  feed(context, owner.execution, std::move(failed));
+  return json::object{};
+}
+
+Result<json::object> Executions::task_heartbeat(Context& context, const json::object& input) {
+  KIBAN_TRY(const TokenOwner owner, owner_of(context, input));
+  feed(context, owner.execution, asl::Heartbeat{owner.task});
+  return json::object{};
+}
+
+}  // namespace kiban::services::states
