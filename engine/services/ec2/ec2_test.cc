@@ -183,13 +183,30 @@ TEST_F(Ec2Test, FiltersAndTags) {
   EXPECT_EQ(name("CreateTags", {{"Resources", {"x-1"}}, {"Tags", json::array{tag}}}), "InvalidID");
   EXPECT_EQ(name("CreateTags", {{"Resources", {"vpc-1"}}, {"Tags", json::array{tag}}}),
             "InvalidVpcID.NotFound");
-  const json::value page = call("DescribeVpcs", {{"MaxResults", 1}});
-  EXPECT_THAT(at(page, "Vpcs").as_array(), SizeIs(1));
+  EXPECT_EQ(name("CreateTags", {{"Resources", {vpc}}, {"Tags", json::array{json::object{}}}}),
+            "InvalidParameterValue");
+}
+
+TEST_F(Ec2Test, PagesTokensAndDryRuns) {
+  for (int i = 0; i < 6; ++i) make_vpc("10." + std::to_string(i) + ".0.0/16");
+  const json::value page = call("DescribeVpcs", {{"MaxResults", 5}});
+  EXPECT_THAT(at(page, "Vpcs").as_array(), SizeIs(5));
   const json::value rest =
-      call("DescribeVpcs", {{"MaxResults", 1}, {"NextToken", at(page, "NextToken")}});
-  EXPECT_NE(at(rest, "Vpcs.0.VpcId"), at(page, "Vpcs.0.VpcId"));
-  EXPECT_EQ(name("CreateVpc", {{"CidrBlock", "10.2.0.0/16"}, {"DryRun", true}}), "DryRunOperation");
-  EXPECT_EQ(at(call("DescribeVpcs", {}), "Vpcs").as_array().size(), 2U);
+      call("DescribeVpcs", {{"MaxResults", 5}, {"NextToken", at(page, "NextToken")}});
+  EXPECT_THAT(at(rest, "Vpcs").as_array(), SizeIs(1));
+  EXPECT_EQ(name("DescribeVpcs", {{"MaxResults", 4}}), "InvalidParameterValue");
+  EXPECT_EQ(name("DescribeVpcs", {{"NextToken", "x"}}), "InvalidNextToken");
+
+  EXPECT_EQ(name("CreateVpc", {{"CidrBlock", "10.9.0.0/16"}, {"DryRun", true}}), "DryRunOperation");
+  EXPECT_EQ(name("CreateVpc", {{"CidrBlock", "x"}, {"DryRun", true}}), "InvalidParameterValue");
+  EXPECT_THAT(at(call("DescribeVpcs", {}), "Vpcs").as_array(), SizeIs(6));
+
+  const std::string vpc = to_string(at(page, "Vpcs.0.VpcId").as_string());
+  const json::object once{{"VpcId", vpc}, {"ClientToken", "t"}};
+  EXPECT_EQ(call("CreateRouteTable", once), call("CreateRouteTable", once));
+  EXPECT_EQ(name("CreateRouteTable", {{"VpcId", at(page, "Vpcs.1.VpcId")}, {"ClientToken", "t"}}),
+            "IdempotentParameterMismatch");
+  EXPECT_EQ(count("DescribeRouteTables", "RouteTables", "vpc-id", vpc), 2U);
 }
 
 TEST_F(Ec2Test, APublicSubnetIsBuiltAndTakenDown) {
@@ -322,7 +339,9 @@ TEST_F(Ec2Test, AddressesOfASubnetRunOutAndComeBack) {
   call("kiban:ReleaseAddress", {{"NetworkInterfaceId", interfaces[3]}});
   EXPECT_EQ(name("kiban:ReleaseAddress", {{"NetworkInterfaceId", interfaces[3]}}),
             "InvalidNetworkInterfaceID.NotFound");
-  EXPECT_EQ(at(call("kiban:AllocateAddress", ask), "PrivateIpAddress"), "10.0.0.7");
+  const json::object plain{{"SubnetId", subnet}, {"Owner", "another"}};
+  EXPECT_EQ(at(call("kiban:AllocateAddress", plain), "PrivateIpAddress"), "10.0.0.7");
+  EXPECT_EQ(count("DescribeNetworkInterfaces", "NetworkInterfaces", "group-name", "default"), 1U);
 }
 
 TEST_F(Ec2Test, EndpointsTakeAddresses) {

@@ -57,17 +57,6 @@ Result<void> place_gateway(const Context& context, const json::object& input, js
   return {};
 }
 
-Result<json::array> endpoint_groups(const Context& context, const json::object& input,
-                                    const json::object& row) {
-  json::array ids = list_of(input, "SecurityGroupIds");
-  if (!ids.empty()) return ids;
-  for (const json::object& group :
-       having(context, kinds::security_group, "VpcId", text(row, "VpcId"))) {
-    if (text(group, "GroupName") == "default") ids.push_back(group.at("GroupId"));
-  }
-  return ids;
-}
-
 Result<void> place_interfaces(Context& context, const json::object& input,
                               const std::string& service, json::object& row) {
   const std::string id = text(row, "VpcEndpointId");
@@ -79,7 +68,10 @@ Result<void> place_interfaces(Context& context, const json::object& input,
                             "enableDnsHostnames VPC attributes set to true for {}",
                             text(row, "VpcId")));
   }
-  KIBAN_TRY(const json::array group_ids, endpoint_groups(context, input, row));
+  json::array group_ids = list_of(input, "SecurityGroupIds");
+  if (group_ids.empty()) {
+    group_ids.push_back(json::value(default_group(context, text(row, "VpcId"))));
+  }
   json::array groups;
   for (const json::value& group_id : group_ids) {
     KIBAN_TRY(const json::object group, load(context, kinds::security_group, group_id.as_string()));

@@ -120,9 +120,7 @@ Result<json::object> allocate_public(Context& context, const json::object& input
 }
 
 Result<json::object> release_public(Context& context, const json::object& input) {
-  if (!input.contains("AllocationId")) {
-    return fail("MissingParameter", "The request must contain the parameter AllocationId");
-  }
+  KIBAN_TRY_VOID(require(input, "AllocationId"));
   KIBAN_TRY(const json::object row, load(context, kinds::address, text(input, "AllocationId")));
   if (row.contains("AssociationId")) {
     return fail("InvalidIPAddress.InUse",
@@ -177,6 +175,7 @@ Result<json::object> join(Context& context, const std::string& allocation_id,
 }
 
 Result<json::object> create_nat_gateway(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(require(input, "SubnetId"));
   const bool is_public = text(input, "ConnectivityType", "public") == "public";
   if (is_public != input.contains("AllocationId")) {
     return fail(is_public ? "MissingParameter" : "InvalidParameterCombination",

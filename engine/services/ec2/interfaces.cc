@@ -66,11 +66,17 @@ void change_count(Context& context, json::object subnet, std::int64_t by) {
   save(context, kinds::subnet, subnet);
 }
 
+// Without SecurityGroupIds it is the VPC's default one; NAT gateways alone have none.
+// docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkInterface.html
 Result<json::array> groups_of(const Context& context, const json::object& input,
                               const std::string& vpc_id) {
   json::array out;
-  const json::array* ids = find_array(input, "SecurityGroupIds");
-  for (const json::value& id : ids ? *ids : json::array{}) {
+  const json::array* given = find_array(input, "SecurityGroupIds");
+  json::array ids = given ? *given : json::array{};
+  if (ids.empty() && text(input, "InterfaceType") != "nat_gateway") {
+    ids.push_back(json::value(default_group(context, vpc_id)));
+  }
+  for (const json::value& id : ids) {
     KIBAN_TRY(const json::object group, load(context, kinds::security_group, id.as_string()));
     if (text(group, "VpcId") != vpc_id) {
       return fail("InvalidParameterValue",
@@ -125,6 +131,7 @@ Result<json::object> allocate_address(Context& context, const json::object& inpu
                       {"PrivateDnsName", name},
                       {"MacAddress", row.at("MacAddress")},
                       {"NetworkInterfaceId", row.at("NetworkInterfaceId")},
+                      {"AvailabilityZone", subnet.at("AvailabilityZone")},
                       {"SubnetId", subnet_id},
                       {"CidrBlock", subnet.at("CidrBlock")}};
 }

@@ -6,9 +6,10 @@
 
 namespace kiban::services::ec2 {
 
-// {SubnetId, Owner (its description), SecurityGroupIds?, InterfaceType?} gets the lowest free
-// address: {NetworkInterfaceId, PrivateIpAddress, PrivateDnsName, MacAddress, SubnetId, CidrBlock}.
-// Errors: InsufficientFreeAddressesInSubnet, InvalidSubnetID.NotFound, InvalidGroup.NotFound.
+// {SubnetId, Owner (its description), SecurityGroupIds? (the VPC's default), InterfaceType?} gets
+// the lowest free address: {NetworkInterfaceId, PrivateIpAddress, PrivateDnsName, MacAddress,
+// SubnetId, CidrBlock, AvailabilityZone}. Errors: InsufficientFreeAddressesInSubnet,
+// InvalidSubnetID.NotFound, InvalidGroup.NotFound.
 Result<json::object> allocate_address(Context& context, const json::object& input);
 // {NetworkInterfaceId}. Error: InvalidNetworkInterfaceID.NotFound.
 Result<json::object> release_address(Context& context, const json::object& input);

@@ -202,9 +202,7 @@ Result<Cidr> room_for(const Context& context, const json::object& vpc, std::stri
 
 Result<json::object> create_subnet(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object vpc, load(context, kinds::vpc, text(input, "VpcId")));
-  if (!input.contains("CidrBlock")) {
-    return fail("MissingParameter", "The request must contain the parameter CidrBlock");
-  }
+  KIBAN_TRY_VOID(require(input, "CidrBlock"));
   KIBAN_TRY(const Cidr block, room_for(context, vpc, text(input, "CidrBlock")));
   KIBAN_TRY(const Zone zone, find_zone(context.caller().region, text(input, "AvailabilityZone"),
                                        text(input, "AvailabilityZoneId")));

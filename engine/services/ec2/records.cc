@@ -126,7 +126,7 @@ Result<json::object> load_tagged(const Context& context, const json::value& id) 
 }
 
 Result<json::object> create_tags(Context& context, const json::object& input) {
-  const json::array tags = input.at("Tags").as_array();
+  KIBAN_TRY(const json::array tags, read_tags(input));
   for (const json::value& tag : tags) {
     if (text(tag.as_object(), "Key").starts_with("aws:")) {
       return fail("InvalidParameterValue",
@@ -135,10 +135,7 @@ Result<json::object> create_tags(Context& context, const json::object& input) {
   }
   for (const json::value& id : input.at("Resources").as_array()) {
     KIBAN_TRY(json::object row, load_tagged(context, id));
-    for (const json::value& tag : tags) {
-      set_tag(row["Tags"].as_array(),
-              json::object{{"Key", tag.at("Key")}, {"Value", text(tag.as_object(), "Value")}});
-    }
+    for (const json::value& tag : tags) set_tag(row["Tags"].as_array(), tag);
     save(context, *kind_of(id.as_string()), row);
   }
   return json::object{};
@@ -153,8 +150,9 @@ Result<json::object> delete_tags(Context& context, const json::object& input) {
     json::array kept;
     for (const json::value& tag : row.at("Tags").as_array()) {
       const bool goes = !given || std::ranges::any_of(*given, [&](const json::value& wanted) {
-        return wanted.at("Key") == tag.at("Key") &&
-               (!wanted.as_object().contains("Value") || wanted.at("Value") == tag.at("Value"));
+        const json::object& one = wanted.as_object();
+        return text(one, "Key") == text(tag.as_object(), "Key") &&
+               (!one.contains("Value") || one.at("Value") == tag.at("Value"));
       });
       if (!goes) kept.push_back(tag);
     }
@@ -180,13 +178,9 @@ Result<json::object> describe_tags(Context& context, const json::object& input) 
       }
     }
   }
-  KIBAN_TRY(const json::array found, filtered(records, filters, input));
-  const auto limit = static_cast<std::size_t>(number(input, "MaxResults", 1'000));
-  KIBAN_TRY(Page page, paginate(found, limit, find_string(input, "NextToken")));
-  for (json::value& tag : page.entries) tag.as_object().erase("Tags");
-  json::object reply{{"Tags", std::move(page.entries)}};
-  if (page.next_token) reply["NextToken"] = *page.next_token;
-  return reply;
+  KIBAN_TRY(json::array found, filtered(records, filters, input));
+  for (json::value& tag : found) tag.as_object().erase("Tags");
+  return page_of(found, "Tags", input);
 }
 
 }  // namespace
@@ -237,6 +231,25 @@ void erase(Context& context, const Kind& kind, std::string_view id) {
   context.erase(row_key(context, kind, id));
 }
 
+Result<json::array> read_tags(const json::object& input) {
+  json::array out;
+  const json::array* given = find_array(input, "Tags");
+  for (const json::value& one : given ? *given : json::array{}) {
+    const std::string key = text(one.as_object(), "Key");
+    // docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
+    if (key.empty() || key.size() > 127) {
+      return fail("InvalidParameterValue", "Tag keys have 1 to 127 characters");
+    }
+    set_tag(out, json::object{{"Key", key}, {"Value", text(one.as_object(), "Value")}});
+  }
+  return out;
+}
+
+Result<void> require(const json::object& input, std::string_view member) {
+  if (input.contains(member)) return {};
+  return fail("MissingParameter", fmt::format("The request must contain the parameter {}", member));
+}
+
 Result<json::object> begin(Context& context, const Kind& kind, const json::object& input) {
   json::array tags;
   if (const json::array* given = find_array(input, "TagSpecifications")) {
@@ -247,11 +260,8 @@ Result<json::object> begin(Context& context, const Kind& kind, const json::objec
             "InvalidParameterValue",
             fmt::format("'{}' is not a valid taggable resource type for this operation.", type));
       }
-      const json::array* more = find_array(specification.as_object(), "Tags");
-      for (const json::value& tag : more ? *more : json::array{}) {
-        set_tag(tags,
-                json::object{{"Key", tag.at("Key")}, {"Value", text(tag.as_object(), "Value")}});
-      }
+      KIBAN_TRY(const json::array more, read_tags(specification.as_object()));
+      for (const json::value& tag : more) set_tag(tags, tag);
     }
   }
   return json::object{{kind.id, fmt::format("{}-{}", kind.prefix, context.random().hex(17))},
@@ -281,6 +291,23 @@ Result<json::array> filtered(const std::vector<json::object>& records,
   return out;
 }
 
+Result<json::object> page_of(const json::array& found, std::string_view list,
+                             const json::object& input) {
+  // docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html#api-pagination
+  const std::int64_t limit = number(input, "MaxResults", 1'000);
+  if (limit < 5 || limit > 1'000) {
+    return fail("InvalidParameterValue",
+                fmt::format("Value ( {} ) for parameter maxResults is invalid. Expecting a value "
+                            "from 5 to 1000.",
+                            limit));
+  }
+  auto page = paginate(found, static_cast<std::size_t>(limit), find_string(input, "NextToken"));
+  if (!page) return fail("InvalidNextToken", page.error().cause);
+  json::object reply{{list, std::move(page->entries)}};
+  if (page->next_token) reply["NextToken"] = *page->next_token;
+  return reply;
+}
+
 Result<json::object> describe(Context& context, const Kind& kind, const json::object& input) {
   std::vector<json::object> records;
   const json::array* ids = find_array(input, kind.ids);
@@ -295,11 +322,7 @@ Result<json::object> describe(Context& context, const Kind& kind, const json::ob
     }
   }
   KIBAN_TRY(const json::array found, filtered(records, kind.filters, input));
-  const auto limit = static_cast<std::size_t>(number(input, "MaxResults", 1'000));
-  KIBAN_TRY(Page page, paginate(found, limit, find_string(input, "NextToken")));
-  json::object reply{{kind.list, std::move(page.entries)}};
-  if (page.next_token) reply["NextToken"] = *page.next_token;
-  return reply;
+  return page_of(found, kind.list, input);
 }
 
 CheckedTable tag_operations() {

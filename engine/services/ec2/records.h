@@ -54,6 +54,11 @@ bool has(const json::value& record, std::string_view path, std::string_view valu
 void save(Context& context, const Kind& kind, const json::object& row);
 void erase(Context& context, const Kind& kind, std::string_view id);
 
+// Tags as records keep them, of a list in a request. Error: a tag without Key.
+Result<json::array> read_tags(const json::object& input);
+// Error MissingParameter.
+Result<void> require(const json::object& input, std::string_view member);
+
 // A new record's id, owner and tags (of TagSpecifications). Nothing is written yet.
 Result<json::object> begin(Context& context, const Kind& kind, const json::object& input);
 
@@ -65,6 +70,9 @@ std::unexpected<Error> in_use(const Kind& kind, std::string_view id);
 Result<json::array> filtered(const std::vector<json::object>& records,
                              std::span<const Filter> filters, const json::object& input);
 Result<json::object> describe(Context& context, const Kind& kind, const json::object& input);
+// One page of a Describe*'s reply.
+Result<json::object> page_of(const json::array& found, std::string_view list,
+                             const json::object& input);
 template <const Kind& kind>
 Result<json::object> describe_all(Context& context, const json::object& input) {
   return describe(context, kind, input);
@@ -72,6 +80,7 @@ Result<json::object> describe_all(Context& context, const json::object& input) {
 
 // The default security group of a new VPC; and a group with its rules, whatever needs it.
 Result<void> make_default_group(Context& context, const std::string& vpc_id);
+std::string default_group(const Context& context, std::string_view vpc_id);
 void erase_group(Context& context, const std::string& group_id);
 
 // Routes of the VPC whose member `target` ("GatewayId", ...) is a gateway that went away.

@@ -47,6 +47,7 @@ Result<json::object> delete_route_table(Context& context, const json::object& in
 // Associations ------------------------------------------------------------------------------------
 
 Result<json::object> associate(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(require(input, "SubnetId"));
   KIBAN_TRY(json::object row, load(context, kinds::route_table, text(input, "RouteTableId")));
   const std::string subnet_id = text(input, "SubnetId");
   KIBAN_TRY(const json::object subnet, load(context, kinds::subnet, subnet_id));

@@ -308,9 +308,7 @@ Result<json::object> create_group(Context& context, const json::object& input) {
 }
 
 Result<json::object> delete_group(Context& context, const json::object& input) {
-  if (!input.contains("GroupId")) {
-    return fail("MissingParameter", "The request must contain the parameter GroupId");
-  }
+  KIBAN_TRY_VOID(require(input, "GroupId"));
   const std::string id = text(input, "GroupId");
   KIBAN_TRY(const json::object row, load(context, kinds::security_group, id));
   if (text(row, "GroupName") == "default") {
@@ -358,6 +356,13 @@ Result<void> make_default_group(Context& context, const std::string& vpc_id) {
       {{"GroupId", id},
        {"IpPermissions", json::array{json::object{{"IpProtocol", "-1"},
                                                   {"UserIdGroupPairs", json::array{pair}}}}}}));
+  return {};
+}
+
+std::string default_group(const Context& context, std::string_view vpc_id) {
+  for (const json::object& group : having(context, kinds::security_group, "VpcId", vpc_id)) {
+    if (text(group, "GroupName") == "default") return text(group, "GroupId");
+  }
   return {};
 }
 

@@ -16,7 +16,7 @@ json::object complete_forward(json::object action) {
   } else if (!action.contains("TargetGroupArn")) {
     const json::array* groups = find_array(action.at("ForwardConfig").as_object(), "TargetGroups");
     if (groups && groups->size() == 1) {
-      action["TargetGroupArn"] = groups->front().at("TargetGroupArn");
+      action["TargetGroupArn"] = text(groups->front().as_object(), "TargetGroupArn");
     }
   }
   return action;
@@ -33,6 +33,9 @@ Result<json::array> read_actions(Context& context, const json::object& input,
         return fail("ValidationError", "A target group ARN must be specified");
       }
       out.push_back(complete_forward(action));
+      if (forwarded_to({{"DefaultActions", json::array{out.back()}}}).empty()) {
+        return fail("ValidationError", "A target group ARN must be specified");
+      }
     } else if (type == "redirect" || type == "fixed-response") {
       out.push_back(action);
     } else {
