@@ -216,6 +216,22 @@ def conformance_scores(log: Log, referee: Path) -> Iterator[Count]:
     yield whole("conformance floors (docs/conformance.md)", code)
 
 
+def golden(log: Log) -> Iterator[Count]:
+    """Our own state machines, their histories and the validator's output, by kiban asl."""
+    if cmake(log, "release", "kiban") != 0:
+        yield Count("release build", failed=1)
+        return
+    kiban, folder = BUILD / "release/kiban", ROOT / "tests/conformance"
+    code, out = log.run(kiban, "asl", "test", folder / "asl")
+    yield Count("golden histories", number(r"(\d+) passed, ", out), number(r", (\d+) failed", out) or int(code != 0))
+    bad = 0
+    definitions = sorted((folder / "validate").glob("*.asl.json"))
+    for definition in definitions:
+        _, said = log.run(kiban, "asl", "validate", definition.name, cwd=folder / "validate")
+        bad += said != definition.with_name(definition.name.replace(".asl.json", ".txt")).read_text()
+    yield Count("golden diagnostics", len(definitions) - bad, bad or int(not definitions))
+
+
 def e2e(log: Log) -> Iterator[Count]:
     """Real clients against the release binary."""
     if cmake(log, "release") != 0:
@@ -231,6 +247,7 @@ SUITES: dict[str, Callable[[Log], Iterator[Count]]] = {
     "cdk": cdk,
     "engine": engine,
     "conformance": conformance,
+    "golden": golden,
     "e2e": e2e,
     "fuzz": fuzz,
     "tidy": tidy,

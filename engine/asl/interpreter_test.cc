@@ -72,6 +72,18 @@ TEST(Interpreter, PassChainPrintsEachDistinctDocumentOnce) {
   EXPECT_EQ(Payload::prints(), prints + 10);
 }
 
+// docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html#workflow-variable-limits
+TEST(Interpreter, RefusesVariablesOfMoreThan256KibInOneAssign) {
+  const auto program = must_compile(R"({"StartAt":"A","States":{"A":{"Type":"Pass","Assign":{
+      "a.$":"$.text","b.$":"$.text"},"Next":"B"},"B":{"Type":"Succeed"}}})");
+  for (const std::size_t size : {100'000U, 200'000U}) {
+    VirtualRun runner(program, with_input(fmt::format(R"({{"text":"{:x>{}}"}})", "", size)));
+    runner.run();
+    EXPECT_EQ(runner.finished->error.value_or("none"),
+              size > 131'072 ? "States.DataLimitExceeded" : "none");
+  }
+}
+
 const char* const retried = R"({"StartAt":"T","States":{"T":{"Type":"Task",
   "Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"n.$":"$.n"},
   "Retry":[{"ErrorEquals":["Boom"],"IntervalSeconds":2,"MaxAttempts":2,"BackoffRate":3}],

@@ -10,8 +10,9 @@
 
 namespace kiban::asl {
 
-constexpr std::size_t payload_bytes_max = 262'144;   // Step Functions quota: 256 KiB.
-constexpr std::int64_t history_events_max = 25'000;  // Step Functions quota, per execution.
+constexpr std::size_t payload_bytes_max = 262'144;       // Step Functions quota: 256 KiB.
+constexpr std::size_t variables_bytes_max = 10U << 20U;  // Of all variables of an execution.
+constexpr std::int64_t history_events_max = 25'000;      // Step Functions quota, per execution.
 constexpr std::int64_t inline_concurrency_max =
     40;  // "up to 40 concurrent iterations", Map state page.
 constexpr std::int64_t distributed_concurrency_max = 10'000;  // Children at once; the same page.
@@ -187,6 +188,7 @@ class Machine {
                                            const Payload& input);
   // The state has a result: selector, result path, Assign, Output, exit, transition.
   void finish_result(Track& track, const Payload& result);
+  bool fits(const Track& track, const std::map<std::string, Payload>& assigned) const;
   void exit_state(Track& track, Payload output, json::object variables, std::size_t next);
 
   // tasks.cc

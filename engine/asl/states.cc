@@ -229,20 +229,36 @@ void Machine::finish_result(Track& track, const Payload& result) {
   exit_state(track, *std::move(reduced), *std::move(variables), state.next);
 }
 
+// docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html#workflow-variable-limits
+bool Machine::fits(const Track& track, const std::map<std::string, Payload>& assigned) const {
+  if (assigned.empty()) return true;
+  std::size_t added = 0;
+  for (const auto& [name, value] : assigned) added += value.text().size();
+  if (added > payload_bytes_max) return false;
+  std::size_t kept = 0;
+  for (const auto& [id, other] : tracks_) {
+    for (const auto& [name, value] : other.variables)
+      kept += id == track.id && assigned.contains(name) ? 0 : value.text().size();
+  }
+  return kept + added <= variables_bytes_max;
+}
+
 void Machine::exit_state(Track& track, Payload output, json::object variables, std::size_t next) {
   const State& state = state_of(track);
   if (output.text().size() > payload_bytes_max) return fail_state(track, too_large(track));
+  // Sorted, as the history tells them.
+  std::map<std::string, Payload> assigned;
+  for (const auto& member : variables)
+    assigned.emplace(member.key(), Payload::from_tree(member.value()));
+  if (!fits(track, assigned)) return fail_state(track, too_large(track));
   HistoryEvent& event = emit(track, exited_event(state.type));
   event.name = state.name;
   event.data = output;
-  if (!variables.empty()) {
-    std::map<std::string, const json::value*> sorted;
-    for (const auto& member : variables) sorted.emplace(member.key(), &member.value());
+  if (!assigned.empty()) {
     json::object texts;
-    for (const auto& [name, value] : sorted) {
-      Payload payload = Payload::from_tree(*value);
-      texts[name] = payload.text();
-      track.variables.insert_or_assign(name, std::move(payload));
+    for (const auto& [name, value] : assigned) {
+      texts[name] = value.text();
+      track.variables.insert_or_assign(name, value);
     }
     if (!parameters_.only_state.empty()) inspection_.data["variables"] = print_json(variables);
     event.fields["assignedVariables"] = std::move(texts);

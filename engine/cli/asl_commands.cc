@@ -162,6 +162,8 @@ void print_report_json(const asl::LocalReport& report) {
 
 // --- test ----------------------------------------------------------------------------------------
 
+constexpr std::size_t golden_events_max = 1'000;  // A longer history is nothing to be read.
+
 struct CaseResult {
   std::string name{};
   std::vector<std::string> problems{};
@@ -236,7 +238,8 @@ Result<void> run_case(const fs::path& file, bool update, CaseResult& out) {
   const fs::path golden = golden_of(file);
   const std::string history = asl::history_text(report.events);
   if (update) {
-    std::ofstream(golden, std::ios::binary) << history;
+    if (report.events.size() <= golden_events_max)
+      std::ofstream(golden, std::ios::binary) << history;
     return {};
   }
   if (const auto wanted = read_file(golden); wanted && fs::exists(golden)) {
