@@ -15,6 +15,8 @@
 #include "cli/report.h"
 #include "cli/table.h"
 #include "core/time.h"
+#include "postgres/driver.h"
+#include "postgres/server.h"
 #include "runtime/frontend.h"
 #include "runtime/http_client.h"
 #include "store/store.h"
@@ -143,19 +145,18 @@ int doctor(const ClientOptions& options, const OutputOptions& output) {
     const char* name;
     const char* purpose;
   };
-  for (const Program& program :
-       {Program{"aws", "kiban aws; apt-get install awscli"},
-        Program{"runc", "containers; apt-get install runc"},
-        Program{"conmon", "containers; apt-get install conmon"},
-        Program{"umoci", "images; apt-get install umoci"},
-        Program{"/usr/lib/postgresql/15/bin/postgres", "RDS; apt-get install postgresql-15"}}) {
-    const std::string name = program.name;
-    const std::string found = name.starts_with('/')
-                                  ? (::access(program.name, X_OK) == 0 ? name : "")
-                                  : find_program(name);
-    checks.push_back({std::filesystem::path(name).filename().string(), !found.empty(), false,
+  for (const Program& program : {Program{"aws", "kiban aws; apt-get install awscli"},
+                                 Program{"runc", "containers; apt-get install runc"},
+                                 Program{"conmon", "containers; apt-get install conmon"},
+                                 Program{"umoci", "images; apt-get install umoci"}}) {
+    const std::string found = find_program(program.name);
+    checks.push_back({program.name, !found.empty(), false,
                       found.empty() ? std::string("missing, for ") + program.purpose : found});
   }
+  const std::vector<std::string> postgres = postgres::postgres_folders();
+  checks.push_back({"postgres", !postgres.empty(), false,
+                    postgres.empty() ? "missing, for RDS; apt-get install postgresql-15"
+                                     : postgres.front() + "/postgres"});
   checks.push_back({"policies", false, false,
                     "IAM policies are recorded, not evaluated: who may call may call anything"});
   bool failed = false;
@@ -226,6 +227,8 @@ int reset(const std::string& wanted, bool yes) {
     if (!store)
       return complain("reset", store.error().cause, "Stop the kiban that serves it first.");
   }
+  if (const auto erased = postgres::erase_servers(data + "/databases"); !erased)
+    return complain("reset", erased.error().cause, "See who owns it.");
   for (const char* part : {"/rows", "/blobs", "/server.json"}) {
     std::filesystem::remove_all(data + part, failed);
     if (failed)

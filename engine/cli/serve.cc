@@ -14,6 +14,8 @@
 #include "cli/data_directory.h"
 #include "cli/report.h"
 #include "cli/wiring.h"
+#include "postgres/driver.h"
+#include "postgres/server.h"
 #include "runtime/effects.h"
 #include "runtime/frontend.h"
 #include "runtime/http_server.h"
@@ -170,6 +172,12 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   } else {
     runtime::add_refusing_driver(effects);
   }
+  auto databases = std::make_unique<postgres::Driver>(postgres::Options{
+      .directory =
+          options.ephemeral ? temporary_directory("databases") : data.directory + "/databases",
+      .folders = postgres::postgres_folders(),
+      .erase_at_end = options.ephemeral});
+  databases->add_to(effects);
   kernel::Kernel kernel{
       *data.store,
       make_services(wiring),
@@ -231,6 +239,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   server->run();
   thread.stop();
   driver.reset();
+  databases.reset();
   fetcher.reset();  // Its deliveries report to `thread`, which must be there till then.
   if (!data.directory.empty()) remove_server_file(data.directory);
   if (in_memory) remove_directory(uploads_directory);
@@ -254,7 +263,10 @@ int serve(const ServeOptions& options) {
                     "It must be in the format of Step Functions Local.");
   Result<Data> data = open_data(options);
   if (!data) return complain_about_data(data.error());
-  return run_server(options, *address, *std::move(data), {.mock_config = *mock_config});
+  // A process of this host does not know the names that containers resolve.
+  return run_server(options, *address, *std::move(data),
+                    {.mock_config = *mock_config,
+                     .database_host = options.tasks == "process" ? "127.0.0.1" : ""});
 }
 
 }  // namespace kiban::cli

@@ -11,6 +11,7 @@
 #include "services/iam/service.h"
 #include "services/kms/service.h"
 #include "services/logs/service.h"
+#include "services/rds/service.h"
 #include "services/s3/service.h"
 #include "services/secretsmanager/service.h"
 #include "services/sns/service.h"
@@ -34,6 +35,7 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
   all.push_back(services::iam::make_iam());
   all.push_back(services::kms::make_kms());
   all.push_back(services::logs::make_logs());
+  all.push_back(services::rds::make_rds({.endpoint_host = options.database_host}));
   all.push_back(services::s3::make_s3());
   all.push_back(services::secretsmanager::make_secretsmanager());
   all.push_back(services::sns::make_sns());

@@ -14,6 +14,7 @@ namespace kiban::cli {
 
 struct WiringOptions {
   std::optional<json::object> mock_config{};  // Step Functions Local's format, parsed.
+  std::string database_host{};                // Address of all RDS endpoints; empty: AWS's names.
 };
 
 std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions& options);

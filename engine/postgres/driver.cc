@@ -296,4 +296,17 @@ void Driver::add_to(runtime::Effects& effects) {
     });
 }
 
+Result<void> erase_servers(const std::string& directory) {
+  std::error_code failed;
+  const fs::path root = fs::canonical(directory, failed);
+  if (failed) return {};  // None were made.
+  for (const fs::directory_entry& entry : fs::directory_iterator{root, failed})
+    KIBAN_TRY_VOID(Server{entry.path(), postgres_folders()}.remove(""));
+  fs::remove_all(root, failed);
+  if (!failed) fs::remove(directory, failed);  // The link to it, if it was elsewhere.
+  if (!failed) return {};
+  return fail("PostgresFailed",
+              fmt::format("can't remove {}: {}", root.string(), failed.message()));
+}
+
 }  // namespace kiban::postgres

@@ -47,4 +47,7 @@ class Driver {
   std::unique_ptr<State> state_;
 };
 
+// Stops what still runs below the directory of a driver that is gone, and erases all of it.
+Result<void> erase_servers(const std::string& directory);
+
 }  // namespace kiban::postgres

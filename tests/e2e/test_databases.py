@@ -1,0 +1,167 @@
+"""An RDS cluster is a PostgreSQL server of this host, and outlives the engine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+from conftest import kiban
+
+PASSWORD = "it's-a:secret"
+PSQL = "/usr/lib/postgresql/15/bin/psql"
+
+pytestmark = pytest.mark.skipif(
+    not Path(PSQL).exists(), reason="PostgreSQL is not installed: apt-get install postgresql-15"
+)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A data directory whose servers are gone afterwards, whatever became of the engine."""
+    yield tmp_path / "data"
+    kiban("reset", "--yes", "--data", tmp_path / "data")
+
+
+def begin(serve, data):
+    return serve("--auth", "any", "--data", data, "--tasks", "process", "--source", data.parent)
+
+
+def create(rds, **more):
+    rds.create_db_cluster(
+        DBClusterIdentifier="main",
+        Engine="aurora-postgresql",
+        DatabaseName="app",
+        MasterUsername="app_user",
+        MasterUserPassword=PASSWORD,
+        **more,
+    )
+    rds.create_db_instance(
+        DBInstanceIdentifier="writer",
+        DBInstanceClass="db.serverless",
+        Engine="aurora-postgresql",
+        DBClusterIdentifier="main",
+    )
+    return until(rds, "available")
+
+
+def until(rds, status):
+    deadline = time.monotonic() + 60
+    while (cluster := rds.describe_db_clusters(DBClusterIdentifier="main")["DBClusters"][0])["Status"] != status:
+        assert cluster["Status"] != "failed", rds.describe_events()["Events"]
+        assert time.monotonic() < deadline, cluster["Status"]
+        time.sleep(0.1)
+    return cluster
+
+
+def gone(rds):
+    deadline = time.monotonic() + 60
+    while rds.describe_db_clusters()["DBClusters"]:
+        assert time.monotonic() < deadline, "the cluster was not deleted"
+        time.sleep(0.1)
+
+
+def query(cluster, sql, password=PASSWORD):
+    return subprocess.run(
+        [PSQL, "-XAt", "-v", "ON_ERROR_STOP=1", "-c", sql],
+        env={
+            **os.environ,
+            "PGHOST": cluster["Endpoint"],
+            "PGPORT": str(cluster["Port"]),
+            "PGUSER": cluster["MasterUsername"],
+            "PGDATABASE": "app",
+            "PGPASSWORD": password,
+        },
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def postmaster(data, cluster):
+    file = data / "databases" / cluster["DbClusterResourceId"] / "data" / "postmaster.pid"
+    return int(file.read_text().split()[0]) if file.exists() else None
+
+
+def test_a_cluster_keeps_running_when_the_engine_is_killed(serve, data):
+    server = begin(serve, data)
+    rds = server.client("rds")
+    cluster = create(rds)
+    instance = rds.describe_db_instances(DBInstanceIdentifier="writer")["DBInstances"][0]
+    assert instance["DBInstanceStatus"] == "available"
+    assert instance["Endpoint"]["Port"] == cluster["Port"]
+    assert query(cluster, "CREATE TABLE kept AS SELECT 42 AS n").returncode == 0
+    assert "password" in query(cluster, "SELECT 1", "wrong").stderr
+    before = postmaster(data, cluster)
+    server.kill()
+    assert query(cluster, "SELECT n FROM kept").stdout == "42\n"
+    again = begin(serve, data).client("rds")
+    assert postmaster(data, until(again, "available")) == before
+    # A password changes while it runs.
+    again.modify_db_cluster(DBClusterIdentifier="main", MasterUserPassword="another-one")
+    cluster = until(again, "available")
+    assert query(cluster, "SELECT n FROM kept", "another-one").stdout == "42\n"
+    assert postmaster(data, cluster) == before
+
+
+def test_a_server_that_ends_stops_its_databases_and_the_next_starts_them(serve, data):
+    server = begin(serve, data)
+    cluster = create(server.client("rds"))
+    query(cluster, "CREATE TABLE kept AS SELECT 42 AS n")
+    assert server.stop() == 0
+    assert postmaster(data, cluster) is None
+    assert query(cluster, "SELECT 1").returncode != 0
+    begin(serve, data)
+    deadline = time.monotonic() + 30
+    while (found := query(cluster, "SELECT n FROM kept")).returncode != 0:
+        assert time.monotonic() < deadline, found.stderr
+        time.sleep(0.2)
+    assert found.stdout == "42\n"
+
+
+def test_deletion_leaves_a_snapshot_that_becomes_a_cluster(serve, data):
+    rds = begin(serve, data).client("rds")
+    cluster = create(rds, DeletionProtection=True)
+    query(cluster, "CREATE TABLE kept AS SELECT 42 AS n")
+    last = {"DBClusterIdentifier": "main", "FinalDBSnapshotIdentifier": "last"}
+    for allow in (
+        lambda: rds.delete_db_instance(DBInstanceIdentifier="writer"),
+        lambda: rds.modify_db_cluster(DBClusterIdentifier="main", DeletionProtection=False),
+    ):
+        with pytest.raises(ClientError):
+            rds.delete_db_cluster(**last)
+        allow()
+    rds.delete_db_cluster(**last)
+    gone(rds)
+    assert not (data / "databases" / cluster["DbClusterResourceId"]).exists()
+    rds.restore_db_cluster_from_snapshot(
+        DBClusterIdentifier="main", SnapshotIdentifier="last", Engine="aurora-postgresql"
+    )
+    assert query(until(rds, "available"), "SELECT n FROM kept").stdout == "42\n"
+    rds.stop_db_cluster(DBClusterIdentifier="main")
+    stopped = until(rds, "stopped")
+    assert query(stopped, "SELECT 1").returncode != 0
+    rds.start_db_cluster(DBClusterIdentifier="main")
+    assert query(until(rds, "available"), "SELECT n FROM kept").stdout == "42\n"
+    rds.delete_db_cluster(DBClusterIdentifier="main", SkipFinalSnapshot=True)
+    gone(rds)
+    messages = [event["Message"] for event in rds.describe_events(SourceIdentifier="main")["Events"]]
+    assert messages.count("DB cluster created") == 2 and messages[-1] == "DB cluster deleted"
+
+
+def test_errors_have_awss_codes(server):
+    rds = server.client("rds")
+    for call, arguments, code in (
+        (rds.describe_db_clusters, {"DBClusterIdentifier": "none"}, "DBClusterNotFoundFault"),
+        (rds.describe_db_instances, {"DBInstanceIdentifier": "none"}, "DBInstanceNotFound"),
+        (rds.delete_db_subnet_group, {"DBSubnetGroupName": "none"}, "DBSubnetGroupNotFoundFault"),
+        (rds.create_db_cluster, {"DBClusterIdentifier": "m", "Engine": "aurora-mysql"}, "InvalidParameterValue"),
+        (rds.failover_db_cluster, {"DBClusterIdentifier": "m"}, "InvalidAction"),
+    ):
+        with pytest.raises(ClientError) as raised:
+            call(**arguments)
+        assert raised.value.response["Error"]["Code"] == code
