@@ -203,6 +203,33 @@ TEST_F(Events, DontMakeUpForWhatNobodyServed) {
   EXPECT_EQ(receive("q").size(), 1U);
 }
 
+TEST_F(Events, FireOnceWhatIsLessThanAMinuteLate) {
+  make_queue("q");
+  events("PutRule", {{"Name", "hourly"}, {"ScheduleExpression", "cron(0 * * * ? *)"}});
+  events("PutTargets",
+         {{"Rule", "hourly"}, {"Targets", {{{"Id", "t"}, {"Arn", std::string(queue_arn) + "q"}}}}});
+  now_ = parse_iso8601("2026-11-24T05:00:30Z").value();  // 03:00 and 04:00 are lost.
+  kernel_->run_until_idle(now_, now_, ++seed_);
+  ASSERT_EQ(receive("q").size(), 1U);
+  EXPECT_EQ(body(receive("q")[0]).at("time"), "2026-11-24T05:00:00Z");
+  EXPECT_EQ(kernel_->next_timer(), parse_iso8601("2026-11-24T06:00:00Z").value());
+}
+
+TEST_F(Events, AskForEachOperationByItsResource) {
+  events("PutRule", {{"Name", "r"}, {"ScheduleExpression", "rate(1 hour)"}});
+  events("PutTargets", {{"Rule", "r"},
+                        {"Targets",
+                         {{{"Id", "t"},
+                           {"Arn", "arn:aws:states:ap-northeast-1:000000000000:stateMachine:m"},
+                           {"RoleArn", role}}}}});
+  std::vector<std::string> asked;
+  for (const kernel::Authorisation& each : kernel_->authorisations())
+    asked.push_back(each.action + " " + each.resource);
+  const std::string rule = "arn:aws:events:ap-northeast-1:000000000000:rule/r";
+  EXPECT_EQ(asked, (std::vector<std::string>{"events:PutRule " + rule, "events:PutTargets " + rule,
+                                             "iam:PassRole " + std::string(role)}));
+}
+
 TEST_F(Events, MatchAPatternAndTransformTheInput) {
   make_queue("whole");
   make_queue("part");
@@ -460,6 +487,9 @@ TEST_F(Events, RefuseByAwsText) {
   events("RemoveTargets", {{"Rule", "r"}, {"Ids", {"t"}}});
   events("DeleteRule", {{"Name", "r"}});
   EXPECT_FALSE(kernel_->next_timer());
+  EXPECT_TRUE(refused("ListRules",
+                      {{"EventBusName", "arn:aws:events:eu-west-1:000000000000:event-bus/default"}})
+                  .starts_with("ValidationException: kiban serves buses"));
   EXPECT_TRUE(refused("CreateArchive", {}).starts_with("UnknownOperationException"));
 }
 

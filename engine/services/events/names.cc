@@ -80,6 +80,17 @@ bool is_bus_arn(std::string_view text) {
   return arn && arn->service == "events" && arn->resource.starts_with("event-bus/");
 }
 
+Result<void> check_bus(const Context& context, std::string_view name_or_arn) {
+  if (!name_or_arn.starts_with("arn:")) return {};
+  const auto arn = parse_arn(name_or_arn);
+  const Caller& caller = context.caller();
+  if (arn && arn->region == caller.region && arn->account == caller.account) return {};
+  return invalid(
+      fmt::format("kiban serves buses of account {} to requests of their own region: {} "
+                  "is not in {}",
+                  caller.account, name_or_arn, caller.region));
+}
+
 std::string bus_of(const json::object& input) {
   std::string name = text(input, "EventBusName", default_bus);
   constexpr std::string_view mark = ":event-bus/";

@@ -30,6 +30,8 @@ std::string bus_arn(const Context& context, std::string_view bus);
 std::string rule_arn(const Context& context, std::string_view bus, std::string_view rule);
 bool is_bus_arn(std::string_view arn);
 
+// ValidationException for the ARN of a bus elsewhere: only EventBridge itself sends events there.
+Result<void> check_bus(const Context& context, std::string_view name_or_arn);
 // Of EventBusName in a request, which is a name or an ARN; absent: default.
 std::string bus_of(const json::object& input);
 // Errors: ResourceNotFoundException.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "services/base/table_service.h"
 #include "services/events/delivery.h"
 #include "services/events/names.h"
@@ -58,6 +60,8 @@ Result<json::object> event_of(Context& context, const json::object& entry) {
     return fail("InvalidArgument", "kiban does not trace: leave TraceHeader out");
   if (text(entry, "Source").starts_with("aws."))
     return fail("NotAuthorizedForSourceException", "Not authorized for the source.");
+  if (const auto here = check_bus(context, text(entry, "EventBusName")); !here)
+    return fail("InvalidArgument", here.error().cause);
   auto detail = parse_json(text(entry, "Detail"));
   if (!detail || !detail->is_object()) return fail("MalformedDetail", "Detail is malformed.");
   const json::value* time = find(entry, "Time");
@@ -159,8 +163,8 @@ void fire(Context& context, const json::object& payload) {
   const std::string name = text(payload, "Rule");
   const auto rule = get_json(context, rule_key(context, default_bus, name));
   if (!rule || text(*rule, "State") != "ENABLED") return;
-  schedule(context, *rule);
   const Timestamp at{Duration{number(payload, "At", 0)}};
+  schedule(context, *rule, std::max(at, context.now() - late_max));
   if (context.now() - at > late_max) return;
   count(context, *rule, {"TriggeredRules"});
   // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html

@@ -73,7 +73,7 @@ Result<json::object> set_state(Context& context, const json::object& input,
   rule["Anchor"] = milliseconds_of(context.now());
   put_json(context, rule_key(context, bus_of(input), text(input, "Name")), rule);
   rules_changed(context);
-  schedule(context, rule);
+  schedule(context, rule, context.now());
   return json::object{};
 }
 
@@ -165,7 +165,7 @@ Result<json::object> put_rule(Context& context, const json::object& input) {
     rule["Anchor"] = old->at("Anchor");
   put_json(context, rule_key(context, bus, name), rule);
   rules_changed(context);
-  schedule(context, rule);
+  schedule(context, rule, context.now());
   return json::object{{"RuleArn", rule_arn(context, bus, name)}};
 }
 
@@ -208,20 +208,20 @@ Result<json::object> delete_rule(Context& context, const json::object& input) {
   rules_changed(context);
   json::object gone = *rule;
   gone["State"] = "DISABLED";
-  schedule(context, gone);
+  schedule(context, gone, context.now());
   return json::object{};
 }
 
-void schedule(Context& context, const json::object& rule) {
+void schedule(Context& context, const json::object& rule, Timestamp after) {
   const std::string id = fmt::format("rule/{}/{}", context.caller().region, text(rule, "Name"));
   const auto expression =
       schedule::Expression::parse(text(rule, "ScheduleExpression"), schedule::Dialect::Rule);
   const bool enabled =
       text(rule, "State") == "ENABLED" && text(rule, "EventBusName") == default_bus;
   const std::optional<Timestamp> next =
-      enabled && expression ? expression->next(context.now(), schedule::Zone{},
-                                               timestamp_of(number(rule, "Anchor", 0)))
-                            : std::nullopt;
+      enabled && expression
+          ? expression->next(after, schedule::Zone{}, timestamp_of(number(rule, "Anchor", 0)))
+          : std::nullopt;
   if (!next) {
     if (text(rule, "EventBusName") == default_bus) context.cancel_timer("events", id);
     return;

@@ -19,8 +19,8 @@ Result<json::object> enable_rule(Context& context, const json::object& input);
 Result<json::object> disable_rule(Context& context, const json::object& input);
 Result<json::object> delete_rule(Context& context, const json::object& input);
 
-// Sets the one timer of a scheduled rule to its first firing after now; drops it when the rule is
-// disabled or has no schedule.
-void schedule(Context& context, const json::object& rule);
+// Sets the one timer of a scheduled rule to its first firing after that instant; drops it when the
+// rule is disabled or has no schedule.
+void schedule(Context& context, const json::object& rule, Timestamp after);
 
 }  // namespace kiban::services::events

@@ -1,5 +1,7 @@
 #include "services/events/service.h"
 
+#include <fmt/format.h>
+
 #include "services/base/table_service.h"
 #include "services/events/delivery.h"
 #include "services/events/names.h"
@@ -37,6 +39,19 @@ const OperationTable operations = {
     {"UntagResource", untag_resource},
 };
 
+// The ARN that a policy would name for the operation.
+std::string resource_of(const Context& context, std::string_view operation,
+                        const json::object& input) {
+  if (input.contains("ResourceARN")) return text(input, "ResourceARN");
+  if (operation.ends_with("Rule") && input.contains("Name"))
+    return rule_arn(context, bus_of(input), text(input, "Name"));
+  if (input.contains("Rule")) return rule_arn(context, bus_of(input), text(input, "Rule"));
+  if (operation.ends_with("EventBus"))
+    return bus_arn(context, bus_of({{"EventBusName", text(input, "Name", default_bus)}}));
+  if (operation.ends_with("Permission")) return bus_arn(context, bus_of(input));
+  return "*";
+}
+
 class Events : public TableService {
  public:
   Events() : TableService("events", operations) {}
@@ -52,6 +67,11 @@ class Events : public TableService {
         retry(context, input);
       return json::object{};
     }
+    for (const char* member : {"EventBusName", "Name"})
+      KIBAN_TRY_VOID(check_bus(context, text(input, member)));
+    if (operations.contains(operation))
+      KIBAN_TRY_VOID(context.authorise(fmt::format("events:{}", operation),
+                                       resource_of(context, operation, input)));
     return TableService::call(context, operation, input);
   }
 
