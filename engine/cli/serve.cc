@@ -13,14 +13,15 @@
 
 #include "cli/data_directory.h"
 #include "cli/report.h"
+#include "cli/task_runner.h"
 #include "cli/wiring.h"
+#include "containers/credentials_route.h"
 #include "postgres/driver.h"
 #include "postgres/server.h"
 #include "runtime/effects.h"
 #include "runtime/frontend.h"
 #include "runtime/http_server.h"
 #include "runtime/kernel_thread.h"
-#include "runtime/process_driver.h"
 #include "runtime/registry.h"
 
 namespace kiban::cli {
@@ -133,6 +134,16 @@ void remove_directory(const std::string& path) {
 int run_server(const ServeOptions& options, const Address& address, Data data,
                const WiringOptions& wiring) {
   const kernel::Auth auth = options.auth == "any" ? kernel::Auth::Any : kernel::Auth::Sigv4;
+  const bool in_memory = data.directory.empty();
+  // First of all: its bridge is where others may listen too.
+  const std::string task_directory =
+      options.ephemeral ? temporary_directory("tasks") : data.directory + "/tasks";
+  auto runner = TaskRunner::choose(options, task_directory, !options.ephemeral);
+  if (!runner)
+    return complain("tasks", runner.error().cause,
+                    options.tasks == "process"
+                        ? "Name the folder in which the commands run with --source DIR."
+                        : "Or choose another way with --tasks.");
   std::unique_ptr<runtime::HttpServer> server;
   runtime::Frontend* frontend = nullptr;
   auto listening = runtime::HttpServer::listen(
@@ -149,6 +160,12 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                            : address.host.find(':') == std::string::npos     ? address.host
                                                                          : "[" + address.host + "]";
   const std::string endpoint = fmt::format("http://{}:{}", host, server->port());
+  if (!runner->bridge_address().empty() && address.host != "0.0.0.0" && address.host != "::") {
+    const auto joined = server->also_listen(runner->bridge_address(), server->port());
+    if (!joined)
+      return complain("listen", joined.error().cause,
+                      "Tasks reach kiban there. Choose another port with --listen ADDRESS:PORT.");
+  }
 
   std::unique_ptr<runtime::VirtualClock> virtual_clock;
   std::unique_ptr<runtime::Clock> real_clock = runtime::make_real_clock();
@@ -159,19 +176,8 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   std::unique_ptr<runtime::Fetcher> fetcher = runtime::make_fetcher();
   runtime::Effects effects;
   effects.add("http.post", runtime::make_http_performer(*fetcher));
-  std::unique_ptr<runtime::ProcessDriver> driver;
-  if (options.tasks == "process") {
-    auto made_driver = runtime::ProcessDriver::create(
-        data.directory.empty() ? temporary_directory("tasks") : data.directory + "/tasks",
-        options.source);
-    if (!made_driver)
-      return complain("tasks", made_driver.error().cause,
-                      "Name the folder in which the commands run with --source DIR.");
-    driver = *std::move(made_driver);
-    driver->add_to(effects);
-  } else {
-    runtime::add_refusing_driver(effects);
-  }
+  const auto added = runner->add_to(effects, server->port(), *data.blobs);
+  if (!added) return complain("tasks", added.error().cause, "See who owns the data directory.");
   auto databases = std::make_unique<postgres::Driver>(postgres::Options{
       .directory =
           options.ephemeral ? temporary_directory("databases") : data.directory + "/databases",
@@ -207,7 +213,6 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                           .clock = virtual_clock.get()}};
   const auto post = [&server](std::function<void()> work) { server->post(std::move(work)); };
   made.set_post(post);
-  const bool in_memory = data.directory.empty();
   const std::string uploads_directory =
       in_memory ? temporary_directory("uploads") : data.directory + "/uploads";
   auto uploads = runtime::Uploads::open(uploads_directory, *data.blobs);
@@ -225,8 +230,12 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   made.add_route("/v2/", [&registry](runtime::HttpRequest request, runtime::Respond respond) {
     registry.handle(std::move(request), std::move(respond));
   });
+  made.add_route(std::string(containers::credentials_path),
+                 containers::make_credentials_route(thread, options.account, options.region));
   frontend = &made;
   thread.begin();
+  // By then it has asked again for the tasks that were running.
+  thread.visit([&runner](kernel::Kernel&) { runner->sweep(); });
   if (!data.directory.empty()) {
     const Result<void> written = write_server_file(data.directory, {.endpoint = endpoint,
                                                                     .account = options.account,
@@ -238,11 +247,12 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   announce(options, data, endpoint);
   server->run();
   thread.stop();
-  driver.reset();
+  runner->end();
   databases.reset();
   fetcher.reset();  // Its deliveries report to `thread`, which must be there till then.
   if (!data.directory.empty()) remove_server_file(data.directory);
   if (in_memory) remove_directory(uploads_directory);
+  if (options.ephemeral) remove_directory(task_directory);
   return exit_code;
 }
 

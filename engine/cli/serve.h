@@ -13,7 +13,8 @@ struct ServeOptions {
   std::string auth{"sigv4"};
   std::string clock{"real"};
   std::string mock_config{};
-  std::string tasks{"none"};  // none, or process: run ECS tasks as processes in `source`.
+  // How ECS tasks run: containers, process (in `source`), none, or auto: containers where possible.
+  std::string tasks{"auto"};
   std::string source{};
 };
 

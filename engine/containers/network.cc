@@ -1,6 +1,8 @@
 #include "containers/network.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -50,6 +52,24 @@ void forward_between_tasks() {
     std::ofstream{fmt::format("/proc/sys/net/ipv4/conf/{}/{}", bridge_name, name)} << value;
 }
 
+// Whether an earlier kiban left the bridge ready: then it costs nothing at start.
+bool has_address() {
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return false;
+  bool found = false;
+  in_addr wanted{};
+  ::inet_pton(AF_INET, std::string(bridge_address).c_str(), &wanted);
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET) continue;
+    sockaddr_in address{};
+    std::memcpy(&address, one->ifa_addr, sizeof address);
+    found = found || (std::string_view(one->ifa_name) == bridge_name &&
+                      (one->ifa_flags & IFF_UP) != 0 && address.sin_addr.s_addr == wanted.s_addr);
+  }
+  ::freeifaddrs(all);
+  return found;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Bridge>> Bridge::create() {
@@ -57,6 +77,7 @@ Result<std::unique_ptr<Bridge>> Bridge::create() {
   if (ip.empty()) return fail("ProgramFailed", "the program ip (package iproute2) is missing");
   KIBAN_TRY(const int lock, take_lock());
   std::unique_ptr<Bridge> bridge{new Bridge{ip, lock}};
+  if (has_address()) return bridge;
   std::string batch;
   if (::if_nametoindex(bridge_name) == 0)
     batch = fmt::format("link add {} type bridge\n", bridge_name);

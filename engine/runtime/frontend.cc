@@ -59,12 +59,12 @@ void Frontend::add_route(std::string prefix, Handler handler) {
 }
 
 void Frontend::handle(HttpRequest request, Respond respond) {
-  if (handle_own(request, respond)) return;
   for (const auto& [prefix, handler] : routes_)
     if (request.target.starts_with(prefix)) {
       handler(std::move(request), std::move(respond));
       return;
     }
+  if (handle_own(request, respond)) return;
   auto exchange = std::make_shared<Exchange>();
   const std::size_t question = request.target.find('?');
   exchange->request = {

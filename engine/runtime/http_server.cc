@@ -10,6 +10,7 @@
 #include <chrono>
 #include <ctime>
 #include <fstream>
+#include <list>
 #include <optional>
 #include <set>
 
@@ -53,10 +54,13 @@ struct Connection {
 class Server final : public HttpServer {
  public:
   Server(Handler handler, HttpLimits limits)
-      : handler_(std::move(handler)), limits_(limits), acceptor_(io_), signals_(io_), drain_(io_) {}
+      : handler_(std::move(handler)), limits_(limits), signals_(io_), drain_(io_) {}
 
   Result<void> bind(const std::string& address, std::uint16_t port);
-  std::uint16_t port() const override { return acceptor_.local_endpoint().port(); }
+  std::uint16_t port() const override { return acceptors_.front().local_endpoint().port(); }
+  Result<void> also_listen(const std::string& address, std::uint16_t port) override {
+    return bind(address, port);
+  }
   void set_sinks(ChooseSink choose) override { choose_sink_ = std::move(choose); }
   void run() override;
   void post(std::function<void()> work) override { asio::post(io_, std::move(work)); }
@@ -65,7 +69,7 @@ class Server final : public HttpServer {
   }
 
  private:
-  asio::awaitable<void> accept();
+  asio::awaitable<void> accept(Tcp::acceptor& acceptor);
   asio::awaitable<void> serve(std::shared_ptr<Connection> connection);
   asio::awaitable<bool> serve_one(Connection& connection);
   asio::awaitable<std::optional<HttpReply>> read_body(
@@ -85,7 +89,7 @@ class Server final : public HttpServer {
   ChooseSink choose_sink_{};
   HttpLimits limits_;
   asio::io_context io_{1};
-  Tcp::acceptor acceptor_;
+  std::list<Tcp::acceptor> acceptors_{};
   asio::signal_set signals_;
   asio::steady_timer drain_;
   std::set<std::shared_ptr<Connection>> connections_{};
@@ -100,20 +104,24 @@ Result<void> Server::bind(const std::string& address, std::uint16_t port) {
   const auto ip = asio::ip::make_address(address, error);
   if (error) return failed("not an IP address");
   const Tcp::endpoint endpoint{ip, port};
-  acceptor_.open(endpoint.protocol(), error);
-  if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
-  if (!error) acceptor_.bind(endpoint, error);
-  if (!error) acceptor_.listen(1024, error);
+  Tcp::acceptor acceptor{io_};
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(1024, error);
   if (error) return failed(error.message());
+  acceptors_.push_back(std::move(acceptor));
   // From here on a signal is kept for run().
-  signals_.add(SIGTERM);
-  signals_.add(SIGINT);
+  if (acceptors_.size() == 1) {
+    signals_.add(SIGTERM);
+    signals_.add(SIGINT);
+  }
   return {};
 }
 
 void Server::run() {
   wait_for_signal();
-  spawn(io_, accept());
+  for (Tcp::acceptor& acceptor : acceptors_) spawn(io_, accept(acceptor));
   io_.run();
 }
 
@@ -132,7 +140,7 @@ void Server::begin_stop() {
   }
   stopping_ = true;
   error_code ignored;
-  acceptor_.close(ignored);
+  for (Tcp::acceptor& acceptor : acceptors_) acceptor.close(ignored);
   close_idle();
   if (connections_.empty()) {
     io_.stop();
@@ -149,10 +157,10 @@ void Server::close_idle() {
     if (!connection->answering) connection->stream.cancel();
 }
 
-asio::awaitable<void> Server::accept() {
+asio::awaitable<void> Server::accept(Tcp::acceptor& acceptor) {
   asio::steady_timer pause{io_};
   while (!stopping_) {
-    auto [error, socket] = co_await acceptor_.async_accept(as_result);
+    auto [error, socket] = co_await acceptor.async_accept(as_result);
     if (stopping_) co_return;
     if (error) {
       // Out of descriptors, most likely: others must close first.

@@ -74,6 +74,8 @@ class HttpServer {
                                                     Handler handler, HttpLimits limits = {});
   virtual ~HttpServer() = default;
   virtual std::uint16_t port() const = 0;
+  // Another address to serve on. Before run(). Errors as listen().
+  virtual Result<void> also_listen(const std::string& address, std::uint16_t port) = 0;
   // Before run().
   virtual void set_sinks(ChooseSink choose) = 0;
   // Serves on this thread until stop(), SIGTERM or SIGINT, and until what is in flight is answered.

@@ -335,14 +335,16 @@ Result<std::unique_ptr<ProcessDriver>> ProcessDriver::create(std::string directo
   return std::make_unique<Driver>(state.string(), absolute.string());
 }
 
-void add_refusing_driver(Effects& effects) {
-  effects.add("task.run", [](const services::Effect&, const Report& report) {
+void add_refusing_driver(Effects& effects, const std::string& why) {
+  effects.add("task.run", [why](const services::Effect&, const Report& report) {
     report({.payload = {{"Status", "STOPPED"},
                         {"Error",
                          {{"StopCode", "TaskFailedToStart"},
                           {"Reason",
-                           "CannotStartContainerError: this server runs no tasks. Start it with "
-                           "--tasks process --source DIR to run commands on this host."}}}}});
+                           fmt::format("CannotStartContainerError: this server runs no tasks: {}. "
+                                       "Or start it with --tasks process --source DIR to run "
+                                       "commands on this host",
+                                       why)}}}}});
   });
   effects.add("task.stop", [](const services::Effect&, const Report& report) {
     report({.payload = {{"Asked", false}}});

@@ -25,7 +25,8 @@ class ProcessDriver {
   virtual void add_to(Effects& effects) = 0;
 };
 
-// What "task.run" answers when no driver was chosen: the task fails to start, and says what to do.
-void add_refusing_driver(Effects& effects);
+// What "task.run" answers when nobody runs tasks: the task fails to start, and says why and what to
+// do.
+void add_refusing_driver(Effects& effects, const std::string& why);
 
 }  // namespace kiban::runtime

@@ -52,8 +52,10 @@ class Server:
             if file_bytes_max is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes_max, file_bytes_max))
 
+        # Unless a test is about tasks, the host's network is left alone.
+        tasks = () if "--tasks" in arguments else ("--tasks", "none")
         self.process = subprocess.Popen(
-            [str(BINARY), "serve", "--listen", f"127.0.0.1:{port}", *map(str, arguments)],
+            [str(BINARY), "serve", "--listen", f"127.0.0.1:{port}", *map(str, arguments), *tasks],
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

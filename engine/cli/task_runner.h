@@ -1,0 +1,44 @@
+// Who runs ECS tasks in this server: containers, processes, or nobody.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/serve.h"
+#include "containers/driver.h"
+#include "containers/network.h"
+#include "core/result.h"
+#include "runtime/effects.h"
+#include "runtime/http_server.h"
+#include "runtime/process_driver.h"
+#include "store/blobs.h"
+
+namespace kiban::cli {
+
+class TaskRunner {
+ public:
+  // Makes the bridge when tasks are containers, so that what listens there may begin. `directory`
+  // keeps tasks; `keep` whether they outlive the server. Errors, with what to do about them:
+  // `NoContainers` when they were demanded and can't be, `NoSource`.
+  static Result<TaskRunner> choose(const ServeOptions& options, std::string directory, bool keep);
+
+  // Where tasks reach this server; empty when they need no address of their own.
+  std::string bridge_address() const;
+  // After the server knows its port. `blobs` outlives this.
+  Result<void> add_to(runtime::Effects& effects, std::uint16_t port, const store::Blobs& blobs);
+  // Once the kernel has asked again for what was running.
+  void sweep();
+  // Nothing is reported any more. To be called while those who hear reports are still there.
+  void end();
+
+ private:
+  TaskRunner() = default;
+  std::string directory_{};
+  bool keep_{true};
+  std::string refusal_{};  // Why nobody runs them.
+  std::unique_ptr<runtime::ProcessDriver> processes_{};
+  std::unique_ptr<containers::Bridge> bridge_{};
+  std::unique_ptr<containers::Driver> containers_{};
+};
+
+}  // namespace kiban::cli
