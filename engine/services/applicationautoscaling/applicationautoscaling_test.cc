@@ -35,7 +35,7 @@ class AutoScaling : public testing::Test {
     more["ScalableDimension"] = "ecs:service:DesiredCount";
     return more;
   }
-  static json::object policy(double value) {
+  static json::object policy(int value) {
     return target({{"PolicyName", "cpu"},
                    {"PolicyType", "TargetTrackingScaling"},
                    {"TargetTrackingScalingPolicyConfiguration",

@@ -187,7 +187,10 @@ Result<json::object> put_policy(Context& context, const json::object& input) {
     row[member] = text(input, member);
   }
   row["PolicyType"] = type;
-  row["TargetTrackingScalingPolicyConfiguration"] = *tracking;
+  json::object configuration = *tracking;
+  // Templates say 60 where AWS says 60.0.
+  configuration["TargetValue"] = tracking->at("TargetValue").to_number<double>();
+  row["TargetTrackingScalingPolicyConfiguration"] = std::move(configuration);
   row["Alarms"] = json::array{};
   put_json(context, key, row);
   return json::object{{"PolicyARN", row.at("PolicyARN")}, {"Alarms", json::array{}}};

@@ -378,6 +378,8 @@ TEST_F(Ec2Test, RegionsAndZones) {
   EXPECT_EQ(at(zones, "AvailabilityZones.0.ZoneId"), "apne1-az1");
   EXPECT_EQ(at(zones, "AvailabilityZones").as_array().size(), 1U);
   EXPECT_EQ(name("DescribeAvailabilityZones", {{"ZoneNames", {"x"}}}), "InvalidParameterValue");
+  EXPECT_THAT(at(call("DescribeVpnGateways", {}), "VpnGateways").as_array(), SizeIs(0));
+  EXPECT_EQ(name("DescribeInstances", {{"InstanceIds", {"i-1"}}}), "InvalidInstanceID.NotFound");
   EXPECT_EQ(count("DescribeRegions", "Regions", "region-name", "ap-*"), 6U);
 }
 

@@ -229,6 +229,20 @@ Result<json::object> delete_nat_gateway(Context& context, const json::object& in
   return json::object{{"NatGatewayId", id}};
 }
 
+// kiban has no VPN gateways and no instances. `cdk` asks for the former when it looks a VPC up.
+Result<json::object> no_vpn_gateways(Context& /*context*/, const json::object& /*input*/) {
+  return json::object{{"VpnGateways", json::array{}}};
+}
+Result<json::object> no_instances(Context& /*context*/, const json::object& input) {
+  const json::array* ids = find_array(input, "InstanceIds");
+  if (ids && !ids->empty()) {
+    return fail("InvalidInstanceID.NotFound",
+                fmt::format("The instance ID '{}' does not exist",
+                            std::string_view(ids->front().as_string())));
+  }
+  return json::object{{"Reservations", json::array{}}};
+}
+
 }  // namespace
 
 namespace kinds {
@@ -261,6 +275,8 @@ const Kind address{.type = "elastic-ip",
 CheckedTable gateway_operations() {
   return {
       {"AllocateAddress", {allocate_public, "Domain TagSpecifications"}},
+      {"DescribeInstances", {no_instances, "InstanceIds Filters MaxResults"}},
+      {"DescribeVpnGateways", {no_vpn_gateways, "Filters"}},
       {"AttachInternetGateway", {attach, "InternetGatewayId VpcId"}},
       {"CreateInternetGateway", {create_internet_gateway, "TagSpecifications"}},
       {"CreateNatGateway",
