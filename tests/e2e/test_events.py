@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -20,7 +21,9 @@ def queue(server, name: str) -> tuple[str, str]:
 def test_a_rate_starts_an_execution_exactly_once_also_across_a_kill(serve, tmp_path):
     options = ("--data", tmp_path, "--auth", "any", "--clock", "virtual")
     server = serve(*options)
-    machine = server.client("stepfunctions").create_state_machine(name="batch", definition=PASS, roleArn=ROLE)["stateMachineArn"]
+    machine = server.client("stepfunctions").create_state_machine(name="batch", definition=PASS, roleArn=ROLE)[
+        "stateMachineArn"
+    ]
     events = server.client("events")
     rule = events.put_rule(Name="daily", ScheduleExpression="rate(1 day)")["RuleArn"]
     assert rule == "arn:aws:events:ap-northeast-1:000000000000:rule/daily"
@@ -56,6 +59,87 @@ def test_a_cron_gives_the_scheduled_event_in_order(serve, tmp_path):
     assert len({b["time"] for b in bodies}) == len({b["id"] for b in bodies}) == 3
 
 
+def test_roles_are_enforced_and_the_refused_go_to_the_dead_letters(serve, tmp_path):
+    server = serve("--data", tmp_path, "--clock", "virtual").use_key_of(tmp_path)
+    iam = server.client("iam")
+
+    def role(name: str, service: str) -> str:
+        trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
+        return iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", **trust}))[
+            "Role"
+        ]["Arn"]
+
+    states, events = server.client("stepfunctions"), server.client("events")
+    machine = states.create_state_machine(name="m", definition=PASS, roleArn=role("machine", "states.amazonaws.com"))[
+        "stateMachineArn"
+    ]
+    url, dead = queue(server, "dead")
+    events.put_rule(Name="r", ScheduleExpression="rate(1 hour)")
+    target = {"Arn": machine, "DeadLetterConfig": {"Arn": dead}}
+    good = {**target, "Id": "good", "RoleArn": role("rule", "events.amazonaws.com")}
+    bad = {**target, "Id": "bad", "RoleArn": role("other", "ecs.amazonaws.com")}
+    events.put_targets(Rule="r", Targets=[good, bad])
+    assert kiban("clock", "advance", "1h", "--data", tmp_path).returncode == 0
+    (execution,) = states.list_executions(stateMachineArn=machine)["executions"]
+    (letter,) = server.client("sqs").receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    )["Messages"]
+    assert execution["name"].startswith(json.loads(letter["Body"])["id"])
+    attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    assert attributes.pop("ERROR_MESSAGE")
+    assert attributes == {
+        "RULE_ARN": "arn:aws:events:ap-northeast-1:000000000000:rule/r",
+        "TARGET_ARN": machine,
+        "ERROR_CODE": "FAILED_TO_ASSUME_ROLE",
+    }
+    asked = json.loads(server.get("/_kiban/authorisations")[1])
+    callers = [a["caller"] for a in asked if a["action"] == "states:StartExecution"]
+    assert callers == ["arn:aws:sts::000000000000:assumed-role/rule/AWSEvents_r"]
+
+
+def test_a_rule_runs_a_task_with_overrides(serve, tmp_path):
+    server = serve(
+        "--data", tmp_path, "--auth", "any", "--clock", "virtual", "--tasks", "process", "--source", tmp_path
+    )
+    ecs, events, logs = server.client("ecs"), server.client("events"), server.client("logs")
+    logs.create_log_group(logGroupName="/job")
+    log = {
+        "logDriver": "awslogs",
+        "options": {"awslogs-group": "/job", "awslogs-region": "ap-northeast-1", "awslogs-stream-prefix": "p"},
+    }
+    container = {"name": "main", "image": "any", "command": ["echo", "default"], "logConfiguration": log}
+    definition = ecs.register_task_definition(
+        family="job",
+        networkMode="awsvpc",
+        requiresCompatibilities=["FARGATE"],
+        cpu="256",
+        memory="512",
+        executionRoleArn=ROLE,
+        containerDefinitions=[container],
+    )["taskDefinition"]["taskDefinitionArn"]
+    cluster = ecs.create_cluster(clusterName="c")["cluster"]["clusterArn"]
+    ec2 = server.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+    network = {"awsvpcConfiguration": {"Subnets": [subnet], "AssignPublicIp": "DISABLED"}}
+    parameters = {
+        "TaskDefinitionArn": definition,
+        "TaskCount": 1,
+        "LaunchType": "FARGATE",
+        "NetworkConfiguration": network,
+    }
+    overrides = {"containerOverrides": [{"name": "main", "command": ["echo", "from the rule"]}]}
+    events.put_rule(Name="r", ScheduleExpression="rate(1 hour)")
+    target = {"Id": "t", "Arn": cluster, "RoleArn": ROLE, "Input": json.dumps(overrides), "EcsParameters": parameters}
+    assert events.put_targets(Rule="r", Targets=[target])["FailedEntryCount"] == 0
+    assert kiban("clock", "advance", "1h", "--data", tmp_path).returncode == 0
+    deadline = time.monotonic() + 20
+    while not (lines := logs.filter_log_events(logGroupName="/job")["events"]):
+        assert time.monotonic() < deadline, ecs.list_tasks(cluster=cluster)
+        time.sleep(0.1)
+    assert [line["message"] for line in lines] == ["from the rule"]
+
+
 def test_put_events_reaches_a_queue_and_reports_what_failed(serve):
     server = serve("--auth", "any", "--ephemeral")
     url, arn = queue(server, "q")
@@ -79,9 +163,16 @@ def test_a_state_machine_puts_events(serve):
     events.put_rule(Name="r", EventPattern=json.dumps({"source": ["machine"]}))
     events.put_targets(Rule="r", Targets=[{"Id": "t", "Arn": arn, "InputPath": "$.detail"}])
     entry = {"Source": "machine", "DetailType": "t", "Detail": {"n.$": "$.n"}}
-    put = {"Type": "Task", "Resource": "arn:aws:states:::events:putEvents", "Parameters": {"Entries": [entry]}, "End": True}
+    put = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::events:putEvents",
+        "Parameters": {"Entries": [entry]},
+        "End": True,
+    }
     states = server.client("stepfunctions")
-    machine = states.create_state_machine(name="m", definition=json.dumps({"StartAt": "P", "States": {"P": put}}), roleArn=ROLE)
+    machine = states.create_state_machine(
+        name="m", definition=json.dumps({"StartAt": "P", "States": {"P": put}}), roleArn=ROLE
+    )
     states.start_execution(stateMachineArn=machine["stateMachineArn"], input='{"n": 7}')
     (message,) = server.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
     assert json.loads(message["Body"]) == {"n": 7}
@@ -93,7 +184,9 @@ def test_refusals_bear_aws_names(serve):
     events.put_targets(Rule="r", Targets=[{"Id": "t", "Arn": "arn:aws:sqs:ap-northeast-1:000000000000:q"}])
     with pytest.raises(ClientError, match="Rule can't be deleted since it has targets"):
         events.delete_rule(Name="r")
-    with pytest.raises(events.exceptions.ResourceNotFoundException, match="Rule none does not exist on EventBus default"):
+    with pytest.raises(
+        events.exceptions.ResourceNotFoundException, match="Rule none does not exist on EventBus default"
+    ):
         events.describe_rule(Name="none")
     with pytest.raises(events.exceptions.InvalidEventPatternException, match="Event pattern is not valid"):
         events.put_rule(Name="p", EventPattern='{"source": "x"}')
@@ -127,7 +220,17 @@ def test_schedule_next_shows_both_clocks(serve, tmp_path):
 
 
 def test_schedule_explain_needs_no_server():
-    told = kiban("schedule", "explain", "cron(0 17 * * ? *)", "--zone", "Asia/Tokyo", "--count", "2", "--from", "2026-11-24T18:00:00Z")
+    told = kiban(
+        "schedule",
+        "explain",
+        "cron(0 17 * * ? *)",
+        "--zone",
+        "Asia/Tokyo",
+        "--count",
+        "2",
+        "--from",
+        "2026-11-24T18:00:00Z",
+    )
     assert told.returncode == 0, told.stderr
     assert told.stdout.splitlines() == [
         "cron(0 17 * * ? *): at 17:00, every day (UTC)",
@@ -135,7 +238,9 @@ def test_schedule_explain_needs_no_server():
         "2026-11-25T17:00:00Z  2026-11-26T02:00:00+09:00",
         "2026-11-26T17:00:00Z  2026-11-27T02:00:00+09:00",
     ]
-    as_json = json.loads(kiban("schedule", "explain", "rate(1 hour)", "--count", "1", "--from", "2026-11-24T18:00:00Z", "--json").stdout)
+    as_json = json.loads(
+        kiban("schedule", "explain", "rate(1 hour)", "--count", "1", "--from", "2026-11-24T18:00:00Z", "--json").stdout
+    )
     assert as_json["meaning"] == "every hour" and as_json["firings"][0]["utc"] == "2026-11-24T19:00:00Z"
     wrong = kiban("schedule", "explain", "rate(1 hours)")
     assert wrong.returncode == 1 and "Parameter ScheduleExpression is not valid." in wrong.stderr
