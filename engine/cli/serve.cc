@@ -130,6 +130,15 @@ void remove_directory(const std::string& path) {
   std::filesystem::remove_all(path, ignored);
 }
 
+// SigningCertURL of SNS messages.
+runtime::HttpReply certificate_reply(runtime::MessageSigner& signer,
+                                     const runtime::HttpRequest& request) {
+  const auto certificate = signer.certificate();
+  if (!certificate) return {.status = 500, .body = certificate.error().cause + "\n"};
+  if (request.target != certificate->path) return {.status = 404};
+  return {.headers = {{"Content-Type", "application/x-pem-file"}}, .body = certificate->pem};
+}
+
 // Everything that lives while the server runs, in the order in which it must end.
 int run_server(const ServeOptions& options, const Address& address, Data data,
                const WiringOptions& wiring) {
@@ -173,9 +182,10 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   runtime::Clock& clock =
       virtual_clock ? static_cast<runtime::Clock&>(*virtual_clock) : *real_clock;
 
+  runtime::MessageSigner signer{data.directory, endpoint};
   std::unique_ptr<runtime::Fetcher> fetcher = runtime::make_fetcher();
   runtime::Effects effects;
-  effects.add("http.post", runtime::make_http_performer(*fetcher));
+  effects.add("http.post", runtime::make_http_performer(*fetcher, signer));
   const auto added = runner->add_to(effects, server->port(), *data.blobs);
   if (!added) return complain("tasks", added.error().cause, "See who owns the data directory.");
   auto databases = std::make_unique<postgres::Driver>(postgres::Options{
@@ -232,6 +242,10 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   });
   made.add_route(std::string(containers::credentials_path),
                  containers::make_credentials_route(thread, options.account, options.region));
+  made.add_route(std::string(runtime::signing_certificate_prefix),
+                 [&signer](const runtime::HttpRequest& request, const runtime::Respond& respond) {
+                   respond([made = certificate_reply(signer, request)] { return made; });
+                 });
   frontend = &made;
   thread.begin();
   // By then it has asked again for the tasks that were running.

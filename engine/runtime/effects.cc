@@ -21,8 +21,8 @@ void Effects::perform(const services::Effect& effect) {
                       {"Cause", "nothing in this server performs " + effect.kind}}});
 }
 
-Performer make_http_performer(Fetcher& fetcher) {
-  return [&fetcher](const services::Effect& effect, const Report& report) {
+Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer) {
+  return [&fetcher, &signer](const services::Effect& effect, const Report& report) {
     const auto text = [&](std::string_view key, const char* fallback) {
       const json::string* found = find_string(effect.payload, key);
       return found ? to_string(*found) : std::string(fallback);
@@ -32,6 +32,11 @@ Performer make_http_performer(Fetcher& fetcher) {
     if (const json::object* headers = find_object(effect.payload, "Headers"))
       for (const auto& [name, value] : *headers)
         if (value.is_string()) request.headers.emplace_back(name, to_string(value.get_string()));
+    if (const std::string version = text("Sign", ""); !version.empty())
+      request.prepare = [&signer, version](Fetch& fetch) -> Result<void> {
+        KIBAN_TRY(fetch.body, signer.sign(fetch.body, version));
+        return {};
+      };
     fetcher.start(std::move(request), [report](Result<HttpReply> reply) {
       if (reply)
         report({.payload = {{"Status", reply->status}, {"Body", reply->body}}});

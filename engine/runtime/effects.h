@@ -9,6 +9,7 @@
 #include "kernel/kernel.h"
 #include "runtime/http_client.h"
 #include "runtime/kernel_thread.h"
+#include "runtime/message_signer.h"
 
 namespace kiban::runtime {
 
@@ -32,7 +33,8 @@ class Effects final : public kernel::EffectSink {
 };
 
 // {"Url", "Headers": {name: value}, "Body", "Method" (POST)} to {"Status": n, "Body": text} or
-// {"Error": name, "Cause": text}. `fetcher` outlives the performer.
-Performer make_http_performer(Fetcher& fetcher);
+// {"Error": name, "Cause": text}. With "Sign": "1" or "2" the body is an SNS message, to be signed
+// in that version. `fetcher` and `signer` outlive the performer.
+Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer);
 
 }  // namespace kiban::runtime

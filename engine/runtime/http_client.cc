@@ -58,6 +58,9 @@ asio::awaitable<Result<HttpReply>> exchange(Stream& stream, const Fetch& fetch, 
 }
 
 asio::awaitable<Result<HttpReply>> fetch_once(Fetch fetch) {
+  if (fetch.prepare)
+    if (Result<void> prepared = fetch.prepare(fetch); !prepared)
+      co_return std::unexpected(std::move(prepared).error());
   const Result<Url> url = parse_url(fetch.url);
   if (!url) co_return std::unexpected(url.error());
   const auto executor = co_await asio::this_coro::executor;

@@ -18,6 +18,9 @@ struct Fetch {
   std::string body{};
   std::chrono::seconds timeout{15};
   std::uint64_t reply_bytes_max{64ULL * 1024 * 1024};
+  // Called first, where the request is sent from: for work that the caller's thread has no time
+  // for.
+  std::function<Result<void>(Fetch&)> prepare{};
 };
 
 struct Url {

@@ -32,6 +32,8 @@ std::string random_text(std::string_view alphabet, std::size_t length) {
 
 std::string path_of(const std::string& directory) { return directory + "/credentials.json"; }
 
+}  // namespace
+
 Result<void> write_private(const std::string& path, std::string_view text) {
   const std::string temporary = fmt::format("{}.{}", path, ::getpid());
   ::unlink(temporary.c_str());
@@ -46,8 +48,6 @@ Result<void> write_private(const std::string& path, std::string_view text) {
   return fail("DataFailed",
               fmt::format("can't write {}: {}", path, std::generic_category().message(error)));
 }
-
-}  // namespace
 
 RootKey make_root_key() {
   return {.access_key_id = "AKIA" + random_text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16),

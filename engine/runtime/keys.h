@@ -20,6 +20,8 @@ struct RootKey {
 // Shaped as AWS shapes them: AKIA and 16 of base 32, 40 of base 64. From the system's own source
 // of randomness.
 RootKey make_root_key();
+// A file for its owner's eyes only, on disk when it returns. Error `DataFailed`.
+Result<void> write_private(const std::string& path, std::string_view text);
 // Reads DIRECTORY/credentials.json, or makes it, for its owner's eyes only. Error `DataFailed`.
 Result<RootKey> load_or_make_root_key(const std::string& directory);
 // Error `DataFailed` when there is none.

@@ -102,11 +102,15 @@ void deliver(Context& context, const Subscription& subscription, const Message& 
   json::object payload = make_post(
       subscription, "Notification", message.id,
       is_raw(subscription) ? message.text : print_json(envelope(context, subscription, message)));
-  if (is_raw(subscription)) payload["Headers"].as_object()["x-amz-sns-rawdelivery"] = "true";
+  if (is_raw(subscription))
+    payload["Headers"].as_object()["x-amz-sns-rawdelivery"] = "true";
+  else
+    payload["Sign"] = message.signature_version;
   post(context, payload);
 }
 
-void request_confirmation(Context& context, const Subscription& subscription) {
+void request_confirmation(Context& context, const Subscription& subscription,
+                          std::string_view signature_version) {
   const std::string id = context.random().uuid();
   const json::object body{
       {"Type", "SubscriptionConfirmation"},
@@ -119,7 +123,9 @@ void request_confirmation(Context& context, const Subscription& subscription) {
       {"SubscribeURL", fmt::format("{}/?Action=ConfirmSubscription&TopicArn={}&Token={}",
                                    context.endpoint(), subscription.topic_arn, subscription.token)},
       {"Timestamp", format_iso8601(context.now())}};
-  post(context, make_post(subscription, "SubscriptionConfirmation", id, print_json(body)));
+  json::object payload = make_post(subscription, "SubscriptionConfirmation", id, print_json(body));
+  payload["Sign"] = signature_version;
+  post(context, payload);
 }
 
 void on_post_outcome(Context& context, const json::object& payload, const Outcome& outcome) {

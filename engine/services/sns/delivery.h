@@ -21,6 +21,7 @@ struct Message {
   std::string id{};
   std::string topic_arn{};
   std::string subject{};
+  std::string signature_version{"1"};  // Of the topic; AWS's default is 1.
   std::string text{};  // For this protocol, if the message had a structure of its own.
   json::object attributes{};
 };
@@ -30,7 +31,8 @@ Subscription subscription_from(const json::object& row);
 
 // To SQS at once, to HTTP by effect.
 void deliver(Context& context, const Subscription& subscription, const Message& message);
-void request_confirmation(Context& context, const Subscription& subscription);
+void request_confirmation(Context& context, const Subscription& subscription,
+                          std::string_view signature_version);
 // After a failed post: set the timer of the next try, or give up.
 void on_post_outcome(Context& context, const json::object& payload, const Outcome& outcome);
 void retry_post(Context& context, const json::object& payload);

@@ -53,6 +53,18 @@ json::object tags_of(const json::object& input) {
   return tags;
 }
 
+// https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
+std::string signature_version(const json::object& topic) {
+  return text(topic.at("Attributes").as_object(), "SignatureVersion", "1");
+}
+
+Result<void> check_topic_attribute(std::string_view name, std::string_view value) {
+  if (!topic_attributes.contains(name)) return invalid(fmt::format("AttributeName {}", name));
+  if (name == "SignatureVersion" && value != "1" && value != "2")
+    return invalid("SignatureVersion must be 1 or 2");
+  return {};
+}
+
 Result<json::object> create_topic(Context& context, const json::object& input) {
   const std::string name = text(input, "Name");
   const bool valid = !name.empty() && name.size() <= 256 && std::ranges::all_of(name, [](char c) {
@@ -61,10 +73,8 @@ Result<json::object> create_topic(Context& context, const json::object& input) {
   if (name.ends_with(".fifo")) return invalid("kiban does not serve FIFO topics");
   if (!valid) return invalid("Topic Name");
   const json::object* given = find_object(input, "Attributes");
-  for (const auto& member : given ? *given : json::object{}) {
-    if (!topic_attributes.contains(member.key()))
-      return invalid(fmt::format("AttributeName {}", std::string_view(member.key())));
-  }
+  for (const auto& member : given ? *given : json::object{})
+    KIBAN_TRY_VOID(check_topic_attribute(member.key(), text(*given, member.key())));
   const std::string arn = make_arn(context, "sns", name);
   if (!context.get(topic_key(arn)))
     put_json(context, topic_key(arn),
@@ -113,7 +123,7 @@ Result<json::object> set_topic_attributes(Context& context, const json::object& 
   const std::string arn = text(input, "TopicArn");
   KIBAN_TRY(json::object topic, load_topic(context, arn));
   const std::string name = text(input, "AttributeName");
-  if (!topic_attributes.contains(name)) return invalid(fmt::format("AttributeName {}", name));
+  KIBAN_TRY_VOID(check_topic_attribute(name, text(input, "AttributeValue")));
   topic["Attributes"].as_object()[name] = text(input, "AttributeValue");
   put_json(context, topic_key(arn), topic);
   return json::object{};
@@ -146,7 +156,7 @@ Result<void> check_subscription(std::string_view protocol, std::string_view endp
 
 Result<json::object> subscribe(Context& context, const json::object& input) {
   const std::string topic_arn = text(input, "TopicArn");
-  KIBAN_TRY_VOID(load_topic(context, topic_arn));
+  KIBAN_TRY(const json::object topic, load_topic(context, topic_arn));
   Subscription subscription{.topic_arn = topic_arn,
                             .protocol = text(input, "Protocol"),
                             .endpoint = text(input, "Endpoint")};
@@ -170,7 +180,7 @@ Result<json::object> subscribe(Context& context, const json::object& input) {
   subscription.pending = subscription.protocol != "sqs";
   if (subscription.pending) {
     subscription.token = context.random().hex(64);
-    request_confirmation(context, subscription);
+    request_confirmation(context, subscription, signature_version(topic));
   }
   put_json(context, subscription_key(subscription.arn), to_json(subscription));
   const bool show = !subscription.pending || flag(input, "ReturnSubscriptionArn");
@@ -264,7 +274,7 @@ Result<json::object> publish(Context& context, const json::object& input) {
   const std::string topic_arn = text(input, "TopicArn", text(input, "TargetArn"));
   if (topic_arn.empty())
     return invalid("kiban publishes to topics only: TopicArn or TargetArn is needed");
-  KIBAN_TRY_VOID(load_topic(context, topic_arn));
+  KIBAN_TRY(const json::object topic, load_topic(context, topic_arn));
   KIBAN_TRY_VOID(context.authorise("sns:Publish", topic_arn));
   const std::string body = text(input, "Message");
   if (body.empty()) return invalid("Empty message");
@@ -273,6 +283,7 @@ Result<json::object> publish(Context& context, const json::object& input) {
   Message message{.id = context.random().uuid(),
                   .topic_arn = topic_arn,
                   .subject = text(input, "Subject"),
+                  .signature_version = signature_version(topic),
                   .attributes = attributes ? *attributes : json::object{}};
   KIBAN_TRY_VOID(text_for(input, "default"));
   for (const Subscription& subscription : subscriptions(context, topic_arn)) {

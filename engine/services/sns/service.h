@@ -4,8 +4,8 @@
 // A queue gets its message in the batch that published it: exactly once. An HTTP endpoint is posted
 // to by the effect `http.post`, confirmed first, retried three times 20 s apart (the documented
 // default policy), at least once across a crash under the same MessageId. Filter policies
-// (filter.h) hold for both. FIFO topics and other protocols are refused by name. Messages carry no
-// Signature yet.
+// (filter.h) hold for both. FIFO topics and other protocols are refused by name. Messages to
+// HTTP are signed by the effect's performer; those to SQS carry no Signature.
 #pragma once
 
 #include <memory>
