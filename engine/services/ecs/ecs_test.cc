@@ -188,6 +188,104 @@ TEST_F(Ecs, AServiceReplacesWhatDiesAndBacksOff) {
   call("DeleteService", {{"cluster", "dev"}, {"service", "web"}});
 }
 
+json::object service_of(const json::object& described) {
+  return described.at("services").at(0).as_object();
+}
+
+class EcsService : public Ecs {
+ protected:
+  json::object create(int count, bool rollback = true) {
+    return call("CreateService",
+                {{"cluster", "dev"},
+                 {"serviceName", "web"},
+                 {"taskDefinition", "api"},
+                 {"desiredCount", count},
+                 {"deploymentConfiguration",
+                  {{"deploymentCircuitBreaker", {{"enable", true}, {"rollback", rollback}}}}}});
+  }
+  std::vector<std::string> live() {
+    const auto reply = call("ListTasks", {{"cluster", "dev"}, {"serviceName", "web"}});
+    std::vector<std::string> arns;
+    for (const json::value& arn : reply.at("taskArns").as_array())
+      arns.emplace_back(arn.as_string());
+    return arns;
+  }
+  json::object deployment(std::size_t index = 0) {
+    return service_of(call("DescribeServices", {{"cluster", "dev"}, {"services", {"web"}}}))
+        .at("deployments")
+        .at(index)
+        .as_object();
+  }
+  void run_all() {
+    for (const std::string& arn : live()) report({{"taskArn", arn}}, {{"Status", "RUNNING"}});
+  }
+  // Every live task fails, again and again, for as long as there is one.
+  int fail_all() {
+    int failed = 0;
+    for (std::vector<std::string> arns = live(); !arns.empty() && failed < 50; arns = live()) {
+      for (const std::string& arn : arns) exit({{"taskArn", arn}}, 1);
+      failed += static_cast<int>(arns.size());
+      now_ = kernel_->run_until_idle(now_);
+    }
+    return failed;
+  }
+};
+
+TEST_F(EcsService, CompletesOnceAllRun) {
+  create(2);
+  EXPECT_EQ(deployment().at("rolloutState"), "IN_PROGRESS");
+  report({{"taskArn", live()[0]}}, {{"Status", "RUNNING"}});
+  EXPECT_EQ(deployment().at("rolloutState"), "IN_PROGRESS");
+  run_all();
+  EXPECT_EQ(deployment().at("rolloutState"), "COMPLETED");
+  EXPECT_EQ(deployment().at("runningCount"), 2);
+  EXPECT_EQ(task({{"taskArn", live()[0]}}).at("startedBy"), deployment().at("id"));
+}
+
+TEST_F(EcsService, ReplacesTasksOfTheLastDeploymentOnceOthersRun) {
+  create(1);
+  run_all();
+  const std::string before = live()[0];
+  call("UpdateService", {{"cluster", "dev"}, {"service", "web"}, {"forceNewDeployment", true}});
+  ASSERT_EQ(live().size(), 2U);
+  EXPECT_EQ(deployment(1).at("status"), "ACTIVE");
+  run_all();
+  ASSERT_EQ(live().size(), 1U);
+  EXPECT_NE(live()[0], before);
+  exit({{"taskArn", before}}, 143);
+  EXPECT_EQ(task({{"taskArn", before}}).at("stopCode"), "ServiceSchedulerInitiated");
+  EXPECT_EQ(deployment().at("rolloutState"), "COMPLETED");
+  EXPECT_EQ(live().size(), 1U);
+}
+
+TEST_F(EcsService, TheCircuitBreakerGivesUp) {
+  create(1);
+  EXPECT_EQ(fail_all(), 3);
+  EXPECT_EQ(deployment().at("rolloutState"), "FAILED");
+  EXPECT_EQ(deployment().at("rolloutStateReason"),
+            "ECS deployment circuit breaker: tasks failed to start.");
+}
+
+TEST_F(EcsService, TheCircuitBreakerRollsBack) {
+  create(1);
+  run_all();
+  const auto good = deployment();
+  call("RegisterTaskDefinition", definition());
+  call("UpdateService", {{"cluster", "dev"}, {"service", "web"}, {"taskDefinition", "api"}});
+  const std::string old =
+      task({{"taskArn", live()[0]}}).at("startedBy") == good.at("id") ? live()[0] : live()[1];
+  for (int i = 0; i < 3; ++i) {
+    for (const std::string& arn : live())
+      if (arn != old) exit({{"taskArn", arn}}, 1);
+    now_ = kernel_->run_until_idle(now_);
+  }
+  EXPECT_EQ(deployment().at("taskDefinition"), good.at("taskDefinition"));
+  run_all();
+  exit({{"taskArn", old}}, 143);
+  EXPECT_EQ(deployment().at("rolloutState"), "COMPLETED");
+  EXPECT_EQ(live().size(), 1U);
+}
+
 std::string detail(const json::object& task, std::string_view name) {
   for (const json::value& one : task.at("attachments").at(0).at("details").as_array()) {
     if (text(one.as_object(), "name") == name) return to_string(one.at("value").as_string());
