@@ -113,7 +113,9 @@ Result<json::object> register_target(Context& context, const json::object& input
 
 // Its policies go along.
 Result<json::object> deregister_target(Context& context, const json::object& input) {
-  KIBAN_TRY_VOID(load_target(context, input));
+  if (!context.get(target_key(context, input))) {
+    return fail("ObjectNotFoundException", "No scalable target found for " + words(input));
+  }
   for (const store::Row& row : context.scan(policies_prefix(context, input))) {
     context.erase(row.key);
   }

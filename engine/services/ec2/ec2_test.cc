@@ -217,6 +217,10 @@ TEST_F(Ec2Test, APublicSubnetIsBuiltAndTakenDown) {
   const json::object route{
       {"RouteTableId", table}, {"DestinationCidrBlock", "0.0.0.0/0"}, {"GatewayId", igw}};
   EXPECT_EQ(name("CreateRoute", route), "InvalidParameterValue");  // Not attached.
+  EXPECT_EQ(name("CreateRoute", {{"RouteTableId", table},
+                                 {"DestinationCidrBlock", "0.0.0.0/0"},
+                                 {"GatewayId", "igw-1"}}),
+            "InvalidGatewayID.NotFound");
   call("AttachInternetGateway", {{"InternetGatewayId", igw}, {"VpcId", vpc}});
   call("CreateRoute", route);
   const std::string association =
@@ -243,7 +247,7 @@ TEST_F(Ec2Test, APublicSubnetIsBuiltAndTakenDown) {
 
   const json::value nat_id = at(nat, "NatGateway.NatGatewayId");
   call("DeleteNatGateway", {{"NatGatewayId", nat_id}});
-  EXPECT_EQ(name("DeleteNatGateway", {{"NatGatewayId", nat_id}}), "NatGatewayNotFound");
+  EXPECT_EQ(at(call("DescribeNatGateways", {}), "NatGateways.0.State"), "deleted");
   call("ReleaseAddress", {{"AllocationId", ip}});
   call("DetachInternetGateway", {{"InternetGatewayId", igw}, {"VpcId", vpc}});
   EXPECT_EQ(count("DescribeRouteTables", "RouteTables", "route.state", "blackhole"), 1U);
@@ -259,6 +263,9 @@ TEST_F(Ec2Test, APublicSubnetIsBuiltAndTakenDown) {
   call("DeleteRouteTable", {{"RouteTableId", table}});
   call("DeleteSubnet", {{"SubnetId", subnet}});
   call("DeleteVpc", {{"VpcId", vpc}});
+  kernel_->run_until_idle(Timestamp{1'700'000'000'000ms});
+  EXPECT_EQ(refused("DescribeNatGateways", {{"NatGatewayIds", {nat_id}}}).name,
+            "NatGatewayNotFound");
 }
 
 TEST_F(Ec2Test, SecurityGroupsAndTheirRules) {

@@ -32,7 +32,7 @@ Result<std::string> check_service(const Context& context, const json::object& in
     return fail("InvalidServiceName",
                 fmt::format("The Vpc Endpoint Service '{}' does not exist", name));
   }
-  const std::string service = name.substr(prefix.size());
+  std::string service = name.substr(prefix.size());
   const bool gateway = text(input, "VpcEndpointType", "Gateway") == "Gateway";
   // docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
   if (gateway && service != "s3" && service != "dynamodb") {

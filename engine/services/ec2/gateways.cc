@@ -210,9 +210,12 @@ Result<json::object> create_nat_gateway(Context& context, const json::object& in
   return json::object{{"NatGateway", row}};
 }
 
+// It stays to be seen as deleted for about an hour.
+// docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-working-with.html
 Result<json::object> delete_nat_gateway(Context& context, const json::object& input) {
   const std::string id = text(input, "NatGatewayId");
-  KIBAN_TRY(const json::object row, load(context, kinds::nat_gateway, id));
+  KIBAN_TRY(json::object row, load(context, kinds::nat_gateway, id));
+  if (text(row, "State") == "deleted") return json::object{{"NatGatewayId", id}};
   const json::object address = row.at("NatGatewayAddresses").as_array()[0].as_object();
   if (address.contains("AllocationId")) {
     KIBAN_TRY(json::object ip, load(context, kinds::address, text(address, "AllocationId")));
@@ -224,7 +227,11 @@ Result<json::object> delete_nat_gateway(Context& context, const json::object& in
   }
   KIBAN_TRY_VOID(
       release_address(context, {{"NetworkInterfaceId", address.at("NetworkInterfaceId")}}));
-  erase(context, kinds::nat_gateway, id);
+  row["State"] = "deleted";
+  row["DeleteTime"] = epoch_seconds(context.now());
+  save(context, kinds::nat_gateway, row);
+  const std::string key = row_key(context, kinds::nat_gateway, id);
+  context.set_timer("ec2", key, context.now() + std::chrono::hours{1}, {{"Key", key}});
   blackhole_routes(context, "NatGatewayId", id, text(row, "VpcId"));
   return json::object{{"NatGatewayId", id}};
 }

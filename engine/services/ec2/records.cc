@@ -192,8 +192,11 @@ std::string row_key(const Context& context, const Kind& kind, std::string_view i
 }
 
 std::unexpected<Error> not_found(const Kind& kind, std::string_view id) {
+  // NAT gateways have a sentence of their own.
   return fail(std::string(kind.not_found),
-              fmt::format("The {} '{}' does not exist", kind.noun, id));
+              &kind == &kinds::nat_gateway
+                  ? fmt::format("NAT gateway {} was not found", id)
+                  : fmt::format("The {} '{}' does not exist", kind.noun, id));
 }
 
 std::unexpected<Error> in_use(const Kind& kind, std::string_view id) {

@@ -111,18 +111,23 @@ Result<void> check_target(const Context& context, const json::object& table,
     return fail("InvalidParameterCombination",
                 "The request must contain exactly one of gatewayId and natGatewayId");
   }
+  // CreateRoute has names of its own for what is missing.
   if (input.contains("NatGatewayId")) {
-    const auto gateway = load(context, kinds::nat_gateway, text(input, "NatGatewayId"));
-    // CreateRoute has a name of its own for it.
-    if (!gateway) return fail("InvalidNatGatewayID.NotFound", gateway.error().cause);
-    return {};
+    const std::string id = text(input, "NatGatewayId");
+    const auto gateway = load(context, kinds::nat_gateway, id);
+    if (gateway && text(*gateway, "State") == "available") return {};
+    return fail("InvalidNatGatewayID.NotFound",
+                fmt::format("The natGateway ID '{}' does not exist", id));
   }
-  KIBAN_TRY(const json::object gateway,
-            load(context, kinds::internet_gateway, text(input, "GatewayId")));
-  if (has(gateway, "Attachments.VpcId", text(table, "VpcId"))) return {};
+  const std::string id = text(input, "GatewayId");
+  const auto gateway = load(context, kinds::internet_gateway, id);
+  if (!gateway) {
+    return fail("InvalidGatewayID.NotFound", fmt::format("The gateway ID '{}' does not exist", id));
+  }
+  if (has(*gateway, "Attachments.VpcId", text(table, "VpcId"))) return {};
   return fail("InvalidParameterValue",
               fmt::format("route table {} and network gateway {} belong to different networks",
-                          text(table, "RouteTableId"), text(gateway, "InternetGatewayId")));
+                          text(table, "RouteTableId"), id));
 }
 
 Result<json::object> create_route(Context& context, const json::object& input) {

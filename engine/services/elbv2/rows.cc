@@ -159,7 +159,12 @@ Result<json::object> describe(Context& context, const Kind& kind, const json::ob
   } else if (names && !names->empty()) {
     for (const json::value& name : *names) {
       const json::object* row = named(rows, kind, name.as_string());
-      if (!row) return fail(std::string(kind.error), std::string(kind.cause));
+      if (!row) {
+        return fail(std::string(kind.error), &kind == &load_balancers
+                                                 ? fmt::format("Load balancers '[{}]' not found",
+                                                               std::string_view(name.as_string()))
+                                                 : std::string(kind.cause));
+      }
       found.push_back(shown(*row));
     }
   } else {
