@@ -83,9 +83,7 @@ def test_security_groups(server):
     duplicate = refusal(ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=[permission])
     assert duplicate == "InvalidPermission.Duplicate"
     (described,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
-    assert described["IpPermissions"] == [
-        {**permission, "UserIdGroupPairs": [], "Ipv6Ranges": [], "PrefixListIds": []}
-    ]
+    assert described["IpPermissions"] == [{**permission, "UserIdGroupPairs": [], "Ipv6Ranges": [], "PrefixListIds": []}]
     rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
     assert sorted(each["IsEgress"] for each in rules) == [False, True]
     ec2.delete_security_group(GroupId=group)
