@@ -13,7 +13,6 @@
 #include <filesystem>
 #include <utility>
 
-#include "containers/cgroup.h"
 #include "containers/files.h"
 #include "containers/program.h"
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "containers/cgroup.h"
 #include "containers/image.h"
 #include "containers/log_file.h"
 #include "containers/runtime_config.h"
@@ -54,6 +55,7 @@ class Container {
   void settle();
   std::optional<int> exit_code() const { return exit_code_; }
   const std::string& reason() const { return reason_; }
+  Usage usage() const { return read_usage(group()); }
 
   // Asks it to end by its stop signal, or makes it.
   void ask_to_end() const;

@@ -44,6 +44,7 @@ class ContainerDriver final : public Driver {
     host_.images = &images_;
     host_.bridge = &bridge;
     host_.keep = options.keep;
+    host_.usage_interval = options.usage_interval;
   }
 
   ~ContainerDriver() override {

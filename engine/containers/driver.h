@@ -5,6 +5,7 @@
 // takes up the same containers, wherever they are, and reports their end once.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ struct DriverOptions {
   std::string directory{};  // Keeps images and tasks.
   std::string endpoint{};   // The engine's URL as tasks see it: http://169.254.170.2:4566.
   bool keep{true};          // Tasks go on when the engine ends; otherwise they end with it.
+  // Between two reports of what a service's task uses; AWS has a value each minute.
+  std::chrono::seconds usage_interval{60};
 };
 
 // What is missing here for running containers, in words to show: "root", "runc", …. Empty: nothing.

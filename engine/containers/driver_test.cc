@@ -88,6 +88,7 @@ class Heard {
         for (const json::value& line : *lines)
           lines_.push_back(to_string(line.at("Message").as_string()));
       }
+      if (const json::object* usage = find_object(outcome.payload, "Usage")) usage_ = *usage;
       if (outcome.payload.contains("Status")) states_.push_back(outcome.payload);
       ended_ = ended_ || outcome.final;
       changed_.notify_all();
@@ -112,6 +113,10 @@ class Heard {
     const std::lock_guard lock{mutex_};
     return lines_;
   }
+  json::object usage() {
+    const std::lock_guard lock{mutex_};
+    return usage_;
+  }
   std::size_t states() {
     const std::lock_guard lock{mutex_};
     return states_.size();
@@ -126,6 +131,7 @@ class Heard {
   std::condition_variable changed_{};
   std::vector<std::string> lines_{};
   std::vector<json::object> states_{};
+  json::object usage_{};
   bool ended_{false};
 };
 
@@ -164,9 +170,11 @@ class Containers : public testing::Test {
     auto bridge = Bridge::create();
     ASSERT_TRUE(bridge) << bridge.error().cause;
     bridge_ = *std::move(bridge);
-    auto driver = Driver::create(
-        {.directory = base_ + "/state", .endpoint = "http://169.254.170.2:4566", .keep = false},
-        *bridge_, *blobs_);
+    auto driver = Driver::create({.directory = base_ + "/state",
+                                  .endpoint = "http://169.254.170.2:4566",
+                                  .keep = false,
+                                  .usage_interval = 1s},
+                                 *bridge_, *blobs_);
     ASSERT_TRUE(driver) << driver.error().cause;
     driver_ = *std::move(driver);
   }
@@ -295,6 +303,18 @@ TEST_F(Containers, AnAddressIsGivenOnce) {
               testing::StartsWith("169.254.172."));
   other.end();
   heard_.end();
+}
+
+TEST_F(Containers, TellsWhatAServiceUses) {
+  const json::object task =
+      payload({container("for i in {1..25}; do for j in {1..9999}; do :; done; sleep 0.1; done")},
+              {{"Group", "service:web"}});
+  driver_->run(task, heard_.report());
+  heard_.end();
+  ASSERT_TRUE(heard_.usage().contains("CpuUnits"));
+  EXPECT_GT(heard_.usage().at("CpuUnits").to_number<double>(), 10);
+  EXPECT_LT(heard_.usage().at("CpuUnits").to_number<double>(), 2 * 1024);
+  EXPECT_GT(heard_.usage().at("MemoryMiB").to_number<double>(), 0);
 }
 
 TEST_F(Containers, StopsByTerminationFirst) {

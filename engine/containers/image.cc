@@ -115,9 +115,10 @@ Result<void> Images::unpack(const std::string& target, const json::object& manif
 // An OCI layout with this one image, named "image". Returns the image's configuration.
 Result<json::object> Images::write_layout(const std::string& layout,
                                           const json::object& manifest) const {
-  KIBAN_TRY(const std::string config, copy_blob(layout, manifest.at("config").as_object()));
+  const json::object& described = manifest.at("config").as_object();
+  KIBAN_TRY_VOID(place_blob(layout, described));
   for (const json::value& layer : manifest.at("layers").as_array())
-    KIBAN_TRY_VOID(copy_blob(layout, layer.as_object()));
+    KIBAN_TRY_VOID(place_blob(layout, layer.as_object()));
   const std::string bytes = print_json(manifest);
   KIBAN_TRY_VOID(write_file(layout + "/blobs/sha256/" + store::sha256_hex(bytes), bytes));
   json::object descriptor = descriptor_of("application/vnd.oci.image.manifest.v1+json", bytes);
@@ -126,19 +127,27 @@ Result<json::object> Images::write_layout(const std::string& layout,
       layout + "/index.json",
       print_json(json::object{{"schemaVersion", 2}, {"manifests", {std::move(descriptor)}}})));
   KIBAN_TRY_VOID(write_file(layout + "/oci-layout", R"({"imageLayoutVersion":"1.0.0"})"));
-  const auto parsed = parse_json(config);
+  const auto parsed =
+      parse_json(read_file(layout + "/blobs/sha256/" + hex_of(text(described, "digest"))));
   if (!parsed || !parsed->is_object()) return refuse("the image's configuration is no JSON object");
   return parsed->get_object();
 }
 
-Result<std::string> Images::copy_blob(const std::string& layout,
-                                      const json::object& descriptor) const {
+Result<void> Images::place_blob(const std::string& layout, const json::object& descriptor) const {
   const std::string hex = hex_of(text(descriptor, "digest"));
-  auto bytes = blobs_.read(hex);
-  if (!bytes)
+  const std::string target = layout + "/blobs/sha256/" + hex;
+  const auto lost = [&] {
     return refuse(fmt::format("the registry has lost the blob {}", text(descriptor, "digest")));
-  KIBAN_TRY_VOID(write_file(layout + "/blobs/sha256/" + hex, *bytes));
-  return *std::move(bytes);
+  };
+  if (hex.empty()) return lost();
+  if (const auto file = blobs_.file(hex)) {
+    std::error_code failed;
+    fs::create_symlink(fs::absolute(*file), target, failed);
+    if (!failed) return {};
+  }
+  const auto bytes = blobs_.read(hex);
+  if (!bytes) return lost();
+  return write_file(target, *bytes);
 }
 
 }  // namespace kiban::containers

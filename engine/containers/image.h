@@ -33,7 +33,8 @@ class Images {
  private:
   Result<void> unpack(const std::string& target, const json::object& manifest);
   Result<json::object> write_layout(const std::string& layout, const json::object& manifest) const;
-  Result<std::string> copy_blob(const std::string& layout, const json::object& descriptor) const;
+  // A link to the blob's file where there is one.
+  Result<void> place_blob(const std::string& layout, const json::object& descriptor) const;
 
   std::string directory_;
   std::string umoci_;

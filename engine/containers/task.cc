@@ -185,10 +185,16 @@ void Task::watch() {
     ::inotify_add_watch(log_events, (member.container.directory() + "/log").c_str(), IN_MODIFY);
   report_running();
   resume_saved_ = std::chrono::steady_clock::now();
+  if (text(payload_, "Group").starts_with("service:")) {
+    usage_next_ = resume_saved_ + host_.usage_interval;
+    for (Member& member : members_)
+      member.cpu_microseconds = member.container.usage().cpu_microseconds;
+  }
   while (!leaving_) {
     settle_members();
     if (all_ended()) break;
     if (log_dirty_ && std::chrono::steady_clock::now() >= log_next_) report_logs(false);
+    if (usage_next_ && std::chrono::steady_clock::now() >= *usage_next_) report_usage();
     if (stopping_) end_members();
     wait(log_events);
   }
@@ -245,6 +251,7 @@ int Task::wait_time() const {
   std::optional<Steady> next;
   const auto consider = [&next](Steady at) { next = next ? std::min(*next, at) : at; };
   if (log_dirty_) consider(log_next_);
+  if (usage_next_) consider(*usage_next_);
   for (const Member& member : members_)
     if (member.kill_at && !member.killed && !member.container.exit_code())
       consider(*member.kill_at);
@@ -308,6 +315,28 @@ void Task::report_logs(bool ended) {
     (void)write_file(member.container.directory() + "/offset", std::to_string(member.resume));
     member.resume = member.container.log_resume();
   }
+}
+
+void Task::report_usage() {
+  double cpu = 0;
+  double memory = 0;
+  for (Member& member : members_) {
+    if (member.container.exit_code()) continue;
+    const Usage usage = member.container.usage();
+    const std::uint64_t before = std::exchange(member.cpu_microseconds, usage.cpu_microseconds);
+    cpu += static_cast<double>(usage.cpu_microseconds - std::min(before, usage.cpu_microseconds));
+    memory += static_cast<double>(usage.memory_bytes);
+  }
+  const auto now = std::chrono::steady_clock::now();
+  const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now - *usage_next_ +
+                                                                             host_.usage_interval);
+  usage_next_ = now + host_.usage_interval;
+  // 1024 units are one processor. docs.aws.amazon.com/AmazonECS/latest/developerguide/
+  // task_definition_parameters.html
+  report_({.final = false,
+           .payload = {{"Usage",
+                        {{"CpuUnits", cpu / static_cast<double>(elapsed.count()) * 1024},
+                         {"MemoryMiB", memory / (1024 * 1024)}}}}});
 }
 
 // The network first: the address may be another task's as soon as the end is told.

@@ -25,6 +25,7 @@ struct Host {
   Images* images{nullptr};
   Bridge* bridge{nullptr};
   bool keep{true};  // Whether tasks go on when the engine ends.
+  std::chrono::seconds usage_interval{60};
   std::mutex mutex{};
   std::set<std::string> addresses{};  // That tasks have.
 };
@@ -50,7 +51,8 @@ class Task {
     Container container;
     std::optional<Steady> kill_at{};  // Set once it was asked to end.
     bool killed{false};
-    std::uint64_t resume{0};  // Of the log: what was reported a while ago.
+    std::uint64_t resume{0};            // Of the log: what was reported a while ago.
+    std::uint64_t cpu_microseconds{0};  // Used up to the last report.
   };
 
   Result<void> launch();
@@ -63,6 +65,7 @@ class Task {
   void end_members();
   void report_running();
   void report_logs(bool ended);
+  void report_usage();
   void finish(json::object outcome);
   void take_down();
   int wait_time() const;
@@ -81,6 +84,7 @@ class Task {
   Steady resume_saved_{};
   bool log_dirty_{true};
   Steady log_next_{};
+  std::optional<Steady> usage_next_{};  // Of a service's task.
 };
 
 // Removes what an ended or forgotten task left in `directory`.

@@ -2,6 +2,7 @@
 
 #include "kernel/kernel.h"
 #include "services/base/table_service.h"
+#include "services/cloudwatch/service.h"
 #include "services/ec2/service.h"
 #include "services/ecs/service.h"
 #include "services/logs/service.h"
@@ -53,6 +54,7 @@ class Ecs : public testing::Test {
   Ecs() {
     std::vector<std::unique_ptr<Service>> services;
     services.push_back(make_ecs());
+    services.push_back(cloudwatch::make_cloudwatch());
     services.push_back(logs::make_logs());
     services.push_back(ec2::make_ec2());
     services.push_back(sts::make_sts());
@@ -284,6 +286,27 @@ TEST_F(EcsService, TheCircuitBreakerRollsBack) {
   exit({{"taskArn", old}}, 143);
   EXPECT_EQ(deployment().at("rolloutState"), "COMPLETED");
   EXPECT_EQ(live().size(), 1U);
+}
+
+TEST_F(EcsService, RecordsWhatItsTasksUse) {
+  create(1);
+  report({{"taskArn", live()[0]}}, {{"Usage", {{"CpuUnits", 64}, {"MemoryMiB", 128.0}}}});
+  const auto average = [&](const char* metric) {
+    const auto reply = kernel_->call("cloudwatch", "GetMetricStatistics",
+                                     {{"Namespace", "AWS/ECS"},
+                                      {"MetricName", metric},
+                                      {"Dimensions",
+                                       {{{"Name", "ClusterName"}, {"Value", "dev"}},
+                                        {{"Name", "ServiceName"}, {"Value", "web"}}}},
+                                      {"StartTime", epoch_seconds(now_ - 2min)},
+                                      {"EndTime", epoch_seconds(now_ + 2min)},
+                                      {"Period", 60},
+                                      {"Statistics", {"Average"}}},
+                                     now_);
+    return reply ? reply->at("Datapoints").at(0).at("Average").to_number<double>() : -1;
+  };
+  EXPECT_EQ(average("CPUUtilization"), 25);
+  EXPECT_EQ(average("MemoryUtilization"), 25);
 }
 
 std::string detail(const json::object& task, std::string_view name) {

@@ -151,15 +151,12 @@ Result<json::object> task_plan(Context& context, const json::object& input,
                              role));
     plans.push_back(std::move(plan));
   }
-  return json::object{{"TaskArn", task.at("taskArn")},
-                      {"Cluster", last_part(text(task, "clusterArn"))},
-                      {"Region", context.caller().region},
-                      {"Account", context.caller().account},
-                      {"TaskRoleArn", text(definition, "taskRoleArn")},
-                      {"Cpu", text(definition, "cpu")},
-                      {"Memory", text(definition, "memory")},
-                      {"Hosts", database_hosts(context)},
-                      {"Containers", std::move(plans)}};
+  return json::object{
+      {"TaskArn", task.at("taskArn")},     {"Cluster", last_part(text(task, "clusterArn"))},
+      {"Region", context.caller().region}, {"Account", context.caller().account},
+      {"Group", task.at("group")},         {"TaskRoleArn", text(definition, "taskRoleArn")},
+      {"Cpu", text(definition, "cpu")},    {"Memory", text(definition, "memory")},
+      {"Hosts", database_hosts(context)},  {"Containers", std::move(plans)}};
 }
 
 }  // namespace kiban::services::ecs

@@ -1,6 +1,7 @@
 // What the performer of a task's effect `task.run` is told.
 //
-//   {"TaskArn", "Cluster", "Region", "Account", "TaskRoleArn", "Cpu" (units), "Memory" (MiB),
+//   {"TaskArn", "Cluster", "Region", "Account", "Group", "TaskRoleArn", "Cpu" (units), "Memory"
+//   (MiB),
 //    "Hosts": {name: address}, "Network"?: interface.h, "CredentialsId"?: credentials.h,
 //    "Containers": [{"Name", "Image", "ImageManifest" and "ImageDigest" or "ImageError",
 //                    "Environment": {name: value} with secrets, "Essential", "StopTimeout",

@@ -6,6 +6,7 @@
 #include "services/ecs/scheduler.h"
 #include "services/ecs/task.h"
 #include "services/ecs/task_definition.h"
+#include "services/ecs/usage.h"
 
 namespace kiban::services::ecs {
 namespace {
@@ -52,6 +53,8 @@ Result<json::object> restart(Context& context, const json::object& input) {
 
 Result<json::object> take_outcome(Context& context, const json::object& input) {
   const Outcome outcome{.payload = input.at("Outcome").as_object()};
+  if (const json::object* usage = find_object(outcome.payload, "Usage"))
+    record_usage(context, input.at("Effect").as_object(), *usage);
   const auto task = on_task_outcome(context, input.at("Effect").as_object(), outcome);
   if (task && text(*task, "lastStatus") == "STOPPED") on_service_task_stopped(context, *task);
   if (task && text(*task, "lastStatus") == "RUNNING" &&

@@ -5,10 +5,11 @@
 //   {"Status": "RUNNING", "Address"?, "Containers": [{"Name", "RuntimeId", "ImageDigest"?}]}
 //   {"Logs": [{"Container", "Timestamp" ms, "Message", "Position"?}]}   any number, before STOPPED;
 //     a line whose Position (growing within a container's log) was heard before is dropped
+//   {"Usage": {"CpuUnits", "MemoryMiB"}}                        each minute, of a service's task
 //   {"Status": "STOPPED", "Containers": [{"Name", "ExitCode"?, "Reason"?}], "Error"?: {"StopCode",
 //    "Reason"}}                                                 final
 // Each change is published as "ECS Task State Change" of aws.ecs; Step Functions' .sync waits for
-// it. What the effect is told stands in plan.h. Metrics are not recorded. What the EC2 launch type
+// it. What the effect is told stands in plan.h. What the EC2 launch type
 // needs is refused by name.
 #pragma once
 
