@@ -41,7 +41,9 @@ class FlakySqs : public Service {
 
 class Events : public testing::Test {
  protected:
-  Events() {
+  Events() { start(); }
+  void start() {  // Again: a restart on the same rows.
+    kernel_.reset();
     std::vector<std::unique_ptr<Service>> services;
     services.push_back(cloudwatch::make_cloudwatch());
     services.push_back(ecs::make_ecs());
@@ -314,6 +316,27 @@ TEST_F(Events, RetryThenDeliverOrGiveUp) {
   EXPECT_EQ(value("RETRY_ATTEMPTS"), "3");
   EXPECT_EQ(metric("InvocationsSentToDlq", "r"), 1);
   EXPECT_EQ(metric("FailedInvocations", "r"), 1);
+}
+
+TEST_F(Events, GoOnAfterARestart) {
+  make_queue("flaky");
+  events("PutRule", {{"Name", "r"}, {"EventPattern", R"({"source":["s"]})"}});
+  events("PutRule", {{"Name", "often"}, {"ScheduleExpression", "rate(1 hour)"}});
+  for (const char* rule : {"r", "often"})
+    events("PutTargets", {{"Rule", rule},
+                          {"Targets", {{{"Id", "t"}, {"Arn", std::string(queue_arn) + "flaky"}}}}});
+  failures_ = 4;
+  put_event("s", "{}");
+  run_for(4s);
+  start();
+  EXPECT_GT(failures_, 0);
+  run_for(1min);
+  EXPECT_EQ(receive("flaky").size(), 1U);  // The retries went on.
+  start();
+  run_for(1h);
+  EXPECT_EQ(receive("flaky").size(), 2U);  // And the schedule.
+  put_event("s", "{}");
+  EXPECT_EQ(receive("flaky").size(), 3U);  // And the pattern.
 }
 
 TEST_F(Events, GiveUpWhenAnEventIsTooOld) {
