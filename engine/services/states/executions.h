@@ -30,8 +30,8 @@ class Executions {
   Result<json::object> task_heartbeat(Context& context, const json::object& input);
   Result<json::object> update_map_run(Context& context, const json::object& input);
 
-  // A timer of an execution: {"Execution": ARN, "Timer": n}, {"Proceed": true}, {"Begin": true} or
-  // {"Forget": KEY}.
+  // A timer of an execution: {"Execution": ARN, "Timer": n}, {"Proceed": true}, {"Begin": true},
+  // {"Forget": KEY} or {"Poll": task}.
   void on_timer(Context& context, const json::object& payload);
   // Something that a .sync task waits for ended: {"Source", "Resource", "Detail"} of the event.
   void on_ended(Context& context, const json::object& event);
@@ -75,6 +75,9 @@ class Executions {
   void start_task(Context& context, Run& run, Inputs& inputs, const asl::StartTask& task);
   bool mock_task(Run& run, Inputs& inputs, const asl::StartTask& task);
   void queue_activity(Context& context, Run& run, Inputs& inputs, const asl::StartTask& task);
+  void call(Context& context, Run& run, Inputs& inputs, const asl::StartTask& task,
+            std::optional<Timestamp> poll_until);
+  void poll_again(Context& context, const json::object& payload);
   void stop_task(Context& context, Run& run, const asl::StopTask& task);
 
   bool perform_map(Context& context, Run& run, Inputs& inputs, const asl::Effect& effect);

@@ -12,9 +12,11 @@
 #include "services/cloudwatch/service.h"
 #include "services/ecs/service.h"
 #include "services/logs/service.h"
+#include "services/s3/service.h"
 #include "services/sns/service.h"
 #include "services/sqs/service.h"
 #include "services/states/service.h"
+#include "store/blobs.h"
 
 namespace kiban::services::states {
 
@@ -30,10 +32,12 @@ class States : public testing::Test {
     services.push_back(cloudwatch::make_cloudwatch());
     services.push_back(ecs::make_ecs());
     services.push_back(logs::make_logs());
+    services.push_back(s3::make_s3());
     services.push_back(sns::make_sns());
     services.push_back(sqs::make_sqs());
     services.push_back(make_states());
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
+    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services),
+                                               kernel::Options{.blobs = blobs_.get()});
   }
   Result<json::object> try_call(std::string service, std::string operation, json::object input) {
     return kernel_->call(std::move(service), std::move(operation), std::move(input), now_, ++seed_);
@@ -67,6 +71,7 @@ class States : public testing::Test {
   }
 
   std::unique_ptr<store::Store> store_ = store::make_memory_store();
+  std::unique_ptr<store::Blobs> blobs_ = store::make_memory_blobs();
   std::unique_ptr<kernel::Kernel> kernel_{};
   Timestamp now_{1'700'000'000'000ms};
   std::uint64_t seed_{0};

@@ -30,13 +30,14 @@ constexpr Title titles[] = {{"sns", "SNS", "AmazonSNS"},
                             {"ecs", "ECS", "AmazonECS"},
                             {"events", "EventBridge", "AmazonCloudWatchEvents"}};
 
-// The names of the request's shape for names in upper camel case.
+// The names of the request's shape for names in upper camel case. What is null was not given.
 json::value to_request(const api::Service& model, std::uint16_t index, const json::value& value) {
   if (index == api::no_shape) return value;
   const api::Shape& shape = model.shape(index);
   if (const json::object* object = value.if_object()) {
     json::object out;
     for (const auto& [key, member_value] : *object) {
+      if (member_value.is_null() && shape.kind == api::Kind::Structure) continue;
       if (shape.kind == api::Kind::Map) {
         out[key] = to_request(model, model.members_of(shape)[1].shape, member_value);
         continue;
@@ -62,6 +63,62 @@ json::value to_request(const api::Service& model, std::uint16_t index, const jso
   return value;
 }
 
+// A body travels as a blob; it is the JSON text of what was given. Recorded by AWS:
+// test_s3_put_object[bool].
+void put_bodies(Context& context, const api::Service& model, const api::Operation& operation,
+                json::object& request) {
+  if (operation.input == api::no_shape) return;
+  for (const api::Member& member : model.members_of(model.shape(operation.input))) {
+    const json::value* given = member.streaming ? find(request, member.name) : nullptr;
+    if (!given) continue;
+    const std::string bytes = print_json(*given);
+    request[member.name] = {{"Digest", context.put_blob(bytes)}, {"Size", bytes.size()}};
+  }
+}
+
+enum class Times : std::uint8_t { Iso8601, Milliseconds };
+
+// A reply as states see it: members in upper camel case, keys of maps as they are. Instants are
+// texts in aws-sdk integrations and milliseconds in the optimised ones, which are older.
+json::value shown_reply(const Context& context, const api::Service& model, std::uint16_t index,
+                        const json::value& value, Times times) {
+  if (index == api::no_shape) return upper_camel(value);
+  const api::Shape& shape = model.shape(index);
+  const auto inner = [&](const api::Member& member, const json::value& of) {
+    return shown_reply(context, model, member.shape, of, times);
+  };
+  if (const json::object* object = value.if_object()) {
+    json::object out;
+    if (shape.kind == api::Kind::Map) {
+      for (const auto& [key, of] : *object) out[key] = inner(model.members_of(shape)[1], of);
+      return out;
+    }
+    for (const auto& [key, of] : *object) {
+      const api::Member* member = model.member(shape, key);
+      const std::string name = with_first(key, std::toupper);
+      if (member && member->streaming && of.is_object()) {
+        auto bytes = context.read_blob(text(of.get_object(), "Digest"));
+        out[name] = bytes ? *bytes : std::string();
+      } else {
+        out[name] = member ? inner(*member, of) : upper_camel(of);
+      }
+    }
+    return out;
+  }
+  if (const json::array* array = value.if_array(); array && shape.kind == api::Kind::List) {
+    json::array out;
+    for (const json::value& element : *array)
+      out.push_back(inner(model.members_of(shape)[0], element));
+    return out;
+  }
+  if (shape.kind == api::Kind::Timestamp && value.is_number()) {
+    const Timestamp time = from_epoch_seconds(value.to_number<double>());
+    if (times == Times::Iso8601) return json::value(format_iso8601(time));
+    return json::value(time.time_since_epoch().count());
+  }
+  return value;
+}
+
 json::object http_metadata(Context& context, std::string_view content_type) {
   const std::string id = context.random().uuid();
   return {{"SdkHttpMetadata",
@@ -72,32 +129,64 @@ json::object http_metadata(Context& context, std::string_view content_type) {
           {"SdkResponseMetadata", {{"RequestId", id}}}};
 }
 
-std::string exception_name(const Error& error) {
-  const std::string& name = error.name;
-  return name.ends_with("Exception") ? name : name + "Exception";
+// "Secrets Manager" is SecretsManager, "SFN" is Sfn, "DynamoDB" is DynamoDb: the names of the SDK
+// for Java 2, which aws-sdk errors begin with.
+// https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+std::string sdk_prefix(std::string_view service_id) {
+  std::string out;
+  bool begins = true;
+  bool was_upper = false;
+  for (const char c : service_id) {
+    if (c == ' ' || c == '-') {
+      begins = true;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    const bool upper = std::isupper(byte) != 0;
+    if (begins)
+      out += static_cast<char>(std::toupper(byte));
+    else
+      out += upper && was_upper ? static_cast<char>(std::tolower(byte)) : c;
+    was_upper = upper;
+    begins = false;
+  }
+  return out;
 }
 
+std::string exception_name(std::string_view shape) {
+  std::string name(shape);
+  if (name.ends_with("Exception")) return name;
+  if (name.ends_with("Fault")) name.resize(name.size() - 5);
+  return name + "Exception";
+}
+
+// An error that the model does not know is the service's own exception. Recorded by AWS for SQS.
 Refused refused_by(Context& context, const api::Service& model, const api::Operation* operation,
                    const asl::TaskResource& resource, const Error& error) {
   const api::Shape* shape = model.error(operation, error.name);
   const int status = shape && shape->http_status != 0 ? shape->http_status : 400;
   const std::string id = context.random().uuid();
   if (resource.service.starts_with("aws-sdk:")) {
-    std::string service = resource.service.substr(8);
-    service = with_first(service, std::toupper);
-    return {fmt::format("{}.{}", service, exception_name(error)),
-            fmt::format("{} (Service: {}, Status Code: {}, Request ID: {}) (SDK Attempt Count: 1)",
-                        error.cause, service, status, id)};
+    const std::string service = sdk_prefix(model.service_id);
+    // S3 has a second id. Recorded by AWS: test_no_such_bucket.
+    const std::string ids =
+        model.folder == "s3"
+            ? fmt::format("Request ID: {}, Extended Request ID: {})", id, context.random().hex(32))
+            : fmt::format("Request ID: {}) (SDK Attempt Count: 1)", id);
+    return {
+        fmt::format("{}.{}", service, shape ? exception_name(shape->name) : service + "Exception"),
+        fmt::format("{} (Service: {}, Status Code: {}, {}", error.cause, service, status, ids)};
   }
   const auto* title = std::ranges::find(titles, model.folder, &Title::folder);
   const bool known = title != std::end(titles);
+  const std::string_view service_name = known ? title->service_name : model.service_id;
   const std::string_view code =
       shape && !shape->error_code.empty() ? shape->error_code : std::string_view(error.name);
-  return {
-      fmt::format("{}.{}", known ? title->error_prefix : model.service_id, exception_name(error)),
-      fmt::format("{} (Service: {}; Status Code: {}; Error Code: {}; Request ID: {}; Proxy: "
-                  "null)",
-                  error.cause, known ? title->service_name : model.service_id, status, code, id)};
+  return {fmt::format("{}.{}", known ? title->error_prefix : model.service_id,
+                      shape ? exception_name(shape->name) : exception_name(service_name)),
+          fmt::format("{} (Service: {}; Status Code: {}; Error Code: {}; Request ID: {}; Proxy: "
+                      "null)",
+                      error.cause, service_name, status, code, id)};
 }
 
 Refused not_served(const asl::TaskResource& resource) {
@@ -153,8 +242,49 @@ std::optional<json::object> request_of(std::string_view folder, std::string_view
   return std::move(request.get_object());
 }
 
+namespace {
+
+// What is known before the call goes out.
+std::optional<Refused> refused_at_once(const asl::TaskResource& resource,
+                                       const json::object& request) {
+  // A queue is called by its URL. Recorded by AWS: test_send_message_no_such_queue.
+  const std::string queue = text(request, "QueueUrl", "://");
+  if (resource.service == "sqs" && queue.find("://") == std::string::npos)
+    return Refused{
+        "SQS.SdkClientException",
+        fmt::format("Unable to execute HTTP request: {}: Name or service not known", queue)};
+  return std::nullopt;
+}
+
+// Events tell the execution that they came from. Recorded by AWS: test_put_events_base.
+void add_resources(json::object& request, const Origin& origin) {
+  json::value* entries = request.if_contains("Entries");
+  if (!entries || !entries->is_array()) return;
+  for (json::value& entry : entries->get_array()) {
+    if (!entry.is_object()) continue;
+    json::value& resources = entry.get_object()["Resources"];
+    if (!resources.is_array()) resources = json::array();
+    resources.get_array().emplace_back(origin.machine_arn);
+    resources.get_array().emplace_back(origin.execution_arn);
+  }
+}
+
+// Until when a call that found nothing may be made again, as the caller of a long poll waits.
+std::optional<Duration> long_poll(const asl::TaskResource& resource, const json::object& request,
+                                  const json::object& output) {
+  if (resource.service == "aws-sdk:sfn" && resource.action == "getActivityTask") {
+    if (text(output, "TaskToken").empty()) return std::chrono::seconds(60);
+  } else if (resource.service == "aws-sdk:sqs" && resource.action == "receiveMessage") {
+    const std::int64_t wait = number(request, "WaitTimeSeconds", 0);
+    if (wait > 0 && !output.contains("Messages")) return std::chrono::seconds(wait);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::variant<Called, Refused> call_integration(Context& context, const asl::StartTask& task,
-                                               const Caller& as) {
+                                               const Origin& origin, const Caller& as) {
   const asl::TaskResource& resource = task.resource;
   const api::Service* model = model_of(resource);
   const std::string action = with_first(resource.action, std::toupper);
@@ -163,25 +293,35 @@ std::variant<Called, Refused> call_integration(Context& context, const asl::Star
       resource.pattern == asl::TaskPattern::Sync || resource.pattern == asl::TaskPattern::Sync2;
   const bool can_wait = resource.service == "ecs" || resource.service == "states";
   if (!operation || (sync && !can_wait)) return not_served(resource);
-  json::value request = to_request(*model, operation->input, task.parameters.tree());
-  if (!request.is_object()) return Refused{"States.Runtime", "Parameters must be an object"};
-  if (resource.service == "ecs" && sync && !request.get_object().contains("startedBy"))
-    request.get_object()["startedBy"] = "AWS Step Functions";
-  auto reply = context.call(model->folder, action, request.get_object(), as);
+  json::value tree = to_request(*model, operation->input, task.parameters.tree());
+  if (!tree.is_object()) return Refused{"States.Runtime", "Parameters must be an object"};
+  json::object& request = tree.get_object();
+  if (resource.service == "ecs" && sync && !request.contains("startedBy"))
+    request["startedBy"] = "AWS Step Functions";
+  if (resource.service == "events" && resource.action == "putEvents")
+    add_resources(request, origin);
+  if (auto refused = refused_at_once(resource, request)) return *std::move(refused);
+  put_bodies(context, *model, *operation, request);
+  auto reply = context.call(model->folder, action, request, as);
   if (!reply) return refused_by(context, *model, operation, resource, reply.error());
-  if (const json::string* arn = find_string(*reply, "kiban:Awaits"))
-    return Called{.waits_for = to_string(*arn)};
-  json::object output = upper_camel(*reply).as_object();
-  if (auto failed = failed_entries(resource, output)) return *std::move(failed);
   Called called;
-  if (sync) called.waits_for = awaited(resource, output);
-  if (!resource.service.starts_with("aws-sdk:") && resource.service != "events") {
+  if (const json::string* arn = find_string(*reply, "kiban:Awaits")) {
+    called.waits_for = to_string(*arn);
+    return called;
+  }
+  const bool sdk = resource.service.starts_with("aws-sdk:");
+  json::value shown = shown_reply(context, *model, operation->output, *reply,
+                                  sdk ? Times::Iso8601 : Times::Milliseconds);
+  called.output = std::move(shown.get_object());
+  if (auto failed = failed_entries(resource, called.output)) return *std::move(failed);
+  called.poll = long_poll(resource, request, called.output);
+  if (sync) called.waits_for = awaited(resource, called.output);
+  if (!sdk && resource.service != "events") {
     const bool xml = model->protocol == api::Protocol::Query;
     const std::string type =
         xml ? "text/xml" : fmt::format("application/x-amz-json-{}", model->json_version);
-    for (auto& member : http_metadata(context, type)) output[member.key()] = member.value();
+    for (auto& member : http_metadata(context, type)) called.output[member.key()] = member.value();
   }
-  called.output = std::move(output);
   return called;
 }
 

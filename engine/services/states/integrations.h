@@ -14,6 +14,14 @@ struct Called {  // The call was accepted.
   json::object output{};
   // .sync, and StartSyncExecution: the ECS task or execution whose end is the task's.
   std::string waits_for{};
+  // A long poll that found nothing: the task may call again for so long.
+  std::optional<Duration> poll{};
+};
+
+// Whose task it is.
+struct Origin {
+  std::string machine_arn{};
+  std::string execution_arn{};
 };
 
 struct Refused {  // error and cause as the state machine sees them.
@@ -24,7 +32,7 @@ struct Refused {  // error and cause as the state machine sees them.
 // Parameters and reply are converted between the integration's upper camel case and the API's own
 // names. `as` is the state machine's role. What no service here serves is refused by name.
 std::variant<Called, Refused> call_integration(Context& context, const asl::StartTask& task,
-                                               const Caller& as);
+                                               const Origin& origin, const Caller& as);
 
 // Parameters as the operation of our own service `folder` names them; nullopt when they are no
 // object, or there is no such operation.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "services/base/table_service.h"
+#include "services/states/executions.h"
 
 namespace kiban::services::states {
 namespace {
@@ -105,18 +106,32 @@ void count_finished(Context& context, std::string_view machine_arn, asl::Status 
 }
 
 void publish_status(Context& context, const json::object& execution) {
+  // Members and their order as recorded by AWS: test_event_bridge_events_base.
   json::object detail;
   for (const auto* member :
-       {"executionArn", "stateMachineArn", "name", "status", "input", "output", "error", "cause"}) {
+       {"executionArn", "stateMachineArn", "name", "status", "startDate", "stopDate", "input",
+        "output", "stateMachineVersionArn", "stateMachineAliasArn", "redriveCount", "redriveDate",
+        "error", "cause"}) {
     const json::value* value = find(execution, member);
-    detail[member] = value ? *value : json::value();
+    const bool time = std::string_view(member).ends_with("Date");
+    if (!value)
+      detail[member] = nullptr;
+    else if (time)
+      detail[member] = static_cast<std::int64_t>(value->to_number<double>() * 1000);
+    else
+      detail[member] = *value;
   }
-  for (const auto* member : {"startDate", "stopDate"}) {
-    const json::value* seconds = find(execution, member);
-    detail[member] =
-        seconds ? json::value(static_cast<std::int64_t>(seconds->to_number<double>() * 1000))
-                : json::value();
-  }
+  detail["redriveCount"] = number(execution, "redriveCount", 0);
+  const auto reason = not_redrivable(context, execution);
+  const bool by_run = execution.contains("parent") && text(execution, "status") != "RUNNING" &&
+                      text(execution, "status") != "SUCCEEDED";
+  detail["redriveStatus"] = by_run   ? "REDRIVABLE_BY_MAP_RUN"
+                            : reason ? "NOT_REDRIVABLE"
+                                     : "REDRIVABLE";
+  detail["redriveStatusReason"] = reason && !by_run ? json::value(*reason) : json::value();
+  detail["inputDetails"] = {{"included", true}};
+  detail["outputDetails"] =
+      execution.contains("output") ? json::value{{"included", true}} : json::value();
   context.publish({.source = "aws.states",
                    .detail_type = "Step Functions Execution Status Change",
                    .region = context.caller().region,

@@ -17,6 +17,30 @@ std::string stop_key(const Context& context, std::string_view execution_arn, std
   return row_key(context, "stop", fmt::format("{}/{}", execution_path(execution_arn), task));
 }
 
+constexpr std::chrono::milliseconds poll_interval{250};
+
+std::string poll_key(const Context& context, std::string_view execution_arn, std::int64_t task) {
+  return row_key(context, "poll", fmt::format("{}/{}", execution_path(execution_arn), task));
+}
+
+// False once the time of a long poll is up.
+bool poll_later(Context& context, std::string_view execution_arn, const asl::StartTask& task,
+                Duration wait, std::optional<Timestamp> until) {
+  if (!until) until = context.now() + wait;  // It only begins.
+  if (*until <= context.now()) return false;
+  const std::string key = poll_key(context, execution_arn, task.task);
+  put_json(context, key,
+           {{"Service", task.resource.service},
+            {"Action", task.resource.action},
+            {"Parameters", task.parameters.text()},
+            {"Role", task.credentials_role},
+            {"Until", epoch_seconds(*until)}});
+  json::object payload = timer_payload(context, execution_arn);
+  payload["Poll"] = task.task;
+  context.set_timer("states", key, context.now() + poll_interval, std::move(payload));
+  return true;
+}
+
 // How the work that a .sync task waits for is stopped along with it.
 // https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync
 json::object stop_call(const std::string& role_arn, const std::string& resource) {
@@ -112,6 +136,12 @@ void Executions::start_task(Context& context, Run& run, Inputs& inputs,
   if (task.resource.kind == asl::TaskKind::Activity)
     return queue_activity(context, run, inputs, task);
   inputs.push_back(asl::TaskStarted{task.task});
+  call(context, run, inputs, task, std::nullopt);
+}
+
+// `poll_until`: when a long poll that found nothing before gives up.
+void Executions::call(Context& context, Run& run, Inputs& inputs, const asl::StartTask& task,
+                      std::optional<Timestamp> poll_until) {
   const std::string role_arn =
       task.credentials_role.empty() ? run.execution->parameters().role_arn : task.credentials_role;
   const auto role =
@@ -121,13 +151,15 @@ void Executions::start_task(Context& context, Run& run, Inputs& inputs,
         .task = task.task, .error = "States.TaskFailed", .cause = role.error().cause});
     return;
   }
+  const bool submits = task.resource.pattern != asl::TaskPattern::RequestResponse;
   const json::object waiting{{"Execution", run.arn}, {"Task", task.task}};
-  if (task.resource.pattern == asl::TaskPattern::WaitForTaskToken)
-    put_json(context, row_key(context, "token", task.token), waiting);
+  // A .sync task may be answered by its token too. Recorded by AWS: test_sync_with_task_token.
+  if (submits) put_json(context, row_key(context, "token", task.token), waiting);
   // The call may answer its own token before it returns: the submission still comes first.
   const auto place = static_cast<std::ptrdiff_t>(inputs.size());
-  auto result = call_integration(context, task, *role);
-  const bool submits = task.resource.pattern != asl::TaskPattern::RequestResponse;
+  const asl::ExecutionParameters& of = run.execution->parameters();
+  auto result = call_integration(context, task,
+                                 {.machine_arn = of.machine_arn, .execution_arn = of.arn}, *role);
   if (const auto* refused = std::get_if<Refused>(&result)) {
     if (submits)
       inputs.push_back(asl::TaskSubmitFailed{
@@ -138,6 +170,7 @@ void Executions::start_task(Context& context, Run& run, Inputs& inputs,
     return;
   }
   auto& called = std::get<Called>(result);
+  if (called.poll && poll_later(context, run.arn, task, *called.poll, poll_until)) return;
   if (!called.waits_for.empty()) {
     json::object row = waiting;
     row["Sync2"] = task.resource.pattern == asl::TaskPattern::Sync2;
@@ -154,7 +187,27 @@ void Executions::start_task(Context& context, Run& run, Inputs& inputs,
     inputs.push_back(asl::TaskSucceeded{.task = task.task, .output = std::move(output)});
 }
 
+// Called as long as its task waits: one that ended is asked once more, in vain.
+void Executions::poll_again(Context& context, const json::object& payload) {
+  const std::string arn = text(payload, "Execution");
+  const std::string key = poll_key(context, arn, number(payload, "Poll", 0));
+  const auto row = get_json(context, key);
+  Run run;
+  if (!row) return;
+  context.erase(key);
+  if (!load(context, arn, run)) return;
+  asl::StartTask task{.task = number(payload, "Poll", 0),
+                      .parameters = Payload::from_text(text(*row, "Parameters")),
+                      .credentials_role = text(*row, "Role")};
+  task.resource.service = text(*row, "Service");
+  task.resource.action = text(*row, "Action");
+  Inputs inputs;
+  call(context, run, inputs, task, from_epoch_seconds(row->at("Until").to_number<double>()));
+  drive(context, run, std::move(inputs));
+}
+
 void Executions::stop_task(Context& context, Run& run, const asl::StopTask& task) {
+  context.erase(poll_key(context, run.arn, task.task));
   const std::string key = stop_key(context, run.arn, task.task);
   const auto row = get_json(context, key);
   if (!row) return;

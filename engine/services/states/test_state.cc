@@ -286,7 +286,7 @@ asl::Input real_answer(Context& context, const Subject& subject, const asl::Star
   if (!role)
     return asl::TaskFailed{
         .task = task.task, .error = "States.TaskFailed", .cause = role.error().cause};
-  auto result = call_integration(context, task, *role);
+  auto result = call_integration(context, task, {}, *role);
   if (const auto* refused = std::get_if<Refused>(&result))
     return asl::TaskFailed{.task = task.task, .error = refused->error, .cause = refused->cause};
   return asl::TaskSucceeded{

@@ -1,0 +1,187 @@
+#include <gtest/gtest.h>
+
+#include "services/states/fixture.h"
+#include "services/states/item_reader.h"
+#include "services/states/map_objects.h"
+
+namespace kiban::services::states {
+namespace {
+
+std::string map_machine(const std::string& fields, const std::string& type = "STANDARD",
+                        const std::string& states = R"({"I":{"Type":"Pass","End":true}})") {
+  return R"({"StartAt":"M","States":{"M":{"Type":"Map","Label":"L",)" + fields +
+         R"("ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":")" + type +
+         R"("},"StartAt":"I","States":)" + states + R"(},"End":true}}})";
+}
+
+constexpr const char* waits = R"({"I":{"Type":"Wait","Seconds":10,"End":true}})";
+
+class MapRuns : public States {
+ protected:
+  json::object run_of(const std::string& execution) {
+    const auto list = call("states", "ListMapRuns", {{"executionArn", execution}});
+    EXPECT_EQ(list.at("mapRuns").as_array().size(), 1U);
+    return call("states", "DescribeMapRun",
+                {{"mapRunArn", list.at("mapRuns").at(0).at("mapRunArn")}});
+  }
+  json::array children(const json::object& run, json::object more = {}) {
+    more["mapRunArn"] = run.at("mapRunArn");
+    return call("states", "ListExecutions", std::move(more)).at("executions").as_array();
+  }
+  void put(const std::string& key, std::string bytes) {
+    call("s3", "PutObject",
+         {{"Bucket", "bkt"},
+          {"Key", key},
+          {"Body", {{"Digest", blobs_->put(bytes).value()}, {"Size", bytes.size()}}}});
+  }
+  std::string read(const std::string& key) {
+    const auto object = call("s3", "GetObject", {{"Bucket", "bkt"}, {"Key", key}});
+    return blobs_->read(text(object.at("Body").as_object(), "Digest")).value();
+  }
+};
+
+TEST_F(MapRuns, EachItemIsAnExecutionOfItsOwn) {
+  const std::string execution =
+      start(make("m", map_machine(R"("ItemsPath":"$.l",)")), R"({"l":["a","b","c"]})");
+  EXPECT_EQ(text(describe(execution), "output"), R"(["a","b","c"])");
+  EXPECT_EQ(types(execution),
+            "ExecutionStarted MapStateEntered MapStateStarted MapRunStarted MapRunSucceeded "
+            "MapStateSucceeded MapStateExited ExecutionSucceeded");
+  const json::object run = run_of(execution);
+  EXPECT_EQ(text(run, "status"), "SUCCEEDED");
+  EXPECT_EQ(run.at("itemCounts").at("succeeded"), 3);
+  EXPECT_EQ(run.at("executionCounts").at("total"), 3);
+  const json::array listed = children(run);
+  ASSERT_EQ(listed.size(), 3U);
+  const std::string child(listed[0].at("executionArn").as_string());
+  EXPECT_NE(child.find(":execution:m/L:"), std::string::npos);
+  EXPECT_EQ(text(describe(child), "mapRunArn"), text(run, "mapRunArn"));
+  EXPECT_EQ(types(child), "ExecutionStarted PassStateEntered PassStateExited ExecutionSucceeded");
+  // They are not the machine's own.
+  const auto own = call("states", "ListExecutions",
+                        {{"stateMachineArn", describe(execution).at("stateMachineArn")}});
+  EXPECT_EQ(own.at("executions").as_array().size(), 1U);
+}
+
+TEST_F(MapRuns, ManyChildrenSurviveARestart) {
+  std::string items = "[0";
+  for (int i = 1; i < 250; ++i) items += "," + std::to_string(i);
+  items += "]";
+  const std::string execution = start(make("m", map_machine("", "STANDARD", waits)), items);
+  EXPECT_EQ(text(describe(execution), "status"), "RUNNING");
+  restart();
+  now_ = kernel_->run_until_idle(now_, now_ + 1min);
+  EXPECT_EQ(text(describe(execution), "output"), items);
+  EXPECT_EQ(run_of(execution).at("executionCounts").at("succeeded"), 250);
+}
+
+TEST_F(MapRuns, ConcurrencyIsBoundedAndMayBeRaised) {
+  const std::string execution =
+      start(make("m", map_machine(R"("MaxConcurrency":2,)", "STANDARD", waits)), "[1,2,3,4,5,6]");
+  json::object run = run_of(execution);
+  EXPECT_EQ(run.at("executionCounts").at("running"), 2);
+  EXPECT_EQ(run.at("executionCounts").at("pending"), 4);
+  EXPECT_EQ(children(run, {{"statusFilter", "RUNNING"}}).size(), 2U);
+  call("states", "UpdateMapRun", {{"mapRunArn", run.at("mapRunArn")}, {"maxConcurrency", 5}});
+  run = run_of(execution);
+  EXPECT_EQ(run.at("maxConcurrency"), 5);
+  EXPECT_EQ(run.at("executionCounts").at("running"), 5);
+  now_ = kernel_->run_until_idle(now_, now_ + 1min);
+  EXPECT_EQ(text(describe(execution), "status"), "SUCCEEDED");
+  EXPECT_EQ(try_call("states", "UpdateMapRun",
+                     {{"mapRunArn", run.at("mapRunArn")}, {"maxConcurrency", 1}})
+                .error()
+                .name,
+            "ValidationException");
+}
+
+TEST_F(MapRuns, TooManyFailuresEndTheRunAndItsOtherChildren) {
+  const std::string states = R"({"I":{"Type":"Choice","Choices":[{"Variable":"$","NumericEquals":0,
+      "Next":"F"}],"Default":"W"},"F":{"Type":"Fail","Error":"E"},
+      "W":{"Type":"Wait","Seconds":10,"End":true}})";
+  const std::string machine =
+      make("m", map_machine(R"("ToleratedFailureCount":1,)", "STANDARD", states));
+  const std::string bad = start(machine, "[0,1,0,2]");
+  EXPECT_EQ(text(describe(bad), "error"), "States.ExceedToleratedFailureThreshold");
+  const json::object run = run_of(bad);
+  EXPECT_EQ(text(run, "status"), "FAILED");
+  EXPECT_EQ(children(run, {{"statusFilter", "FAILED"}}).size(), 2U);
+  EXPECT_EQ(children(run, {{"statusFilter", "RUNNING"}}).size(), 0U);
+  EXPECT_EQ(text(describe(bad), "redriveStatus"), "NOT_REDRIVABLE");
+  const std::string good = start(machine, "[0,1]");
+  now_ = kernel_->run_until_idle(now_, now_ + 1min);
+  EXPECT_EQ(text(describe(good), "output"), "[1]");
+}
+
+TEST_F(MapRuns, StoppingTheParentStopsTheChildren) {
+  const std::string execution = start(make("m", map_machine("", "STANDARD", waits)), "[1,2]");
+  call("states", "StopExecution", {{"executionArn", execution}});
+  const json::object run = run_of(execution);
+  EXPECT_EQ(text(run, "status"), "ABORTED");
+  EXPECT_EQ(run.at("executionCounts").at("aborted"), 2);
+  EXPECT_EQ(children(run, {{"statusFilter", "ABORTED"}}).size(), 2U);
+}
+
+TEST_F(MapRuns, ReadsItemsFromS3AndWritesResultsThere) {
+  call("s3", "CreateBucket", {{"Bucket", "bkt"}});
+  put("in.csv", "n,s\n1,x\n2,\"y,z\"\n");
+  const std::string execution =
+      start(make("m", map_machine(R"("ItemReader":{"Resource":"arn:aws:states:::s3:getObject",
+      "ReaderConfig":{"InputType":"CSV","CSVHeaderLocation":"FIRST_ROW"},
+      "Parameters":{"Bucket":"bkt","Key":"in.csv"}},
+      "ItemBatcher":{"MaxItemsPerBatch":1},
+      "ResultWriter":{"Resource":"arn:aws:states:::s3:putObject",
+      "Parameters":{"Bucket":"bkt","Prefix":"out"}},)")));
+  const json::object described = describe(execution);
+  ASSERT_EQ(text(described, "status"), "SUCCEEDED") << text(described, "cause");
+  const auto output = parse_json(text(described, "output"));
+  const std::string key(output->at("ResultWriterDetails").at("Key").as_string());
+  EXPECT_TRUE(key.starts_with("out/")) << key;
+  const auto manifest = parse_json(read(key));
+  EXPECT_EQ(manifest->at("DestinationBucket"), "bkt");
+  EXPECT_TRUE(manifest->at("ResultFiles").at("FAILED").as_array().empty());
+  const auto results = parse_json(
+      read(std::string(manifest->at("ResultFiles").at("SUCCEEDED").at(0).at("Key").as_string())));
+  ASSERT_EQ(results->as_array().size(), 2U);
+  EXPECT_EQ(results->at(1).at("Output"), R"({"Items":[{"n":"2","s":"y,z"}]})");
+  EXPECT_EQ(results->at(1).at("Status"), "SUCCEEDED");
+
+  const std::string listing = start(make("list", map_machine(R"("ItemReader":{"Resource":
+      "arn:aws:states:::s3:listObjectsV2","Parameters":{"Bucket":"bkt","Prefix":"in"}},
+      "ItemSelector":{"k.$":"$$.Map.Item.Value.Key"},)")));
+  EXPECT_EQ(text(describe(listing), "output"), R"([{"k":"in.csv"}])");
+
+  const std::string missing = start(make("none", map_machine(R"("ItemReader":{"Resource":
+      "arn:aws:states:::s3:getObject","ReaderConfig":{"InputType":"JSON"},
+      "Parameters":{"Bucket":"bkt","Key":"none"}},)")));
+  EXPECT_EQ(text(describe(missing), "error"), "States.ItemReaderFailed");
+}
+
+TEST_F(MapRuns, ExpressChildrenLeaveNoTrace) {
+  const std::string execution = start(make("m", map_machine("", "EXPRESS")), R"([1,2])");
+  EXPECT_EQ(text(describe(execution), "output"), "[1,2]");
+  const json::object run = run_of(execution);
+  EXPECT_TRUE(children(run).empty());
+  for (const store::Row& row : store_->scan("states/", {}, SIZE_MAX))
+    EXPECT_EQ(row.key.find("/execution/m~L"), std::string::npos) << row.key;
+}
+
+TEST(ItemReader, ReadsEachInputType) {
+  const auto items = [](std::string_view bytes, json::object config) {
+    const auto read = parse_items(bytes, config);
+    return read ? print_json(*read) : read.error().cause;
+  };
+  EXPECT_EQ(items("{\"a\":1}\n\n[2]\n", {{"InputType", "JSONL"}}), R"([{"a":1},[2]])");
+  EXPECT_EQ(items("a|b\n\"x|\"\"y\"\"\"|\r\n\n", {{"InputType", "CSV"}, {"CSVDelimiter", "PIPE"}}),
+            R"([{"a":"x|\"y\"","b":""}])");
+  EXPECT_EQ(items("1,2,3\n",
+                  {{"InputType", "CSV"}, {"CSVHeaderLocation", "GIVEN"}, {"CSVHeaders", {"one"}}}),
+            R"([{"one":"1"}])");
+  EXPECT_EQ(items(R"({"a":{"b":[1]}})", {{"InputType", "JSON"}, {"ItemsPointer", "/a/b"}}), "[1]");
+  EXPECT_EQ(items("\"a", {{"InputType", "CSV"}}), "A quoted field of the CSV does not end");
+  EXPECT_TRUE(items("x", {{"InputType", "PARQUET"}}).starts_with("kiban does not read"));
+  EXPECT_TRUE(items("{\n", {{"InputType", "JSONL"}}).starts_with("Line 1 is no JSON"));
+}
+
+}  // namespace
+}  // namespace kiban::services::states
