@@ -91,7 +91,7 @@ Result<std::string> free_public_address(const Context& context) {
   KIBAN_TRY(const Cidr range, parse_cidr("203.0.113.0/24"));
   const std::vector<json::object> rows = all(context, kinds::address);
   for (std::uint32_t number = 1; number < range.size() - 1; ++number) {
-    const std::string candidate = print_address(range.address + number);
+    std::string candidate = print_address(range.address + number);
     if (std::ranges::none_of(
             rows, [&](const json::object& row) { return text(row, "PublicIp") == candidate; })) {
       return candidate;

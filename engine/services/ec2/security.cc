@@ -335,7 +335,7 @@ Result<json::object> describe_groups(Context& context, const json::object& input
     return fail("InvalidGroup.NotFound",
                 fmt::format("The security group '{}' does not exist in default VPC: there is none. "
                             "Use the filter group-name",
-                            text(json::object{{"Name", (*names)[0]}}, "Name")));
+                            std::string_view(names->front().as_string())));
   }
   return describe(context, kinds::security_group, input);
 }

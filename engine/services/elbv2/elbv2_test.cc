@@ -122,6 +122,25 @@ TEST_F(Elbv2, ALoadBalancerNeedsItsSurroundings) {
   EXPECT_EQ(refused("CreateLoadBalancer", other).name, "DuplicateLoadBalancerName");
 }
 
+TEST_F(Elbv2, ALoadBalancerMovesToOtherSubnetsAndGroups) {
+  const std::string arn = make_balancer();
+  const std::string d = make_subnet("10.0.2.0/24", "ap-northeast-1d");
+  const std::string group = text(
+      in("ec2", "CreateSecurityGroup", {{"GroupName", "g"}, {"Description", "d"}, {"VpcId", vpc_}}),
+      "GroupId");
+  call("SetSubnets", {{"LoadBalancerArn", arn}, {"Subnets", {c_, d}}});
+  in("ec2", "DeleteSubnet", {{"SubnetId", a_}});
+  EXPECT_EQ(refused("SetSubnets", {{"LoadBalancerArn", arn}, {"Subnets", {c_}}}).name,
+            "ValidationError");
+  call("SetSecurityGroups", {{"LoadBalancerArn", arn}, {"SecurityGroups", {group}}});
+  EXPECT_EQ(call("DescribeLoadBalancers", {}).at("LoadBalancers").at(0).at("SecurityGroups"),
+            json::value(json::array{json::value(group)}));
+  const auto in_use = kernel_->call("ec2", "DeleteSecurityGroup", {{"GroupId", group}}, now_, 99);
+  EXPECT_EQ(in_use ? "" : in_use.error().name, "DependencyViolation");
+  call("DeleteLoadBalancer", {{"LoadBalancerArn", arn}});
+  in("ec2", "DeleteSecurityGroup", {{"GroupId", group}});
+}
+
 TEST_F(Elbv2, DeletionProtectionProtects) {
   const std::string arn = make_balancer();
   const auto protect = [&](std::string_view value) {

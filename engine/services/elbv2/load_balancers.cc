@@ -151,6 +151,13 @@ Result<json::array> take_addresses(Context& context, const json::object& balance
   return out;
 }
 
+Result<void> give_addresses_back(Context& context, const json::object& row) {
+  for (const json::value& id : row.at("Interfaces").as_array()) {
+    KIBAN_TRY_VOID(ask_ec2(context, "kiban:ReleaseAddress", {{"NetworkInterfaceId", id}}));
+  }
+  return {};
+}
+
 Result<json::object> create(Context& context, const json::object& input) {
   const std::string name = text(input, "Name");
   KIBAN_TRY_VOID(check_name("load balancer", name));
@@ -209,12 +216,37 @@ Result<json::object> remove(Context& context, const json::object& input) {
                             "enabled",
                             arn));
   }
-  for (const json::value& id : row->at("Interfaces").as_array()) {
-    KIBAN_TRY_VOID(ask_ec2(context, "kiban:ReleaseAddress", {{"NetworkInterfaceId", id}}));
-  }
+  KIBAN_TRY_VOID(give_addresses_back(context, *row));
   erase_listeners(context, arn);
   erase(context, load_balancers, arn);
   return json::object{};
+}
+
+// Other interfaces for other subnets or groups.
+Result<void> move(Context& context, json::object& row) {
+  KIBAN_TRY_VOID(give_addresses_back(context, row));
+  KIBAN_TRY(row["Interfaces"], take_addresses(context, record(row)));
+  save(context, load_balancers, row);
+  return {};
+}
+
+Result<json::object> set_groups(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object row, load(context, load_balancers, text(input, "LoadBalancerArn")));
+  KIBAN_TRY(const json::array groups, find_groups(context, input, text(record(row), "VpcId")));
+  row["Record"].as_object()["SecurityGroups"] = groups;
+  KIBAN_TRY_VOID(move(context, row));
+  return json::object{{"SecurityGroupIds", groups}};
+}
+
+Result<json::object> set_subnets(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object row, load(context, load_balancers, text(input, "LoadBalancerArn")));
+  KIBAN_TRY(const Place place, find_place(context, input));
+  if (place.vpc_id != text(record(row), "VpcId")) {
+    return fail("InvalidConfigurationRequest", "All subnets must belong to the same VPC");
+  }
+  row["Record"].as_object()["AvailabilityZones"] = place.zones;
+  KIBAN_TRY_VOID(move(context, row));
+  return json::object{{"AvailabilityZones", place.zones}, {"IpAddressType", "ipv4"}};
 }
 
 Result<json::object> describe_balancers(Context& context, const json::object& input) {
@@ -241,6 +273,8 @@ CheckedTable load_balancer_operations() {
           {"DeleteLoadBalancer", {remove, "LoadBalancerArn"}},
           {"DescribeLoadBalancerAttributes", {describe_their_attributes, "LoadBalancerArn"}},
           {"DescribeLoadBalancers", {describe_balancers, "LoadBalancerArns Names Marker PageSize"}},
+          {"SetSecurityGroups", {set_groups, "LoadBalancerArn SecurityGroups"}},
+          {"SetSubnets", {set_subnets, "LoadBalancerArn Subnets"}},
           {"ModifyLoadBalancerAttributes", {modify_attributes, "LoadBalancerArn Attributes"}}};
 }
 
