@@ -303,14 +303,18 @@ void Executions::drive(Context& context, Run& run, Inputs inputs) {
     ~Guard() { driving.erase(arn); }
   } const guard{driving_, run.arn};
   driving_.insert_or_assign(run.arn, &inputs);
-  while (!inputs.empty() && !run.finished) {
-    const asl::Input input = std::move(inputs.front());
-    inputs.pop_front();
-    asl::Decision decision = run.execution->take(input, context.now(), context.random());
-    std::ranges::move(decision.events, std::back_inserter(run.events));
-    for (const asl::Effect& effect : decision.effects) perform(context, run, inputs, effect);
-  }
-  write_history(context, run);
+  // Telling others (logs) may come back here too.
+  do {
+    while (!inputs.empty() && !run.finished) {
+      const asl::Input input = std::move(inputs.front());
+      inputs.pop_front();
+      asl::Decision decision = run.execution->take(input, context.now(), context.random());
+      std::ranges::move(decision.events, std::back_inserter(run.events));
+      for (const asl::Effect& effect : decision.effects) perform(context, run, inputs, effect);
+    }
+    write_history(context, run);
+    run.events.clear();
+  } while (!inputs.empty() && !run.finished);
   if (!run.finished) save(context, run);
 }
 

@@ -72,6 +72,8 @@ void put_bodies(Context& context, const api::Service& model, const api::Operatio
     const json::value* given = member.streaming ? find(request, member.name) : nullptr;
     if (!given) continue;
     const std::string bytes = print_json(*given);
+    if (model.folder == "s3" && !request.contains("ContentType"))
+      request["ContentType"] = "text/plain; charset=UTF-8";
     request[member.name] = {{"Digest", context.put_blob(bytes)}, {"Size", bytes.size()}};
   }
 }
