@@ -15,7 +15,12 @@ PLAIN = Config(inject_host_prefix=False, retries={"total_max_attempts": 1}, prox
 
 
 def passing(result: int) -> str:
-    return json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": result, "End": True}}})
+    return json.dumps(
+        {
+            "StartAt": "A",
+            "States": {"A": {"Type": "Pass", "Result": result, "End": True}},
+        }
+    )
 
 
 def distributed(**fields: object) -> str:
@@ -30,11 +35,17 @@ def distributed(**fields: object) -> str:
 
 def test_an_alias_starts_a_published_version(server):
     states = server.client("stepfunctions")
-    made = states.create_state_machine(name="m", definition=passing(1), roleArn=ROLE, publish=True)
-    states.update_state_machine(stateMachineArn=made["stateMachineArn"], definition=passing(2))
+    made = states.create_state_machine(
+        name="m", definition=passing(1), roleArn=ROLE, publish=True
+    )
+    states.update_state_machine(
+        stateMachineArn=made["stateMachineArn"], definition=passing(2)
+    )
     alias = states.create_state_machine_alias(
         name="live",
-        routingConfiguration=[{"stateMachineVersionArn": made["stateMachineVersionArn"], "weight": 100}],
+        routingConfiguration=[
+            {"stateMachineVersionArn": made["stateMachineVersionArn"], "weight": 100}
+        ],
     )["stateMachineAliasArn"]
     for arn, output in ((alias, "1"), (made["stateMachineArn"], "2")):
         started = states.start_execution(stateMachineArn=arn)["executionArn"]
@@ -42,13 +53,17 @@ def test_an_alias_starts_a_published_version(server):
     listed = states.list_executions(stateMachineArn=alias)["executions"]
     assert [e["stateMachineAliasArn"] for e in listed] == [alias]
     with pytest.raises(ClientError) as raised:
-        states.delete_state_machine_version(stateMachineVersionArn=made["stateMachineVersionArn"])
+        states.delete_state_machine_version(
+            stateMachineVersionArn=made["stateMachineVersionArn"]
+        )
     assert raised.value.response["Error"]["Code"] == "ConflictException"
 
 
 def test_a_synchronous_start_answers_when_it_ended(server):
     states = server.client("stepfunctions", config=PLAIN)
-    machine = states.create_state_machine(name="w", definition=WAIT, roleArn=ROLE, type="EXPRESS")["stateMachineArn"]
+    machine = states.create_state_machine(
+        name="w", definition=WAIT, roleArn=ROLE, type="EXPRESS"
+    )["stateMachineArn"]
     done = states.start_sync_execution(stateMachineArn=machine, input='{"a": 1}')
     assert done["status"] == "SUCCEEDED"
     assert json.loads(done["output"]) == {"a": 1}
@@ -65,7 +80,9 @@ def test_a_failed_execution_is_redriven_after_a_restart(serve, tmp_path):
         "End": True,
     }
     definition = json.dumps({"StartAt": "T", "States": {"T": task}})
-    machine = states.create_state_machine(name="m", definition=definition, roleArn=ROLE)["stateMachineArn"]
+    machine = states.create_state_machine(
+        name="m", definition=definition, roleArn=ROLE
+    )["stateMachineArn"]
     arn = states.start_execution(stateMachineArn=machine)["executionArn"]
     failed = finished(states, arn)
     assert (failed["status"], failed["redriveStatus"]) == ("FAILED", "REDRIVABLE")
@@ -80,16 +97,24 @@ def test_a_failed_execution_is_redriven_after_a_restart(serve, tmp_path):
 
 def test_a_map_run_reads_s3_and_tells_of_its_children(server):
     states, s3 = server.client("stepfunctions"), server.client("s3")
-    s3.create_bucket(Bucket="items", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+    s3.create_bucket(
+        Bucket="items",
+        CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"},
+    )
     s3.put_object(Bucket="items", Key="in.jsonl", Body=b'{"n": 1}\n{"n": 2}\n')
     reader = {
         "Resource": "arn:aws:states:::s3:getObject",
         "ReaderConfig": {"InputType": "JSONL"},
         "Parameters": {"Bucket": "items", "Key": "in.jsonl"},
     }
-    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "items", "Prefix": "out"}}
+    writer = {
+        "Resource": "arn:aws:states:::s3:putObject",
+        "Parameters": {"Bucket": "items", "Prefix": "out"},
+    }
     definition = distributed(ItemReader=reader, ResultWriter=writer)
-    machine = states.create_state_machine(name="m", definition=definition, roleArn=ROLE)["stateMachineArn"]
+    machine = states.create_state_machine(
+        name="m", definition=definition, roleArn=ROLE
+    )["stateMachineArn"]
     arn = states.start_execution(stateMachineArn=machine)["executionArn"]
     output = json.loads(finished(states, arn)["output"])
     run = states.list_map_runs(executionArn=arn)["mapRuns"][0]["mapRunArn"]
@@ -100,15 +125,26 @@ def test_a_map_run_reads_s3_and_tells_of_its_children(server):
     assert [c["status"] for c in children] == ["SUCCEEDED", "SUCCEEDED"]
     key = output["ResultWriterDetails"]["Key"]
     manifest = json.loads(s3.get_object(Bucket="items", Key=key)["Body"].read())
-    written = s3.get_object(Bucket="items", Key=manifest["ResultFiles"]["SUCCEEDED"][0]["Key"])
-    assert [json.loads(r["Output"]) for r in json.loads(written["Body"].read())] == [{"n": 1}, {"n": 2}]
+    written = s3.get_object(
+        Bucket="items", Key=manifest["ResultFiles"]["SUCCEEDED"][0]["Key"]
+    )
+    assert [json.loads(r["Output"]) for r in json.loads(written["Body"].read())] == [
+        {"n": 1},
+        {"n": 2},
+    ]
 
 
 def test_one_state_is_tested_alone(server):
     states = server.client("stepfunctions", config=PLAIN)
     state = json.dumps({"Type": "Pass", "Parameters": {"b.$": "$.a"}, "Next": "N"})
-    done = states.test_state(definition=state, input='{"a": 1}', inspectionLevel="DEBUG")
-    assert (done["status"], done["nextState"], json.loads(done["output"])) == ("SUCCEEDED", "N", {"b": 1})
+    done = states.test_state(
+        definition=state, input='{"a": 1}', inspectionLevel="DEBUG"
+    )
+    assert (done["status"], done["nextState"], json.loads(done["output"])) == (
+        "SUCCEEDED",
+        "N",
+        {"b": 1},
+    )
     assert json.loads(done["inspectionData"]["afterParameters"]) == {"b": 1}
 
 
@@ -117,10 +153,14 @@ def test_pages_of_machines_and_histories_are_whole(server):
     names = [f"m{i:02}" for i in range(7)]
     for name in names:
         states.create_state_machine(name=name, definition=PASS, roleArn=ROLE)
-    pages = states.get_paginator("list_state_machines").paginate(PaginationConfig={"PageSize": 3})
+    pages = states.get_paginator("list_state_machines").paginate(
+        PaginationConfig={"PageSize": 3}
+    )
     assert [m["name"] for page in pages for m in page["stateMachines"]] == names
     machine = states.list_state_machines()["stateMachines"][0]["stateMachineArn"]
     arn = states.start_execution(stateMachineArn=machine)["executionArn"]
     finished(states, arn)
-    pages = states.get_paginator("get_execution_history").paginate(executionArn=arn, PaginationConfig={"PageSize": 3})
+    pages = states.get_paginator("get_execution_history").paginate(
+        executionArn=arn, PaginationConfig={"PageSize": 3}
+    )
     assert [e["id"] for page in pages for e in page["events"]] == [1, 2, 3, 4]
