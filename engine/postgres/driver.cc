@@ -22,6 +22,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr std::chrono::milliseconds look_interval{1'000};
 constexpr std::chrono::seconds retry_interval{10};
+constexpr std::size_t log_lines_per_report_max = 1'000;
 constexpr const char* kinds[] = {"postgres.run", "postgres.stop", "postgres.delete",
                                  "postgres.password"};
 constexpr const char* available = "available";
@@ -60,7 +61,7 @@ class Home {
 
  private:
   static Result<fs::path> move(const fs::path& from, const std::string& user) {
-    const fs::path to = fs::path(reachable_directory) / digest(from.string());
+    fs::path to = fs::path(reachable_directory) / digest(from.string());
     KIBAN_TRY_VOID(make_folder(to));
     std::error_code failed;
     fs::remove(from, failed);  // Nothing is in it yet.
@@ -206,6 +207,22 @@ class Keeper {
            .payload = {{"Status", available}, {"Port", *port}, {"Version", server_->version()}}});
     }
     change_passwords(lock);
+    report_log(job);
+  }
+
+  // Lines that were reported and not kept as such by a killed engine come again.
+  void report_log(const Job& job) {
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+    while (!end_ && !ending_) {
+      json::array lines;
+      for (const std::string& line : server_->read_log(log_lines_per_report_max))
+        lines.push_back({{"Timestamp", now}, {"Message", line}});
+      if (lines.empty()) return;
+      job.report({.final = false, .payload = {{"Logs", std::move(lines)}}});
+      server_->keep_log_place();
+    }
   }
 
   Result<std::uint16_t> run_server(const json::object& payload) {
@@ -273,7 +290,7 @@ struct Driver::State {
   std::map<std::string, std::unique_ptr<Keeper>> keepers{};
 };
 
-Driver::Driver(Options options)
+Driver::Driver(const Options& options)
     : state_(new State{.options = options, .home = Home{options.directory}}) {}
 
 Driver::~Driver() {

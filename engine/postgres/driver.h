@@ -3,7 +3,8 @@
 //   postgres.run       id CLUSTER; payload Directory, Database, User, Password, Port?, Restore?.
 //                      Pending for as long as the server shall run: {"Status": "available", "Port",
 //                      "Version"} each time that it came up, {"Status": "failed", "Error", "Cause"}
-//                      when it can't, which is tried again. Final, {"Status": "ended"}, before the
+//                      when it can't, which is tried again; {"Logs": [{"Timestamp", "Message"}]} of
+//                      what the server wrote. Final, {"Status": "ended"}, before the
 //                      end of what ended it.
 //   postgres.stop      payload Directory. {"Status": "stopped"}
 //   postgres.delete    payload Directory, Snapshot? (where its data is kept then). {"Status":
@@ -32,7 +33,7 @@ struct Options {
 class Driver {
  public:
   // Does nothing on disk until the first effect.
-  explicit Driver(Options options);
+  explicit Driver(const Options& options);
   ~Driver();
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;

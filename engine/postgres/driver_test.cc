@@ -26,7 +26,11 @@ class Reports {
   runtime::Report report() {
     return [this](const services::Outcome& outcome) {
       const std::lock_guard lock{mutex_};
-      outcomes_.push_back(outcome);
+      if (const json::array* lines = find_array(outcome.payload, "Logs"))
+        for (const json::value& line : *lines)
+          log_ += to_string(line.at("Message").as_string()) + "\n";
+      else
+        outcomes_.push_back(outcome);
       wake_.notify_all();
     };
   }
@@ -41,10 +45,16 @@ class Reports {
     return first;
   }
 
+  bool logs(const std::string& words) {
+    std::unique_lock lock{mutex_};
+    return wake_.wait_for(lock, 60s, [&] { return log_.find(words) != std::string::npos; });
+  }
+
  private:
   std::mutex mutex_{};
   std::condition_variable wake_{};
   std::deque<services::Outcome> outcomes_{};
+  std::string log_{};
 };
 
 std::string text(const services::Outcome& outcome, std::string_view key) {
@@ -114,6 +124,8 @@ TEST_F(PostgresDriver, MakesADatabaseForItsMasterUser) {
             "app_user|app|f|t");
   EXPECT_EQ(query(port, "CREATE TABLE t (n int)"), "CREATE TABLE");
   EXPECT_EQ(query(port, "SHOW timezone"), "UTC");
+  EXPECT_FALSE(query(port, "SELECT 1 / 0"));
+  EXPECT_TRUE(run.logs("division by zero"));
   EXPECT_THAT(query(port, "SELECT 1", "wrong").error().cause, HasSubstr("password"));
   EXPECT_FALSE(query(port, "SELECT 1", "", "rdsadmin"));
   struct stat data{};

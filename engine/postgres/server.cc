@@ -28,6 +28,7 @@ constexpr std::uint16_t port_first = 15432;
 constexpr std::uint16_t port_last = 16431;
 constexpr int start_attempts_max = 5;
 constexpr std::size_t log_tail_bytes = 1'000;
+constexpr std::uintmax_t log_bytes_max = 16 * 1024 * 1024;
 constexpr const char* bridge_address = "169.254.170.2";
 constexpr const char* superuser = "rdsadmin";  // As in RDS, where nobody but AWS can log in as it.
 
@@ -75,6 +76,7 @@ std::string read_all(int file) {
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
   std::vector<char*> out;
+  out.reserve(strings.size() + 1);
   for (std::string& one : strings) out.push_back(one.data());
   out.push_back(nullptr);
   return out;
@@ -461,6 +463,33 @@ Result<void> Server::set_password(const std::string& user, const std::string& pa
   KIBAN_TRY_VOID(find_programs());
   return run_sql(fmt::format("{}ALTER ROLE {} PASSWORD {};\n", sql_preamble, identifier(user),
                              literal(password)));
+}
+
+std::vector<std::string> Server::read_log(std::size_t count) {
+  const fs::path log = directory_ / "log";
+  if (!log_place_) {
+    std::ifstream place{directory_ / "log-place"};
+    std::uintmax_t number = 0;
+    log_place_ = place >> number ? number : 0;
+  }
+  std::ifstream in{log, std::ios::binary};
+  in.seekg(static_cast<std::streamoff>(*log_place_));
+  std::vector<std::string> lines;
+  for (std::string line; lines.size() < count && std::getline(in, line) && !in.eof();) {
+    *log_place_ += line.size() + 1;
+    if (!line.empty()) lines.push_back(line);
+  }
+  std::error_code failed;
+  if (!lines.empty() || *log_place_ < log_bytes_max || fs::file_size(log, failed) > *log_place_)
+    return lines;
+  fs::resize_file(log, 0, failed);  // The server appends, wherever the end is.
+  if (!failed) log_place_ = 0;
+  keep_log_place();
+  return lines;
+}
+
+void Server::keep_log_place() const {
+  std::ofstream{directory_ / "log-place"} << log_place_.value_or(0) << '\n';
 }
 
 Result<void> Server::stop() {

@@ -60,6 +60,10 @@ class Server {
   std::string version() const;  // "15.20", of the program in use.
 
   Result<void> set_password(const std::string& user, const std::string& password);
+  // At most `count` whole lines of the log that were not read before; `keep_log_place` tells the
+  // next process of ours where to go on. A log that was read and is long begins anew.
+  std::vector<std::string> read_log(std::size_t count);
+  void keep_log_place() const;
   // A fast shutdown: open transactions roll back, everything committed is on disk.
   Result<void> stop();
   // Stops, then keeps the data at `snapshot`, or erases it when that is empty.
@@ -84,6 +88,7 @@ class Server {
   std::filesystem::path directory_;
   std::vector<std::string> folders_;
   std::string bin_{};
+  std::optional<std::uintmax_t> log_place_{};
   std::optional<HostUser> user_;
 };
 

@@ -21,9 +21,10 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def data(tmp_path):
-    """A data directory whose servers are gone afterwards, whatever became of the engine."""
+    """A data directory whose servers are gone when those of `serve`, asked for behind it, are."""
     yield tmp_path / "data"
-    kiban("reset", "--yes", "--data", tmp_path / "data")
+    erased = kiban("reset", "--yes", "--data", tmp_path / "data")
+    assert erased.returncode == 0, erased.stderr
 
 
 def begin(serve, data):
@@ -87,7 +88,7 @@ def postmaster(data, cluster):
     return int(file.read_text().split()[0]) if file.exists() else None
 
 
-def test_a_cluster_keeps_running_when_the_engine_is_killed(serve, data):
+def test_a_cluster_keeps_running_when_the_engine_is_killed(data, serve):
     server = begin(serve, data)
     rds = server.client("rds")
     cluster = create(rds)
@@ -108,7 +109,7 @@ def test_a_cluster_keeps_running_when_the_engine_is_killed(serve, data):
     assert postmaster(data, cluster) == before
 
 
-def test_a_server_that_ends_stops_its_databases_and_the_next_starts_them(serve, data):
+def test_a_server_that_ends_stops_its_databases_and_the_next_starts_them(data, serve):
     server = begin(serve, data)
     cluster = create(server.client("rds"))
     query(cluster, "CREATE TABLE kept AS SELECT 42 AS n")
@@ -123,7 +124,7 @@ def test_a_server_that_ends_stops_its_databases_and_the_next_starts_them(serve, 
     assert found.stdout == "42\n"
 
 
-def test_deletion_leaves_a_snapshot_that_becomes_a_cluster(serve, data):
+def test_deletion_leaves_a_snapshot_that_becomes_a_cluster(data, serve):
     rds = begin(serve, data).client("rds")
     cluster = create(rds, DeletionProtection=True)
     query(cluster, "CREATE TABLE kept AS SELECT 42 AS n")

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/arn.h"
+
 namespace kiban::services::rds {
 namespace {
 
@@ -59,6 +61,14 @@ Result<void> check_password(std::string_view password) {
   return {};
 }
 
+Result<void> check_parameters(const json::object& input) {
+  const std::string parameters = text(input, "DBClusterParameterGroupName");
+  if (parameters.empty() || parameters.starts_with("default.")) return {};
+  return fail("DBClusterParameterGroupNotFoundFault",
+              fmt::format("DBClusterParameterGroup not found: {}. kiban has the default ones only",
+                          parameters));
+}
+
 Result<void> check_create(const json::object& input) {
   KIBAN_TRY_VOID(check_engine(input));
   KIBAN_TRY_VOID(check_engine_version(text(input, "EngineVersion", version_default)));
@@ -68,12 +78,7 @@ Result<void> check_create(const json::object& input) {
                                      text(input, "EngineMode")));
   if (text(input, "NetworkType", "IPV4") != "IPV4")
     return invalid_value("kiban knows the NetworkType IPV4 only");
-  const std::string parameters = text(input, "DBClusterParameterGroupName");
-  if (!parameters.empty() && !parameters.starts_with("default."))
-    return fail(
-        "DBClusterParameterGroupNotFoundFault",
-        fmt::format("DBClusterParameterGroup not found: {}. kiban has the default ones only",
-                    parameters));
+  KIBAN_TRY_VOID(check_parameters(input));
   const std::int64_t port = number(input, "Port", port_default);
   if (port < 1150 || port > 65535)
     return invalid_value(fmt::format("Invalid Port: {}. It must be from 1150 to 65535", port));
@@ -198,6 +203,8 @@ Result<json::object> new_cluster(Context& context, const json::object& input,
                 "DeletionProtection", "CopyTagsToSnapshot", "PreferredBackupWindow",
                 "PreferredMaintenanceWindow", "ServerlessV2ScalingConfiguration", "StorageType",
                 "AutoMinorVersionUpgrade"});
+  if (row["AvailabilityZones"].as_array().empty())
+    row["AvailabilityZones"] = zones_of(context, group);
   if (const json::value* exports = find(input, "EnableCloudwatchLogsExports"))
     row["EnabledCloudwatchLogsExports"] = *exports;
   if (number(input, "Port", port_default) != port_default)
@@ -230,7 +237,7 @@ void keep_snapshot(Context& context, const json::object& cluster, std::string_vi
 }
 
 Result<std::string> check_final_snapshot(const Context& context, const json::object& input) {
-  const std::string snapshot = text(input, "FinalDBSnapshotIdentifier");
+  std::string snapshot = text(input, "FinalDBSnapshotIdentifier");
   if (flag(input, "SkipFinalSnapshot")) {
     if (snapshot.empty()) return snapshot;
     return fail("InvalidParameterCombination",
@@ -339,13 +346,15 @@ Result<json::object> restore_cluster(Context& context, const json::object& input
 Result<json::object> modify_cluster(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(refuse_unknown(
       "ModifyDBCluster", input,
-      {"DBClusterIdentifier", "ApplyImmediately", "BackupRetentionPeriod", "VpcSecurityGroupIds",
-       "MasterUserPassword", "PreferredBackupWindow", "PreferredMaintenanceWindow",
-       "CloudwatchLogsExportConfiguration", "EngineVersion", "DeletionProtection",
-       "CopyTagsToSnapshot", "ServerlessV2ScalingConfiguration", "AutoMinorVersionUpgrade"}));
+      {"DBClusterIdentifier", "DBClusterParameterGroupName", "ApplyImmediately",
+       "BackupRetentionPeriod", "VpcSecurityGroupIds", "MasterUserPassword",
+       "PreferredBackupWindow", "PreferredMaintenanceWindow", "CloudwatchLogsExportConfiguration",
+       "EngineVersion", "DeletionProtection", "CopyTagsToSnapshot",
+       "ServerlessV2ScalingConfiguration", "AutoMinorVersionUpgrade"}));
   KIBAN_TRY(json::object row, load_cluster(context, text(input, "DBClusterIdentifier")));
   const std::string version = text(input, "EngineVersion", text(row, "EngineVersion"));
   KIBAN_TRY_VOID(check_engine_version(version));
+  KIBAN_TRY_VOID(check_parameters(input));
   if (version.substr(0, 2) != text(row, "EngineVersion").substr(0, 2))
     return fail("InvalidParameterCombination",
                 "kiban does not upgrade major versions: create a new cluster and move the data");
@@ -477,7 +486,36 @@ Result<json::object> delete_snapshot(Context& context, const json::object& input
 
 namespace {
 
+// To /aws/rds/cluster/NAME/postgresql, a stream for the writer.
+// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.CloudWatch.html
+void write_logs(Context& context, const json::object& row, const json::array& lines) {
+  const json::array* exports = find_array(row, "EnabledCloudwatchLogsExports");
+  if (!exports || std::ranges::find(*exports, json::value("postgresql")) == exports->end()) return;
+  json::array events;
+  for (const json::value& line : lines)
+    events.push_back({{"timestamp", line.at("Timestamp")}, {"message", line.at("Message")}});
+  const std::string name = text(row, "DBClusterIdentifier");
+  const json::array& members = row.at("DBClusterMembers").as_array();
+  const std::string stream =
+      members.empty() ? name : text(members.front().as_object(), "DBInstanceIdentifier") + ".0";
+  const std::string group = fmt::format("/aws/rds/cluster/{}/postgresql", name);
+  const json::object place{{"logGroupName", group}, {"logStreamName", stream}};
+  Caller rds = context.caller();
+  if (const auto arn = parse_arn(text(row, "DBClusterArn"))) {
+    rds.account = arn->account;
+    rds.region = arn->region;
+  }
+  rds.arn = "rds.amazonaws.com";
+  // Those that exist already stay.
+  (void)context.call("logs", "CreateLogGroup", {{"logGroupName", group}}, rds);
+  (void)context.call("logs", "CreateLogStream", place, rds);
+  json::object put = place;
+  put["logEvents"] = std::move(events);
+  (void)context.call("logs", "PutLogEvents", put, rds);
+}
+
 void on_run(Context& context, json::object& row, const json::object& told) {
+  if (const json::array* lines = find_array(told, "Logs")) return write_logs(context, row, *lines);
   const std::string status = text(row, "Status");
   if (text(told, "Status") == "ended") return;
   const bool waits = status == "creating" || status == "starting";

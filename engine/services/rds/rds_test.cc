@@ -3,6 +3,7 @@
 #include "kernel/kernel.h"
 #include "services/base/table_service.h"
 #include "services/ec2/service.h"
+#include "services/logs/service.h"
 #include "services/rds/service.h"
 
 namespace kiban::services::rds {
@@ -17,6 +18,7 @@ class Rds : public testing::Test {
   explicit Rds(RdsOptions options = {}) {
     std::vector<std::unique_ptr<Service>> services;
     services.push_back(ec2::make_ec2());
+    services.push_back(logs::make_logs());
     services.push_back(make_rds(std::move(options)));
     kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
   }
@@ -29,7 +31,7 @@ class Rds : public testing::Test {
     const auto reply = kernel_->call("rds", std::move(operation), std::move(input), now_, ++seed_);
     return reply ? Error{} : reply.error();
   }
-  static json::object plan(json::object more = {}) {
+  static json::object plan(const json::object& more = {}) {
     json::object input{{"DBClusterIdentifier", "Main"}, {"Engine", "aurora-postgresql"},
                        {"EngineVersion", "15.10"},      {"DatabaseName", "app"},
                        {"MasterUsername", "app_user"},  {"MasterUserPassword", "long-enough?!"}};
@@ -273,6 +275,22 @@ TEST_F(Rds, ASubnetGroupNeedsTwoZonesOfOneVpc) {
   EXPECT_EQ(cluster().at("AvailabilityZones"), (json::array{"ap-northeast-1a", "ap-northeast-1c"}));
   EXPECT_EQ(refused("DeleteDBSubnetGroup", {{"DBSubnetGroupName", "group"}}).name,
             "InvalidDBSubnetGroupStateFault");
+}
+
+TEST_F(Rds, TheServersLogGoesWhereItIsExported) {
+  const json::object lines{
+      {"Logs", {{{"Timestamp", now_.time_since_epoch().count()}, {"Message", "LOG: hello"}}}}};
+  const json::object query{{"logGroupName", "/aws/rds/cluster/main/postgresql"}};
+  call("CreateDBCluster", plan());
+  report("postgres.run", false, lines);
+  EXPECT_FALSE(kernel_->call("logs", "FilterLogEvents", query, now_, ++seed_));
+  call("ModifyDBCluster",
+       {{"DBClusterIdentifier", "main"},
+        {"CloudwatchLogsExportConfiguration", {{"EnableLogTypes", {"postgresql"}}}}});
+  report("postgres.run", false, lines);
+  const json::object found = call("FilterLogEvents", query, "logs");
+  ASSERT_EQ(found.at("events").as_array().size(), 1U);
+  EXPECT_EQ(found.at("events").at(0).at("message"), "LOG: hello");
 }
 
 TEST_F(Rds, TagsGoByArn) {

@@ -2,11 +2,12 @@
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/Welcome.html
 //
 // Real: databases, master user and password, stop and start, deletion, the final snapshot and a
-// restore of it. The server is the host's (PostgreSQL 15 on Debian 12) whatever EngineVersion of 15
-// or 16 is told, and runs from the creation of the cluster on. All instances of a cluster are that
-// server: the reader's endpoint leads to the writer, and its class, capacity and encryption are
-// records. So are backup retention, windows and parameter groups (the default ones). A Port other
-// than 5432 is taken or fails; else a free one is, told by Port and Endpoint.
+// restore of it, the export of the log. The server is the host's (PostgreSQL 15 on Debian 12)
+// whatever EngineVersion of 15 or 16 is told, and runs from the creation of the cluster on. All
+// instances of a cluster are that server: the reader's endpoint leads to the writer, and its class,
+// capacity and encryption are records. So are backup retention, windows and parameter groups (the
+// default ones). A Port other than 5432 is taken or fails; else a free one is, told by Port and
+// Endpoint.
 //
 // Effects (engine/postgres): postgres.run by the cluster's resource id, pending for as long as the
 // cluster shall run; postgres.stop, postgres.password and postgres.delete below it.
