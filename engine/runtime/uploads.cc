@@ -14,6 +14,7 @@ namespace kiban::runtime {
 namespace {
 
 constexpr auto upload_lifetime = std::chrono::hours{24};
+constexpr std::size_t piece_bytes = 256UL * 1024;
 
 std::unexpected<Error> failed(std::string_view what, const std::string& path) {
   return fail("StoreFailed",
@@ -45,7 +46,7 @@ template <typename Take>
 Result<void> read_pieces(const std::string& path, Take take) {
   const Descriptor in{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (in.file < 0) return failed("read", path);
-  std::string piece(256 * 1024, '\0');
+  std::string piece(piece_bytes, '\0');
   for (;;) {
     const ssize_t count = ::read(in.file, piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
