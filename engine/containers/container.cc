@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "containers/files.h"
-#include "containers/program.h"
 
 namespace kiban::containers {
 namespace {
@@ -187,6 +186,12 @@ void Container::signal(const std::string& name) const {
 
 void Container::ask_to_end() const { signal(stop_signal_); }
 void Container::kill() const { signal("SIGKILL"); }
+
+Result<Child> Container::execute(const std::vector<std::string>& command) const {
+  std::vector<std::string> words{tools_.runc, "--root", tools_.state, "exec", id_};
+  words.insert(words.end(), command.begin(), command.end());
+  return Child::start(words);
+}
 
 std::vector<LogLine> Container::read_log(bool ended) {
   constexpr std::size_t piece_max = 256 * 1024;  // So that one report stays small.

@@ -13,6 +13,7 @@
 #include "containers/cgroup.h"
 #include "containers/image.h"
 #include "containers/log_file.h"
+#include "containers/program.h"
 #include "containers/runtime_config.h"
 
 namespace kiban::containers {
@@ -60,6 +61,8 @@ class Container {
   // Asks it to end by its stop signal, or makes it.
   void ask_to_end() const;
   void kill() const;
+  // Runs a command in it, with its user, environment and folder.
+  Result<Child> execute(const std::vector<std::string>& command) const;
   // The next lines; none: there are no more for now.
   std::vector<LogLine> read_log(bool ended);
   std::uint64_t log_resume() const { return log_.resume(); }

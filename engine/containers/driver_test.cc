@@ -89,6 +89,8 @@ class Heard {
           lines_.push_back(to_string(line.at("Message").as_string()));
       }
       if (const json::object* usage = find_object(outcome.payload, "Usage")) usage_ = *usage;
+      if (const json::array* health = find_array(outcome.payload, "Health"))
+        health_ = to_string(health->at(0).at("Status").as_string());
       if (outcome.payload.contains("Status")) states_.push_back(outcome.payload);
       ended_ = ended_ || outcome.final;
       changed_.notify_all();
@@ -102,6 +104,10 @@ class Heard {
     std::unique_lock lock{mutex_};
     return changed_.wait_for(lock, 30s,
                              [&] { return std::ranges::find(lines_, line) != lines_.end(); });
+  }
+  bool wait_for_health(const std::string& wanted) {
+    std::unique_lock lock{mutex_};
+    return changed_.wait_for(lock, 30s, [&] { return health_ == wanted; });
   }
   // The last report, once the task has ended.
   json::object end() {
@@ -132,6 +138,7 @@ class Heard {
   std::vector<std::string> lines_{};
   std::vector<json::object> states_{};
   json::object usage_{};
+  std::string health_{};
   bool ended_{false};
 };
 
@@ -344,6 +351,47 @@ TEST_F(Containers, AnEssentialOneTakesTheOthersWithIt) {
   ASSERT_EQ(ended.size(), 2U);
   EXPECT_EQ(ended[0].at("ExitCode"), 4);
   EXPECT_EQ(ended[1].at("ExitCode"), 0);
+}
+
+TEST_F(Containers, OneWaitsForTheSuccessOfAnother) {
+  const json::array shared{{{"sourceVolume", "data"}, {"containerPath", "/data"}}};
+  json::object first = container("sleep 0.3; echo prepared >/data/file",
+                                 {{"Essential", false}, {"MountPoints", shared}});
+  first["Name"] = "first";
+  const json::object second = container(
+      "cat /data/file", {{"MountPoints", shared},
+                         {"DependsOn", {{{"containerName", "first"}, {"condition", "SUCCESS"}}}}});
+  driver_->run(payload({second, first}), heard_.report());
+  EXPECT_EQ(only_container(heard_.end()).at("ExitCode"), 0);
+  EXPECT_THAT(heard_.lines(), ElementsAre("prepared"));
+}
+
+TEST_F(Containers, OneNeverStartsAfterTheFailureOfAnother) {
+  json::object first = container("exit 3", {{"Essential", false}});
+  first["Name"] = "first";
+  const json::object second =
+      container("true", {{"DependsOn", {{{"containerName", "first"}, {"condition", "SUCCESS"}}}}});
+  driver_->run(payload({second, first}), heard_.report());
+  const json::object end = heard_.end();
+  EXPECT_EQ(end.at("Error").at("Reason"),
+            "CannotStartContainerError: dependency first of container app exited with 3");
+  EXPECT_FALSE(only_container(end).contains("ExitCode"));
+}
+
+TEST_F(Containers, AHealthCheckIsTold) {
+  const auto with_check = [](const char* script) {
+    return container(
+        "echo up >/tmp/up; sleep 3; rm -f /tmp/up || : >/tmp/down; sleep 30",
+        {{"StopTimeout", 0},
+         {"HealthCheck",
+          {{"command", {"CMD-SHELL", script}}, {"interval", 1}, {"timeout", 1}, {"retries", 1}}}});
+  };
+  const json::object task = payload({with_check("test -e /tmp/up && test ! -e /tmp/down")});
+  driver_->run(task, heard_.report());
+  EXPECT_TRUE(heard_.wait_for_health("HEALTHY"));
+  EXPECT_TRUE(heard_.wait_for_health("UNHEALTHY"));
+  driver_->stop(to_string(task.at("TaskArn").as_string()));
+  heard_.end();
 }
 
 TEST_F(Containers, TasksHaveFilesAndAddressesOfTheirOwn) {

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,6 +111,8 @@ int wait_for(pid_t pid) {
   return status;
 }
 
+int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+
 Result<void> check(const std::vector<std::string>& arguments, int status,
                    const std::string& output) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
@@ -117,9 +120,7 @@ Result<void> check(const std::vector<std::string>& arguments, int status,
       output.size() > last_words_max ? output.substr(output.size() - last_words_max) : output;
   while (!words.empty() && (words.back() == '\n' || words.back() == ' ')) words.pop_back();
   const std::string name = arguments[0].substr(arguments[0].rfind('/') + 1);
-  return fail("ProgramFailed",
-              fmt::format("{} failed ({}): {}", name,
-                          WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), words));
+  return fail("ProgramFailed", fmt::format("{} failed ({}): {}", name, code_of(status), words));
 }
 
 // Writes `input` and reads all output, whichever is ready. SIGPIPE is the caller's to ignore.
@@ -173,6 +174,35 @@ Result<std::string> run_program(const std::vector<std::string>& arguments,
   std::string output = exchange(in, out, input);
   KIBAN_TRY_VOID(check(arguments, wait_for(pid), output));
   return output;
+}
+
+Result<Child> Child::start(const std::vector<std::string>& arguments) {
+  KIBAN_TRY(const pid_t pid, containers::start(arguments, plain_environment(), {}, 0));
+  return Child{pid, static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
+}
+
+Child::Child(Child&& other) noexcept
+    : pid_(std::exchange(other.pid_, 0)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+Child& Child::operator=(Child&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+Child::~Child() {
+  if (pid_ > 0) {
+    ::kill(pid_, SIGKILL);
+    (void)wait_for(pid_);
+  }
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+std::optional<int> Child::exit_code() {
+  int status = 0;
+  if (pid_ <= 0 || ::waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
+  pid_ = 0;
+  return code_of(status);
 }
 
 Result<std::string> start_monitor(const std::vector<std::string>& arguments,

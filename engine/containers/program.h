@@ -1,6 +1,7 @@
 // Other programs of this host: found, started, waited for.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,23 @@ std::string find_program(const std::string& name);
 // `ProgramFailed` with its last words when it can't be started or ends otherwise than with 0.
 Result<std::string> run_program(const std::vector<std::string>& arguments,
                                 const std::string& input = {});
+
+// A program that runs beside us; its end is noticed, its output dropped. The destructor kills it.
+class Child {
+ public:
+  static Result<Child> start(const std::vector<std::string>& arguments);
+  Child(Child&& other) noexcept;
+  Child& operator=(Child&& other) noexcept;
+  ~Child();
+  int descriptor() const { return descriptor_; }  // Ready to read when it has ended.
+  // As a shell tells it; nothing while it runs.
+  std::optional<int> exit_code();
+
+ private:
+  Child(int pid, int descriptor) : pid_(pid), descriptor_(descriptor) {}
+  int pid_;
+  int descriptor_;
+};
 
 // Starts `arguments` in a session of its own with nothing on its standard streams, and descriptor 3
 // as the write end of a pipe named by the variable `pipe_variable`. Waits for the program itself (a

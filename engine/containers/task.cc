@@ -29,6 +29,11 @@ std::string text(const json::object& object, std::string_view key) {
   return found ? to_string(*found) : std::string();
 }
 
+json::array list_of(const json::object& object, std::string_view key) {
+  const json::array* found = find_array(object, key);
+  return found ? *found : json::array{};
+}
+
 std::int64_t number(const std::string& digits) {
   return std::strtoll(digits.c_str(), nullptr, 10);  // 0 when there are none.
 }
@@ -63,13 +68,17 @@ Task::Task(Host& host, json::object payload, runtime::Report report)
     : host_(host),
       payload_(std::move(payload)),
       report_(std::move(report)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      log_events_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
   const std::string arn = text(payload_, "TaskArn");
   id_ = arn.substr(arn.rfind('/') + 1);
   directory_ = host_.directory + "/" + id_;
 }
 
-Task::~Task() { ::close(wake_); }
+Task::~Task() {
+  ::close(wake_);
+  ::close(log_events_);
+}
 
 void Task::stop() {
   std::error_code ignored;
@@ -101,8 +110,7 @@ void Task::run() {
 }
 
 Result<void> Task::launch() {
-  const json::array* plans = find_array(payload_, "Containers");
-  for (const json::value& plan : plans ? *plans : json::array{}) {
+  for (const json::value& plan : list_of(payload_, "Containers")) {
     const std::string name = text(plan.as_object(), "Name");
     members_.push_back({.container = Container{host_.tools, plan.as_object(),
                                                fmt::format("{}-{}", id_, members_.size()),
@@ -114,22 +122,87 @@ Result<void> Task::launch() {
     members_.clear();
     return {};
   }
-  KIBAN_TRY(const Surroundings surroundings, make_surroundings());
-  for (Member& member : members_) KIBAN_TRY_VOID(start(member, surroundings));
+  KIBAN_TRY_VOID(make_surroundings());
+  return start_ready();
+}
+
+Result<void> Task::start_ready() {
+  bool again = true;
+  while (std::exchange(again, false)) {
+    for (Member& member : members_) {
+      if (member.begun) continue;
+      if (!member.container.was_started() && (stopping_ || !may_start(member))) continue;
+      KIBAN_TRY_VOID(start(member));
+      member.begun = true;
+      again = true;  // Others may have waited for its start.
+    }
+  }
+  if (!running_told_ && std::ranges::all_of(members_, &Member::begun)) report_running();
   return {};
 }
 
-Result<void> Task::start(Member& member, const Surroundings& surroundings) {
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDependency.html
+bool Task::may_start(const Member& member) const {
+  for (const json::value& value : list_of(member.container.plan(), "DependsOn")) {
+    const std::string name = text(value.as_object(), "containerName");
+    const std::string condition = text(value.as_object(), "condition");
+    const auto other = std::ranges::find_if(
+        members_, [&](const Member& one) { return one.container.name() == name; });
+    if (other == members_.end()) continue;
+    const auto code = other->container.exit_code();
+    const bool met = condition == "COMPLETE"  ? code.has_value()
+                     : condition == "SUCCESS" ? code == 0
+                     : condition == "HEALTHY" ? other->health == Health::Healthy
+                                              : other->begun;
+    if (!met) return false;
+  }
+  return true;
+}
+
+Result<void> Task::start(Member& member) {
   Container& container = member.container;
-  if (container.was_started()) return container.adopt();
-  // The service found no image.
-  if (const std::string why = text(container.plan(), "ImageError"); !why.empty())
-    return fail("CannotPullContainerError", why);
-  KIBAN_TRY(const Image image, host_.images->get(text(container.plan(), "ImageManifest"),
-                                                 text(container.plan(), "ImageDigest")));
-  KIBAN_TRY_VOID(container.create(image, surroundings, number(text(payload_, "Cpu")),
-                                  number(text(payload_, "Memory"))));
-  return container.start();
+  if (container.was_started()) {
+    KIBAN_TRY_VOID(container.adopt());
+  } else {
+    // The service found no image.
+    if (const std::string why = text(container.plan(), "ImageError"); !why.empty())
+      return fail("CannotPullContainerError", why);
+    KIBAN_TRY(const Image image, host_.images->get(text(container.plan(), "ImageManifest"),
+                                                   text(container.plan(), "ImageDigest")));
+    Surroundings surroundings = surroundings_;
+    KIBAN_TRY(const std::vector<Mount> volumes, volumes_of(container));
+    surroundings.mounts.insert(surroundings.mounts.end(), volumes.begin(), volumes.end());
+    KIBAN_TRY_VOID(container.create(image, std::move(surroundings), number(text(payload_, "Cpu")),
+                                    number(text(payload_, "Memory"))));
+    KIBAN_TRY_VOID(container.start());
+  }
+  ::inotify_add_watch(log_events_, (container.directory() + "/log").c_str(), IN_MODIFY);
+  member.cpu_microseconds = container.usage().cpu_microseconds;
+  member.check = HealthCheck::create(
+      find_object(container.plan(), "HealthCheck"),
+      [&container](const std::vector<std::string>& command) { return container.execute(command); },
+      std::chrono::steady_clock::now());
+  return {};
+}
+
+// Folders of the task, which its containers share. No container's name begins with a dot.
+Result<std::vector<Mount>> Task::volumes_of(const Container& container) const {
+  std::vector<Mount> mounts;
+  for (const json::value& value : list_of(container.plan(), "MountPoints")) {
+    const json::object& point = value.as_object();
+    const std::string source =
+        fmt::format("{}/.volumes/{}", directory_, text(point, "sourceVolume"));
+    std::error_code failed;
+    fs::create_directories(source, failed);
+    if (failed)
+      return fail("CannotStartContainerError",
+                  fmt::format("can't create {}: {}", source, failed.message()));
+    const json::value* read_only = find(point, "readOnly");
+    mounts.push_back({.source = source,
+                      .destination = text(point, "containerPath"),
+                      .read_only = read_only && read_only->is_bool() && read_only->get_bool()});
+  }
+  return mounts;
 }
 
 // The one it had before a restart of the engine, or that of its network interface, or else one of
@@ -149,14 +222,16 @@ Result<void> Task::choose_address() {
   return write_file(directory_ + "/address", address_);
 }
 
-Result<Surroundings> Task::make_surroundings() {
+Result<void> Task::make_surroundings() {
   KIBAN_TRY_VOID(choose_address());
   const auto attached = host_.bridge->attach(id_, address_);
   if (!attached)
     return fail("ResourceInitializationError",
                 "failed to set up the task's network: " + attached.error().cause);
   const std::string region = text(payload_, "Region");
-  Surroundings surroundings{.network = *attached, .hostname = host_name(address_, region)};
+  Surroundings& surroundings = surroundings_;
+  surroundings.network = *attached;
+  surroundings.hostname = host_name(address_, region);
   surroundings.environment = {{"AWS_ENDPOINT_URL", host_.endpoint},
                               {"AWS_REGION", region},
                               {"AWS_DEFAULT_REGION", region},
@@ -176,29 +251,27 @@ Result<Surroundings> Task::make_surroundings() {
   for (const auto* name : {"hosts", "resolv.conf", "hostname"})
     surroundings.mounts.push_back({.source = fmt::format("{}/{}", directory_, name),
                                    .destination = fmt::format("/etc/{}", name)});
-  return surroundings;
+  return {};
 }
 
 void Task::watch() {
-  const int log_events = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  for (const Member& member : members_)
-    ::inotify_add_watch(log_events, (member.container.directory() + "/log").c_str(), IN_MODIFY);
-  report_running();
   resume_saved_ = std::chrono::steady_clock::now();
-  if (text(payload_, "Group").starts_with("service:")) {
+  if (text(payload_, "Group").starts_with("service:"))
     usage_next_ = resume_saved_ + host_.usage_interval;
-    for (Member& member : members_)
-      member.cpu_microseconds = member.container.usage().cpu_microseconds;
-  }
   while (!leaving_) {
     settle_members();
+    if (!stopping_) {
+      const Result<void> started = start_ready();
+      if (!started) failure_ = started.error();
+      if (!started) stopping_ = true;
+      check_health();
+    }
     if (all_ended()) break;
     if (log_dirty_ && std::chrono::steady_clock::now() >= log_next_) report_logs(false);
     if (usage_next_ && std::chrono::steady_clock::now() >= *usage_next_) report_usage();
     if (stopping_) end_members();
-    wait(log_events);
+    wait();
   }
-  ::close(log_events);
   if (leaving_ && !all_ended()) {
     if (!host_.keep) take_down();
     return;
@@ -206,36 +279,69 @@ void Task::watch() {
   report_logs(true);
   json::array containers;
   for (const Member& member : members_) {
-    json::object one{{"Name", member.container.name()},
-                     {"ExitCode", member.container.exit_code().value_or(0)}};
+    json::object one{{"Name", member.container.name()}};
+    if (const auto code = member.container.exit_code()) one["ExitCode"] = *code;
     if (!member.container.reason().empty()) one["Reason"] = member.container.reason();
     containers.push_back(std::move(one));
   }
-  finish({{"Status", "STOPPED"}, {"Containers", std::move(containers)}});
+  json::object outcome = failure_ ? failure(*failure_) : json::object{{"Status", "STOPPED"}};
+  outcome["Containers"] = std::move(containers);
+  finish(std::move(outcome));
 }
 
 void Task::settle_members() {
   for (Member& member : members_) {
     Container& container = member.container;
-    if (container.exit_code()) continue;
+    if (!member.begun || container.exit_code()) continue;
     pollfd ended{.fd = container.monitor(), .events = POLLIN, .revents = 0};
     if (container.monitor() >= 0 && ::poll(&ended, 1, 0) == 0) continue;
     container.settle();
     // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
     // (essential): its end ends the task.
     if (container.essential()) stopping_ = true;
+    member.check.reset();
+  }
+  // A container that waits for the success of one that failed never starts, so the task ends.
+  for (const Member& member : members_) {
+    if (member.begun || stopping_) continue;
+    for (const json::value& value : list_of(member.container.plan(), "DependsOn")) {
+      const std::string name = text(value.as_object(), "containerName");
+      for (const Member& other : members_) {
+        const auto code = other.container.exit_code();
+        if (other.container.name() != name || !code || *code == 0 ||
+            text(value.as_object(), "condition") != "SUCCESS")
+          continue;
+        failure_ = Error{"CannotStartContainerError",
+                         fmt::format("dependency {} of container {} exited with {}", name,
+                                     member.container.name(), *code)};
+        stopping_ = true;
+      }
+    }
   }
 }
 
+void Task::check_health() {
+  const auto now = std::chrono::steady_clock::now();
+  json::array changed;
+  for (Member& member : members_) {
+    const auto health = member.check ? member.check->advance(now) : std::nullopt;
+    if (!health) continue;
+    member.health = *health;
+    changed.push_back({{"Name", member.container.name()}, {"Status", name_of(*health)}});
+  }
+  if (!changed.empty()) report_({.final = false, .payload = {{"Health", std::move(changed)}}});
+}
+
 bool Task::all_ended() const {
-  return std::ranges::all_of(
-      members_, [](const Member& member) { return member.container.exit_code().has_value(); });
+  return std::ranges::all_of(members_, [this](const Member& member) {
+    return member.container.exit_code() || (!member.begun && stopping_);
+  });
 }
 
 void Task::end_members() {
   const auto now = std::chrono::steady_clock::now();
   for (Member& member : members_) {
-    if (member.container.exit_code()) continue;
+    if (!member.begun || member.container.exit_code()) continue;
     if (!member.kill_at) {
       member.kill_at = now + member.container.stop_timeout();
       member.container.ask_to_end();
@@ -252,33 +358,39 @@ int Task::wait_time() const {
   const auto consider = [&next](Steady at) { next = next ? std::min(*next, at) : at; };
   if (log_dirty_) consider(log_next_);
   if (usage_next_) consider(*usage_next_);
-  for (const Member& member : members_)
-    if (member.kill_at && !member.killed && !member.container.exit_code())
-      consider(*member.kill_at);
+  for (const Member& member : members_) {
+    if (member.container.exit_code()) continue;
+    if (member.kill_at && !member.killed) consider(*member.kill_at);
+    if (member.check && !stopping_) consider(member.check->next());
+  }
   if (!next) return -1;
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(*next - std::chrono::steady_clock::now());
   return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
 }
 
-void Task::wait(int log_events) {
+void Task::wait() {
   std::vector<pollfd> waits{{.fd = wake_, .events = POLLIN, .revents = 0},
                             // While there is a report to make, more changes nothing.
-                            {.fd = log_dirty_ ? -1 : log_events, .events = POLLIN, .revents = 0}};
-  for (const Member& member : members_)
-    if (!member.container.exit_code())
-      waits.push_back({.fd = member.container.monitor(), .events = POLLIN, .revents = 0});
+                            {.fd = log_dirty_ ? -1 : log_events_, .events = POLLIN, .revents = 0}};
+  for (const Member& member : members_) {
+    if (!member.begun || member.container.exit_code()) continue;
+    waits.push_back({.fd = member.container.monitor(), .events = POLLIN, .revents = 0});
+    if (member.check && !stopping_)
+      waits.push_back({.fd = member.check->descriptor(), .events = POLLIN, .revents = 0});
+  }
   (void)::poll(waits.data(), waits.size(), wait_time());
   eventfd_t ignored = 0;
   (void)::eventfd_read(wake_, &ignored);
   if (waits[1].revents == 0) return;
   std::array<char, 4096> events{};
-  while (::read(log_events, events.data(), events.size()) > 0) {
+  while (::read(log_events_, events.data(), events.size()) > 0) {
   }
   log_dirty_ = true;
 }
 
 void Task::report_running() {
+  running_told_ = true;
   json::array containers;
   for (const Member& member : members_)
     containers.push_back({{"Name", member.container.name()},
@@ -295,7 +407,7 @@ void Task::report_logs(bool ended) {
   log_dirty_ = false;
   log_next_ = now + log_interval;
   for (Member& member : members_) {
-    for (;;) {
+    while (member.begun) {
       const std::vector<LogLine> lines = member.container.read_log(ended);
       if (lines.empty()) break;
       json::array out;
@@ -312,6 +424,7 @@ void Task::report_logs(bool ended) {
   if (now < resume_saved_ + log_settled) return;
   resume_saved_ = now;
   for (Member& member : members_) {
+    if (!member.begun) continue;
     (void)write_file(member.container.directory() + "/offset", std::to_string(member.resume));
     member.resume = member.container.log_resume();
   }
@@ -321,7 +434,7 @@ void Task::report_usage() {
   double cpu = 0;
   double memory = 0;
   for (Member& member : members_) {
-    if (member.container.exit_code()) continue;
+    if (!member.begun || member.container.exit_code()) continue;
     const Usage usage = member.container.usage();
     const std::uint64_t before = std::exchange(member.cpu_microseconds, usage.cpu_microseconds);
     cpu += static_cast<double>(usage.cpu_microseconds - std::min(before, usage.cpu_microseconds));

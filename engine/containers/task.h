@@ -11,6 +11,7 @@
 #include <string>
 
 #include "containers/container.h"
+#include "containers/health.h"
 #include "containers/image.h"
 #include "containers/network.h"
 #include "runtime/effects.h"
@@ -53,14 +54,22 @@ class Task {
     bool killed{false};
     std::uint64_t resume{0};            // Of the log: what was reported a while ago.
     std::uint64_t cpu_microseconds{0};  // Used up to the last report.
+    bool begun{false};
+    std::optional<HealthCheck> check{};
+    Health health{Health::Unknown};
   };
 
   Result<void> launch();
-  Result<void> start(Member& member, const Surroundings& surroundings);
+  // Begins what waits for nothing any more.
+  Result<void> start_ready();
+  Result<void> start(Member& member);
+  bool may_start(const Member& member) const;
+  Result<std::vector<Mount>> volumes_of(const Container& container) const;
   Result<void> choose_address();
-  Result<Surroundings> make_surroundings();
+  Result<void> make_surroundings();
   void watch();
   void settle_members();
+  void check_health();
   bool all_ended() const;
   void end_members();
   void report_running();
@@ -69,7 +78,7 @@ class Task {
   void finish(json::object outcome);
   void take_down();
   int wait_time() const;
-  void wait(int log_events);
+  void wait();
 
   Host& host_;
   json::object payload_;
@@ -77,8 +86,12 @@ class Task {
   std::string id_;
   std::string directory_;
   std::string address_{};
+  Surroundings surroundings_{};
   std::list<Member> members_{};
+  std::optional<Error> failure_{};  // Why not all of it could be started.
   int wake_;
+  int log_events_;
+  bool running_told_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> leaving_{false};
   Steady resume_saved_{};

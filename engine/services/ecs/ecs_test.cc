@@ -288,6 +288,27 @@ TEST_F(EcsService, TheCircuitBreakerRollsBack) {
   EXPECT_EQ(live().size(), 1U);
 }
 
+TEST_F(EcsService, ReplacesWhatIsUnhealthy) {
+  json::object changed = definition();
+  changed["containerDefinitions"].at(0).as_object()["healthCheck"] = {{"command", {"CMD", "x"}}};
+  call("RegisterTaskDefinition", changed);
+  create(1);
+  run_all();
+  const std::string first = live()[0];
+  const auto health = [&](const char* status) {
+    report({{"taskArn", first}}, {{"Health", {{{"Name", "api"}, {"Status", status}}}}});
+  };
+  health("HEALTHY");
+  EXPECT_EQ(task({{"taskArn", first}}).at("healthStatus"), "HEALTHY");
+  health("UNHEALTHY");
+  exit({{"taskArn", first}}, 143);
+  EXPECT_EQ(task({{"taskArn", first}}).at("stoppedReason"), "Task failed container health checks");
+  EXPECT_EQ(deployment().at("failedTasks"), 1);
+  now_ = kernel_->run_until_idle(now_);
+  ASSERT_EQ(live().size(), 1U);
+  EXPECT_NE(live()[0], first);
+}
+
 TEST_F(EcsService, RecordsWhatItsTasksUse) {
   create(1);
   report({{"taskArn", live()[0]}}, {{"Usage", {{"CpuUnits", 64}, {"MemoryMiB", 128.0}}}});
@@ -436,6 +457,33 @@ TEST_F(Ecs, RefusesByAwsName) {
   EXPECT_EQ(refused("RunTask", {{"cluster", "dev"}, {"taskDefinition", "api"}}),
             "InvalidParameterException");  // awsvpc without a network configuration.
   EXPECT_EQ(refused("DescribeTaskDefinition", {{"taskDefinition", "api:9"}}), "ClientException");
+}
+
+TEST_F(Ecs, RefusesDefinitionsThatItWouldNotHonour) {
+  const auto with = [&](json::object container, json::object more = {}) {
+    json::object changed = definition();
+    for (const auto& [name, value] : container)
+      changed["containerDefinitions"].at(0).as_object()[name] = value;
+    for (const auto& [name, value] : more) changed[name] = value;
+    return refused("RegisterTaskDefinition", changed);
+  };
+  const json::array mount{{{"sourceVolume", "data"}, {"containerPath", "/data"}}};
+  EXPECT_EQ(with({{"privileged", false}, {"ulimits", json::array{}}}), "");
+  EXPECT_EQ(with({{"privileged", true}}), "ClientException");
+  EXPECT_EQ(with({{"linuxParameters", {{"capabilities", {{"add", json::array{}}}}}}}), "");
+  EXPECT_EQ(with({{"linuxParameters", {{"initProcessEnabled", true}}}}), "ClientException");
+  EXPECT_EQ(with({{"mountPoints", mount}}), "ClientException");
+  EXPECT_EQ(with({{"mountPoints", mount}}, {{"volumes", json::array{{{"name", "data"}}}}}), "");
+  EXPECT_EQ(with({}, {{"volumes",
+                       json::array{{{"name", "x"},
+                                    {"efsVolumeConfiguration", {{"fileSystemId", "fs-1"}}}}}}}),
+            "ClientException");
+  const auto depends_on = [](const char* name) {
+    return json::object{
+        {"dependsOn", json::array{{{"containerName", name}, {"condition", "START"}}}}};
+  };
+  EXPECT_EQ(with(depends_on("none")), "ClientException");
+  EXPECT_EQ(with(depends_on("api")), "ClientException");  // Of itself.
 }
 
 }  // namespace

@@ -85,7 +85,9 @@ Result<json::object> container_plan(Context& context, const json::object& contai
         std::pair("portMappings", "PortMappings"),
         std::pair("workingDirectory", "WorkingDirectory"), std::pair("user", "User"),
         std::pair("memory", "Memory"), std::pair("cpu", "Cpu"),
-        std::pair("readonlyRootFilesystem", "ReadonlyRootFilesystem")}) {
+        std::pair("readonlyRootFilesystem", "ReadonlyRootFilesystem"),
+        std::pair("mountPoints", "MountPoints"), std::pair("dependsOn", "DependsOn"),
+        std::pair("healthCheck", "HealthCheck")}) {
     const json::value* value = find(change, member);
     if (!value) value = find(container, member);
     if (value) plan[name] = *value;

@@ -6,7 +6,8 @@
 //    "Containers": [{"Name", "Image", "ImageManifest" and "ImageDigest" or "ImageError",
 //                    "Environment": {name: value} with secrets, "Essential", "StopTimeout",
 //                    "EntryPoint"?, "Command"?, "PortMappings"?, "WorkingDirectory"?, "User"?,
-//                    "Memory"?, "Cpu"?, "ReadonlyRootFilesystem"?}]}
+//                    "Memory"?, "Cpu"?, "ReadonlyRootFilesystem"?, and as ECS's API has them:
+//                    "MountPoints"?, "DependsOn"?, "HealthCheck"?}]}
 #pragma once
 
 #include "services/base/service.h"

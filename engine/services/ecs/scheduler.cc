@@ -267,8 +267,9 @@ void on_service_task_stopped(Context& context, const json::object& task) {
   auto service = get_json(context, key);
   if (!service) return;
   json::object* deployment = find_deployment(*service, text(task, "startedBy"));
-  if (text(task, "stopCode") == "ServiceSchedulerInitiated" || !deployment)
-    return reconcile(context, cluster, name);
+  const bool asked = text(task, "stopCode") == "ServiceSchedulerInitiated" &&
+                     text(task, "stoppedReason") != failed_health_checks;
+  if (asked || !deployment) return reconcile(context, cluster, name);
   const json::value* started = find(task, "startedAt");
   if (started && epoch_seconds(context.now()) - started->to_number<double>() > stayed_up_seconds)
     (*deployment)["failedTasks"] = 0;

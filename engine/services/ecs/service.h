@@ -5,6 +5,7 @@
 //   {"Status": "RUNNING", "Address"?, "Containers": [{"Name", "RuntimeId", "ImageDigest"?}]}
 //   {"Logs": [{"Container", "Timestamp" ms, "Message", "Position"?}]}   any number, before STOPPED;
 //     a line whose Position (growing within a container's log) was heard before is dropped
+//   {"Health": [{"Name", "Status": "HEALTHY" or "UNHEALTHY"}]}   when that changed
 //   {"Usage": {"CpuUnits", "MemoryMiB"}}                        each minute, of a service's task
 //   {"Status": "STOPPED", "Containers": [{"Name", "ExitCode"?, "Reason"?}], "Error"?: {"StopCode",
 //    "Reason"}}                                                 final

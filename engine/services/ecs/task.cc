@@ -304,6 +304,36 @@ Result<json::object> list_tasks(Context& context, const json::object& input) {
   return arn_page(input, "taskArns", arns);
 }
 
+namespace {
+
+// A task is as healthy as those of its essential containers that have a health check.
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html (healthStatus)
+void take_health(Context& context, json::object& task, const json::array& told) {
+  for (const json::value& one : told) {
+    if (json::object* container = container_of(task, text(one.as_object(), "Name")))
+      (*container)["healthStatus"] = one.at("Status");
+  }
+  const auto definition = load_task_definition(context, text(task, "taskDefinitionArn"));
+  if (!definition) return;
+  std::string health = "HEALTHY";
+  for (const json::value& value : definition->at("containerDefinitions").as_array()) {
+    const json::object& container = value.as_object();
+    if (!container.contains("healthCheck") || !flag(container, "essential", true)) continue;
+    const json::object* row = container_of(task, text(container, "name"));
+    const std::string one = row ? text(*row, "healthStatus", "UNKNOWN") : std::string("UNKNOWN");
+    if (one == "UNHEALTHY" || health == "UNHEALTHY")
+      health = "UNHEALTHY";
+    else if (one != "HEALTHY")
+      health = one;
+  }
+  task["healthStatus"] = health;
+  save(context, task);
+  if (health == "UNHEALTHY" && text(task, "group").starts_with("service:"))
+    request_stop(context, task, "ServiceSchedulerInitiated", failed_health_checks);
+}
+
+}  // namespace
+
 std::optional<json::object> on_task_outcome(Context& context, const json::object& payload,
                                             const Outcome& outcome) {
   const std::string key =
@@ -313,6 +343,8 @@ std::optional<json::object> on_task_outcome(Context& context, const json::object
   if (!task) return std::nullopt;
   if (const json::array* lines = find_array(outcome.payload, "Logs"))
     write_logs(context, *task, fresh_lines(context, *task, *lines));
+  if (const json::array* health = find_array(outcome.payload, "Health"))
+    take_health(context, *task, *health);
   const std::string status = text(outcome.payload, "Status");
   const json::object* interface = find_object(payload, "Network");
   const json::object network = interface ? *interface : json::object{};

@@ -16,6 +16,9 @@ json::object start_task(Context& context, const json::object& input, const json:
 void request_stop(Context& context, json::object& task, std::string_view code,
                   std::string_view reason);
 
+// The reason of a service's stop that counts as a failure of the task.
+constexpr std::string_view failed_health_checks = "Task failed container health checks";
+
 // What `task.run` reported. Returns the task's row after it; nothing when the task is unknown.
 std::optional<json::object> on_task_outcome(Context& context, const json::object& payload,
                                             const Outcome& outcome);

@@ -12,35 +12,23 @@
 namespace kiban::services::ecs {
 namespace {
 
-// Members of ContainerDefinition that a task here obeys, or that change nothing on one machine.
-const std::set<std::string_view> honoured = {"name",
-                                             "image",
-                                             "command",
-                                             "entryPoint",
-                                             "environment",
-                                             "secrets",
-                                             "essential",
-                                             "portMappings",
-                                             "logConfiguration",
-                                             "cpu",
-                                             "memory",
-                                             "memoryReservation",
-                                             "workingDirectory",
-                                             "user",
-                                             "healthCheck",
-                                             "stopTimeout",
-                                             "readonlyRootFilesystem",
-                                             "linuxParameters",
-                                             "ulimits",
-                                             "mountPoints",
-                                             "volumesFrom",
-                                             "dependsOn",
-                                             "dockerLabels",
-                                             "startTimeout",
-                                             "interactive",
-                                             "pseudoTerminal",
-                                             "systemControls",
-                                             "privileged"};
+// Members of ContainerDefinition that a task here obeys. Without effect on one machine:
+// dockerLabels, memoryReservation, startTimeout.
+const std::set<std::string_view> honoured = {
+    "name",        "image",     "command",          "entryPoint",       "environment",
+    "secrets",     "essential", "portMappings",     "logConfiguration", "cpu",
+    "memory",      "user",      "workingDirectory", "stopTimeout",      "readonlyRootFilesystem",
+    "mountPoints", "dependsOn", "healthCheck",      "dockerLabels",     "memoryReservation",
+    "startTimeout"};
+
+// Whether a value asks for nothing: [], {}, false, or objects of such.
+bool asks_for_nothing(const json::value& value) {
+  if (value.is_array()) return value.get_array().empty();
+  if (value.is_bool()) return !value.get_bool();
+  if (!value.is_object()) return false;
+  return std::ranges::all_of(value.get_object(),
+                             [](const auto& member) { return asks_for_nothing(member.value()); });
+}
 
 std::string definition_key(const Context& context, std::string_view family, std::int64_t revision) {
   return row_key(context, "definition", fmt::format("{}/{:07}", family, revision));
@@ -48,6 +36,64 @@ std::string definition_key(const Context& context, std::string_view family, std:
 
 std::unexpected<Error> refuse(std::string cause) {
   return fail("ClientException", std::move(cause));
+}
+
+json::array list_of(const json::object& object, std::string_view key) {
+  const json::array* found = find_array(object, key);
+  return found ? *found : json::array{};
+}
+
+// Volumes are folders of the task, as Fargate's bind mounts are.
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
+Result<void> check_volumes(const json::object& input) {
+  std::set<std::string> names;
+  for (const json::value& value : list_of(input, "volumes")) {
+    const json::object& volume = value.as_object();
+    const std::string name = text(volume, "name");
+    if (name.empty() || name.find('/') != std::string::npos || name.starts_with('.'))
+      return refuse(fmt::format("Volume.name '{}' is invalid.", name));
+    names.insert(name);
+    for (const auto& member : volume) {
+      if (member.key() != "name" && !asks_for_nothing(member.value()))
+        return refuse(fmt::format("kiban does not honour {} of volume '{}'",
+                                  std::string_view(member.key()), name));
+    }
+  }
+  for (const json::value& container : list_of(input, "containerDefinitions")) {
+    for (const json::value& mount : list_of(container.as_object(), "mountPoints")) {
+      const std::string name = text(mount.as_object(), "sourceVolume");
+      if (!names.contains(name)) return refuse(fmt::format("Unknown volume '{}'.", name));
+    }
+  }
+  return {};
+}
+
+// Takes away, again and again, the containers that wait for none of those left.
+Result<void> check_dependencies(const json::array& containers) {
+  std::set<std::string> left;
+  for (const json::value& container : containers) left.insert(text(container.as_object(), "name"));
+  const auto waits_for_left = [&left](const json::object& container) {
+    return std::ranges::any_of(list_of(container, "dependsOn"), [&](const json::value& one) {
+      return left.contains(text(one.as_object(), "containerName"));
+    });
+  };
+  for (const json::value& container : containers) {
+    for (const json::value& one : list_of(container.as_object(), "dependsOn")) {
+      if (!left.contains(text(one.as_object(), "containerName")))
+        return refuse(fmt::format(
+            "Container '{}' depends on '{}', which is not in the task "
+            "definition.",
+            text(container.as_object(), "name"), text(one.as_object(), "containerName")));
+    }
+  }
+  for (std::size_t before = left.size() + 1; !left.empty() && left.size() < before;) {
+    before = left.size();
+    for (const json::value& container : containers) {
+      if (!waits_for_left(container.as_object())) left.erase(text(container.as_object(), "name"));
+    }
+  }
+  if (!left.empty()) return refuse("The dependencies of the containers are cyclic.");
+  return {};
 }
 
 Result<void> check_containers(const json::object& input) {
@@ -59,7 +105,7 @@ Result<void> check_containers(const json::object& input) {
     const json::object& container = value.as_object();
     const std::string name = text(container, "name");
     for (const auto& member : container) {
-      if (!honoured.contains(member.key()))
+      if (!honoured.contains(member.key()) && !asks_for_nothing(member.value()))
         return refuse(fmt::format("kiban does not honour {} of container '{}'",
                                   std::string_view(member.key()), name));
     }
@@ -75,7 +121,8 @@ Result<void> check_containers(const json::object& input) {
           fmt::format("kiban has the log driver awslogs only, not '{}'", text(*log, "logDriver")));
   }
   if (!essential) return refuse("At least one container must be marked essential.");
-  return {};
+  KIBAN_TRY_VOID(check_volumes(input));
+  return check_dependencies(*containers);
 }
 
 }  // namespace
