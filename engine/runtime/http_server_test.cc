@@ -1,12 +1,15 @@
 #include "runtime/http_server.h"
 
 #include <arpa/inet.h>
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "runtime/http_client.h"
@@ -67,6 +70,11 @@ class HttpServerTest : public testing::Test {
             gone_ = request.gone;
             return;
           }
+          if (request.target == "/file") {
+            HttpReply sent{.file = FilePart{.path = file_, .offset = 2, .size = 3}};
+            respond([sent] { return sent; });
+            return;
+          }
           HttpReply reply{.headers = {{"X-Method", request.method}, {"X-Target", request.target}},
                           .body = "<" + request.body + ">"};
           respond([reply] { return reply; });
@@ -74,6 +82,9 @@ class HttpServerTest : public testing::Test {
         limits);
     ASSERT_TRUE(made) << made.error().cause;
     server_ = *std::move(made);
+    server_->set_sinks([this](const HttpRequest& request) {
+      return request.target == "/sink" ? sink_ : std::shared_ptr<BodySink>();
+    });
     thread_ = std::thread([this] { server_->run(); });
   }
   void TearDown() override {
@@ -83,11 +94,49 @@ class HttpServerTest : public testing::Test {
   }
   std::uint16_t port() const { return server_->port(); }
 
+  struct Pieces final : BodySink {
+    void write(std::string_view piece) override { text += piece; }
+    std::string text{};
+  };
+  std::shared_ptr<Pieces> sink_ = std::make_shared<Pieces>();
+  std::string file_ = fmt::format("{}/kiban-http-test-{}",
+                                  std::filesystem::temp_directory_path().string(), ::getpid());
   std::vector<Respond> kept_{};
   std::function<bool()> gone_{};
   std::unique_ptr<HttpServer> server_{};
   std::thread thread_{};
 };
+
+TEST_F(HttpServerTest, PutsABodyIntoItsSinkWithoutALimit) {
+  serve({.body_bytes_max = 4});
+  Wire wire{port()};
+  wire.send("PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789");
+  EXPECT_THAT(wire.receive("<>"),
+              StartsWith("HTTP/1.1 200 OK\r\n"));  // Nothing in the body itself.
+  EXPECT_EQ(sink_->text, "0123456789");
+  wire.send(
+      "PUT /sink HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "5\r\nabcde\r\n1\r\nf\r\n0\r\n\r\n");
+  wire.receive("<>");
+  EXPECT_EQ(sink_->text, "0123456789abcdef");
+  wire.send("PUT /memory HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789");
+  EXPECT_THAT(wire.receive(), StartsWith("HTTP/1.1 413 "));
+}
+
+TEST_F(HttpServerTest, SendsPartOfAFile) {
+  std::ofstream{file_} << "0123456789";
+  serve();
+  Wire wire{port()};
+  wire.send("GET /file HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(wire.receive("\r\n\r\n234"), HasSubstr("Content-Length: 3\r\n"));
+  wire.send("HEAD /file HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string head = wire.receive("\r\n\r\n");
+  EXPECT_THAT(head, HasSubstr("Content-Length: 3\r\n"));
+  EXPECT_THAT(head, testing::EndsWith("\r\n\r\n"));
+  std::filesystem::remove(file_);
+  wire.send("GET /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(wire.receive(), StartsWith("HTTP/1.1 500 "));
+}
 
 TEST_F(HttpServerTest, KeepsAConnectionAndAnswersInOrder) {
   serve();
