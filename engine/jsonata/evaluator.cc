@@ -23,19 +23,15 @@ Value Evaluator::fail(std::string_view code, std::size_t position, std::string_v
 
 Value Evaluator::limit(std::string_view what) { return fail("U1001", 0, what, {}, what); }
 
-bool Evaluator::spend(std::uint64_t steps) {
-  if (fuel_ < steps) {
+bool Evaluator::out_of_bounds(std::uint64_t before) {
+  if (before < fuel_) {  // It went below zero.
+    fuel_ = 0;
     limit("fuel");
-    return false;
-  }
-  const std::uint64_t before = fuel_;
-  fuel_ -= steps;
-  if (arena.exhausted()) {
+  } else if (arena.exhausted()) {
     limit("memory");
-    return false;
-  }
-  if ((before >> 12U) != (fuel_ >> 12U) && limits_.past_deadline && limits_.past_deadline()) {
+  } else if (limits_.past_deadline && limits_.past_deadline()) {
     limit("time");
+  } else {
     return false;
   }
   return true;
@@ -96,7 +92,7 @@ Value Evaluator::variable(const Node* node, const Value& input, const Frame* fra
       const std::string_view bound = frame->items[i].name;
       if (bound.size() == name.size() &&
           (bound.data() == name.data() ||
-           std::memcmp(bound.data(), name.data(), name.size()) == 0)) {
+           (bound[0] == name[0] && std::memcmp(bound.data(), name.data(), name.size()) == 0))) {
         return frame->items[i].value;
       }
     }
@@ -128,6 +124,14 @@ Value Evaluator::run(const Expression& expression, const json::value* input, con
 }
 
 Value Evaluator::evaluate(const Node* node, const Value& input, Frame* frame) {
+  if (node->plain) {
+    if (node->type == NodeType::Number) return Value::of(node->number);
+    if (node->type == NodeType::String) return Value::of(node->text);
+    if (node->type == NodeType::Variable) {
+      const Value found = variable(node, input, frame);
+      if (!found.sequence()) return found;
+    }
+  }
   if (++depth_ > limits_.depth_max) {
     --depth_;
     return limit("depth");

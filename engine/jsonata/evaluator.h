@@ -90,7 +90,12 @@ class Evaluator {
              const Value& value = {}, std::string_view extra = {});
   Value limit(std::string_view what);
   Error& error() { return error_; }
-  bool spend(std::uint64_t steps);  // False when a limit is reached; then limit() tells.
+  bool spend(std::uint64_t steps) {  // False when a limit is reached; then the error is set.
+    const std::uint64_t before = fuel_;
+    fuel_ -= steps;
+    if ((before >> 12U) == (fuel_ >> 12U) && !arena.exhausted()) return true;
+    return !out_of_bounds(before);
+  }
 
   // Deep equality at the cost of fuel; nullopt: a limit was reached.
   std::optional<bool> same(const Value& a, const Value& b);
@@ -108,6 +113,7 @@ class Evaluator {
   Random random;
 
  private:
+  bool out_of_bounds(std::uint64_t before);
   Value dispatch(const Node* node, const Value& input, Frame* frame);
   Value finish(const Node* node, Value result, const Value& input, Frame* frame);
   Value variable(const Node* node, const Value& input, const Frame* frame) const;

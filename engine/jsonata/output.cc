@@ -68,111 +68,124 @@ void newline(std::string& out, int depth) {
   out.append(static_cast<std::size_t>(depth) * 2, ' ');
 }
 
-struct Budget {
-  std::size_t bytes{result_bytes_max};
+// Builds the tree in place. Parts of the input are copied, as many times as the result names them:
+// that counts against the budget too.
+class Converter {
+ public:
+  explicit Converter(json::storage_ptr storage) : storage_(std::move(storage)) {}
+
+  std::optional<json::value> run(const Value& value, int depth) {
+    json::value out(storage_);
+    if (!convert(value, depth, out)) return std::nullopt;
+    return out;
+  }
+
+ private:
   bool take(std::size_t wanted) {
-    if (bytes < wanted) return false;
-    bytes -= wanted;
+    if (bytes_ < wanted) return false;
+    bytes_ -= wanted;
     return true;
   }
+
+  bool copy(const json::value& value, int depth, json::value& out) {
+    if (depth > nesting_max || !take(node_bytes)) return false;
+    if (const json::array* array = value.if_array()) return copy(*array, depth, out);
+    if (const json::object* object = value.if_object()) return copy(*object, depth, out);
+    if (const json::string* text = value.if_string()) {
+      if (!take(text->size())) return false;
+      out.emplace_string() = std::string_view(*text);
+      return true;
+    }
+    out = value;
+    return true;
+  }
+  bool copy(const json::array& array, int depth, json::value& out) {
+    json::array& made = out.emplace_array();
+    made.reserve(array.size());
+    for (const json::value& item : array) {
+      if (!copy(item, depth + 1, made.emplace_back(nullptr))) return false;
+    }
+    return true;
+  }
+  bool copy(const json::object& object, int depth, json::value& out) {
+    json::object& made = out.emplace_object();
+    made.reserve(object.size());
+    for (const auto& member : object) {
+      if (!take(member.key().size())) return false;
+      if (!copy(member.value(), depth + 1, made.emplace(member.key(), nullptr).first->value()))
+        return false;
+    }
+    return true;
+  }
+
+  static void number(double x, json::value& out) {
+    if (!finite(x)) {
+      out = nullptr;
+    } else if (std::floor(x) == x && std::fabs(x) < 9'007'199'254'740'992.0) {
+      out.emplace_int64() = static_cast<std::int64_t>(x);
+    } else {
+      out.emplace_double() = x;
+    }
+  }
+
+  bool convert(const Value& value, int depth, json::value& out) {
+    if (depth > nesting_max || !take(node_bytes)) return false;
+    switch (value.kind) {
+      case Kind::Null:
+        out = nullptr;
+        return true;
+      case Kind::Boolean:
+        out = value.boolean;
+        return true;
+      case Kind::Number:
+        number(value.number, out);
+        return true;
+      case Kind::String:
+        if (!take(value.length)) return false;
+        out.emplace_string() = value.text();
+        return true;
+      case Kind::Array: {
+        if (value.json) return copy(*value.json_array, depth, out);
+        json::array& made = out.emplace_array();
+        made.reserve(value.array->size);
+        for (std::uint32_t i = 0; i < value.array->size; ++i) {
+          const Value& item = value.array->items[i];
+          json::value& slot = made.emplace_back(nullptr);
+          const bool nothing = item.is(Kind::Function) || !item.defined();
+          if (!nothing && !convert(item, depth + 1, slot)) return false;
+        }
+        return true;
+      }
+      case Kind::Object: {
+        if (value.json) return copy(*value.json_object, depth, out);
+        json::object& made = out.emplace_object();
+        made.reserve(value.object->size);
+        for (std::uint32_t i = 0; i < value.object->size; ++i) {
+          const Member& item = value.object->items[i];
+          if (item.value.is(Kind::Function) || !item.value.defined()) continue;
+          if (!convert(item.value, depth + 1, made.emplace(item.key, nullptr).first->value()))
+            return false;
+        }
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  json::storage_ptr storage_;
+  std::size_t bytes_{result_bytes_max};
 };
 
-// Parts of the input are copied, as many times as the result names them: that counts too.
-std::optional<json::value> copy(const json::value& value, int depth, Budget& budget) {
-  if (depth > nesting_max || !budget.take(node_bytes)) return std::nullopt;
-  if (const json::string* text = value.if_string()) {
-    if (!budget.take(text->size())) return std::nullopt;
-    return json::value(*text);
-  }
-  if (const json::array* array = value.if_array()) {
-    json::array out;
-    out.reserve(array->size());
-    for (const json::value& item : *array) {
-      auto made = copy(item, depth + 1, budget);
-      if (!made) return std::nullopt;
-      out.push_back(std::move(*made));
-    }
-    return json::value(std::move(out));
-  }
-  if (const json::object* object = value.if_object()) {
-    json::object out;
-    out.reserve(object->size());
-    for (const auto& member : *object) {
-      auto made = copy(member.value(), depth + 1, budget);
-      if (!made || !budget.take(member.key().size())) return std::nullopt;
-      out.emplace(member.key(), std::move(*made));
-    }
-    return json::value(std::move(out));
-  }
-  return value;
-}
-
-std::optional<json::value> convert(const Value& value, int depth, Budget& budget) {
-  if (depth > nesting_max || !budget.take(node_bytes)) return std::nullopt;
-  switch (value.kind) {
-    case Kind::Null:
-      return json::value(nullptr);
-    case Kind::Boolean:
-      return json::value(value.boolean);
-    case Kind::Number: {
-      const double x = value.number;
-      if (!finite(x)) return json::value(nullptr);
-      if (std::floor(x) == x && std::fabs(x) < 9'007'199'254'740'992.0) {
-        return json::value(static_cast<std::int64_t>(x));
-      }
-      return json::value(x);
-    }
-    case Kind::String:
-      if (!budget.take(value.length)) return std::nullopt;
-      return json::value(json::string(value.text()));
-    case Kind::Array: {
-      json::array out;
-      if (value.json) {
-        out.reserve(value.json_array->size());
-        for (const json::value& item : *value.json_array) {
-          auto made = copy(item, depth + 1, budget);
-          if (!made) return std::nullopt;
-          out.push_back(std::move(*made));
-        }
-        return json::value(std::move(out));
-      }
-      out.reserve(value.array->size);
-      for (std::uint32_t i = 0; i < value.array->size; ++i) {
-        const Value& item = value.array->items[i];
-        if (item.is(Kind::Function) || !item.defined()) {
-          out.emplace_back(nullptr);
-          continue;
-        }
-        auto made = convert(item, depth + 1, budget);
-        if (!made) return std::nullopt;
-        out.push_back(std::move(*made));
-      }
-      return json::value(std::move(out));
-    }
-    case Kind::Object: {
-      json::object out;
-      if (value.json) {
-        out.reserve(value.json_object->size());
-        for (const auto& member : *value.json_object) {
-          auto made = copy(member.value(), depth + 1, budget);
-          if (!made) return std::nullopt;
-          out.emplace(member.key(), std::move(*made));
-        }
-        return json::value(std::move(out));
-      }
-      out.reserve(value.object->size);
-      for (std::uint32_t i = 0; i < value.object->size; ++i) {
-        const Member& item = value.object->items[i];
-        if (item.value.is(Kind::Function) || !item.value.defined()) continue;
-        auto made = convert(item.value, depth + 1, budget);
-        if (!made) return std::nullopt;
-        out.emplace(item.key, std::move(*made));
-      }
-      return json::value(std::move(out));
-    }
-    default:
-      return std::nullopt;
-  }
+// A result of some size lies in one block, made and freed at once.
+json::storage_ptr storage_for(const Value& value) {
+  constexpr std::size_t elements_min = 16;
+  constexpr std::size_t bytes_per_element = 64;
+  std::size_t size = 0;
+  if (value.is(Kind::Array)) size = Elements(value).size();
+  if (value.is(Kind::Object)) size = member_count(value);
+  if (size < elements_min) return {};
+  return json::make_shared_resource<json::monotonic_resource>(size * bytes_per_element);
 }
 
 }  // namespace
@@ -249,8 +262,7 @@ bool print_value(std::string& out, const Value& value, bool pretty, int depth) {
 }
 
 std::optional<json::value> to_json(const Value& value, int depth) {
-  Budget budget;
-  return convert(value, depth, budget);
+  return Converter(storage_for(value)).run(value, depth);
 }
 
 }  // namespace kiban::jsonata

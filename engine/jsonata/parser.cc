@@ -1,6 +1,8 @@
 // Tokens to tree: top-down operator precedence (Pratt), then the pass of process.cc.
 #include "jsonata/parser.h"
 
+#include <set>
+
 #include "jsonata/lexer.h"
 #include "jsonata/messages.h"
 
@@ -417,6 +419,12 @@ Outcome<ExpressionPtr> parse(std::string_view text) {
   auto root = process(tree, *expression);
   if (!root) return std::unexpected(root.error());
   expression->root = *root;
+  // Equal names of variables become one text, told by its place.
+  std::set<std::string_view> names;
+  for (Node& node : expression->nodes) {
+    if (node.type == NodeType::Variable && !node.text.empty())
+      node.text = *names.insert(node.text).first;
+  }
   return expression;
 }
 

@@ -15,38 +15,6 @@ std::uint32_t hash(std::string_view key) {
 
 }  // namespace
 
-Value Value::of_json(const json::value& x) {
-  Value v;
-  switch (x.kind()) {
-    case json::kind::null:
-      v.kind = Kind::Null;
-      break;
-    case json::kind::bool_:
-      v.kind = Kind::Boolean;
-      v.boolean = x.get_bool();
-      break;
-    case json::kind::int64:
-      return of(static_cast<double>(x.get_int64()));
-    case json::kind::uint64:
-      return of(static_cast<double>(x.get_uint64()));
-    case json::kind::double_:
-      return of(x.get_double());
-    case json::kind::string:
-      return of(std::string_view(x.get_string()));
-    case json::kind::array:
-      v.kind = Kind::Array;
-      v.json = true;
-      v.json_array = &x.get_array();
-      break;
-    case json::kind::object:
-      v.kind = Kind::Object;
-      v.json = true;
-      v.json_object = &x.get_object();
-      break;
-  }
-  return v;
-}
-
 void Arena::grow(std::size_t bytes) {
   // Blocks double, so that a small evaluation stays small and a big one allocates rarely.
   const std::size_t next = std::min<std::size_t>(
@@ -147,15 +115,6 @@ void Arena::remove(Object& object, std::string_view key) {
 
 std::size_t member_count(const Value& object) {
   return object.json ? object.json_object->size() : object.object->size;
-}
-
-Value member(const Value& object, std::string_view key) {
-  if (object.json) {
-    const json::value* found = object.json_object->if_contains(key);
-    return found != nullptr ? Value::of_json(*found) : Value();
-  }
-  const Value* found = object.object->find(key);
-  return found != nullptr ? *found : Value();
 }
 
 bool truthy(const Value& value, int depth, std::size_t& budget) {

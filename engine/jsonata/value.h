@@ -99,6 +99,38 @@ struct Value {
   bool sequence() const;
 };
 
+inline Value Value::of_json(const json::value& x) {
+  Value v;
+  switch (x.kind()) {
+    case json::kind::null:
+      v.kind = Kind::Null;
+      break;
+    case json::kind::bool_:
+      v.kind = Kind::Boolean;
+      v.boolean = x.get_bool();
+      break;
+    case json::kind::int64:
+      return of(static_cast<double>(x.get_int64()));
+    case json::kind::uint64:
+      return of(static_cast<double>(x.get_uint64()));
+    case json::kind::double_:
+      return of(x.get_double());
+    case json::kind::string:
+      return of(std::string_view(x.get_string()));
+    case json::kind::array:
+      v.kind = Kind::Array;
+      v.json = true;
+      v.json_array = &x.get_array();
+      break;
+    case json::kind::object:
+      v.kind = Kind::Object;
+      v.json = true;
+      v.json_object = &x.get_object();
+      break;
+  }
+  return v;
+}
+
 static_assert(sizeof(Value) == 16);
 
 struct Array {
@@ -227,7 +259,26 @@ void each_member(const Value& object, F&& f) {
 }
 
 std::size_t member_count(const Value& object);
-Value member(const Value& object, std::string_view key);  // Undefined when absent.
+// Small objects are searched from end to end, as Boost.JSON does, but without a call.
+inline const json::value* find_member(const json::object& object, std::string_view key) {
+  constexpr std::size_t small_max = 16;
+  if (object.size() > small_max) return object.if_contains(key);
+  for (const auto& member : object) {
+    const std::string_view name = member.key();
+    if (name.size() == key.size() && std::memcmp(name.data(), key.data(), key.size()) == 0)
+      return &member.value();
+  }
+  return nullptr;
+}
+
+inline Value member(const Value& object, std::string_view key) {  // Undefined when absent.
+  if (object.json) {
+    const json::value* found = find_member(*object.json_object, key);
+    return found != nullptr ? Value::of_json(*found) : Value();
+  }
+  const Value* found = object.object->find(key);
+  return found != nullptr ? *found : Value();
+}
 
 constexpr int nesting_max = 1'000;  // Of values that are compared, printed or returned.
 
@@ -235,6 +286,7 @@ constexpr int nesting_max = 1'000;  // Of values that are compared, printed or r
 // An array is true when some element is; the search ends with `budget` elements.
 bool truthy(const Value& value, int depth, std::size_t& budget);
 inline bool truthy(const Value& value) {
+  if (value.kind == Kind::Boolean) return value.boolean;
   std::size_t budget = 1'000'000;
   return truthy(value, 0, budget);
 }
