@@ -1,4 +1,4 @@
-"""JSONata beside jsonata-js, in the same run: python3 bench/jsonata.py"""
+"""JSONata beside jsonata-js, in the same run: python3 bench/jsonata.py (bench/README.md)"""
 
 from __future__ import annotations
 
