@@ -91,7 +91,7 @@ json::object shown_group(const Context& context, json::object row) {
 // Numbers of protocols that have names. docs.aws.amazon.com/AWSEC2/latest/APIReference
 // /API_IpPermission.html
 std::string protocol_of(const json::object& permission) {
-  const std::string given = text(permission, "IpProtocol", "-1");
+  std::string given = text(permission, "IpProtocol", "-1");
   if (given == "1") return "icmp";
   if (given == "6") return "tcp";
   if (given == "17") return "udp";
@@ -272,7 +272,7 @@ Result<std::string> make_group(Context& context, const json::object& input) {
                 fmt::format("The security group '{}' already exists for VPC '{}'", name, vpc_id));
   }
   KIBAN_TRY(json::object row, begin(context, kinds::security_group, input));
-  const std::string id = text(row, "GroupId");
+  std::string id = text(row, "GroupId");
   row["Description"] = text(input, "Description");
   row["GroupName"] = name;
   row["SecurityGroupArn"] = make_arn(context, "ec2", "security-group/" + id);
