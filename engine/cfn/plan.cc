@@ -112,7 +112,10 @@ Result<std::vector<ResourceChange>> plan(const json::object& tree, const json::o
     const Existing& old = there->second;
     change.action = ResourceChange::Action::Modify;
     change.physical_id = old.physical_id;
-    if (old.type != change.type) other_type.push_back(id);
+    if (old.type != change.type) {
+      other_type.push_back(id);
+      continue;
+    }
     change.before = old.properties;
     change.properties = compare(type, old.properties, change.after);
     KIBAN_TRY_VOID(check_updatable(type, change));

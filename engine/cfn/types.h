@@ -8,12 +8,11 @@
 // "Create"/"Update"/"Delete"/"Snapshot" (instead of Delete, with that policy): steps or the name of
 // another list, "Id": value, "Attributes": {name: value}, "TagId"?: value, for tag operations,
 // "Read"?: a step whose reply Attributes may use as well, "Wait"?: {"op", "in", "at": path,
-// "ready": [...], "failed": [...]}, "Gone"?: {"op", "in", "at": path, "is": [...], "absent":
-// [codes]} when deletion takes its time}
-// Step: {"op", "in", "each"?: a list property, "gone"?: the members of one that the new value
-// lacks, "key"?: which member tells them apart, "when"?: only with this property, "dropped"?: only
-// when this property went, "ignore"?: [codes], "retry"?: [codes] of a deletion that others still
-// hold up}
+// "ready": [...], "failed": [...], "why"?: path}, "Gone"?: {"op", "in", "at": path, "is": [...],
+// "absent": [codes]} when deletion takes its time} Step: {"op", "in", "each"?: a list property,
+// "gone"?: the members of one that the new value lacks, "key"?: which member tells them apart,
+// "when"?: only with this property, "dropped"?: only when this property went, "ignore"?: [codes],
+// "retry"?: [codes] of a deletion that others still hold up}
 //
 // A text beginning with '=' is a value: "=Property.Member", or "=@id", "=@name", "=@item",
 // "=@reply.A.0",

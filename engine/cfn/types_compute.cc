@@ -20,7 +20,7 @@ const std::string_view compute_types = R"([
  "Updates":["TaskDefinition","DesiredCount","NetworkConfiguration","DeploymentConfiguration","HealthCheckGracePeriodSeconds"],
  "Delete":[{"op":"DeleteService","in":{"cluster":"=Cluster","service":"=@id","force":true},"ignore":["ServiceNotFoundException","ClusterNotFoundException"]}],
  "Gone":{"op":"DescribeServices","in":{"cluster":"=Cluster","services":["=@id"]},"at":"services.0.status","is":["INACTIVE"],"absent":["ClusterNotFoundException"]},
- "Wait":{"op":"DescribeServices","in":{"cluster":"=Cluster","services":["=@id"]},"at":"services.0.deployments.0.rolloutState","ready":["COMPLETED"],"failed":["FAILED"]},
+ "Wait":{"op":"DescribeServices","in":{"cluster":"=Cluster","services":["=@id"]},"at":"services.0.deployments.0.rolloutState","ready":["COMPLETED"],"failed":["FAILED"],"why":"services.0.deployments.0.rolloutStateReason"},
  "Id":"=@reply.service.serviceArn","Attributes":{"Name":"=@name","ServiceArn":"=@id"}},
 {"Type":"AWS::Logs::LogGroup","Service":"logs","TagId":"~arn:aws:logs:{@region}:{@account}:log-group:{@id}","Known":["LogGroupName","RetentionInDays"],"Replace":["LogGroupName"],"Name":"LogGroupName","NameMax":512,
  "Create":[{"op":"CreateLogGroup","in":{"logGroupName":"=@name","tags":"=tagmap:Tags"}},

@@ -57,6 +57,11 @@ json::array without(const json::array& all, const json::array& others, const std
   return out;
 }
 
+std::optional<json::value> replied(const cfn::Scope& scope, const std::string& path) {
+  if (path.empty()) return std::nullopt;
+  return cfn::fill(json::value(json::string("=@reply." + path)), scope);
+}
+
 // What a step runs for, one after the other; nullopt: once.
 std::optional<json::array> items_of(const json::object& step, const json::object& before,
                                     const json::object& now) {
@@ -301,11 +306,12 @@ Result<Progress> Lifecycle::settled(json::object& resource) {
   KIBAN_TRY(Work work, work_on(resource, resource.at("Properties").as_object()));
   if (const json::object* step = find_object(work.type, "Wait")) {
     KIBAN_TRY(work.scope.own["reply"], ask(work, *step));
-    const auto state =
-        cfn::fill(json::value(json::string("=@reply." + text(*step, "at"))), work.scope);
+    const auto state = replied(work.scope, text(*step, "at"));
     if (state && holds(*step, "failed", *state)) {
-      return fail("NotStabilized", fmt::format("{} did not stabilize: it is {}",
-                                               text(resource, "LogicalId"), print_json(*state)));
+      const auto why = replied(work.scope, text(*step, "why"));
+      return fail("NotStabilized",
+                  fmt::format("{} did not stabilize: it is {}{}", text(resource, "LogicalId"),
+                              print_json(*state), why ? " because of " + print_json(*why) : ""));
     }
     if (!state || !holds(*step, "ready", *state)) return Progress::Waiting;
   }
@@ -359,8 +365,7 @@ Result<Progress> Lifecycle::remove(json::object& resource, const std::string& po
     return std::unexpected(reply.error());
   }
   work.scope.own["reply"] = *std::move(reply);
-  const auto state =
-      cfn::fill(json::value(json::string("=@reply." + text(*step, "at"))), work.scope);
+  const auto state = replied(work.scope, text(*step, "at"));
   return !state || holds(*step, "is", *state) ? Progress::Done : Progress::Waiting;
 }
 
