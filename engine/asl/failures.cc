@@ -74,13 +74,16 @@ void Machine::fail_state(Track& track, Failure failure) {
     inspection_.error = failure.error;
     inspection_.cause = failure.cause;
   }
-  if (retry(track, failure)) return;
+  if (retry(track, failure)) return broken_.clear();
   // A Map or Parallel that could not run at all, States.Runtime, is not told to have failed itself.
   if (!failure.runtime()) {
     if (state.type == StateType::Map) emit(track, EventType::MapStateFailed);
     if (state.type == StateType::Parallel) emit(track, EventType::ParallelStateFailed);
   }
-  if (catch_failure(track, failure)) return;
+  if (catch_failure(track, failure)) {
+    if (status_ == Status::Running) broken_.clear();
+    return;
+  }
   if (!parameters_.only_state.empty() && track.parent == 0) inspection_.status = Status::Failed;
   if (track.parent == 0) {
     end_execution(EventType::ExecutionFailed, Status::Failed, track.last, std::nullopt,

@@ -283,6 +283,7 @@ struct StartChild {
   std::string state{};
   Payload input{};
   std::int64_t items{1};  // How many items the input stands for (ItemBatcher).
+  bool redriven{false};   // Go on with the child that there was; `input` is empty.
 };
 struct StopChild {
   std::int64_t map{0};
@@ -310,6 +311,7 @@ struct UpdateMapRun {  // Record it for DescribeMapRun.
   std::int64_t map{0};
   std::string map_run_arn{};
   Status status{Status::Running};
+  std::int64_t redrive_count{0};
   Counts items{};
   Counts executions{};
 };

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace kiban::asl {
 namespace {
 
@@ -200,32 +203,53 @@ void Machine::stop(const Stop& input) {
                 input.cause);
 }
 
-// The failed state runs again with the input it had; a failed Parallel or Map runs whole.
+void Machine::remember_tracks() {
+  if (broken_.empty()) broken_ = tracks_;
+}
+
+// States that failed or were aborted run again with the input they had; branches, iterations and
+// children that succeeded do not.
+// https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 void Machine::redrive() {
-  if (status_ == Status::Running || status_ == Status::Succeeded || !failed_) return;
+  if (status_ == Status::Running || status_ == Status::Succeeded) return;
   status_ = Status::Running;
   ++parameters_.redrive_count;
   HistoryEvent& event = emit(EventType::ExecutionRedriven, last_id_);
   event.fields["redriveCount"] = parameters_.redrive_count;
-  Track track = *std::move(failed_);
-  failed_.reset();
-  track.last = last_id_;
-  track.attempts.clear();
-  track.retry_count = 0;
-  track.work = {};
-  track.task = 0;
-  track.timer = track.heartbeat_timer = 0;
-  const StateType type = state_of(track).type;
-  const bool again =
-      track.entered != 0 && (type == StateType::Task || type == StateType::Parallel ||
-                             type == StateType::Map || type == StateType::Wait);
-  Track& placed = tracks_.insert_or_assign(track.id, std::move(track)).first->second;
+  tracks_ = std::exchange(broken_, {});
+  // It was stopped before it began.
+  if (tracks_.empty()) add_track(0, 0, program_->root.start, parameters_.input, last_id_);
   if (program_->timeout_seconds) {
     execution_timer_ =
-        set_timer(placed, Alarm::Execution,
+        set_timer(tracks_.begin()->second, Alarm::Execution,
                   now_ + Duration(static_cast<std::int64_t>(*program_->timeout_seconds * 1000)));
   }
-  ready(placed, again ? Phase::Run : Phase::Enter);
+  std::vector<std::int64_t> ids;
+  for (const auto& [id, track] : tracks_) ids.push_back(id);
+  const std::int64_t redriven = last_id_;
+  for (const std::int64_t id : ids) {
+    const auto found = tracks_.find(id);
+    if (found == tracks_.end() || status_ != Status::Running) continue;
+    found->second.last = redriven;
+    redrive_track(found->second);
+  }
+}
+
+void Machine::redrive_track(Track& track) {
+  track.attempts.clear();
+  track.retry_count = 0;
+  track.task = 0;
+  track.token.clear();
+  track.timer = track.heartbeat_timer = 0;
+  if (track.phase == Phase::Children) return;  // Its branches go on.
+  if (track.phase == Phase::Items || track.phase == Phase::Writing) return redrive_map_run(track);
+  track.work = {};
+  const StateType type = state_of(track).type;
+  const bool again = track.entered != 0 && track.phase != Phase::Enter &&
+                     (type == StateType::Task || type == StateType::Parallel ||
+                      type == StateType::Map || type == StateType::Wait);
+  if (std::ranges::find(ready_, track.id) != ready_.end()) return;  // It just began.
+  ready(track, again ? Phase::Run : Phase::Enter);
 }
 
 HistoryEvent& Machine::emit(EventType type, std::int64_t previous) {
@@ -283,7 +307,7 @@ void Machine::end_execution(EventType type, Status status, std::int64_t previous
   const auto root = tracks_.find(1);
   if (status != Status::Succeeded && root != tracks_.end()) {
     Track& track = root->second;
-    failed_ = track;
+    remember_tracks();
     if (type == EventType::ExecutionFailed) {
       abort_children(track);
       leave_task(track);
@@ -292,7 +316,6 @@ void Machine::end_execution(EventType type, Status status, std::int64_t previous
       // Not recorded: the names WaitStateAborted and TaskStateAborted say that the state hears of
       // it.
       abort_track(track);
-      failed_->last = track.last;
     }
   }
   tracks_.clear();

@@ -66,6 +66,8 @@ struct Work {  // Of a Parallel or Map state under way.
   Counts item_counts{};
   Counts execution_counts{};
   std::optional<double> items_max{};
+  std::int64_t started_before{0};  // After a redrive: batches below it had a child already.
+  std::int64_t redrive_count{0};
 };
 
 struct Track {
@@ -147,6 +149,8 @@ class Machine {
   void timer_fired(std::int64_t id);
   void stop(const Stop& input);
   void redrive();
+  void redrive_track(Track& track);
+  void remember_tracks();
   HistoryEvent& emit(EventType type, std::int64_t previous);
   HistoryEvent& emit(Track& track,
                      EventType type);  // Caused by the track's last event; becomes it.
@@ -231,6 +235,7 @@ class Machine {
   void finish_map_run(Track& track, Payload output);
   void fail_map_run(Track& track, Failure failure);
   void update_map_run(const Track& track, Status status);
+  void redrive_map_run(Track& track);
   Track* map_track(std::int64_t entered, Phase phase);
 
   // failures.cc
@@ -249,8 +254,10 @@ class Machine {
   std::int64_t next_track_{1};
   std::int64_t next_timer_{1};
   std::int64_t execution_timer_{0};
-  std::optional<Track> failed_{};  // The machine's own track when it failed: what Redrive resumes.
-  bool exhausted_{false};          // The history is full.
+  // All tracks as they were when what ended the execution happened: what Redrive resumes. Taken
+  // before branches are aborted, dropped when the failure is caught after all.
+  std::map<std::int64_t, Track> broken_{};
+  bool exhausted_{false};  // The history is full.
 
   HistoryEvent dropped_{};  // What emit() answers then.
 

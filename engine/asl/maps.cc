@@ -279,6 +279,7 @@ void Machine::finish_children(Track& track) {
 }
 
 void Machine::child_failed(Track& parent, Track& child, Failure failure) {
+  remember_tracks();
   const bool map = state_of(parent).type == StateType::Map;
   if (map) {
     HistoryEvent& event = emit(EventType::MapIterationFailed, child.last);
@@ -465,6 +466,7 @@ void Machine::start_children(Track& track) {
   while (work.next < static_cast<std::int64_t>(work.batches.size()) &&
          static_cast<std::int64_t>(work.open.size()) < most) {
     const std::int64_t index = work.next++;
+    if (work.results[static_cast<std::size_t>(index)]) continue;  // Before the redrive.
     Batch& batch = work.batches[static_cast<std::size_t>(index)];
     work.open.push_back(index);
     --work.execution_counts.pending;
@@ -476,7 +478,8 @@ void Machine::start_children(Track& track) {
                       .map_run_arn = work.run_arn,
                       .state = state_of(track).name,
                       .input = std::move(batch.input),
-                      .items = batch.items});
+                      .items = batch.items,
+                      .redriven = index < work.started_before});
     batch.input = Payload();
   }
   update_map_run(track, Status::Running);
@@ -564,6 +567,7 @@ void Machine::finish_map_run(Track& track, Payload output) {
 }
 
 void Machine::fail_map_run(Track& track, Failure failure) {
+  remember_tracks();
   track.phase = Phase::Run;
   track.work.execution_counts.aborted += static_cast<std::int64_t>(track.work.open.size());
   track.work.execution_counts.running = 0;
@@ -576,10 +580,34 @@ void Machine::fail_map_run(Track& track, Failure failure) {
   fail_state(track, std::move(failure));
 }
 
+// The same map run goes on with the children that did not succeed.
+void Machine::redrive_map_run(Track& track) {
+  Work& work = track.work;
+  ++work.redrive_count;
+  HistoryEvent& event = emit(track, EventType::MapRunRedriven);
+  event.fields["mapRunArn"] = work.run_arn;
+  event.fields["redriveCount"] = work.redrive_count;
+  work.run_started = track.last;
+  work.started_before = std::max(work.started_before, work.next);
+  work.next = 0;
+  work.open.clear();
+  Counts executions{.total = work.execution_counts.total};
+  Counts items{.total = work.item_counts.total};
+  for (std::size_t i = 0; i < work.results.size(); ++i) {
+    const bool done = work.results[i].has_value();
+    (done ? executions.succeeded : executions.pending) += 1;
+    (done ? items.succeeded : items.pending) += work.batches[i].items;
+  }
+  work.execution_counts = executions;
+  work.item_counts = items;
+  start_children(track);
+}
+
 void Machine::update_map_run(const Track& track, Status status) {
   effect(UpdateMapRun{.map = track.entered,
                       .map_run_arn = track.work.run_arn,
                       .status = status,
+                      .redrive_count = track.work.redrive_count,
                       .items = track.work.item_counts,
                       .executions = track.work.execution_counts});
 }

@@ -44,6 +44,8 @@ json::object save_work(const Work& work) {
   out["itemCounts"] = save_counts(work.item_counts);
   out["executionCounts"] = save_counts(work.execution_counts);
   if (work.items_max) out["itemsMax"] = *work.items_max;
+  if (work.started_before != 0) out["startedBefore"] = work.started_before;
+  if (work.redrive_count != 0) out["redriveCount"] = work.redrive_count;
   return out;
 }
 
@@ -169,6 +171,8 @@ struct Loader {
     out.item_counts = counts(object(from, "itemCounts"));
     out.execution_counts = counts(object(from, "executionCounts"));
     if (from.contains("itemsMax")) out.items_max = real(from, "itemsMax");
+    if (from.contains("startedBefore")) out.started_before = integer(from, "startedBefore");
+    if (from.contains("redriveCount")) out.redrive_count = integer(from, "redriveCount");
     return out;
   }
 
@@ -231,7 +235,11 @@ std::string Machine::save() const {
                    {"tracks", std::move(tracks)},
                    {"timers", std::move(timers)},
                    {"ready", json::array(ready_.begin(), ready_.end())}};
-  if (failed_) out["failed"] = save_track(*failed_);
+  if (!broken_.empty()) {
+    json::array broken;
+    for (const auto& [id, track] : broken_) broken.push_back(save_track(track));
+    out["broken"] = std::move(broken);
+  }
   return print_json(out);
 }
 
@@ -256,13 +264,19 @@ Result<void> Machine::load(std::string_view saved) {
   next_track_ = loader.integer(from, "nextTrack");
   next_timer_ = loader.integer(from, "nextTimer");
   execution_timer_ = loader.integer(from, "executionTimer");
-  for (const json::value& element : loader.array(from, "tracks")) {
-    if (!element.is_object()) return fail("InvalidState", "a track must be an object");
-    Track track = loader.track(element.get_object());
-    if (track.state >= program_->states.size())
-      return fail("InvalidState", "the execution was saved with another program");
-    tracks_.insert_or_assign(track.id, std::move(track));
-  }
+  const auto read_tracks = [&](std::string_view name,
+                               std::map<std::int64_t, Track>& tracks) -> Result<void> {
+    for (const json::value& element : loader.array(from, name)) {
+      if (!element.is_object()) return fail("InvalidState", "a track must be an object");
+      Track track = loader.track(element.get_object());
+      if (track.state >= program_->states.size())
+        return fail("InvalidState", "the execution was saved with another program");
+      tracks.insert_or_assign(track.id, std::move(track));
+    }
+    return {};
+  };
+  KIBAN_TRY_VOID(read_tracks("tracks", tracks_));
+  if (from.contains("broken")) KIBAN_TRY_VOID(read_tracks("broken", broken_));
   for (const json::value& element : loader.array(from, "timers")) {
     if (!element.is_object()) return fail("InvalidState", "a timer must be an object");
     const json::object& timer = element.get_object();
@@ -271,7 +285,6 @@ Result<void> Machine::load(std::string_view saved) {
                                    .alarm = static_cast<Alarm>(loader.integer(timer, "alarm"))});
   }
   for (const std::int64_t id : loader.integers(from, "ready")) ready_.push_back(id);
-  if (from.contains("failed")) failed_ = loader.track(loader.object(from, "failed"));
   if (!loader.good)
     return fail("InvalidState", "a member of the saved execution is missing or wrong");
   return {};

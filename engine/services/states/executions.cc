@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t programs_kept = 1'000;
 constexpr std::size_t live_kept = 10'000;
+// https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+constexpr std::int64_t redrivable_events_max = 24'999;
 // Express workflows run up to five minutes; a moment more for whoever waits.
 // https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 constexpr std::chrono::seconds sync_wait_max{310};
@@ -99,7 +101,7 @@ bool is_express(const json::object& execution) { return flag(execution, "express
 
 json::object shown_execution(json::object row) {
   for (const auto* ours : {"revision", "testCase", "mapStates", "parent", "express", "sync",
-                           "redriveToken", "hasMapRuns"})
+                           "redriveToken", "hasMapRuns", "historyFull"})
     row.erase(ours);
   return row;
 }
@@ -364,6 +366,7 @@ void Executions::finish(Context& context, Run& run, const asl::Finished& finishe
   if (finished.error && finished.status != asl::Status::TimedOut)
     run.row["error"] = *finished.error;
   if (finished.cause) run.row["cause"] = *finished.cause;
+  if (run.execution->last_event_id() >= redrivable_events_max) run.row["historyFull"] = true;
   put_json(context, execution_key(context, run.arn), run.row);
   context.erase(live_key(context, run.arn));
   live_.erase(run.arn);
@@ -378,8 +381,8 @@ void Executions::finish(Context& context, Run& run, const asl::Finished& finishe
                    context.now() - started);
   }
   if (is_express(run.row)) return finish_express(context, run);
-  // What RedriveExecution goes on from.
-  if (finished.status != asl::Status::Succeeded && !run.row.contains("parent"))
+  // What a redrive goes on from.
+  if (finished.status != asl::Status::Succeeded && !flag(run.row, "historyFull"))
     context.put(ended_key(context, run.arn), run.execution->save());
   publish_status(context, run.row);
 }
@@ -453,23 +456,29 @@ Result<json::object> Executions::redrive(Context& context, const json::object& i
     return json::object{{"redriveDate", row.at("redriveDate")}};
   if (const auto reason = not_redrivable(context, row))
     return fail("ExecutionNotRedrivable", *reason);
-  const std::string key = ended_key(context, arn);
-  const auto saved = context.get(key);
+  const auto saved = context.get(ended_key(context, arn));
   KIBAN_CHECK(saved.has_value(), "an execution that may be redriven left nothing");
-  auto execution = asl::Execution::restore(program_of(context, row), *saved);
+  if (!token.empty()) row["redriveToken"] = token;
+  redrive_run(context, std::move(row), *saved);
+  return json::object{{"redriveDate", epoch_seconds(context.now())}};
+}
+
+void Executions::redrive_run(Context& context, json::object row, const std::string& saved) {
+  Run run;
+  run.arn = text(row, "executionArn");
+  auto execution = asl::Execution::restore(program_of(context, row), saved);
   KIBAN_CHECK(execution.has_value(), "a saved execution cannot be restored");
-  context.erase(key);
+  run.execution.emplace(*std::move(execution));
+  context.erase(ended_key(context, run.arn));
   for (const auto* gone : {"stopDate", "output", "error", "cause"}) row.erase(gone);
   row["status"] = "RUNNING";
   row["redriveCount"] = number(row, "redriveCount", 0) + 1;
   row["redriveDate"] = epoch_seconds(context.now());
-  if (!token.empty()) row["redriveToken"] = token;
-  put_json(context, execution_key(context, arn), row);
-  Run run{.arn = arn, .row = row, .machine = machine_of(context, row)};
-  run.execution.emplace(*std::move(execution));
-  publish_status(context, run.row);
+  put_json(context, execution_key(context, run.arn), row);
+  publish_status(context, row);
+  run.machine = machine_of(context, row);
+  run.row = std::move(row);
   drive(context, run, {asl::Redrive{}});
-  return json::object{{"redriveDate", row.at("redriveDate")}};
 }
 
 }  // namespace kiban::services::states

@@ -58,6 +58,7 @@ class Executions {
 
   Result<Run> begin(Context& context, const json::object& input, std::string_view operation);
   Result<json::object> sync_result(Context& context, std::string_view execution_arn);
+  void redrive_run(Context& context, json::object row, const std::string& saved);
   void feed(Context& context, std::string_view execution_arn, asl::Input input);
   void drive(Context& context, Run& run, Inputs inputs);
   void write_history(Context& context, Run& run);
@@ -83,6 +84,7 @@ class Executions {
   bool perform_map(Context& context, Run& run, Inputs& inputs, const asl::Effect& effect);
   void start_map_run(Context& context, Run& run, const asl::StartMapRun& start);
   void start_child(Context& context, Run& run, const asl::StartChild& child);
+  bool redrive_child(Context& context, Run& run, const asl::StartChild& child, Payload& input);
   void child_finished(Context& context, Run& run, const asl::Finished& finished);
   void end_map_runs(Context& context, Run& run);
 

@@ -110,6 +110,33 @@ TEST_F(ExecutionsTest, ARedriveGoesOnFromTheStateThatFailed) {
   EXPECT_EQ(redriven.at("executions").as_array().size(), 1U);
 }
 
+TEST_F(ExecutionsTest, ARedriveLeavesBranchesThatSucceededAlone) {
+  const std::string url = text(call("sqs", "CreateQueue", {{"QueueName", "q"}}), "QueueUrl");
+  const std::string branches = R"([{"StartAt":"A","States":{"A":{"Type":"Task","Resource":
+      "arn:aws:states:::sqs:sendMessage","Parameters":{"QueueUrl":")" +
+                               url + R"(","MessageBody":"x"},"ResultPath":null,"End":true}}},
+      {"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":5,"Next":"B"},"B":{"Type":"Task",
+      "Resource":"arn:aws:states:::aws-sdk:sqs:getQueueUrl","Parameters":{"QueueName":"late"},
+      "ResultPath":null,"End":true}}}])";
+  const std::string execution =
+      start(make("m", R"({"StartAt":"P","States":{"P":{"Type":"Parallel","Branches":)" + branches +
+                          R"(,"End":true}}})"));
+  now_ = kernel_->run_until_idle(now_, now_ + 1min);
+  EXPECT_EQ(text(describe(execution), "status"), "FAILED");
+  call("sqs", "CreateQueue", {{"QueueName", "late"}});
+  restart();
+  call("states", "RedriveExecution", {{"executionArn", execution}});
+  now_ = kernel_->run_until_idle(now_, now_ + 1min);
+  EXPECT_EQ(text(describe(execution), "status"), "SUCCEEDED");
+  EXPECT_EQ(text(describe(execution), "output"), "[{},{}]");
+  const auto sent = call("sqs", "GetQueueAttributes",
+                         {{"QueueUrl", url}, {"AttributeNames", {"ApproximateNumberOfMessages"}}});
+  EXPECT_EQ(sent.at("Attributes").at("ApproximateNumberOfMessages"), "1");
+  EXPECT_EQ(types(execution).substr(types(execution).find("ExecutionRedriven")),
+            "ExecutionRedriven TaskScheduled TaskStarted TaskSucceeded TaskStateExited "
+            "ParallelStateSucceeded ParallelStateExited ExecutionSucceeded");
+}
+
 TEST_F(ExecutionsTest, AnExecutionIsRedrivableForTwoWeeks) {
   const std::string execution = start(make("m", failing));
   now_ += std::chrono::days(15);

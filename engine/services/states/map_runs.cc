@@ -52,7 +52,14 @@ void update_run(Context& context, std::string_view execution_arn, const asl::Upd
   (*run)["status"] = asl::to_string(update.status);
   (*run)["itemCounts"] = counts(update.items);
   (*run)["executionCounts"] = counts(update.executions);
-  if (update.status != asl::Status::Running) (*run)["stopDate"] = epoch_seconds(context.now());
+  if (update.status == asl::Status::Running)
+    run->erase("stopDate");
+  else
+    (*run)["stopDate"] = epoch_seconds(context.now());
+  if (update.redrive_count > number(*run, "redriveCount", 0)) {
+    (*run)["redriveCount"] = update.redrive_count;
+    (*run)["redriveDate"] = epoch_seconds(context.now());
+  }
   put_json(context, key, *run);
 }
 
@@ -93,7 +100,26 @@ void Executions::start_map_run(Context& context, Run& run, const asl::StartMapRu
   put_json(context, execution_key(context, run.arn), run.row);
 }
 
+// Goes on with a child that did not succeed. False when it must start anew, with `input`: an
+// Express child, or one of whose state nothing is left.
+bool Executions::redrive_child(Context& context, Run& parent, const asl::StartChild& child,
+                               Payload& input) {
+  const auto arn = context.get(child_key(context, parent.arn, child.map, child.index));
+  auto row = arn ? get_json(context, execution_key(context, *arn)) : std::nullopt;
+  KIBAN_CHECK(row.has_value(), "a redriven child left nothing");
+  const auto saved = context.get(row_key(context, "ended", execution_path(*arn)));
+  if (!is_express(*row) && saved) {
+    redrive_run(context, *std::move(row), *saved);
+    return true;
+  }
+  input = Payload::from_text(text(*row, "input"));
+  if (is_express(*row)) context.erase(execution_key(context, *arn));
+  return false;
+}
+
 void Executions::start_child(Context& context, Run& parent, const asl::StartChild& child) {
+  Payload input = child.input;
+  if (child.redriven && redrive_child(context, parent, child, input)) return;
   const auto run_row = get_json(context, run_key(context, parent.arn, child.map));
   KIBAN_CHECK(run_row.has_value(), "a child without its map run");
   const bool express = text(*run_row, "type") == "EXPRESS";
@@ -113,7 +139,7 @@ void Executions::start_child(Context& context, Run& parent, const asl::StartChil
              {"name", name},
              {"status", "RUNNING"},
              {"startDate", epoch_seconds(context.now())},
-             {"input", child.input.text()},
+             {"input", input.text()},
              {"mapRunArn", child.map_run_arn},
              {"itemCount", child.items},
              {"revision", parent.row.at("revision")},
@@ -132,7 +158,7 @@ void Executions::start_child(Context& context, Run& parent, const asl::StartChil
                                                  .start_time = context.now(),
                                                  .machine_arn = machine_arn,
                                                  .machine_name = machine,
-                                                 .input = child.input,
+                                                 .input = std::move(input),
                                                  .type = express ? asl::MachineType::Express
                                                                  : asl::MachineType::Standard});
   put_json(context, execution_key(context, run.arn), run.row);
@@ -202,12 +228,13 @@ bool Executions::perform_map(Context& context, Run& run, Inputs& inputs,
   return true;
 }
 
-// An execution that ends takes its open map runs along, and leaves nothing of express children.
+// An execution that ends takes its open map runs along, and leaves nothing of express children once
+// they succeeded: what failed may be redriven.
 void Executions::end_map_runs(Context& context, Run& run) {
   for (json::object& map_run :
        list_json(context, row_key(context, "mapruns", execution_path(run.arn) + "/"))) {
     const std::int64_t map = number(map_run, "map", 0);
-    if (text(map_run, "type") == "EXPRESS") {
+    if (text(map_run, "type") == "EXPRESS" && text(map_run, "status") == "SUCCEEDED") {
       for (const store::Row& row : context.scan(child_prefix(context, run.arn, map))) {
         if (!running(context, row.value)) context.erase(execution_key(context, row.value));
       }

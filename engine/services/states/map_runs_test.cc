@@ -107,10 +107,43 @@ TEST_F(MapRuns, TooManyFailuresEndTheRunAndItsOtherChildren) {
   EXPECT_EQ(text(run, "status"), "FAILED");
   EXPECT_EQ(children(run, {{"statusFilter", "FAILED"}}).size(), 2U);
   EXPECT_EQ(children(run, {{"statusFilter", "RUNNING"}}).size(), 0U);
-  EXPECT_EQ(text(describe(bad), "redriveStatus"), "NOT_REDRIVABLE");
   const std::string good = start(machine, "[0,1]");
   now_ = kernel_->run_until_idle(now_, now_ + 1min);
   EXPECT_EQ(text(describe(good), "output"), "[1]");
+}
+
+TEST_F(MapRuns, ARedriveGoesOnWithTheChildrenThatDidNotSucceed) {
+  // An item fails as long as there is no queue of its name.
+  const std::string states = R"({"I":{"Type":"Task","Resource":
+      "arn:aws:states:::aws-sdk:sqs:getQueueUrl","Parameters":{"QueueName.$":"$"},
+      "ResultPath":null,"End":true}})";
+  for (const char* type : {"STANDARD", "EXPRESS"}) {
+    const std::string late = std::string("late-") + type;
+    call("sqs", "CreateQueue", {{"QueueName", "there"}});
+    const std::string execution =
+        start(make(std::string("m-") + type, map_machine(R"("MaxConcurrency":1,)", type, states)),
+              R"(["there",")" + late + R"(","there"])");
+    EXPECT_EQ(text(describe(execution), "error"), "States.ExceedToleratedFailureThreshold");
+    EXPECT_EQ(text(describe(execution), "redriveStatus"), "REDRIVABLE");
+    EXPECT_EQ(run_of(execution).at("executionCounts").at("succeeded"), 1);
+    call("sqs", "CreateQueue", {{"QueueName", late}});
+    restart();
+    call("states", "RedriveExecution", {{"executionArn", execution}});
+    const json::object described = describe(execution);
+    EXPECT_EQ(text(described, "status"), "SUCCEEDED") << text(described, "cause");
+    EXPECT_EQ(text(described, "output"), R"(["there",")" + late + R"(","there"])");
+    EXPECT_EQ(types(execution),
+              "ExecutionStarted MapStateEntered MapStateStarted MapRunStarted MapRunFailed "
+              "MapStateFailed ExecutionFailed ExecutionRedriven MapRunRedriven MapRunSucceeded "
+              "MapStateSucceeded MapStateExited ExecutionSucceeded");
+    const json::object run = run_of(execution);
+    EXPECT_EQ(text(run, "status"), "SUCCEEDED");
+    EXPECT_EQ(run.at("redriveCount"), 1);
+    EXPECT_EQ(run.at("executionCounts").at("succeeded"), 3);
+    if (std::string_view(type) == "EXPRESS") continue;
+    EXPECT_EQ(children(run).size(), 3U);  // The one that failed was redriven, not replaced.
+    EXPECT_EQ(children(run, {{"redriveFilter", "REDRIVEN"}}).size(), 1U);
+  }
 }
 
 TEST_F(MapRuns, StoppingTheParentStopsTheChildren) {
