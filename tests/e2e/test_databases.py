@@ -83,6 +83,15 @@ def query(cluster, sql, password=PASSWORD):
     )
 
 
+def exported(server, words):
+    deadline = time.monotonic() + 10
+    group = {"logGroupName": "/aws/rds/cluster/main/postgresql", "filterPattern": f'"{words}"'}
+    while not (events := server.client("logs").filter_log_events(**group)["events"]):
+        assert time.monotonic() < deadline, f"nothing was logged of: {words}"
+        time.sleep(0.1)
+    return events
+
+
 def postmaster(data, cluster):
     file = data / "databases" / cluster["DbClusterResourceId"] / "data" / "postmaster.pid"
     return int(file.read_text().split()[0]) if file.exists() else None
@@ -91,12 +100,13 @@ def postmaster(data, cluster):
 def test_a_cluster_keeps_running_when_the_engine_is_killed(data, serve):
     server = begin(serve, data)
     rds = server.client("rds")
-    cluster = create(rds)
+    cluster = create(rds, EnableCloudwatchLogsExports=["postgresql"])
     instance = rds.describe_db_instances(DBInstanceIdentifier="writer")["DBInstances"][0]
     assert instance["DBInstanceStatus"] == "available"
     assert instance["Endpoint"]["Port"] == cluster["Port"]
     assert query(cluster, "CREATE TABLE kept AS SELECT 42 AS n").returncode == 0
     assert "password" in query(cluster, "SELECT 1", "wrong").stderr
+    assert exported(server, "password authentication failed")
     before = postmaster(data, cluster)
     server.kill()
     assert query(cluster, "SELECT n FROM kept").stdout == "42\n"
