@@ -14,6 +14,7 @@
 #include "cli/data_directory.h"
 #include "cli/report.h"
 #include "cli/table.h"
+#include "containers/driver.h"
 #include "core/time.h"
 #include "postgres/driver.h"
 #include "postgres/server.h"
@@ -148,11 +149,18 @@ int doctor(const ClientOptions& options, const OutputOptions& output) {
   for (const Program& program : {Program{"aws", "kiban aws; apt-get install awscli"},
                                  Program{"runc", "containers; apt-get install runc"},
                                  Program{"conmon", "containers; apt-get install conmon"},
-                                 Program{"umoci", "images; apt-get install umoci"}}) {
+                                 Program{"umoci", "images; apt-get install umoci"},
+                                 Program{"ip", "containers; apt-get install iproute2"},
+                                 Program{"skopeo", "pushing images; apt-get install skopeo"}}) {
     const std::string found = find_program(program.name);
     checks.push_back({program.name, !found.empty(), false,
                       found.empty() ? std::string("missing, for ") + program.purpose : found});
   }
+  checks.push_back({"containers", containers::missing_here().empty(), false,
+                    containers::missing_here().empty()
+                        ? "can be run here: each task gets a network and limits of its own"
+                        : "can't be run here" +
+                              std::string(::geteuid() == 0 ? "" : ": kiban must run as root")});
   const std::vector<std::string> postgres = postgres::postgres_folders();
   checks.push_back({"postgres", !postgres.empty(), false,
                     postgres.empty() ? "missing, for RDS; apt-get install postgresql-15"

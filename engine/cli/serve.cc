@@ -147,7 +147,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   // First of all: its bridge is where others may listen too.
   const std::string task_directory =
       options.ephemeral ? temporary_directory("tasks") : data.directory + "/tasks";
-  auto runner = TaskRunner::choose(options, task_directory, !options.ephemeral);
+  auto runner = TaskRunner::choose(options, task_directory);
   if (!runner)
     return complain("tasks", runner.error().cause,
                     options.tasks == "process"
@@ -188,11 +188,11 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   effects.add("http.post", runtime::make_http_performer(*fetcher, signer));
   const auto added = runner->add_to(effects, server->port(), *data.blobs);
   if (!added) return complain("tasks", added.error().cause, "See who owns the data directory.");
-  auto databases = std::make_unique<postgres::Driver>(postgres::Options{
-      .directory =
-          options.ephemeral ? temporary_directory("databases") : data.directory + "/databases",
-      .folders = postgres::postgres_folders(),
-      .erase_at_end = options.ephemeral});
+  auto databases = std::make_unique<postgres::Driver>(
+      postgres::Options{.directory = options.ephemeral ? temporary_directory("databases")
+                                                       : data.directory + "/databases",
+                        .folders = postgres::postgres_folders(),
+                        .erase_at_end = options.ephemeral});
   databases->add_to(effects);
   kernel::Kernel kernel{
       *data.store,
@@ -259,7 +259,8 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
     if (!written) return complain_about_data(written.error());
   }
   announce(options, data, endpoint);
-  server->run();
+  // Ctrl-C ends tasks too; told to end by a service manager, they are there for the next run.
+  if (server->run() == SIGINT || options.ephemeral) runner->end_tasks();
   thread.stop();
   runner->end();
   databases.reset();

@@ -18,7 +18,7 @@ struct ServeOptions {
   std::string source{};
 };
 
-// Serves until SIGTERM or SIGINT. Returns the exit code.
+// Serves until SIGTERM, or SIGINT, which ends tasks too. Returns the exit code.
 int serve(const ServeOptions& options);
 
 }  // namespace kiban::cli

@@ -38,11 +38,9 @@ std::string open_bridge(std::unique_ptr<containers::Bridge>& bridge) {
 
 }  // namespace
 
-Result<TaskRunner> TaskRunner::choose(const ServeOptions& options, std::string directory,
-                                      bool keep) {
+Result<TaskRunner> TaskRunner::choose(const ServeOptions& options, std::string directory) {
   TaskRunner runner;
   runner.directory_ = std::move(directory);
-  runner.keep_ = keep;
   if (options.tasks == "process") {
     KIBAN_TRY(runner.processes_, runtime::ProcessDriver::create(runner.directory_, options.source));
   } else if (options.tasks == "none") {
@@ -67,8 +65,7 @@ Result<void> TaskRunner::add_to(runtime::Effects& effects, std::uint16_t port,
     KIBAN_TRY(containers_,
               containers::Driver::create(
                   {.directory = directory_,
-                   .endpoint = fmt::format("http://{}:{}", containers::bridge_address, port),
-                   .keep = keep_},
+                   .endpoint = fmt::format("http://{}:{}", containers::bridge_address, port)},
                   *bridge_, blobs));
     containers_->add_to(effects);
   } else {
@@ -79,6 +76,11 @@ Result<void> TaskRunner::add_to(runtime::Effects& effects, std::uint16_t port,
 
 void TaskRunner::sweep() {
   if (containers_) containers_->sweep();
+}
+
+void TaskRunner::end_tasks() {
+  if (containers_) containers_->end_tasks();
+  if (processes_) processes_->end_tasks();
 }
 
 void TaskRunner::end() {

@@ -18,9 +18,8 @@ namespace kiban::cli {
 class TaskRunner {
  public:
   // Makes the bridge when tasks are containers, so that what listens there may begin. `directory`
-  // keeps tasks; `keep` whether they outlive the server. Errors, with what to do about them:
-  // `NoContainers` when they were demanded and can't be, `NoSource`.
-  static Result<TaskRunner> choose(const ServeOptions& options, std::string directory, bool keep);
+  // keeps tasks. Errors: `NoContainers` when they were demanded and can't be, `NoSource`.
+  static Result<TaskRunner> choose(const ServeOptions& options, std::string directory);
 
   // Where tasks reach this server; empty when they need no address of their own.
   std::string bridge_address() const;
@@ -28,13 +27,14 @@ class TaskRunner {
   Result<void> add_to(runtime::Effects& effects, std::uint16_t port, const store::Blobs& blobs);
   // Once the kernel has asked again for what was running.
   void sweep();
+  // Ends all tasks, and reports that. Without it they go on, and are taken up by the next run.
+  void end_tasks();
   // Nothing is reported any more. To be called while those who hear reports are still there.
   void end();
 
  private:
   TaskRunner() = default;
   std::string directory_{};
-  bool keep_{true};
   std::string refusal_{};  // Why nobody runs them.
   std::unique_ptr<runtime::ProcessDriver> processes_{};
   std::unique_ptr<containers::Bridge> bridge_{};

@@ -133,6 +133,7 @@ Result<void> Container::run_conmon() {
                      // Without it conmon ends silently for want of its usual folder.
                      "--socket-dir-path", directory_ + "/sockets", "-l",
                      "k8s-file:" + directory_ + "/log", "--log-level", "error"},
+                    directory_,  // Where it notes, in a file "oom", that memory ran out.
                     "_OCI_SYNCPIPE");
   if (!said) return cannot_start(said.error().cause);
   if (!fs::exists(directory_ + "/pid")) return cannot_start(message_of(*said));

@@ -12,6 +12,7 @@
 
 #include "containers/program.h"
 #include "containers/task.h"
+#include "runtime/process_driver.h"
 
 namespace kiban::containers {
 namespace {
@@ -43,7 +44,6 @@ class ContainerDriver final : public Driver {
                    .state = options.directory + "/runc"};
     host_.images = &images_;
     host_.bridge = &bridge;
-    host_.keep = options.keep;
     host_.usage_interval = options.usage_interval;
   }
 
@@ -57,12 +57,13 @@ class ContainerDriver final : public Driver {
     auto task = std::make_shared<Task>(host_, payload, report);
     {
       const std::lock_guard lock{mutex_};
-      if (!tasks_.emplace(task->id(), task).second) return;  // It is running.
+      if (closed_ || !tasks_.emplace(task->id(), task).second) return;  // It is running.
     }
     in_background([this, task] {
       task->run();
       const std::lock_guard lock{mutex_};
       tasks_.erase(task->id());
+      ended_.notify_all();
     });
   }
 
@@ -70,6 +71,15 @@ class ContainerDriver final : public Driver {
     const std::lock_guard lock{mutex_};
     const auto found = tasks_.find(arn.substr(arn.rfind('/') + 1));
     if (found != tasks_.end()) found->second->stop();
+  }
+
+  void end_tasks() override {
+    std::unique_lock lock{mutex_};
+    closed_ = true;
+    for (const auto& [id, task] : tasks_) task->evict();
+    // Even a killed one needs a moment to be removed.
+    ended_.wait_for(lock, runtime::eviction_grace + std::chrono::seconds{10},
+                    [this] { return tasks_.empty(); });
   }
 
   void sweep() override {
@@ -107,6 +117,7 @@ class ContainerDriver final : public Driver {
   std::condition_variable ended_{};
   std::map<std::string, std::shared_ptr<Task>> tasks_{};
   int threads_{0};
+  bool closed_{false};
 };
 
 }  // namespace

@@ -20,7 +20,6 @@ namespace kiban::containers {
 struct DriverOptions {
   std::string directory{};  // Keeps images and tasks.
   std::string endpoint{};   // The engine's URL as tasks see it: http://169.254.170.2:4566.
-  bool keep{true};          // Tasks go on when the engine ends; otherwise they end with it.
   // Between two reports of what a service's task uses; AWS has a value each minute.
   std::chrono::seconds usage_interval{60};
 };
@@ -39,6 +38,9 @@ class Driver {
   // `payload` is that of `task.run`. A task that runs already is left alone.
   virtual void run(const json::object& payload, const runtime::Report& report) = 0;
   virtual void stop(const std::string& task_arn) = 0;
+  // Ends all tasks, some seconds at most, and reports that. Others that are asked for then wait for
+  // the next run of the engine. Without it they go on.
+  virtual void end_tasks() = 0;
   // Removes what earlier runs left of tasks that nobody asked for again. To be called once pending
   // effects were performed again.
   virtual void sweep() = 0;

@@ -170,6 +170,7 @@ class Containers : public testing::Test {
     begin();
   }
   void TearDown() override {
+    if (driver_) driver_->end_tasks();
     driver_.reset();
     bridge_.reset();
   }
@@ -179,7 +180,6 @@ class Containers : public testing::Test {
     bridge_ = *std::move(bridge);
     auto driver = Driver::create({.directory = base_ + "/state",
                                   .endpoint = "http://169.254.170.2:4566",
-                                  .keep = false,
                                   .usage_interval = 1s},
                                  *bridge_, *blobs_);
     ASSERT_TRUE(driver) << driver.error().cause;
@@ -274,6 +274,7 @@ TEST_F(Containers, EndsWhatTakesTooMuchMemory) {
   EXPECT_EQ(only_container(end).at("ExitCode"), 137);
   EXPECT_EQ(only_container(end).at("Reason"),
             "OutOfMemoryError: Container killed due to memory usage");
+  EXPECT_FALSE(fs::exists("oom"));  // conmon's note stays with the container.
 }
 
 TEST_F(Containers, SaysWhyItCannotStart) {
@@ -462,6 +463,18 @@ TEST_F(Containers, GoOnWhenTheEngineIsKilled) {
   driver_->run(task, again.report());
   EXPECT_EQ(again.end(), end);
   EXPECT_EQ(again.lines().size(), 0U);
+}
+
+TEST_F(Containers, EndWithTheEngineWhenToldTo) {
+  const json::object task =
+      payload({container("trap 'echo bye; exit 0' TERM; echo ready; "
+                         "while true; do sleep 0.1; done")});
+  driver_->run(task, heard_.report());
+  ASSERT_TRUE(heard_.wait_for_line("ready"));
+  driver_->end_tasks();
+  EXPECT_EQ(heard_.end().at("Error").at("StopCode"), "TerminationNotice");
+  EXPECT_THAT(heard_.lines(), ElementsAre("ready", "bye"));
+  expect_nothing_left(task);
 }
 
 TEST_F(Containers, SweepsWhatNobodyAsksForAgain) {

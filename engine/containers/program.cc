@@ -55,6 +55,7 @@ struct Streams {
   int in{-1};  // -1: /dev/null.
   int out{-1};
   int fourth{-1};
+  std::string directory{};  // Empty: ours.
 };
 
 Result<pid_t> start(const std::vector<std::string>& arguments,
@@ -74,6 +75,8 @@ Result<pid_t> start(const std::vector<std::string>& arguments,
   }
   if (streams.fourth >= 0) posix_spawn_file_actions_adddup2(&actions, streams.fourth, 3);
   posix_spawn_file_actions_addclosefrom_np(&actions, streams.fourth >= 0 ? 4 : 3);
+  if (!streams.directory.empty())
+    posix_spawn_file_actions_addchdir_np(&actions, streams.directory.c_str());
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t all;
@@ -206,12 +209,13 @@ std::optional<int> Child::exit_code() {
 }
 
 Result<std::string> start_monitor(const std::vector<std::string>& arguments,
-                                  const std::string& pipe_variable) {
+                                  const std::string& directory, const std::string& pipe_variable) {
   KIBAN_TRY(Pipe sync, make_pipe());
   std::vector<std::string> environment = plain_environment();
   environment.push_back(pipe_variable + "=3");
   KIBAN_TRY(const pid_t pid,
-            start(arguments, environment, {.fourth = sync.write.number()}, POSIX_SPAWN_SETSID));
+            start(arguments, environment, {.fourth = sync.write.number(), .directory = directory},
+                  POSIX_SPAWN_SETSID));
   sync.write.close();
   std::string said;
   std::array<char, 4096> buffer{};

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "containers/files.h"
+#include "runtime/process_driver.h"
 
 namespace kiban::containers {
 namespace {
@@ -84,6 +85,12 @@ void Task::stop() {
   std::error_code ignored;
   fs::create_directories(directory_, ignored);
   (void)write_file(directory_ + "/stop", "");
+  stopping_ = true;
+  (void)::eventfd_write(wake_, 1);
+}
+
+void Task::evict() {
+  evicted_ = true;
   stopping_ = true;
   (void)::eventfd_write(wake_, 1);
 }
@@ -272,10 +279,7 @@ void Task::watch() {
     if (stopping_) end_members();
     wait();
   }
-  if (leaving_ && !all_ended()) {
-    if (!host_.keep) take_down();
-    return;
-  }
+  if (leaving_ && !all_ended()) return;
   report_logs(true);
   json::array containers;
   for (const Member& member : members_) {
@@ -285,6 +289,7 @@ void Task::watch() {
     containers.push_back(std::move(one));
   }
   json::object outcome = failure_ ? failure(*failure_) : json::object{{"Status", "STOPPED"}};
+  if (evicted_ && !failure_) outcome["Error"] = runtime::eviction_error();
   outcome["Containers"] = std::move(containers);
   finish(std::move(outcome));
 }
@@ -343,7 +348,8 @@ void Task::end_members() {
   for (Member& member : members_) {
     if (!member.begun || member.container.exit_code()) continue;
     if (!member.kill_at) {
-      member.kill_at = now + member.container.stop_timeout();
+      const std::chrono::seconds grace = member.container.stop_timeout();
+      member.kill_at = now + (evicted_ ? std::min(grace, runtime::eviction_grace) : grace);
       member.container.ask_to_end();
     } else if (now >= *member.kill_at && !member.killed) {
       member.killed = true;

@@ -25,7 +25,6 @@ struct Host {
   Tools tools{};
   Images* images{nullptr};
   Bridge* bridge{nullptr};
-  bool keep{true};  // Whether tasks go on when the engine ends.
   std::chrono::seconds usage_interval{60};
   std::mutex mutex{};
   std::set<std::string> addresses{};  // That tasks have.
@@ -43,7 +42,9 @@ class Task {
   void run();
   // From any thread. Asks the containers to end; remembered across a restart of the engine.
   void stop();
-  // From any thread: the engine ends.
+  // From any thread: the engine ends, and this task with it.
+  void evict();
+  // From any thread: the engine ends; the containers go on.
   void leave();
 
  private:
@@ -93,6 +94,7 @@ class Task {
   int log_events_;
   bool running_told_{false};
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> evicted_{false};
   std::atomic<bool> leaving_{false};
   Steady resume_saved_{};
   bool log_dirty_{true};

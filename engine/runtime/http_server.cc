@@ -62,7 +62,7 @@ class Server final : public HttpServer {
     return bind(address, port);
   }
   void set_sinks(ChooseSink choose) override { choose_sink_ = std::move(choose); }
-  void run() override;
+  int run() override;
   void post(std::function<void()> work) override { asio::post(io_, std::move(work)); }
   void stop() override {
     asio::post(io_, [this] { begin_stop(); });
@@ -94,6 +94,7 @@ class Server final : public HttpServer {
   asio::steady_timer drain_;
   std::set<std::shared_ptr<Connection>> connections_{};
   bool stopping_{false};
+  int signal_{0};
 };
 
 Result<void> Server::bind(const std::string& address, std::uint16_t port) {
@@ -119,15 +120,17 @@ Result<void> Server::bind(const std::string& address, std::uint16_t port) {
   return {};
 }
 
-void Server::run() {
+int Server::run() {
   wait_for_signal();
   for (Tcp::acceptor& acceptor : acceptors_) spawn(io_, accept(acceptor));
   io_.run();
+  return signal_;
 }
 
 void Server::wait_for_signal() {
-  signals_.async_wait([this](error_code error, int) {
+  signals_.async_wait([this](error_code error, int signal) {
     if (error) return;
+    signal_ = signal;
     begin_stop();
     if (!connections_.empty()) wait_for_signal();
   });

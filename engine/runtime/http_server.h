@@ -79,7 +79,8 @@ class HttpServer {
   // Before run().
   virtual void set_sinks(ChooseSink choose) = 0;
   // Serves on this thread until stop(), SIGTERM or SIGINT, and until what is in flight is answered.
-  virtual void run() = 0;
+  // The signal; 0: stop().
+  virtual int run() = 0;
   // From any thread: `work` runs on the thread that serves.
   virtual void post(std::function<void()> work) = 0;
   // From any thread; again: at once.

@@ -63,6 +63,7 @@ struct Task {
   std::list<Process> processes{};
   bool running_told{false};
   bool stopping{false};
+  bool evicted{false};  // The engine ends, and its tasks with it.
 };
 
 std::vector<std::string> arguments_of(const json::object& container) {
@@ -167,6 +168,18 @@ class Driver final : public ProcessDriver {
     if (thread_.joinable()) thread_.join();
   }
 
+  void end_tasks() override {
+    std::unique_lock lock{mutex_};
+    closed_ = true;
+    for (Task& task : tasks_) {
+      task.evicted = true;
+      task.stopping = true;
+    }
+    wake_.notify_all();
+    wake_.wait_for(lock, eviction_grace + std::chrono::seconds{2},
+                   [this] { return tasks_.empty(); });
+  }
+
   void add_to(Effects& effects) override {
     effects.add("task.run", [this](const services::Effect& effect, const Report& report) {
       run(effect.payload, report);
@@ -180,6 +193,10 @@ class Driver final : public ProcessDriver {
 
  private:
   void run(const json::object& payload, const Report& report) {
+    {
+      const std::lock_guard lock{mutex_};
+      if (closed_) return;
+    }
     const std::string arn = text(payload, "TaskArn");
     Task task{.arn = arn, .report = report};
     const fs::path base = fs::path(directory_) / arn.substr(arn.rfind('/') + 1);
@@ -238,6 +255,7 @@ class Driver final : public ProcessDriver {
     while (!ending_) {
       for (auto task = tasks_.begin(); task != tasks_.end();)
         task = advance(*task) ? tasks_.erase(task) : std::next(task);
+      if (tasks_.empty() && closed_) wake_.notify_all();
       if (tasks_.empty())
         wake_.wait(lock, [this] { return ending_ || !tasks_.empty(); });
       else
@@ -289,7 +307,8 @@ class Driver final : public ProcessDriver {
     for (Process& process : task.processes) {
       if (process.exit) continue;
       if (!process.kill_at) {
-        process.kill_at = now + process.stop_timeout;
+        process.kill_at = now + (task.evicted ? std::min(process.stop_timeout, eviction_grace)
+                                              : process.stop_timeout);
         signal(process, SIGTERM);
       } else if (now >= *process.kill_at) {
         signal(process, SIGKILL);
@@ -312,7 +331,9 @@ class Driver final : public ProcessDriver {
     json::array containers;
     for (const Process& process : task.processes)
       containers.push_back({{"Name", process.name}, {"ExitCode", *process.exit}});
-    task.report({.payload = {{"Status", "STOPPED"}, {"Containers", std::move(containers)}}});
+    json::object outcome{{"Status", "STOPPED"}, {"Containers", std::move(containers)}};
+    if (task.evicted) outcome["Error"] = eviction_error();
+    task.report({.payload = std::move(outcome)});
   }
 
   std::string directory_;
@@ -321,6 +342,7 @@ class Driver final : public ProcessDriver {
   std::condition_variable wake_{};
   std::list<Task> tasks_{};
   bool ending_{false};
+  bool closed_{false};
   std::thread thread_{};
 };
 
@@ -333,6 +355,11 @@ Result<std::unique_ptr<ProcessDriver>> ProcessDriver::create(std::string directo
   const fs::path absolute = fs::absolute(source, failed);
   const fs::path state = fs::absolute(directory, failed);
   return std::make_unique<Driver>(state.string(), absolute.string());
+}
+
+json::object eviction_error() {
+  return {{"StopCode", "TerminationNotice"},
+          {"Reason", "kiban was stopped, and its tasks with it"}};
 }
 
 void add_refusing_driver(Effects& effects, const std::string& why) {

@@ -8,6 +8,7 @@
 // then get SIGTERM, and SIGKILL when their stop timeout is over.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -23,7 +24,15 @@ class ProcessDriver {
   virtual ~ProcessDriver() = default;
   // Adds "task.run" and "task.stop".
   virtual void add_to(Effects& effects) = 0;
+  // Ends all tasks, some seconds at most, and reports that. Others that are asked for then wait for
+  // the next run of the engine. Without it they go on.
+  virtual void end_tasks() = 0;
 };
+
+// How a task ends that ends with the engine, as StopCode and Reason.
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html (stopCode)
+json::object eviction_error();
+constexpr std::chrono::seconds eviction_grace{3};  // Between SIGTERM and SIGKILL then, at most.
 
 // What "task.run" answers when nobody runs tasks: the task fails to start, and says why and what to
 // do.

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 import time
@@ -293,6 +294,24 @@ def test_a_container_outlives_the_engine_and_runs_once(network, serve, tmp_path,
     ended = wait(server, task)
     assert ended["containers"][0]["exitCode"] == 5
     assert messages(server) == ["begun", "over"]
+
+
+def test_ctrl_c_ends_tasks_and_a_service_manager_does_not(network, serve, tmp_path, image):
+    arguments = ("--auth", "any", "--data", tmp_path / "data", "--tasks", "containers")
+    server = serve(*arguments)
+    configuration = deploy(server, push(server, image))
+    task = run(server, configuration, "trap 'echo bye; exit 0' TERM; while true; do sleep 0.1; done")
+    wait(server, task, "RUNNING")
+    assert server.stop() == 0  # SIGTERM
+    server = serve(*arguments, port=server.port)
+    assert wait(server, task, "RUNNING")["desiredStatus"] == "RUNNING"
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(timeout=20) == 0
+    assert not Path(f"/run/netns/kiban-{task.rsplit('/', 1)[1]}").exists()
+    server = serve(*arguments, port=server.port)
+    stopped = wait(server, task)
+    assert (stopped["stopCode"], stopped["containers"][0]["exitCode"]) == ("TerminationNotice", 0)
+    assert messages(server) == ["bye"]
 
 
 def test_a_stopped_task_leaves_nothing(server, image, tmp_path):
