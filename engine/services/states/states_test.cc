@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
+#include "asl/mocks.h"
 #include "services/states/fixture.h"
-#include "services/states/mocks.h"
 
 namespace kiban::services::states {
 namespace {
@@ -190,11 +190,29 @@ TEST(Mocks, AreFoundByInvocation) {
   const auto config = parse_json(R"({"StateMachines":{"m":{"TestCases":{"happy":{"S":"r"}}}},
       "MockedResponses":{"r":{"0":{"Throw":{"Error":"E"}},"1-2":{"Return":1}}}})");
   const json::object& object = config->as_object();
-  EXPECT_TRUE(find_mock(object, "m", "happy", "S", 0).value()->contains("Throw"));
-  EXPECT_TRUE(find_mock(object, "m", "happy", "S", 2).value()->contains("Return"));
-  EXPECT_FALSE(find_mock(object, "m", "happy", "S", 3));
-  EXPECT_EQ(find_mock(object, "m", "happy", "other", 0).value(), std::nullopt);
-  EXPECT_FALSE(find_mock(object, "m", "sad", "S", 0));
+  EXPECT_TRUE(asl::find_mock(object, "m", "happy", "S", 0).value()->contains("Throw"));
+  EXPECT_TRUE(asl::find_mock(object, "m", "happy", "S", 2).value()->contains("Return"));
+  EXPECT_FALSE(asl::find_mock(object, "m", "happy", "S", 3));
+  EXPECT_EQ(asl::find_mock(object, "m", "happy", "other", 0).value(), std::nullopt);
+  EXPECT_FALSE(asl::find_mock(object, "m", "sad", "S", 0));
+}
+
+TEST(Mocks, AnswerAsTheirIntegrationWould) {
+  const auto output = [](asl::StartTask task, json::object answer, std::size_t at) {
+    const auto inputs = asl::mocked_answer(task, answer);
+    if (const auto* submitted = std::get_if<asl::TaskSubmitted>(&inputs.at(at)))
+      return submitted->output.text();
+    return std::get<asl::TaskSucceeded>(inputs.at(at)).output.text();
+  };
+  asl::StartTask function;
+  function.resource.kind = asl::TaskKind::Lambda;
+  EXPECT_EQ(output(function, {{"Return", {{"StatusCode", 200}, {"Payload", "p"}}}}, 1), R"("p")");
+  asl::StartTask nested;
+  nested.resource.service = "states";
+  nested.resource.pattern = asl::TaskPattern::Sync;
+  const json::object ended{{"Return", {{"ExecutionArn", "e"}, {"Status", "SUCCEEDED"}}}};
+  EXPECT_EQ(output(nested, ended, 1), R"({"ExecutionArn":"e"})");
+  EXPECT_EQ(output(nested, ended, 2), R"({"ExecutionArn":"e","Status":"SUCCEEDED"})");
 }
 
 }  // namespace

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cctype>
 
+#include "asl/mocks.h"
 #include "services/base/table_service.h"
 #include "services/states/executions.h"
 #include "services/states/integrations.h"
-#include "services/states/mocks.h"
 #include "services/states/names.h"
 
 namespace kiban::services::states {
@@ -71,13 +71,13 @@ bool task_ended_well(const json::object& task) {
   });
 }
 
-// What a .sync task returns: the job's own description in upper camel case. Input and output of a
-// child execution are the user's documents, whose keys stay as they are.
+// What a .sync task returns: the job's own description in upper camel case, of an execution with
+// its redrive status since 2023-11 (recorded by AWS: test_sfn_start_execution_sync). Input and
+// output of a child execution are the user's documents, whose keys stay as they are.
 json::object shown_job(const json::object& job, bool is_execution) {
   json::object shown;
   for (const auto& [name, value] : job) {
-    // Not told of executions. Recorded by AWS: test_start_execution_sync.
-    if (name == "updatedAt" || (is_execution && name.starts_with("redrive"))) continue;
+    if (name == "updatedAt") continue;
     std::string key(name);
     key[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(key[0])));
     const bool users = is_execution && (name == "input" || name == "output");
@@ -96,25 +96,18 @@ json::object shown_job(const json::object& job, bool is_execution) {
 bool Executions::mock_task(Run& run, Inputs& inputs, const asl::StartTask& task) {
   const std::string test_case = text(run.row, "testCase");
   if (test_case.empty() || !options_.mock_config) return false;
-  const auto mock = find_mock(*options_.mock_config, run.execution->parameters().machine_name,
-                              test_case, task.state, task.retry_count);
+  // A map run's children are mocked along with their machine.
+  const std::string revision = text(run.row, "revision");
+  const auto mock = asl::find_mock(*options_.mock_config, revision.substr(0, revision.find('/')),
+                                   test_case, task.state, task.retry_count);
   if (mock && !*mock) return false;
-  inputs.push_back(asl::TaskStarted{task.task});
   if (!mock) {
+    inputs.push_back(asl::TaskStarted{task.task});
     inputs.push_back(asl::TaskFailed{
         .task = task.task, .error = mock.error().name, .cause = mock.error().cause});
     return true;
   }
-  if (const json::object* thrown = find_object(**mock, "Throw")) {
-    inputs.push_back(asl::TaskFailed{
-        .task = task.task, .error = text(*thrown, "Error"), .cause = text(*thrown, "Cause")});
-    return true;
-  }
-  const json::value* result = find(**mock, "Return");
-  const Payload output = Payload::from_tree(result ? *result : json::value{});
-  if (task.resource.pattern != asl::TaskPattern::RequestResponse)
-    inputs.push_back(asl::TaskSubmitted{.task = task.task, .output = output});
-  inputs.push_back(asl::TaskSucceeded{.task = task.task, .output = output});
+  for (asl::Input& input : asl::mocked_answer(task, **mock)) inputs.push_back(std::move(input));
   return true;
 }
 
