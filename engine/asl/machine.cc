@@ -162,11 +162,16 @@ void Machine::start() {
   for (const auto& member : parameters_.variables)
     track.variables.emplace(member.key(), Payload::from_tree(member.value()));
   track.retry_count = parameters_.retry_count;
-  if (program_->timeout_seconds) {
-    execution_timer_ =
-        set_timer(track, Alarm::Execution,
-                  now_ + Duration(static_cast<std::int64_t>(*program_->timeout_seconds * 1000)));
-  }
+  limit_time(track);
+}
+
+void Machine::limit_time(const Track& track) {
+  std::optional<double> seconds = program_->timeout_seconds;
+  if (parameters_.type == MachineType::Express)
+    seconds = std::min(seconds.value_or(express_seconds_max), express_seconds_max);
+  if (!seconds) return;
+  execution_timer_ = set_timer(track, Alarm::Execution,
+                               now_ + Duration(static_cast<std::int64_t>(*seconds * 1000)));
 }
 
 void Machine::timer_fired(std::int64_t id) {
@@ -219,11 +224,7 @@ void Machine::redrive() {
   tracks_ = std::exchange(broken_, {});
   // It was stopped before it began.
   if (tracks_.empty()) add_track(0, 0, program_->root.start, parameters_.input, last_id_);
-  if (program_->timeout_seconds) {
-    execution_timer_ =
-        set_timer(tracks_.begin()->second, Alarm::Execution,
-                  now_ + Duration(static_cast<std::int64_t>(*program_->timeout_seconds * 1000)));
-  }
+  limit_time(tracks_.begin()->second);
   std::vector<std::int64_t> ids;
   for (const auto& [id, track] : tracks_) ids.push_back(id);
   const std::int64_t redriven = last_id_;

@@ -13,6 +13,7 @@ namespace kiban::asl {
 constexpr std::size_t payload_bytes_max = 262'144;       // Step Functions quota: 256 KiB.
 constexpr std::size_t variables_bytes_max = 10U << 20U;  // Of all variables of an execution.
 constexpr std::int64_t history_events_max = 25'000;      // Step Functions quota, per execution.
+constexpr double express_seconds_max = 300;              // Step Functions quota: five minutes.
 constexpr std::int64_t inline_concurrency_max =
     40;  // "up to 40 concurrent iterations", Map state page.
 constexpr std::int64_t distributed_concurrency_max = 10'000;  // Children at once; the same page.
@@ -150,6 +151,7 @@ class Machine {
   void stop(const Stop& input);
   void redrive();
   void redrive_track(Track& track);
+  void limit_time(const Track& track);  // Of the whole execution.
   void remember_tracks();
   HistoryEvent& emit(EventType type, std::int64_t previous);
   HistoryEvent& emit(Track& track,

@@ -67,6 +67,19 @@ TEST_F(ExecutionsTest, ASynchronousStartWaitsForTheEnd) {
             "StateMachineTypeNotSupported");
 }
 
+TEST_F(ExecutionsTest, AnExpressExecutionEndsAfterFiveMinutes) {
+  const std::string machine =
+      make("m", R"({"StartAt":"W","TimeoutSeconds":900,"States":{"W":{"Type":"Wait","Seconds":600,
+              "End":true}}})",
+           {{"type", "EXPRESS"}});
+  const auto sent = send("StartSyncExecution", {{"stateMachineArn", machine}});
+  now_ = kernel_->run_until_idle(now_, now_ + 299s);
+  EXPECT_FALSE(sent->reply);
+  now_ = kernel_->run_until_idle(now_, now_ + 301s);
+  ASSERT_TRUE(sent->reply && *sent->reply);
+  EXPECT_EQ(text(**sent->reply, "status"), "TIMED_OUT");
+}
+
 TEST_F(ExecutionsTest, ATaskMayStartAnotherSynchronously) {
   const std::string slow =
       make("slow", R"({"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":5,"End":true}}})",
