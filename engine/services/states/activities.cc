@@ -79,6 +79,9 @@ Result<json::object> get_activity_task(Context& context, Executions& executions,
     context.erase(row.key);
     const std::string path = execution_path(text(pending.get_object(), "Execution"));
     if (!context.get(row_key(context, "live", path))) continue;  // Its execution ended.
+    const auto owner =
+        get_json(context, row_key(context, "token", text(pending.get_object(), "Token")));
+    if (!owner || flag(*owner, "Over")) continue;  // It timed out.
     std::optional<std::string> worker;
     if (input.contains("workerName")) worker = text(input, "workerName");
     executions.on_activity_started(context, pending.get_object(), std::move(worker));

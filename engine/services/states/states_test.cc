@@ -97,6 +97,26 @@ TEST_F(States, ATokenIsAnsweredOnceAndANestedExecutionIsWaitedFor) {
   EXPECT_FALSE(try_call("states", "SendTaskSuccess", {{"taskToken", token}, {"output", "[1]"}}));
 }
 
+TEST_F(States, ATokenEndsWithItsTask) {
+  const std::string activity =
+      text(call("states", "CreateActivity", {{"name", "a"}}), "activityArn");
+  start(make("m", R"({"StartAt":"A","States":{"A":{"Type":"Task","TimeoutSeconds":5,"Resource":")" +
+                      activity + R"(","Catch":[{"ErrorEquals":["States.ALL"],"Next":"W"}],
+      "Next":"W"},"W":{"Type":"Wait","Seconds":60,"End":true}}})"));
+  const auto token =
+      text(call("states", "GetActivityTask", {{"activityArn", activity}}), "taskToken");
+  EXPECT_EQ(call("states", "SendTaskHeartbeat", {{"taskToken", token}}), json::object{});
+  start(make("n", R"({"StartAt":"A","States":{"A":{"Type":"Task","TimeoutSeconds":5,"Resource":")" +
+                      activity + R"(","Catch":[{"ErrorEquals":["States.ALL"],"Next":"W"}],
+      "Next":"W"},"W":{"Type":"Wait","Seconds":60,"End":true}}})"));
+  now_ = kernel_->run_until_idle(now_, now_ + 6s);
+  EXPECT_EQ(
+      try_call("states", "SendTaskSuccess", {{"taskToken", token}, {"output", "1"}}).error().name,
+      "TaskTimedOut");
+  EXPECT_FALSE(
+      call("states", "GetActivityTask", {{"activityArn", activity}}).contains("taskToken"));
+}
+
 TEST_F(States, LogsEveryEventAndCountsTheExecution) {
   call("logs", "CreateLogGroup", {{"logGroupName", "/machines"}});
   const auto machine =

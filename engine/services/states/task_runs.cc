@@ -61,6 +61,14 @@ json::object stop_call(const std::string& role_arn, const std::string& resource)
             {"reason", "Step Functions stopped waiting for this task"}}}};
 }
 
+// The token is good as long as the task waits: what stops the task ends it.
+void hand_out_token(Context& context, const std::string& execution_arn,
+                    const asl::StartTask& task) {
+  put_json(context, row_key(context, "token", task.token),
+           {{"Execution", execution_arn}, {"Task", task.task}});
+  put_json(context, stop_key(context, execution_arn, task.task), {{"Token", task.token}});
+}
+
 // A stopped ECS task failed unless every essential container exited with 0. Recorded by AWS: the
 // error is States.TaskFailed, its cause the task.
 bool task_ended_well(const json::object& task) {
@@ -113,8 +121,7 @@ bool Executions::mock_task(Run& run, Inputs& inputs, const asl::StartTask& task)
 
 void Executions::queue_activity(Context& context, Run& run, Inputs& inputs,
                                 const asl::StartTask& task) {
-  put_json(context, row_key(context, "token", task.token),
-           {{"Execution", run.arn}, {"Task", task.task}});
+  hand_out_token(context, run.arn, task);
   const auto queued = context.call("states", "kiban:QueueActivityTask",
                                    {{"Execution", run.arn},
                                     {"Task", task.task},
@@ -151,7 +158,7 @@ void Executions::call(Context& context, Run& run, Inputs& inputs, const asl::Sta
   const bool submits = task.resource.pattern != asl::TaskPattern::RequestResponse;
   const json::object waiting{{"Execution", run.arn}, {"Task", task.task}};
   // A .sync task may be answered by its token too. Recorded by AWS: test_sync_with_task_token.
-  if (submits) put_json(context, row_key(context, "token", task.token), waiting);
+  if (submits) hand_out_token(context, run.arn, task);
   // The call may answer its own token before it returns: the submission still comes first.
   const auto place = static_cast<std::ptrdiff_t>(inputs.size());
   const asl::ExecutionParameters& of = run.execution->parameters();
@@ -172,9 +179,11 @@ void Executions::call(Context& context, Run& run, Inputs& inputs, const asl::Sta
     json::object row = waiting;
     row["Sync2"] = task.resource.pattern == asl::TaskPattern::Sync2;
     put_json(context, row_key(context, "waiting", called.waits_for), row);
-    if (submits)
-      put_json(context, stop_key(context, run.arn, task.task),
-               stop_call(role_arn, called.waits_for));
+    if (submits) {
+      json::object stop = stop_call(role_arn, called.waits_for);
+      stop["Token"] = task.token;
+      put_json(context, stop_key(context, run.arn, task.task), stop);
+    }
   }
   Payload output = Payload::from_tree(std::move(called.output));
   if (submits)
@@ -208,12 +217,18 @@ void Executions::stop_task(Context& context, Run& run, const asl::StopTask& task
   const std::string key = stop_key(context, run.arn, task.task);
   const auto row = get_json(context, key);
   if (!row) return;
+  context.erase(key);
+  const std::string token = row_key(context, "token", text(*row, "Token"));
+  if (auto owner = get_json(context, token)) {
+    (*owner)["Over"] = true;
+    put_json(context, token, *owner);
+  }
+  if (!row->contains("Service")) return;
   const auto role = context.assume_role(text(*row, "Role"), "states.amazonaws.com",
                                         text(run.row, "name").substr(0, 64));
   if (role)
     (void)context.call(text(*row, "Service"), text(*row, "Operation"), row->at("Input").as_object(),
                        *role);
-  context.erase(key);
 }
 
 // --- What it waited for --------------------------------------------------------------------------
@@ -230,6 +245,7 @@ void Executions::on_ended(Context& context, const json::object& event) {
   context.erase(key);
   const std::string execution = text(*waiting, "Execution");
   const std::int64_t task = number(*waiting, "Task", 0);
+  context.erase(stop_key(context, execution, task));
   const bool express = resource.find(":express:") != std::string::npos;
   json::object job = detail;
   if (!is_task) {
@@ -274,7 +290,7 @@ Result<Executions::TokenOwner> Executions::owner_of(const Context& context,
   const auto row = get_json(context, row_key(context, "token", text(input, "taskToken")));
   if (!row) return fail("InvalidToken", "Invalid Token: 'Invalid token'");
   const std::string execution = text(*row, "Execution");
-  if (!running(context, execution))
+  if (flag(*row, "Over") || !running(context, execution))
     return fail("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'");
   return TokenOwner{execution, number(*row, "Task", 0)};
 }
@@ -285,6 +301,7 @@ Result<json::object> Executions::task_success(Context& context, const json::obje
   if (!output)
     return fail("InvalidOutput", fmt::format("Invalid Output: '{}'", output.error().cause));
   context.erase(row_key(context, "token", text(input, "taskToken")));
+  context.erase(stop_key(context, owner.execution, owner.task));
   feed(context, owner.execution,
        asl::TaskSucceeded{.task = owner.task, .output = *std::move(output)});
   return json::object{};
@@ -293,6 +310,7 @@ Result<json::object> Executions::task_success(Context& context, const json::obje
 Result<json::object> Executions::task_failure(Context& context, const json::object& input) {
   KIBAN_TRY(const TokenOwner owner, owner_of(context, input));
   context.erase(row_key(context, "token", text(input, "taskToken")));
+  context.erase(stop_key(context, owner.execution, owner.task));
   asl::TaskFailed failed{.task = owner.task};
   if (input.contains("error")) failed.error = text(input, "error");
   if (input.contains("cause")) failed.cause = text(input, "cause");
