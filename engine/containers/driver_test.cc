@@ -211,10 +211,13 @@ class Containers : public testing::Test {
   // Everything of it is gone except for its result.
   static void expect_nothing_left(const json::object& task) {
     const std::string id = id_of(task);
-    for (int i = 0; i < 200 && fs::exists(fmt::format("{}/state/tasks/{}/app", base_, id)); ++i)
-      ::usleep(10'000);
-    EXPECT_FALSE(fs::exists(fmt::format("{}/state/tasks/{}/app", base_, id)));
-    EXPECT_FALSE(fs::exists("/run/netns/kiban-" + id));
+    const std::vector<std::string> traces{fmt::format("{}/state/tasks/{}/app", base_, id),
+                                          "/run/netns/kiban-" + id};
+    // It is cleared away after the end was told.
+    for (const std::string& trace : traces) {
+      for (int i = 0; i < 200 && fs::exists(trace); ++i) ::usleep(10'000);
+      EXPECT_FALSE(fs::exists(trace)) << trace;
+    }
     EXPECT_FALSE(fs::exists("/sys/fs/cgroup/memory/kiban/" + id + "-0"));
     EXPECT_EQ(read_file("/proc/self/mounts").find(id), std::string::npos);
   }

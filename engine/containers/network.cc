@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -109,6 +111,15 @@ Result<std::string> Bridge::attach(const std::string& task, const std::string& a
                                          "route add default via {1} dev eth0 onlink\n",
                                          address, bridge_address)));
   return path;
+}
+
+void Bridge::silence(const std::string& task) const {
+  ifreq request{};
+  const std::string name = link_name(task);
+  std::memcpy(request.ifr_name, name.data(), std::min<std::size_t>(name.size(), IFNAMSIZ - 1));
+  if (::ioctl(lock_, SIOCGIFFLAGS, &request) != 0) return;
+  request.ifr_flags = static_cast<short>(request.ifr_flags & ~IFF_UP);
+  (void)::ioctl(lock_, SIOCSIFFLAGS, &request);
 }
 
 void Bridge::detach(const std::string& task, const std::string& address) {

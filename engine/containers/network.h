@@ -27,7 +27,9 @@ class Bridge {
   // A namespace of its own for `task` (32 hexadecimal digits); there already: as it is. Returns its
   // path, for setns.
   Result<std::string> attach(const std::string& task, const std::string& address);
-  // Undoes it, whatever of it is there.
+  // Cuts it off, at once: its address may be another's from then on.
+  void silence(const std::string& task) const;
+  // Undoes attach(), whatever of it is there; the route to `address` too unless that is empty.
   void detach(const std::string& task, const std::string& address);
 
  private:

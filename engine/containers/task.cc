@@ -458,9 +458,9 @@ void Task::report_usage() {
                          {"MemoryMiB", memory / (1024 * 1024)}}}}});
 }
 
-// The network first: the address may be another task's as soon as the end is told.
+// The address may be another task's as soon as the end is told, so nothing may answer to it then.
 void Task::finish(json::object outcome) {
-  host_.bridge->detach(id_, address_);
+  host_.bridge->silence(id_);
   {
     const std::lock_guard lock{host_.mutex};
     host_.addresses.erase(address_);
@@ -478,7 +478,11 @@ void Task::take_down() {
 void remove_task(Host& host, const std::string& directory) {
   std::error_code failed;
   const std::string id = fs::path(directory).filename().string();
-  host.bridge->detach(id, read_file(directory + "/address"));
+  {
+    const std::string address = read_file(directory + "/address");
+    const std::lock_guard lock{host.mutex};  // Nobody takes the address meanwhile.
+    host.bridge->detach(id, host.addresses.contains(address) ? std::string() : address);
+  }
   for (const auto& entry : fs::directory_iterator{directory, failed}) {
     if (!entry.is_directory(failed)) continue;
     for (int index = 0; index < 10; ++index) {
