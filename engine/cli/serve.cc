@@ -259,10 +259,12 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
     if (!written) return complain_about_data(written.error());
   }
   announce(options, data, endpoint);
-  // Ctrl-C ends tasks too; told to end by a service manager, they are there for the next run.
-  if (server->run() == SIGINT || options.ephemeral) runner->end_tasks();
+  // Ctrl-C ends all of it; otherwise tasks and databases go on for the next start to take up.
+  const bool ends_all = server->run() == SIGINT || options.ephemeral;
+  if (ends_all) runner->end_tasks();
   thread.stop();
   runner->end();
+  if (!ends_all) databases->leave();
   databases.reset();
   fetcher.reset();  // Its deliveries report to `thread`, which must be there till then.
   if (!data.directory.empty()) remove_server_file(data.directory);

@@ -102,7 +102,7 @@ class Keeper {
       : home_(home), name_(std::move(name)), folders_(std::move(folders)) {
     thread_ = std::thread{[this] { keep(); }};
   }
-  // Ends the thread, and the server with it.
+  // Ends the thread, and the server with it unless it was left.
   ~Keeper() {
     end();
     thread_.join();
@@ -114,6 +114,11 @@ class Keeper {
     const std::lock_guard lock{mutex_};
     ending_ = true;
     wake_.notify_all();
+  }
+
+  void leave() {
+    const std::lock_guard lock{mutex_};
+    leaving_ = true;
   }
 
   void take(const services::Effect& effect, const Report& report) {
@@ -151,7 +156,7 @@ class Keeper {
       news_ = false;
     }
     lock.unlock();
-    if (server_) (void)server_->stop();
+    if (server_ && !leaving_) (void)server_->stop();
   }
 
   Result<void> reach() {
@@ -279,6 +284,7 @@ class Keeper {
   SteadyTime retry_at_{};
   bool news_{false};
   bool ending_{false};
+  bool leaving_{false};  // The server goes on without us.
   std::thread thread_{};
 };
 
@@ -297,6 +303,10 @@ Driver::~Driver() {
   for (auto& [name, keeper] : state_->keepers) keeper->end();  // All at once.
   state_->keepers.clear();
   if (state_->options.erase_at_end) state_->home.erase();
+}
+
+void Driver::leave() {
+  for (auto& [name, keeper] : state_->keepers) keeper->leave();
 }
 
 void Driver::perform(const services::Effect& effect, const runtime::Report& report) {

@@ -13,7 +13,7 @@
 //
 // Directory, Restore and Snapshot are paths below the driver's own directory. A kept snapshot goes
 // by postgres.delete too. Servers outlive a killed engine and are adopted; those that died are
-// started again. The destructor stops all of them.
+// started again. The destructor stops all of them, unless leave() was called before.
 #pragma once
 
 #include <memory>
@@ -38,6 +38,8 @@ class Driver {
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
+  // The servers shall go on without this driver, for a later one to adopt.
+  void leave();
   // Adds all kinds above.
   void add_to(runtime::Effects& effects);
   // From one thread, at once: the work is done by a thread for each server.

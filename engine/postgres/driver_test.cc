@@ -155,15 +155,17 @@ TEST_F(PostgresDriver, StopsWithItsDriverAndStartsWithTheNext) {
   EXPECT_EQ(query(port, "SELECT n FROM kept"), "42");
 }
 
-TEST_F(PostgresDriver, AdoptsAServerThatRuns) {
-  Server server{root_ / "one", postgres_folders()};
-  fs::create_directories(root_);
-  const auto port =
-      server.run({.database = "app", .user = "app_user", .password = "it's a \\ 'secret'"});
-  ASSERT_TRUE(port) << port.error().cause;
-  const auto before = server.pid();
+TEST_F(PostgresDriver, AServerThatWasLeftGoesOnAndIsAdopted) {
   Reports run;
-  EXPECT_EQ(start(run), *port);
+  const std::int64_t port = start(run);
+  const auto before = pid();
+  ASSERT_TRUE(before);
+  driver_->leave();
+  driver_.reset();
+  EXPECT_EQ(query(port, "SELECT 1"), "1");
+  restart();
+  Reports next;
+  EXPECT_EQ(start(next), port);
   EXPECT_EQ(pid(), before);
 }
 

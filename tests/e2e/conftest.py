@@ -97,11 +97,12 @@ class Server:
         self.process.kill()
         self.process.wait()
 
-    def stop(self) -> int:
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Ctrl-C, which ends its tasks and databases too; after SIGTERM they go on."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(number)
         try:
-            return self.process.wait(timeout=20)
+            return self.process.wait(timeout=40)
         except subprocess.TimeoutExpired:
             self.kill()
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -119,11 +120,15 @@ def test_a_cluster_keeps_running_when_the_engine_is_killed(data, serve):
     assert postmaster(data, cluster) == before
 
 
-def test_a_server_that_ends_stops_its_databases_and_the_next_starts_them(data, serve):
+def test_ctrl_c_stops_databases_and_a_service_manager_does_not(data, serve):
     server = begin(serve, data)
     cluster = create(server.client("rds"))
     query(cluster, "CREATE TABLE kept AS SELECT 42 AS n")
-    assert server.stop() == 0
+    before = postmaster(data, cluster)
+    assert server.stop(signal.SIGTERM) == 0
+    assert postmaster(data, cluster) == before
+    assert query(cluster, "SELECT n FROM kept").stdout == "42\n"
+    assert begin(serve, data).stop() == 0
     assert postmaster(data, cluster) is None
     assert query(cluster, "SELECT 1").returncode != 0
     begin(serve, data)
