@@ -34,5 +34,65 @@ TEST(Template, NamesWhatIsUnresolvedOrUnknown) {
   EXPECT_FALSE(parse_template("{}"));
 }
 
+TEST(Template, IsCheckedForShape) {
+  const std::pair<const char*, const char*> table[] = {
+      {R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","DeletionPolicy":"Keep"}}})",
+       "Template format error: Unrecognized DeletionPolicy \"Keep\" for resource T"},
+      {R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","Propertys":{}}}})",
+       "Invalid template resource property 'Propertys'"},
+      {R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","CreationPolicy":{}}}})",
+       "kiban does not honour CreationPolicy (of T)"},
+      {R"({"Resources":{"T-1":{"Type":"AWS::SNS::Topic"}}})",
+       "Template format error: Resource name T-1 is non alphanumeric."},
+      {R"({"Resources":{"T":{}}})",
+       "Template format error: [/Resources/T] Every Resources object must contain a Type member."},
+      {R"({"Resources":{"T":{"Type":"AWS::SNS::Topic"}},"Outputs":{"O":{}}})",
+       "Template format error: [/Outputs/O] Every Outputs member must contain a Value object"},
+      {R"({"Resources":{"T":{"Type":"AWS::SNS::Topic"}},"Surplus":{}})",
+       "Invalid template property or properties [Surplus]"},
+  };
+  for (const auto& [text, why] : table) {
+    const auto tree = parse_template(text);
+    ASSERT_FALSE(tree) << text;
+    EXPECT_EQ(tree.error().cause, why);
+  }
+}
+
+TEST(Template, NamesConditionsAndTypesThatAreNot) {
+  const auto prepared = [](const std::string& text) {
+    const auto tree = parse_template(text);
+    Evaluator evaluator(*tree, {}, {});
+    const auto ready = evaluator.prepare({});
+    return ready ? std::string() : ready.error().cause;
+  };
+  EXPECT_EQ(prepared(R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","Condition":"C"}}})"),
+            "Template format error: Unresolved condition dependency C in the Resources block of "
+            "the template");
+  EXPECT_EQ(prepared(R"({"Parameters":{"P":{"Type":"Text","Default":"x"}},)"
+                     R"("Resources":{"T":{"Type":"AWS::SNS::Topic"}}})"),
+            "Template format error: Unrecognized parameter type: Text");
+  for (const char* type : {"List<AWS::EC2::Subnet::Id>", "AWS::SSM::Parameter::Name"}) {
+    EXPECT_EQ(prepared(std::string(R"({"Parameters":{"P":{"Type":")") + type +
+                       R"(","Default":"x"}},"Resources":{"T":{"Type":"AWS::SNS::Topic"}}})"),
+              "")
+        << type;
+  }
+}
+
+TEST(Template, IsBoundedInDepthAndSize) {
+  EXPECT_FALSE(parse_template(std::string(50'000, '[')));
+  EXPECT_FALSE(parse_template("{\"a\":" + std::string(50'000, '[')));
+  std::string bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n";
+  for (char c = 'b'; c < 'j'; ++c) {
+    const char before = static_cast<char>(c - 1);
+    bomb += std::string(1, c) + ": &" + c + " [*" + before;
+    for (int i = 0; i < 9; ++i) bomb += std::string(",*") + before;
+    bomb += "]\n";
+  }
+  const auto tree = parse_template(bomb);
+  ASSERT_FALSE(tree);
+  EXPECT_NE(tree.error().cause.find("too many"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace kiban::cfn

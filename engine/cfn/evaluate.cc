@@ -103,6 +103,10 @@ Result<void> Evaluator::prepare(const std::map<std::string, std::string>& given)
       return invalid(fmt::format(
           "Template format error: Every Parameters object must contain a Type member. ({})", name));
     }
+    if (!is_parameter_type(*type)) {
+      return invalid(
+          fmt::format("Template format error: Unrecognized parameter type: {}", to_string(*type)));
+    }
     Parameter parameter{.type = to_string(*type)};
     const json::value* echo = find(shape, "NoEcho");
     parameter.no_echo = echo && scalar_text(*echo) == "true";
@@ -130,6 +134,18 @@ Result<void> Evaluator::prepare(const std::map<std::string, std::string>& given)
   }
   KIBAN_TRY_VOID(check_rules());
   conditions_only_ = false;
+  for (const std::string_view section_name : {"Resources", "Outputs"}) {
+    const json::object* entries = find_object(tree_, section_name);
+    for (const auto& entry : entries ? *entries : none) {
+      const json::string* condition_name = find_string(entry.value().as_object(), "Condition");
+      if (condition_name && !conditions_.contains(to_string(*condition_name))) {
+        return invalid(
+            fmt::format("Template format error: Unresolved condition dependency {} in "
+                        "the {} block of the template",
+                        to_string(*condition_name), section_name));
+      }
+    }
+  }
   return {};
 }
 

@@ -83,6 +83,24 @@ Result<void> check_bounds(const std::string& name, const json::object& declared,
 
 }  // namespace
 
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html
+bool is_parameter_type(std::string_view type) {
+  const auto inner = [&](std::string_view prefix) {
+    const bool wraps = type.starts_with(prefix) && type.ends_with('>');
+    return wraps ? type.substr(prefix.size(), type.size() - prefix.size() - 1) : std::string_view{};
+  };
+  if (type == "AWS::SSM::Parameter::Name") return true;
+  if (const std::string_view value = inner(ssm_prefix); !value.empty()) {
+    return !value.starts_with("AWS::SSM::") &&
+           (value == "List<String>" || is_parameter_type(value));
+  }
+  if (const std::string_view member = inner("List<"); !member.empty()) {
+    return member == "Number" || is_parameter_type(member);
+  }
+  return type == "String" || type == "Number" || type == "CommaDelimitedList" ||
+         type.starts_with("AWS::EC2::") || type == "AWS::Route53::HostedZone::Id";
+}
+
 bool is_list(std::string_view type) {
   return type == "CommaDelimitedList" || type.starts_with("List<") ||
          type.find("<List<") != std::string_view::npos ||

@@ -11,6 +11,7 @@ namespace kiban::cfn {
 
 constexpr std::string_view ssm_prefix = "AWS::SSM::Parameter::Value<";
 
+bool is_parameter_type(std::string_view type);
 bool is_list(std::string_view type);
 // The members of a list parameter, trimmed of spaces as CloudFormation trims them.
 json::array list_members(std::string_view value);

@@ -117,6 +117,58 @@ Result<json::value> read_yaml(std::string_view text) {
   }
 }
 
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+Result<void> check_policies(const std::string& id, const json::object& body) {
+  for (const std::string_view name : {"DeletionPolicy", "UpdateReplacePolicy"}) {
+    const json::value* value = find(body, name);
+    if (!value) continue;
+    const std::string_view policy =
+        value->is_string() ? std::string_view(value->get_string()) : std::string_view{};
+    const bool known = policy == "Delete" || policy == "Retain" || policy == "Snapshot" ||
+                       (policy == "RetainExceptOnCreate" && name == "DeletionPolicy");
+    if (!known) {
+      return invalid(fmt::format("Template format error: Unrecognized {} {} for resource {}", name,
+                                 print_json(*value), id));
+    }
+  }
+  return {};
+}
+
+Result<void> check_resource(const std::string& id, const json::value& resource) {
+  const bool alphanumeric = std::ranges::all_of(
+      id, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; });
+  if (!alphanumeric) {
+    return invalid(fmt::format("Template format error: Resource name {} is non alphanumeric.", id));
+  }
+  if (!resource.is_object()) {
+    return invalid("Template format error: Any Resources member must be an object.");
+  }
+  const json::object& body = resource.get_object();
+  if (!find_string(body, "Type")) {
+    return invalid(fmt::format(
+        "Template format error: [/Resources/{}] Every Resources object must contain a Type "
+        "member.",
+        id));
+  }
+  constexpr std::string_view known[] = {"Type",     "Properties",     "DependsOn",
+                                        "Metadata", "DeletionPolicy", "UpdateReplacePolicy",
+                                        "Condition"};
+  for (const auto& member : body) {
+    const std::string_view key = member.key();
+    if (std::ranges::find(known, key) != std::end(known)) continue;
+    if (key == "CreationPolicy" || key == "UpdatePolicy") {
+      return invalid(fmt::format("kiban does not honour {} (of {})", key, id));
+    }
+    return invalid(fmt::format("Invalid template resource property '{}'", key));
+  }
+  const json::value* properties = find(body, "Properties");
+  if (properties && !properties->is_object()) {
+    return invalid(
+        fmt::format("Template format error: [/Resources/{}/Properties] must be an object.", id));
+  }
+  return check_policies(id, body);
+}
+
 Result<void> check_sections(const json::object& tree) {
   constexpr std::string_view known[] = {"AWSTemplateFormatVersion",
                                         "Description",
@@ -147,27 +199,7 @@ Result<void> check_sections(const json::object& tree) {
     return invalid("Template format error: At least one Resources member must be defined.");
   }
   for (const auto& resource : *resources) {
-    const std::string id = resource.key();
-    const bool alphanumeric = std::ranges::all_of(
-        id, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; });
-    if (!alphanumeric) {
-      return invalid(
-          fmt::format("Template format error: Resource name {} is non alphanumeric.", id));
-    }
-    if (!resource.value().is_object()) {
-      return invalid("Template format error: Any Resources member must be an object.");
-    }
-    if (!find_string(resource.value().get_object(), "Type")) {
-      return invalid(fmt::format(
-          "Template format error: [/Resources/{}] Every Resources object must contain a Type "
-          "member.",
-          id));
-    }
-    const json::value* properties = find(resource.value().get_object(), "Properties");
-    if (properties && !properties->is_object()) {
-      return invalid(
-          fmt::format("Template format error: [/Resources/{}/Properties] must be an object.", id));
-    }
+    KIBAN_TRY_VOID(check_resource(resource.key(), resource.value()));
   }
   return {};
 }

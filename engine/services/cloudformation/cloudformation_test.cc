@@ -200,6 +200,75 @@ TEST(Stack, WaitsForWhatTakesItsTime) {
   EXPECT_EQ(std::ranges::count(all, "rds:DeleteDBInstance"), 1);
 }
 
+constexpr const char* database =
+    R"({"Resources":{"D":{"Type":"AWS::RDS::DBInstance","Properties":{"DBInstanceClass":"db.serverless","Engine":"aurora-postgresql","DBInstanceIdentifier":"d"}}}})";
+
+Script::Answer instance_in(const std::string& state) {
+  return [&state](Context&, const json::object&) -> Result<json::object> {
+    return json::object{{"DBInstances", json::array{{{"DBInstanceStatus", state}}}}};
+  };
+}
+
+TEST(Stack, GoesOnAfterARestart) {
+  World world;
+  std::string state = "creating";
+  world.script.answers["rds:DescribeDBInstances"] = instance_in(state);
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", database)));
+  EXPECT_EQ(world.status("s"), "CREATE_IN_PROGRESS");
+  world.start();
+  state = "available";
+  world.pass(std::chrono::seconds(2));
+  EXPECT_EQ(world.status("s"), "CREATE_COMPLETE");
+  const auto all = world.script.operations();
+  EXPECT_EQ(std::ranges::count(all, "rds:CreateDBInstance"), 1);
+}
+
+TEST(Stack, GoesOnAtAnEventWithoutWaitingForTheClock) {
+  World world;
+  std::string state = "creating";
+  world.script.answers["rds:DescribeDBInstances"] = instance_in(state);
+  world.script.answers["rds:DescribeEvents"] = [](Context& context, const json::object&) {
+    context.publish({.source = "aws.rds", .detail_type = "RDS DB Instance Event"});
+    return Result<json::object>(json::object{});
+  };
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", database)));
+  state = "available";
+  ASSERT_TRUE(world.call_other("rds", "DescribeEvents"));
+  EXPECT_EQ(world.status("s"), "CREATE_COMPLETE");
+}
+
+TEST(Stack, TriesADeletionAgainThatOthersHoldUp) {
+  World world;
+  answer(world);
+  int held = 3;
+  world.script.answers["ec2:DeleteVpc"] = [&held](Context&,
+                                                  const json::object&) -> Result<json::object> {
+    if (held-- > 0) return fail("DependencyViolation", "an interface is still there");
+    return json::object{};
+  };
+  const auto made = world.call(
+      "CreateStack",
+      with_template(
+          "s",
+          R"({"Resources":{"V":{"Type":"AWS::EC2::VPC","Properties":{"CidrBlock":"10.0.0.0/16"}}}})"));
+  ASSERT_TRUE(made);
+  ASSERT_EQ(world.status("s"), "CREATE_COMPLETE") << world.failures("s");
+  ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
+  EXPECT_EQ(world.status("s"), "DELETE_IN_PROGRESS");
+  world.pass(std::chrono::seconds(5));
+  EXPECT_EQ(world.status(text(*made, "StackId")), "DELETE_COMPLETE");
+  // Not for ever.
+  ASSERT_TRUE(world.call(
+      "CreateStack",
+      with_template(
+          "s",
+          R"({"Resources":{"V":{"Type":"AWS::EC2::VPC","Properties":{"CidrBlock":"10.0.0.0/16"}}}})")));
+  held = 1'000;
+  ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
+  world.pass(std::chrono::minutes(5));
+  EXPECT_EQ(world.status("s"), "DELETE_FAILED");
+}
+
 TEST(Stack, CancelsTheOthersWhenOneFails) {
   World world;
   answer(world);

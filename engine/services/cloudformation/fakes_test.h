@@ -105,7 +105,15 @@ class Fake final : public Service {
 // A kernel of CloudFormation and nothing else real.
 class World {
  public:
-  explicit World(kernel::Options options = {}) : store_(store::make_memory_store()) {
+  explicit World() : store_(store::make_memory_store()) {
+    start();
+    script.answers["ssm:GetParameter"] = [](Context&, const json::object&) -> Result<json::object> {
+      return json::object{{"Parameter", {{"Value", "33"}}}};
+    };
+  }
+
+  // As after a kill: what was durable is there, nothing else.
+  void start() {
     std::vector<std::unique_ptr<Service>> services;
     services.push_back(make_cloudformation());
     for (const char* name :
@@ -113,14 +121,15 @@ class World {
           "kms", "logs", "rds", "s3", "secretsmanager", "sns", "sqs", "ssm", "states"}) {
       services.push_back(std::make_unique<Fake>(name, script));
     }
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services), options);
-    script.answers["ssm:GetParameter"] = [](Context&, const json::object&) -> Result<json::object> {
-      return json::object{{"Parameter", {{"Value", "33"}}}};
-    };
+    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
   }
 
   Result<json::object> call(std::string operation, json::object input) {
     return kernel_->call("cloudformation", std::move(operation), std::move(input), now, ++seed_);
+  }
+  // An operation of another service.
+  Result<json::object> call_other(std::string service, std::string operation) {
+    return kernel_->call(std::move(service), std::move(operation), {}, now, ++seed_);
   }
   // Lets `span` pass, timers included.
   void pass(Duration span) {
