@@ -304,10 +304,7 @@ Value Evaluator::call_back(const Function* function, Value item, Value index, Va
   if (function == nullptr) return fail("T1006");
   const Value arguments[] = {item, index, whole};
   const std::size_t count = std::clamp<std::size_t>(arity(*function), 1, 3);
-  auto* kept = static_cast<Value*>(arena.take(sizeof(arguments)));
-  std::copy_n(arguments, 3, kept);
-  Value result = apply(function, {kept, count}, Value());
-  return result;
+  return apply(function, {arguments, count}, Value());
 }
 
 Value Evaluator::partial(const Node* node, const Value& input, Frame* frame) {

@@ -176,10 +176,7 @@ Value sort(const Call& call) {
   bool done = false;
   if (call.has(1)) {
     done = merge_sort(sorted, [&](const Value& a, const Value& b) {
-      auto* pair = static_cast<Value*>(call.run.arena.take(2 * sizeof(Value)));
-      pair[0] = a;
-      pair[1] = b;
-      const Value behind = call.run.apply(call[1].function, {pair, 2}, Value());
+      const Value behind = call.run.apply(call[1].function, {a, b});
       return behind.failed() ? -1 : truthy(behind) ? 1 : 0;
     });
   } else {
