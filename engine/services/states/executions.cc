@@ -299,12 +299,7 @@ void Executions::feed(Context& context, std::string_view execution_arn, asl::Inp
 // its own token, a child that ended) queues up. Written once, in the end: it is all one batch.
 void Executions::drive(Context& context, Run& run, Inputs inputs) {
   if (driving_.empty()) children_started_ = 0;
-  struct Guard {
-    std::map<std::string, Inputs*, std::less<>>& driving;
-    std::string arn;
-    ~Guard() { driving.erase(arn); }
-  } const guard{driving_, run.arn};
-  driving_.insert_or_assign(run.arn, &inputs);
+  const Driving driving(*this, run.arn, inputs);
   // Telling others (logs) may come back here too.
   do {
     while (!inputs.empty() && !run.finished) {
@@ -427,8 +422,8 @@ void Executions::on_timer(Context& context, const json::object& payload) {
     poll_again(context, payload);
   else if (payload.contains("Forget"))
     context.erase(text(payload, "Forget"));
-  else if (flag(payload, "Begin"))
-    feed(context, execution, asl::Start{});
+  else if (flag(payload, "Children"))
+    on_children(context, execution);
   else if (flag(payload, "Proceed"))
     feed(context, execution, asl::Continue{});
   else

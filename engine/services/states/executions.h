@@ -30,7 +30,7 @@ class Executions {
   Result<json::object> task_heartbeat(Context& context, const json::object& input);
   Result<json::object> update_map_run(Context& context, const json::object& input);
 
-  // A timer of an execution: {"Execution": ARN, "Timer": n}, {"Proceed": true}, {"Begin": true},
+  // A timer of an execution: {"Execution": ARN, "Timer": n}, {"Proceed": true}, {"Children": true},
   // {"Forget": KEY} or {"Poll": task}.
   void on_timer(Context& context, const json::object& payload);
   // Something that a .sync task waits for ended: {"Source", "Resource", "Detail"} of the event.
@@ -54,6 +54,18 @@ class Executions {
   struct Live {
     std::string saved{};
     asl::Execution execution;
+  };
+
+  // While one lives, inputs of that execution queue up instead of being taken at once.
+  struct Driving {
+    Driving(Executions& of, std::string arn, Inputs& inputs) : all(of.driving_), name(arn) {
+      all.insert_or_assign(std::move(arn), &inputs);
+    }
+    Driving(const Driving&) = delete;
+    Driving& operator=(const Driving&) = delete;
+    ~Driving() { all.erase(name); }
+    std::map<std::string, Inputs*, std::less<>>& all;
+    std::string name;
   };
 
   Result<Run> begin(Context& context, const json::object& input, std::string_view operation);
@@ -85,6 +97,8 @@ class Executions {
   void start_map_run(Context& context, Run& run, const asl::StartMapRun& start);
   void start_child(Context& context, Run& run, const asl::StartChild& child);
   bool redrive_child(Context& context, Run& run, const asl::StartChild& child, Payload& input);
+  void defer_child(Context& context, Run& run, const asl::StartChild& child);
+  void on_children(Context& context, std::string_view execution_arn);
   void child_finished(Context& context, Run& run, const asl::Finished& finished);
   void end_map_runs(Context& context, Run& run);
 

@@ -15,7 +15,7 @@ std::unexpected<Error> failed(std::string cause) {
 }
 
 // Documented bounds of a header list; a field is bounded by what an execution's input may hold.
-constexpr std::size_t headers_bytes_max = 10 * 1024;
+constexpr std::size_t headers_bytes_max = 10'240;
 
 Result<char> delimiter_of(const json::object& config) {
   const std::string name = text(config, "CSVDelimiter", "COMMA");

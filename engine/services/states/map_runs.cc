@@ -2,6 +2,8 @@
 // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-examine-map-run.html
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "services/base/table_service.h"
 #include "services/states/executions.h"
 #include "services/states/map_objects.h"
@@ -11,8 +13,10 @@
 namespace kiban::services::states {
 namespace {
 
-// Children that one command begins; the others go on by a timer, so that commits are not held up.
+// Children that one command begins, and ends that one takes in; the others go on by a timer of
+// their parent's, so that neither a commit is held up nor the parent written for each of them.
 constexpr std::size_t children_per_command_max = 100;
+constexpr std::size_t ends_per_command_max = 1'000;
 
 // mapruns/EXECUTION/MAP holds the run; maprun/RUN leads to it.
 std::string run_key(const Context& context, std::string_view execution_arn, std::int64_t map) {
@@ -26,6 +30,23 @@ std::string child_prefix(const Context& context, std::string_view execution_arn,
 std::string child_key(const Context& context, std::string_view execution_arn, std::int64_t map,
                       std::int64_t index) {
   return child_prefix(context, execution_arn, map) + fmt::format("{:010}", index);
+}
+
+// Rows of children that are to begin, and of what became of others.
+std::string waiting_prefix(const Context& context, std::string_view kind,
+                           std::string_view execution_arn) {
+  return row_key(context, kind, execution_path(execution_arn) + "/");
+}
+
+std::string waiting_place(std::int64_t map, std::int64_t index) {
+  return fmt::format("{:010}/{:010}", map, index);
+}
+
+void wake(Context& context, std::string_view execution_arn) {
+  json::object payload = timer_payload(context, execution_arn);
+  payload["Children"] = true;
+  context.set_timer("states", execution_path(execution_arn) + "/children", context.now(),
+                    std::move(payload));
 }
 
 std::vector<json::object> children_of(const Context& context, std::string_view execution_arn,
@@ -104,6 +125,13 @@ void Executions::start_map_run(Context& context, Run& run, const asl::StartMapRu
 // Express child, or one of whose state nothing is left.
 bool Executions::redrive_child(Context& context, Run& parent, const asl::StartChild& child,
                                Payload& input) {
+  const std::string unbegun =
+      waiting_prefix(context, "unbegun", parent.arn) + waiting_place(child.map, child.index);
+  if (const auto waiting = get_json(context, unbegun)) {
+    input = Payload::from_text(text(*waiting, "Input"));
+    context.erase(unbegun);
+    return false;
+  }
   const auto arn = context.get(child_key(context, parent.arn, child.map, child.index));
   auto row = arn ? get_json(context, execution_key(context, *arn)) : std::nullopt;
   KIBAN_CHECK(row.has_value(), "a redriven child left nothing");
@@ -118,6 +146,7 @@ bool Executions::redrive_child(Context& context, Run& parent, const asl::StartCh
 }
 
 void Executions::start_child(Context& context, Run& parent, const asl::StartChild& child) {
+  if (++children_started_ > children_per_command_max) return defer_child(context, parent, child);
   Payload input = child.input;
   if (child.redriven && redrive_child(context, parent, child, input)) return;
   const auto run_row = get_json(context, run_key(context, parent.arn, child.map));
@@ -167,23 +196,79 @@ void Executions::start_child(Context& context, Run& parent, const asl::StartChil
     context.put(started_key(context, execution_path(child.map_run_arn), run.row), run.arn);
     publish_status(context, run.row);
   }
-  if (++children_started_ <= children_per_command_max) return drive(context, run, {asl::Start{}});
-  json::object payload = timer_payload(context, run.arn);
-  payload["Begin"] = true;
-  context.set_timer("states", execution_path(run.arn) + "/begin", context.now(),
-                    std::move(payload));
-  save(context, run);
+  drive(context, run, {asl::Start{}});
+}
+
+void Executions::defer_child(Context& context, Run& parent, const asl::StartChild& child) {
+  put_json(context,
+           waiting_prefix(context, "begin", parent.arn) + waiting_place(child.map, child.index),
+           {{"Map", child.map},
+            {"Index", child.index},
+            {"MapRun", child.map_run_arn},
+            {"State", child.state},
+            {"Input", child.input.text()},
+            {"Items", child.items},
+            {"Redriven", child.redriven}});
+  wake(context, parent.arn);
+}
+
+// Takes in what became of children, then begins those that wait for it.
+void Executions::on_children(Context& context, std::string_view execution_arn) {
+  Run run;
+  if (!load(context, execution_arn, run)) return;
+  Inputs inputs;
+  const std::string ends = waiting_prefix(context, "done", execution_arn);
+  const auto ended = context.scan(ends, {}, ends_per_command_max);
+  for (const store::Row& row : ended) {
+    context.erase(row.key);
+    const auto tree = parse_json(row.value);
+    KIBAN_CHECK(tree && tree->is_object(), "a child's end does not parse");
+    const json::object& of = tree->get_object();
+    asl::ChildFinished input{.map = number(of, "Map", 0),
+                             .index = number(of, "Index", 0),
+                             .status = static_cast<asl::Status>(number(of, "Status", 0))};
+    if (of.contains("Output")) input.output = Payload::from_text(text(of, "Output"));
+    inputs.push_back(std::move(input));
+  }
+  const std::string begins = waiting_prefix(context, "begin", execution_arn);
+  const auto waiting = context.scan(begins, {}, children_per_command_max + 1);
+  {
+    const Driving driving(*this, run.arn, inputs);
+    children_started_ = 0;
+    for (std::size_t i = 0; i < std::min(waiting.size(), children_per_command_max); ++i) {
+      context.erase(waiting[i].key);
+      const auto tree = parse_json(waiting[i].value);
+      KIBAN_CHECK(tree && tree->is_object(), "a child that waits does not parse");
+      const json::object& of = tree->get_object();
+      start_child(context, run,
+                  {.map = number(of, "Map", 0),
+                   .index = number(of, "Index", 0),
+                   .map_run_arn = text(of, "MapRun"),
+                   .state = text(of, "State"),
+                   .input = Payload::from_text(text(of, "Input")),
+                   .items = number(of, "Items", 1),
+                   .redriven = flag(of, "Redriven")});
+    }
+  }
+  if (ended.size() == ends_per_command_max || waiting.size() > children_per_command_max)
+    wake(context, execution_arn);
+  drive(context, run, std::move(inputs));
 }
 
 void Executions::child_finished(Context& context, Run& run, const asl::Finished& finished) {
-  const json::object& parent = run.row.at("parent").as_object();
-  asl::ChildFinished input{.map = number(parent, "Map", 0),
-                           .index = number(parent, "Index", 0),
-                           .status = finished.status,
-                           .error = finished.error,
-                           .cause = finished.cause};
-  if (finished.output) input.output = *finished.output;
-  feed(context, text(parent, "Execution"), std::move(input));
+  const json::object& of = run.row.at("parent").as_object();
+  const std::string parent = text(of, "Execution");
+  const std::int64_t map = number(of, "Map", 0);
+  const std::int64_t index = number(of, "Index", 0);
+  if (driving_.contains(parent)) {
+    asl::ChildFinished input{.map = map, .index = index, .status = finished.status};
+    if (finished.output) input.output = *finished.output;
+    return feed(context, parent, std::move(input));
+  }
+  json::object end{{"Map", map}, {"Index", index}, {"Status", static_cast<int>(finished.status)}};
+  if (finished.output) end["Output"] = finished.output->text();
+  put_json(context, waiting_prefix(context, "done", parent) + waiting_place(map, index), end);
+  wake(context, parent);
 }
 
 bool Executions::perform_map(Context& context, Run& run, Inputs& inputs,
@@ -197,6 +282,13 @@ bool Executions::perform_map(Context& context, Run& run, Inputs& inputs,
   } else if (const auto* child = std::get_if<asl::StartChild>(&effect)) {
     start_child(context, run, *child);
   } else if (const auto* stopped = std::get_if<asl::StopChild>(&effect)) {
+    // One that did not begin yet keeps its input for a redrive.
+    const std::string place = waiting_place(stopped->map, stopped->index);
+    const std::string begin = waiting_prefix(context, "begin", run.arn) + place;
+    if (auto waiting = context.get(begin)) {
+      context.erase(begin);
+      context.put(waiting_prefix(context, "unbegun", run.arn) + place, *std::move(waiting));
+    }
     const auto arn = context.get(child_key(context, run.arn, stopped->map, stopped->index));
     if (arn) feed(context, *arn, asl::Stop{});
   } else if (const auto* update = std::get_if<asl::UpdateMapRun>(&effect)) {
@@ -231,6 +323,11 @@ bool Executions::perform_map(Context& context, Run& run, Inputs& inputs,
 // An execution that ends takes its open map runs along, and leaves nothing of express children once
 // they succeeded: what failed may be redriven.
 void Executions::end_map_runs(Context& context, Run& run) {
+  for (const auto* kind : {"begin", "done", "unbegun"}) {
+    if (std::string_view(kind) == "unbegun" && text(run.row, "status") != "SUCCEEDED") continue;
+    for (const store::Row& row : context.scan(waiting_prefix(context, kind, run.arn)))
+      context.erase(row.key);
+  }
   for (json::object& map_run :
        list_json(context, row_key(context, "mapruns", execution_path(run.arn) + "/"))) {
     const std::int64_t map = number(map_run, "map", 0);

@@ -146,6 +146,25 @@ TEST_F(MapRuns, ARedriveGoesOnWithTheChildrenThatDidNotSucceed) {
   }
 }
 
+TEST_F(MapRuns, ARedriveBeginsChildrenThatAFailureCameBefore) {
+  std::string items = "[\"late\"";
+  for (int i = 1; i < 150; ++i) items += ",\"there\"";
+  items += "]";
+  const std::string states = R"({"I":{"Type":"Task","Resource":
+      "arn:aws:states:::aws-sdk:sqs:getQueueUrl","Parameters":{"QueueName.$":"$"},
+      "ResultPath":null,"End":true}})";
+  call("sqs", "CreateQueue", {{"QueueName", "there"}});
+  const std::string execution = start(make("m", map_machine("", "STANDARD", states)), items);
+  EXPECT_EQ(text(describe(execution), "status"), "FAILED");
+  now_ = kernel_->run_until_idle(now_, now_ + 1s);
+  EXPECT_EQ(children(run_of(execution)).size(), 100U);
+  call("sqs", "CreateQueue", {{"QueueName", "late"}});
+  call("states", "RedriveExecution", {{"executionArn", execution}});
+  now_ = kernel_->run_until_idle(now_, now_ + 1s);
+  EXPECT_EQ(text(describe(execution), "output"), items);
+  EXPECT_EQ(run_of(execution).at("executionCounts").at("succeeded"), 150);
+}
+
 TEST_F(MapRuns, StoppingTheParentStopsTheChildren) {
   const std::string execution = start(make("m", map_machine("", "STANDARD", waits)), "[1,2]");
   call("states", "StopExecution", {{"executionArn", execution}});

@@ -13,6 +13,8 @@
 //   states/REGION/history/PATH/ID         events from that id on, a chunk a command
 //   states/REGION/mapruns/PATH/MAP        a map run of that execution; maprun/RUN leads to it
 //   states/REGION/child/PATH/MAP/INDEX    ARNs of its children
+//   states/REGION/begin/PATH/MAP/INDEX    children to begin; done/… ends of others to take in;
+//                                         unbegun/… children that a failure came before
 //   states/REGION/token/TOKEN             which execution and task wait for a task token
 //   states/REGION/waiting/ARN             which ones wait for that ECS task or child execution
 //   states/REGION/stop/PATH/TASK          how the work of a .sync task is stopped
