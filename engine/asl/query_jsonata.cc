@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <set>
 
 namespace kiban::asl {
 namespace {
@@ -51,6 +51,7 @@ Result<std::shared_ptr<const Query>> compile_query(std::string_view text) {
   auto query = std::make_shared<Query>();
   query->text = std::string(text);
   query->expression = *std::move(parsed);
+  std::set<std::string_view> names;
   for (std::size_t at = text.find('$'); at != std::string_view::npos; at = text.find('$', at)) {
     const std::size_t from = ++at;
     while (at < text.size() && !ends_name(text[at])) ++at;
@@ -60,7 +61,7 @@ Result<std::shared_ptr<const Query>> compile_query(std::string_view text) {
       // `$states.input` alone is sure not to read the context.
       const bool member = at + 1 < text.size() && text[at] == '.' && !ends_name(text[at + 1]);
       query->context = query->context || !member;
-    } else if (!name.empty() && std::ranges::find(query->names, name) == query->names.end()) {
+    } else if (!name.empty() && names.insert(name).second) {
       query->names.emplace_back(name);
     }
   }

@@ -88,13 +88,17 @@ std::string message_of(const asl::Diagnostic& diagnostic) {
   return diagnostic.message.substr(0, source);
 }
 
+constexpr std::size_t diagnostics_max = 100;  // As ValidateStateMachineDefinition; each is sought.
+
 // Prints them; true when none is an error.
 bool report_diagnostics(const std::string& file, std::string_view text,
                         const std::vector<asl::Diagnostic>& found, json::array* collected) {
   bool good = true;
+  std::size_t told = 0;
   for (const asl::Diagnostic& diagnostic : found) {
     const bool error = diagnostic.severity == asl::Severity::Error;
     good = good && !error;
+    if (++told > diagnostics_max) continue;
     const asl::TextPosition place = place_of(text, diagnostic);
     if (collected) {
       collected->push_back(json::object{{"file", file},
@@ -110,6 +114,8 @@ bool report_diagnostics(const std::string& file, std::string_view text,
                error ? "error" : "warning", message_of(diagnostic), diagnostic.code);
     print_source(text, place);
   }
+  if (!collected && told > diagnostics_max)
+    fmt::print("{}: {} more\n", file, told - diagnostics_max);
   return good;
 }
 

@@ -1,6 +1,7 @@
 #include "jsonata/readings.h"
 
-#include <algorithm>
+#include <map>
+#include <set>
 
 #include "jsonata/ast.h"
 
@@ -9,13 +10,33 @@ namespace {
 
 enum class Reads : std::uint8_t { Input, Step };  // What a bare name means: the input, or a step's.
 
+// The names bound where the walk is. Nothing here is searched from end to end: an expression may be
+// long.
+class Bound {
+ public:
+  void push(std::string_view name) {
+    stack_.push_back(name);
+    ++counts_[name];
+  }
+  std::size_t size() const { return stack_.size(); }
+  void shrink(std::size_t size) {
+    for (; stack_.size() > size; stack_.pop_back()) {
+      const auto found = counts_.find(stack_.back());
+      if (--found->second == 0) counts_.erase(found);
+    }
+  }
+  bool holds(std::string_view name) const { return counts_.contains(name); }
+
+ private:
+  std::vector<std::string_view> stack_{};
+  std::map<std::string_view, std::size_t> counts_{};
+};
+
 struct Reader {
   Readings out{};
-  std::vector<std::string_view> bound{};
-
-  static void note(std::vector<std::string>& names, std::string_view name) {
-    if (std::ranges::find(names, name) == names.end()) names.emplace_back(name);
-  }
+  Bound bound{};
+  std::set<std::string_view> variables{};
+  std::set<std::string_view> fields{};
 
   void all(const std::vector<Node*>& nodes, Reads reads) {
     for (const Node* node : nodes) walk(node, reads);
@@ -24,7 +45,7 @@ struct Reader {
   void stages(const std::vector<Stage>& stages) {
     for (const Stage& stage : stages) {
       walk(stage.filter, Reads::Step);
-      if (!stage.index.empty()) bound.push_back(stage.index);
+      if (!stage.index.empty()) bound.push(stage.index);
     }
   }
 
@@ -39,17 +60,18 @@ struct Reader {
     const std::size_t outer = bound.size();
     for (const Node* step : node->items) {
       walk(step, reads);
-      if (!step->focus.empty()) bound.push_back(step->focus);
-      if (!step->index.empty()) bound.push_back(step->index);
+      if (!step->focus.empty()) bound.push(step->focus);
+      if (!step->index.empty()) bound.push(step->index);
       reads = Reads::Step;
     }
     if (node->group) pairs(*node->group, Reads::Step);
-    bound.resize(outer);
+    bound.shrink(outer);
   }
 
   void variable(std::string_view name, const Builtin* builtin) {
     const bool own = name.empty() || name == "$" || builtin != nullptr;
-    if (!own && std::ranges::find(bound, name) == bound.end()) note(out.variables, name);
+    if (!own && !bound.holds(name) && variables.insert(name).second)
+      out.variables.emplace_back(name);
   }
 
   void walk(const Node* node, Reads reads) {
@@ -59,26 +81,27 @@ struct Reader {
         path(node, reads);
         break;
       case NodeType::Name:
-        if (reads == Reads::Input) note(out.fields, node->text);
+        if (reads == Reads::Input && fields.insert(node->text).second)
+          out.fields.emplace_back(node->text);
         break;
       case NodeType::Variable:
         variable(node->text, node->builtin);
         break;
       case NodeType::Bind:
         walk(node->right, reads);
-        bound.push_back(node->left->text);
+        bound.push(node->left->text);
         break;
       case NodeType::Block: {
         const std::size_t outer = bound.size();
         all(node->items, reads);
-        bound.resize(outer);
+        bound.shrink(outer);
         break;
       }
       case NodeType::Lambda: {
         const std::size_t outer = bound.size();
-        for (const Node* parameter : node->items) bound.push_back(parameter->text);
+        for (const Node* parameter : node->items) bound.push(parameter->text);
         walk(node->right, reads);
-        bound.resize(outer);
+        bound.shrink(outer);
         break;
       }
       case NodeType::Transform:
