@@ -77,6 +77,11 @@ constexpr std::string_view jsonpath_only =
     "ToleratedFailureCountPath ToleratedFailurePercentagePath ErrorPath CausePath "
     "MaxItemsPerBatchPath MaxInputBytesPerBatchPath MaxItemsPath Variable ";
 
+// Reported: only ItemsPath may read the context object.
+constexpr std::string_view map_numbers =
+    " MaxConcurrencyPath ToleratedFailureCountPath ToleratedFailurePercentagePath "
+    "MaxItemsPerBatchPath MaxInputBytesPerBatchPath MaxItemsPath ";
+
 struct Range {
   std::string_view name{};
   double least{0};
@@ -218,7 +223,8 @@ struct Validator {
     for (const auto& [key, part] : value.get_object()) {
       const std::string_view name = key;
       if (!name.ends_with(".$")) {
-        if (part.is_string() && looks_like_path(std::string_view(part.get_string())))
+        if (part.is_string() && !listed(map_numbers, name) &&
+            looks_like_path(std::string_view(part.get_string())))
           warn("NO_DOLLAR",
                fmt::format("The value of '{}' looks like a JSONPath or an intrinsic function, but "
                            "the name does not end with '.$': it is taken as it stands",
@@ -262,8 +268,9 @@ struct Validator {
     if (call) return;
     const auto reference = Reference::parse(text);
     if (!reference) return error("Value is not a valid JSONPath", location);
-    if (name == "ResultPath" &&
-        (!reference->path.reference() || reference->root == Reference::Root::Context))
+    const bool context = reference->root == Reference::Root::Context;
+    if (name == "ResultPath" ? !reference->path.reference() || context
+                             : listed(map_numbers, name) && context)
       error("Value is not a Reference Path", location);
   }
 
@@ -338,18 +345,22 @@ struct Validator {
             location + "/Label", "DUPLICATE_LABEL_NAME");
   }
 
+  void map_part(const json::object* part, const std::string& location, bool jsonata) {
+    if (!part) return;
+    numbers(*part, location);
+    language_fields(*part, jsonata, location);
+    for (const auto& [name, value] : *part) {
+      if (!jsonata && listed(map_numbers, name))
+        path(name, value, fmt::format("{}/{}", location, std::string_view(name)));
+    }
+  }
+
   void map(const json::object& state, const std::string& location, bool jsonata) {
     label(state, location);
-    if (const json::object* batcher = find_object(state, "ItemBatcher")) {
-      numbers(*batcher, location + "/ItemBatcher");
-      language_fields(*batcher, jsonata, location + "/ItemBatcher");
-    }
-    if (const json::object* reader = find_object(state, "ItemReader")) {
-      if (const json::object* config = find_object(*reader, "ReaderConfig")) {
-        numbers(*config, location + "/ItemReader/ReaderConfig");
-        language_fields(*config, jsonata, location + "/ItemReader/ReaderConfig");
-      }
-    }
+    map_part(find_object(state, "ItemBatcher"), location + "/ItemBatcher", jsonata);
+    const json::object* reader = find_object(state, "ItemReader");
+    map_part(reader ? find_object(*reader, "ReaderConfig") : nullptr,
+             location + "/ItemReader/ReaderConfig", jsonata);
     for (const char* name : {"ItemProcessor", "Iterator"}) {
       const json::object* inner = find_object(state, name);
       if (!inner) continue;

@@ -138,6 +138,24 @@ TEST(Validate, LetsStatesInheritTheMachinesLanguageAlone) {
       "/States/S/ItemProcessor/States/I");
 }
 
+// Reported: github.com/floci-io/floci/issues/3733.
+TEST(Validate, HoldsTheNumbersOfAMapToTheirRanges) {
+  const auto with = [](std::string_view fields) {
+    return one_state(R"("Type":"Map","End":true,"ItemProcessor":{"StartAt":"I","States":{"I":{
+        "Type":"Pass","End":true}}},)" +
+                     std::string(fields));
+  };
+  EXPECT_EQ(only(with(R"("ItemBatcher":{"MaxItemsPerBatchPath":"$$.Execution.Input.n"})")),
+            (Diagnostic{.message = "Value is not a Reference Path",
+                        .location = "/States/S/ItemBatcher/MaxItemsPerBatchPath"}));
+  EXPECT_EQ(only(with(R"("ToleratedFailurePercentage":101)")).message, "Maximum value is 100.0");
+  EXPECT_EQ(only(with(R"("MaxConcurrency":1,"MaxConcurrencyPath":"$.n")")).message,
+            "There should only be one of the following fields: [MaxConcurrency, "
+            "MaxConcurrencyPath]");
+  EXPECT_EQ(only(with(R"("ItemReader":{"ReaderConfig":{"MaxItems":-1}})")).location,
+            "/States/S/ItemReader/ReaderConfig/MaxItems");
+}
+
 TEST(Validate, WarnsOfPathsThatAreNone) {
   const auto found = only(one_state(R"("Type":"Pass","Parameters":{"a":"$.b"},"End":true)"));
   EXPECT_EQ(found.severity, Severity::Warning);
