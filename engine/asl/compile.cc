@@ -164,46 +164,7 @@ struct Compiler {
   static Result<TaskResource> resource(const json::object& from) {
     const json::string* text = find_string(from, "Resource");
     if (!text) return invalid("The field 'Resource' is missing");
-    TaskResource out{.arn = kiban::to_string(*text)};
-    // arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE
-    std::vector<std::string_view> parts;
-    std::string_view rest = out.arn;
-    while (parts.size() < 5) {
-      const std::size_t colon = rest.find(':');
-      if (colon == std::string_view::npos) break;
-      parts.push_back(rest.substr(0, colon));
-      rest.remove_prefix(colon + 1);
-    }
-    if (parts.size() == 5 && parts[2] == "states" && parts[3].empty() && parts[4].empty()) {
-      std::string_view action = rest;
-      std::size_t colon = action.find(':');
-      if (action.starts_with("aws-sdk:")) colon = action.find(':', 8);
-      if (colon == std::string_view::npos)
-        return invalid(fmt::format("The resource provided {} is not recognized.", out.arn));
-      out.service = std::string(action.substr(0, colon));
-      action.remove_prefix(colon + 1);
-      const auto strip = [&](std::string_view suffix, TaskPattern pattern) {
-        if (!action.ends_with(suffix)) return;
-        action.remove_suffix(suffix.size());
-        out.pattern = pattern;
-      };
-      strip(".sync:2", TaskPattern::Sync2);
-      if (out.pattern == TaskPattern::RequestResponse) strip(".sync", TaskPattern::Sync);
-      if (out.pattern == TaskPattern::RequestResponse)
-        strip(".waitForTaskToken", TaskPattern::WaitForTaskToken);
-      out.action = std::string(action);
-      return out;
-    }
-    if (parts.size() == 5 && parts[2] == "states" && rest.starts_with("activity:")) {
-      out.kind = TaskKind::Activity;
-      return out;
-    }
-    // A function's ARN; recordings hold bare names for them and for activities as well.
-    out.kind = out.arn.find("activity") != std::string::npos && parts.size() < 5
-                   ? TaskKind::Activity
-                   : TaskKind::Lambda;
-    out.service = out.kind == TaskKind::Lambda ? "lambda" : "";
-    return out;
+    return parse_resource(std::string_view(*text));
   }
 
   Result<void> choice(State& state, const json::object& from,
@@ -451,6 +412,48 @@ std::string TaskResource::action_with_pattern() const {
       return action + ".waitForTaskToken";
   }
   return action;
+}
+
+Result<TaskResource> parse_resource(std::string_view arn) {
+  TaskResource out{.arn = std::string(arn)};
+  // arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE
+  std::vector<std::string_view> parts;
+  std::string_view rest = out.arn;
+  while (parts.size() < 5) {
+    const std::size_t colon = rest.find(':');
+    if (colon == std::string_view::npos) break;
+    parts.push_back(rest.substr(0, colon));
+    rest.remove_prefix(colon + 1);
+  }
+  if (parts.size() == 5 && parts[2] == "states" && parts[3].empty() && parts[4].empty()) {
+    std::string_view action = rest;
+    std::size_t colon = action.find(':');
+    if (action.starts_with("aws-sdk:")) colon = action.find(':', 8);
+    if (colon == std::string_view::npos)
+      return invalid(fmt::format("The resource provided {} is not recognized.", out.arn));
+    out.service = std::string(action.substr(0, colon));
+    action.remove_prefix(colon + 1);
+    const auto strip = [&](std::string_view suffix, TaskPattern pattern) {
+      if (!action.ends_with(suffix)) return;
+      action.remove_suffix(suffix.size());
+      out.pattern = pattern;
+    };
+    strip(".sync:2", TaskPattern::Sync2);
+    if (out.pattern == TaskPattern::RequestResponse) strip(".sync", TaskPattern::Sync);
+    if (out.pattern == TaskPattern::RequestResponse)
+      strip(".waitForTaskToken", TaskPattern::WaitForTaskToken);
+    out.action = std::string(action);
+    return out;
+  }
+  if (parts.size() == 5 && parts[2] == "states" && rest.starts_with("activity:")) {
+    out.kind = TaskKind::Activity;
+    return out;
+  }
+  // A function's ARN; recordings hold bare names for them and for activities as well.
+  out.kind = out.arn.find("activity") != std::string::npos && parts.size() < 5 ? TaskKind::Activity
+                                                                               : TaskKind::Lambda;
+  out.service = out.kind == TaskKind::Lambda ? "lambda" : "";
+  return out;
 }
 
 Result<std::shared_ptr<const Program>> compile(std::string_view definition, MachineType type) {

@@ -51,6 +51,9 @@ struct TaskResource {
   bool operator==(const TaskResource&) const = default;
 };
 
+// The Resource of a Task. Error `InvalidDefinition`.
+Result<TaskResource> parse_resource(std::string_view arn);
+
 // --- History ---------------------------------------------------------------------------------
 
 enum class EventType : std::uint8_t {

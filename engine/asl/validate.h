@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,8 +24,13 @@ struct Diagnostic {
   bool operator==(const Diagnostic&) const = default;
 };
 
+// Is there something here that answers the integration? What nothing answers is a warning of our
+// own, KIBAN_NOT_SERVED: AWS takes the definition, and so do we.
+using Served = std::function<bool(const TaskResource&)>;
+
 // Empty when the definition is good. A definition without an Error compiles.
-std::vector<Diagnostic> validate(std::string_view definition, MachineType type);
+std::vector<Diagnostic> validate(std::string_view definition, MachineType type,
+                                 const Served& served = {});
 
 // "Invalid State Machine Definition: 'CODE: message at location, …'" of the errors among them;
 // nullopt when there are none.

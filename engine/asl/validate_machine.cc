@@ -121,6 +121,7 @@ bool looks_like_path(std::string_view text) {
 
 struct Validator {
   MachineType type{MachineType::Standard};
+  const Served& served;
   bool machine_jsonata{false};
   std::vector<Diagnostic> found{};
   std::vector<Diagnostic> graph{};  // Told only when every state is good in itself.
@@ -312,6 +313,13 @@ struct Validator {
 
   void task(const json::object& state, const std::string& location) {
     resource(state, location);
+    const json::string* arn = find_string(state, "Resource");
+    const auto called = arn ? parse_resource(std::string_view(*arn)) : Result<TaskResource>();
+    if (served && called && !served(*called))
+      warn(
+          "KIBAN_NOT_SERVED",
+          fmt::format("kiban does not serve {}: unless it is mocked, the state fails", called->arn),
+          location + "/Resource");
     const json::object* credentials = find_object(state, "Credentials");
     if (credentials && !credentials->contains("RoleArn") && !credentials->contains("RoleArn.$"))
       error("The field 'RoleArn' is required but was missing", location + "/Credentials");
@@ -571,8 +579,9 @@ struct Validator {
 
 }  // namespace
 
-std::vector<Diagnostic> check_machine(const json::object& definition, MachineType type) {
-  Validator validator{.type = type};
+std::vector<Diagnostic> check_machine(const json::object& definition, MachineType type,
+                                      const Served& served) {
+  Validator validator{.type = type, .served = served};
   validator.machine_jsonata = validator.language(definition, false, "");
   validator.numbers(definition, "");
   validator.region(definition, "");

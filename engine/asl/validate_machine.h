@@ -7,6 +7,7 @@
 
 namespace kiban::asl {
 
-std::vector<Diagnostic> check_machine(const json::object& definition, MachineType type);
+std::vector<Diagnostic> check_machine(const json::object& definition, MachineType type,
+                                      const Served& served);
 
 }  // namespace kiban::asl

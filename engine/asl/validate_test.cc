@@ -163,6 +163,18 @@ TEST(Validate, WarnsOfPathsThatAreNone) {
   EXPECT_EQ(found.location, "/States/S/Parameters/a");
 }
 
+TEST(Validate, WarnsOfWhatIsNotServed) {
+  const auto task =
+      one_state(R"("Type":"Task","Resource":"arn:aws:states:::glue:startJobRun.sync","End":true)");
+  EXPECT_TRUE(validate(task, MachineType::Standard).empty());
+  const auto found = validate(task, MachineType::Standard,
+                              [](const TaskResource& called) { return called.service != "glue"; });
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].code, "KIBAN_NOT_SERVED");
+  EXPECT_EQ(found[0].severity, Severity::Warning);
+  EXPECT_FALSE(refusal(found));
+}
+
 TEST(JsonText, TellsWhatJacksonTells) {
   const std::pair<const char*, const char*> cases[] = {
       // Recorded: test_invalid_start_execution_input.

@@ -198,6 +198,10 @@ Refused not_served(const asl::TaskResource& resource) {
                       resource.arn)};
 }
 
+bool waits_for_end(const asl::TaskResource& resource) {
+  return resource.pattern == asl::TaskPattern::Sync || resource.pattern == asl::TaskPattern::Sync2;
+}
+
 const api::Service* model_of(const asl::TaskResource& resource) {
   if (resource.service.starts_with("aws-sdk:"))
     return api::find_service_by_sdk_name(resource.service.substr(8));
@@ -285,16 +289,22 @@ std::optional<Duration> long_poll(const asl::TaskResource& resource, const json:
 
 }  // namespace
 
+bool serves(const asl::TaskResource& resource) {
+  if (resource.kind == asl::TaskKind::Activity) return true;
+  const api::Service* model = model_of(resource);
+  const bool can_wait = resource.service == "ecs" || resource.service == "states";
+  return model && model->operation(with_first(resource.action, std::toupper)) &&
+         (can_wait || !waits_for_end(resource));
+}
+
 std::variant<Called, Refused> call_integration(Context& context, const asl::StartTask& task,
                                                const Origin& origin, const Caller& as) {
   const asl::TaskResource& resource = task.resource;
   const api::Service* model = model_of(resource);
   const std::string action = with_first(resource.action, std::toupper);
   const api::Operation* operation = model ? model->operation(action) : nullptr;
-  const bool sync =
-      resource.pattern == asl::TaskPattern::Sync || resource.pattern == asl::TaskPattern::Sync2;
-  const bool can_wait = resource.service == "ecs" || resource.service == "states";
-  if (!operation || (sync && !can_wait)) return not_served(resource);
+  const bool sync = waits_for_end(resource);
+  if (!serves(resource)) return not_served(resource);
   json::value tree = to_request(*model, operation->input, task.parameters.tree());
   if (!tree.is_object()) return Refused{"States.Runtime", "Parameters must be an object"};
   json::object& request = tree.get_object();

@@ -42,4 +42,7 @@ std::optional<json::object> request_of(std::string_view folder, std::string_view
 // "taskArn" to "TaskArn", all the way down: how outputs of integrations read.
 json::value upper_camel(const json::value& value);
 
+// Is there an operation of a service here behind the resource?
+bool serves(const asl::TaskResource& resource);
+
 }  // namespace kiban::services::states

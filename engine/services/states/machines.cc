@@ -5,6 +5,7 @@
 #include "asl/interpreter.h"
 #include "asl/validate.h"
 #include "services/base/table_service.h"
+#include "services/states/integrations.h"
 #include "services/states/names.h"
 #include "services/states/variable_references.h"
 #include "services/states/versions.h"
@@ -220,7 +221,7 @@ Result<json::object> delete_machine(Context& context, const json::object& input)
 
 Result<json::object> validate_definition(Context&, const json::object& input) {
   const auto found =
-      asl::validate(text(input, "definition"), type_of(text(input, "type", "STANDARD")));
+      asl::validate(text(input, "definition"), type_of(text(input, "type", "STANDARD")), serves);
   const bool errors_only = text(input, "severity", "ERROR") == "ERROR";
   // "The default is 100"; a value of 0 means the default.
   const auto asked = static_cast<std::size_t>(number(input, "maxResults", 0));
