@@ -298,7 +298,7 @@ void Executions::feed(Context& context, std::string_view execution_arn, asl::Inp
 // Effects are performed at once; what comes back to this execution meanwhile (a task that answers
 // its own token, a child that ended) queues up. Written once, in the end: it is all one batch.
 void Executions::drive(Context& context, Run& run, Inputs inputs) {
-  if (driving_.empty()) children_started_ = 0;
+  if (driving_.empty()) children_started_ = tasks_started_ = 0;
   const Driving driving(*this, run.arn, inputs);
   // Telling others (logs) may come back here too.
   do {
@@ -418,8 +418,8 @@ void Executions::finish_express(Context& context, Run& run) {
 
 void Executions::on_timer(Context& context, const json::object& payload) {
   const std::string execution = text(payload, "Execution");
-  if (payload.contains("Poll"))
-    poll_again(context, payload);
+  if (payload.contains("Call"))
+    call_again(context, payload);
   else if (payload.contains("Forget"))
     context.erase(text(payload, "Forget"));
   else if (flag(payload, "Children"))

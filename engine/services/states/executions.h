@@ -31,7 +31,7 @@ class Executions {
   Result<json::object> update_map_run(Context& context, const json::object& input);
 
   // A timer of an execution: {"Execution": ARN, "Timer": n}, {"Proceed": true}, {"Children": true},
-  // {"Forget": KEY} or {"Poll": task}.
+  // {"Forget": KEY} or {"Call": task}.
   void on_timer(Context& context, const json::object& payload);
   // Something that a .sync task waits for ended: {"Source", "Resource", "Detail"} of the event.
   void on_ended(Context& context, const json::object& event);
@@ -90,7 +90,7 @@ class Executions {
   void queue_activity(Context& context, Run& run, Inputs& inputs, const asl::StartTask& task);
   void call(Context& context, Run& run, Inputs& inputs, const asl::StartTask& task,
             std::optional<Timestamp> poll_until);
-  void poll_again(Context& context, const json::object& payload);
+  void call_again(Context& context, const json::object& payload);
   void stop_task(Context& context, Run& run, const asl::StopTask& task);
 
   bool perform_map(Context& context, Run& run, Inputs& inputs, const asl::Effect& effect);
@@ -109,6 +109,7 @@ class Executions {
   // Executions that this command drives right now: their inputs queue up here.
   std::map<std::string, Inputs*, std::less<>> driving_{};
   std::size_t children_started_{0};  // By the command under way.
+  std::size_t tasks_started_{0};
 };
 
 // --- What the API asks, execution_queries.cc and map_runs.cc

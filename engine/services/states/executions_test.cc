@@ -233,6 +233,22 @@ TEST_F(ExecutionsTest, ATaskThatFetchesActivityTasksWaitsForOne) {
   EXPECT_EQ(text(describe(vain), "status"), "SUCCEEDED");
 }
 
+TEST_F(ExecutionsTest, AnEndlessLoopOfTasksIsCutIntoCommands) {
+  const std::string url = text(call("sqs", "CreateQueue", {{"QueueName", "q"}}), "QueueUrl");
+  const std::string endless = start(make("endless", R"({"StartAt":"T","States":{"T":{"Type":"Task",
+      "Resource":"arn:aws:states:::aws-sdk:sqs:getQueueUrl","Parameters":{"QueueName":"q"},
+      "Next":"C"},"C":{"Type":"Choice","Choices":[{"Variable":"$.no","IsPresent":true,"Next":"E"}],
+      "Default":"T"},"E":{"Type":"Succeed"}}})"));
+  now_ = kernel_->run_until_idle(now_, now_ + 1min);
+  EXPECT_EQ(text(describe(endless), "status"), "FAILED");  // Its history is full.
+  EXPECT_EQ(text(describe(endless), "redriveStatus"), "NOT_REDRIVABLE");
+  const auto page = call("states", "GetExecutionHistory",
+                         {{"executionArn", endless}, {"reverseOrder", true}, {"maxResults", 1}});
+  EXPECT_EQ(page.at("events").at(0).at("id"), 25'000);
+  // One chunk of history a command.
+  EXPECT_GT(store_->scan("states/ap-northeast-1/history/endless/", {}, SIZE_MAX).size(), 30U);
+}
+
 TEST_F(ExecutionsTest, AnExecutionThatWaitsIsRestoredFromItsRowAlone) {
   const std::string machine =
       make("m", R"({"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":1,"Next":"B"},

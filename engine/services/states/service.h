@@ -17,6 +17,7 @@
 //                                         unbegun/… children that a failure came before
 //   states/REGION/token/TOKEN             which execution and task wait for a task token
 //   states/REGION/waiting/ARN             which ones wait for that ECS task or child execution
+//   states/REGION/call/PATH/TASK          a task to start, or to call again, by a timer
 //   states/REGION/stop/PATH/TASK          how the work of a .sync task is stopped
 //   states/REGION/sync/PATH               a result of StartSyncExecution until it is fetched
 //   states/REGION/activity/NAME, states/REGION/pending/NAME/SEQUENCE

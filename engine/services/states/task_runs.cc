@@ -18,27 +18,49 @@ std::string stop_key(const Context& context, std::string_view execution_arn, std
 }
 
 constexpr std::chrono::milliseconds poll_interval{250};
+// Tasks that one command starts; the next goes on by a timer. Tasks may end at once, and a loop of
+// them must not hold up the kernel.
+constexpr std::size_t tasks_per_command_max = 100;
 
-std::string poll_key(const Context& context, std::string_view execution_arn, std::int64_t task) {
-  return row_key(context, "poll", fmt::format("{}/{}", execution_path(execution_arn), task));
+std::string call_key(const Context& context, std::string_view execution_arn, std::int64_t task) {
+  return row_key(context, "call", fmt::format("{}/{}", execution_path(execution_arn), task));
 }
 
-// False once the time of a long poll is up.
-bool poll_later(Context& context, std::string_view execution_arn, const asl::StartTask& task,
-                Duration wait, std::optional<Timestamp> until) {
-  if (!until) until = context.now() + wait;  // It only begins.
-  if (*until <= context.now()) return false;
-  const std::string key = poll_key(context, execution_arn, task.task);
-  put_json(context, key,
-           {{"Service", task.resource.service},
-            {"Action", task.resource.action},
-            {"Parameters", task.parameters.text()},
-            {"Role", task.credentials_role},
-            {"Until", epoch_seconds(*until)}});
+// Starts it, or calls again if it polls until some time, in a later command.
+void call_later(Context& context, std::string_view execution_arn, const asl::StartTask& task,
+                Timestamp at, std::optional<Timestamp> until = std::nullopt) {
+  const std::string key = call_key(context, execution_arn, task.task);
+  json::object row{{"State", task.state},
+                   {"Kind", static_cast<int>(task.resource.kind)},
+                   {"Arn", task.resource.arn},
+                   {"Service", task.resource.service},
+                   {"Action", task.resource.action},
+                   {"Pattern", static_cast<int>(task.resource.pattern)},
+                   {"Parameters", task.parameters.text()},
+                   {"Token", task.token},
+                   {"Role", task.credentials_role},
+                   {"Region", task.region},
+                   {"RetryCount", task.retry_count}};
+  if (until) row["Until"] = epoch_seconds(*until);
+  put_json(context, key, row);
   json::object payload = timer_payload(context, execution_arn);
-  payload["Poll"] = task.task;
-  context.set_timer("states", key, context.now() + poll_interval, std::move(payload));
-  return true;
+  payload["Call"] = task.task;
+  context.set_timer("states", key, at, std::move(payload));
+}
+
+asl::StartTask read_task(std::int64_t id, const json::object& row) {
+  return {.task = id,
+          .state = text(row, "State"),
+          .resource = {.kind = static_cast<asl::TaskKind>(number(row, "Kind", 0)),
+                       .arn = text(row, "Arn"),
+                       .service = text(row, "Service"),
+                       .action = text(row, "Action"),
+                       .pattern = static_cast<asl::TaskPattern>(number(row, "Pattern", 0))},
+          .parameters = Payload::from_text(text(row, "Parameters")),
+          .token = text(row, "Token"),
+          .credentials_role = text(row, "Role"),
+          .region = text(row, "Region"),
+          .retry_count = number(row, "RetryCount", 0)};
 }
 
 // How the work that a .sync task waits for is stopped along with it.
@@ -136,6 +158,8 @@ void Executions::queue_activity(Context& context, Run& run, Inputs& inputs,
 
 void Executions::start_task(Context& context, Run& run, Inputs& inputs,
                             const asl::StartTask& task) {
+  if (++tasks_started_ > tasks_per_command_max)
+    return call_later(context, run.arn, task, context.now());
   if (mock_task(run, inputs, task)) return;
   if (task.resource.kind == asl::TaskKind::Activity)
     return queue_activity(context, run, inputs, task);
@@ -174,7 +198,11 @@ void Executions::call(Context& context, Run& run, Inputs& inputs, const asl::Sta
     return;
   }
   auto& called = std::get<Called>(result);
-  if (called.poll && poll_later(context, run.arn, task, *called.poll, poll_until)) return;
+  if (called.poll) {
+    const Timestamp until = poll_until.value_or(context.now() + *called.poll);
+    if (until > context.now())
+      return call_later(context, run.arn, task, context.now() + poll_interval, until);
+  }
   if (!called.waits_for.empty()) {
     json::object row = waiting;
     row["Sync2"] = task.resource.pattern == asl::TaskPattern::Sync2;
@@ -193,27 +221,31 @@ void Executions::call(Context& context, Run& run, Inputs& inputs, const asl::Sta
     inputs.push_back(asl::TaskSucceeded{.task = task.task, .output = std::move(output)});
 }
 
-// Called as long as its task waits: one that ended is asked once more, in vain.
-void Executions::poll_again(Context& context, const json::object& payload) {
+// A task whose start was put off, or that polls.
+void Executions::call_again(Context& context, const json::object& payload) {
   const std::string arn = text(payload, "Execution");
-  const std::string key = poll_key(context, arn, number(payload, "Poll", 0));
+  const std::int64_t id = number(payload, "Call", 0);
+  const std::string key = call_key(context, arn, id);
   const auto row = get_json(context, key);
-  Run run;
-  if (!row) return;
+  if (!row) return;  // It was stopped.
   context.erase(key);
+  Run run;
   if (!load(context, arn, run)) return;
-  asl::StartTask task{.task = number(payload, "Poll", 0),
-                      .parameters = Payload::from_text(text(*row, "Parameters")),
-                      .credentials_role = text(*row, "Role")};
-  task.resource.service = text(*row, "Service");
-  task.resource.action = text(*row, "Action");
+  const asl::StartTask task = read_task(id, *row);
   Inputs inputs;
-  call(context, run, inputs, task, from_epoch_seconds(row->at("Until").to_number<double>()));
+  {
+    const Driving driving(*this, run.arn, inputs);
+    tasks_started_ = 0;
+    if (const json::value* until = find(*row, "Until"))
+      call(context, run, inputs, task, from_epoch_seconds(until->to_number<double>()));
+    else
+      start_task(context, run, inputs, task);
+  }
   drive(context, run, std::move(inputs));
 }
 
 void Executions::stop_task(Context& context, Run& run, const asl::StopTask& task) {
-  context.erase(poll_key(context, run.arn, task.task));
+  context.erase(call_key(context, run.arn, task.task));
   const std::string key = stop_key(context, run.arn, task.task);
   const auto row = get_json(context, key);
   if (!row) return;
