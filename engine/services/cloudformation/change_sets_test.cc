@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
 
-#include "services/cloudformation/fakes_test.h"
+#include "services/cloudformation/fixture.h"
 
 namespace kiban::services::cloudformation {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "services/cloudformation/fakes_test.h"
+#include "services/cloudformation/fixture.h"
 
 namespace kiban::services::cloudformation {
 namespace {
@@ -149,6 +149,57 @@ TEST(Stack, RollsAFailedUpdateBack) {
   world.script.calls.clear();
   ASSERT_TRUE(world.call("UpdateStack", with_template("s", two_resources("t", "z"))));
   EXPECT_EQ(world.status("s"), "UPDATE_COMPLETE");
+}
+
+TEST(Stack, GoesOnAfterAFailureThatWasNotRolledBack) {
+  World world;
+  answer(world);
+  json::object wanted = with_template("s", two_resources("full", "x"));
+  wanted["DisableRollback"] = true;
+  ASSERT_TRUE(world.call("CreateStack", wanted));
+  EXPECT_EQ(world.status("s"), "CREATE_FAILED");
+  wanted["TemplateBody"] = two_resources("t", "x");
+  ASSERT_TRUE(world.call("UpdateStack", wanted));
+  EXPECT_EQ(world.status("s"), "UPDATE_COMPLETE") << world.failures("s");
+  wanted["TemplateBody"] = two_resources("full", "x");
+  ASSERT_TRUE(world.call("UpdateStack", wanted));
+  EXPECT_EQ(world.status("s"), "UPDATE_FAILED");
+  ASSERT_TRUE(world.call("RollbackStack", {{"StackName", "s"}}));
+  EXPECT_EQ(world.status("s"), "UPDATE_ROLLBACK_COMPLETE");
+  EXPECT_THAT(world.call("RollbackStack", {{"StackName", "s"}}).error().cause,
+              HasSubstr("cannot be performed when the stack is in state UPDATE_ROLLBACK_COMPLETE"));
+}
+
+TEST(Stack, RollsAFailedCreationBackLater) {
+  World world;
+  answer(world);
+  json::object wanted = with_template("s", two_resources("full", "x"));
+  wanted["DisableRollback"] = true;
+  ASSERT_TRUE(world.call("CreateStack", wanted));
+  ASSERT_TRUE(world.call("RollbackStack", {{"StackName", "s"}}));
+  EXPECT_EQ(world.status("s"), "ROLLBACK_COMPLETE");
+  EXPECT_THAT(world.script.operations(), Contains("sns:DeleteTopic"));
+}
+
+TEST(Stack, ContinuesARollbackThatFailed) {
+  World world;
+  answer(world);
+  ASSERT_TRUE(world.call("CreateStack", with_template("s", two_resources("t", "x"))));
+  bool broken = true;
+  world.script.answers["sns:SetTopicAttributes"] =
+      [&broken](Context&, const json::object& in) -> Result<json::object> {
+    if (broken && text(in, "AttributeValue") == "x") return fail("InternalError", "not now");
+    return json::object{};
+  };
+  const std::string more = R"(,"Bad":{"Type":"AWS::SNS::Topic","DependsOn":"T",)"
+                           R"("Properties":{"TopicName":"bad"}})";
+  ASSERT_TRUE(world.call("UpdateStack", with_template("s", two_resources("t", "y", more))));
+  EXPECT_EQ(world.status("s"), "UPDATE_ROLLBACK_FAILED");
+  broken = false;
+  ASSERT_TRUE(world.call("ContinueUpdateRollback", {{"StackName", "s"}}));
+  EXPECT_EQ(world.status("s"), "UPDATE_ROLLBACK_COMPLETE") << world.failures("s");
+  EXPECT_EQ(world.call("UpdateStack", with_template("s", two_resources("t", "x"))).error().cause,
+            "No updates are to be performed.");
 }
 
 TEST(Stack, PutsChangedPropertiesBack) {

@@ -174,6 +174,7 @@ class Machine {
     json::object& resource = resources()[id].as_object();
     resource["Waiting"] = false;
     const std::string verb = text(resource, "Verb", "CREATE");
+    if (verb == "CREATE") resource["Partial"] = true;
     set_resource(resource, id, verb + "_FAILED", why);
   }
 
@@ -205,6 +206,15 @@ class Machine {
     if (flag(resource, "Waiting")) return settle(resource, id, lifecycle.settled(resource));
     KIBAN_TRY(json::object properties, evaluator.properties(id));
     properties = cfn::with_stack_tags(type, std::move(properties), stack_.at("Tags").as_array());
+    if (flag(resource, "Partial")) {  // Left by a failed creation that was not rolled back.
+      if (resource.contains("PhysicalId")) {
+        KIBAN_TRY(const Progress gone, lifecycle.remove(resource, "Delete"));
+        if (gone == Progress::Waiting) return gone;
+      }
+      for (const std::string_view member : {"PhysicalId", "Deleting", "Tries", "Partial"}) {
+        resource.erase(member);
+      }
+    }
     if (!resource.contains("PhysicalId")) return make(resource, id, properties, lifecycle);
     const auto changes = cfn::compare(type, resource.at("Properties").as_object(), properties);
     if (changes.empty()) return Progress::Done;
@@ -229,7 +239,10 @@ class Machine {
       resource.erase(member);
     }
     resource["Verb"] = "UPDATE";
-    return settle(resource, id, lifecycle.create(resource, properties));
+    resource["Partial"] = true;
+    auto progress = lifecycle.create(resource, properties);
+    if (progress) resource.erase("Partial");
+    return settle(resource, id, std::move(progress));
   }
 
   // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
@@ -356,6 +369,7 @@ class Machine {
     const auto progress =
         settle(resource, id, lifecycle.update(resource, before.at("Properties").as_object()));
     if (!progress) {
+      resource.erase("Reverting");
       set_resource(resource, id, "UPDATE_FAILED", reason_of(progress.error()));
       return fail("ResourceFailed",
                   fmt::format("The following resource(s) failed to update: [{}]. ", id));
@@ -535,6 +549,27 @@ void begin_update(Context& context, json::object& stack, const json::object& des
   take(stack, desired);
   begin(context, stack, "UPDATE");
   set_status(context, stack, "UPDATE_IN_PROGRESS", "User Initiated");
+}
+
+void begin_rollback(Context& context, json::object& stack, const json::array& skipped) {
+  keep_caller(context, stack);
+  if (text(stack, "Status") == "CREATE_FAILED") {
+    begin(context, stack, "ROLLBACK");
+    json::array& doomed = stack["Doomed"].as_array();
+    for (const auto& one : stack.at("Resources").as_object()) {
+      json::object row = one.value().as_object();
+      row["Policy"] = text(row, "DeletionPolicy", "Delete");
+      doomed.push_back(std::move(row));
+    }
+    set_status(context, stack, "ROLLBACK_IN_PROGRESS", "User Initiated");
+    return;
+  }
+  json::object& touched = stack["Touched"].as_object();
+  for (const json::value& id : skipped) {
+    if (touched.contains(id.as_string())) touched[id.as_string()] = "reverted";
+  }
+  stack["Kind"] = "UPDATE_ROLLBACK";
+  set_status(context, stack, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated");
 }
 
 void begin_delete(Context& context, json::object& stack, const json::array& retained) {

@@ -17,7 +17,10 @@ namespace kiban::services::cloudformation {
 // NotificationARNs and Description.
 void begin_create(Context& context, json::object& stack, const json::object& desired);
 void begin_update(Context& context, json::object& stack, const json::object& desired);
-// Error: nobody may delete the stack now; the stack tells it too, as AWS's does.
+// Of a stack in CREATE_FAILED, UPDATE_FAILED or UPDATE_ROLLBACK_FAILED; `skipped` resources stay as
+// they are.
+void begin_rollback(Context& context, json::object& stack, const json::array& skipped);
+// While others import its exports it only says so in its status reason.
 void begin_delete(Context& context, json::object& stack, const json::array& retained);
 
 // Does what can be done now, saves the row, and sets a timer when something is still in progress.

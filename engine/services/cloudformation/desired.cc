@@ -124,7 +124,7 @@ std::map<std::string, cfn::Existing> existing_in(const json::object& stack) {
   std::map<std::string, cfn::Existing> out;
   for (const auto& one : stack.at("Resources").as_object()) {
     const json::object& row = one.value().as_object();
-    if (!row.contains("PhysicalId")) continue;
+    if (!row.contains("PhysicalId") || flag(row, "Partial")) continue;
     out[one.key()] = {.type = text(row, "Type"),
                       .physical_id = text(row, "PhysicalId"),
                       .properties = row.at("Properties").as_object(),

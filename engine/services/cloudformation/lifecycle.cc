@@ -244,6 +244,7 @@ Result<Progress> Lifecycle::create(json::object& resource, const json::object& p
   const auto made = run(work, "Create");
   if (work.scope.own.contains("id")) resource["PhysicalId"] = work.scope.own["id"];
   resource["Properties"] = properties;
+  resource["Attributes"] = json::object{};
   if (!made) return std::unexpected(made.error());
   if (!resource.contains("PhysicalId")) {
     const auto id = cfn::fill(type.at("Id"), work.scope);

@@ -99,6 +99,41 @@ Result<json::object> delete_stack(Context& context, const json::object& input) {
   return json::object{};
 }
 
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackStack.html
+Result<json::object> rollback_stack(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(
+      refuse_others(input, "RollbackStack", {"StackName", "RoleARN", "ClientRequestToken"}));
+  KIBAN_TRY(json::object stack, find_stack(context, text(input, "StackName")));
+  const std::string status = text(stack, "Status");
+  if (status != "CREATE_FAILED" && status != "UPDATE_FAILED") {
+    return fail("ValidationError",
+                fmt::format("RollbackStack operation cannot be performed when the stack is in "
+                            "state {} for stack {}",
+                            status, text(stack, "StackId")));
+  }
+  stack["Token"] = text(input, "ClientRequestToken");
+  begin_rollback(context, stack, {});
+  advance(context, stack);
+  return json::object{{"StackId", stack.at("StackId")}};
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html
+Result<json::object> continue_update_rollback(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(refuse_others(input, "ContinueUpdateRollback",
+                               {"StackName", "ResourcesToSkip", "RoleARN", "ClientRequestToken"}));
+  KIBAN_TRY(json::object stack, find_stack(context, text(input, "StackName")));
+  if (text(stack, "Status") != "UPDATE_ROLLBACK_FAILED") {
+    return fail("ValidationError",
+                fmt::format("Stack:{} is in {} state and can not continue to roll back.",
+                            text(stack, "StackId"), text(stack, "Status")));
+  }
+  const json::array* skipped = find_array(input, "ResourcesToSkip");
+  stack["Token"] = text(input, "ClientRequestToken");
+  begin_rollback(context, stack, skipped ? *skipped : json::array{});
+  advance(context, stack);
+  return json::object{};
+}
+
 Result<json::object> update_termination_protection(Context& context, const json::object& input) {
   KIBAN_TRY(json::object stack, find_stack(context, text(input, "StackName")));
   stack["TerminationProtection"] = flag(input, "EnableTerminationProtection");
@@ -113,6 +148,8 @@ const OperationTable& stack_operations() {
       new OperationTable{{"CreateStack", create_stack},
                          {"UpdateStack", update_stack},
                          {"DeleteStack", delete_stack},
+                         {"RollbackStack", rollback_stack},
+                         {"ContinueUpdateRollback", continue_update_rollback},
                          {"UpdateTerminationProtection", update_termination_protection}};
   return *table;
 }

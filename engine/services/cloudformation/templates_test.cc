@@ -7,7 +7,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "services/cloudformation/fakes_test.h"
+#include "services/cloudformation/fixture.h"
 
 namespace kiban::services::cloudformation {
 namespace {
