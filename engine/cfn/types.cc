@@ -113,8 +113,6 @@ json::value bucket_rules(const json::array& rules) {
         rule["ApplyServerSideEncryptionByDefault"] = member.value();
       } else if (key == "Id") {
         rule["ID"] = member.value();
-      } else if (key == "NoncurrentVersionExpiration" || key == "AbortIncompleteMultipartUpload") {
-        rule[key] = member.value();
       } else if (key == "ExpirationInDays") {
         rule["Expiration"] = json::object{{"Days", member.value()}};
       } else {

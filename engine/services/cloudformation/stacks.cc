@@ -58,6 +58,20 @@ Result<json::object> update_stack(Context& context, const json::object& input) {
   return json::object{{"StackId", stack.at("StackId")}};
 }
 
+// A role given with an operation is the stack's from then on.
+Result<void> take_role(Context& context, json::object& stack, const json::object& input) {
+  const std::string role = text(input, "RoleARN");
+  if (role.empty()) return {};
+  const auto session =
+      context.assume_role(role, "cloudformation.amazonaws.com", "AWSCloudFormation");
+  if (!session) {
+    return fail("ValidationError", fmt::format("Role {} is invalid or cannot be assumed ({})", role,
+                                               session.error().cause));
+  }
+  stack["RoleARN"] = role;
+  return {};
+}
+
 Result<json::object> delete_stack(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(refuse_others(input, "DeleteStack",
                                {"StackName", "RetainResources", "RoleARN", "ClientRequestToken"}));
@@ -84,15 +98,7 @@ Result<json::object> delete_stack(Context& context, const json::object& input) {
                             "DELETE_FAILED state.",
                             text(stack, "StackId")));
   }
-  if (const std::string role = text(input, "RoleARN"); !role.empty()) {
-    const auto session =
-        context.assume_role(role, "cloudformation.amazonaws.com", "AWSCloudFormation");
-    if (!session) {
-      return fail("ValidationError", fmt::format("Role {} is invalid or cannot be assumed ({})",
-                                                 role, session.error().cause));
-    }
-    stack["RoleARN"] = role;
-  }
+  KIBAN_TRY_VOID(take_role(context, stack, input));
   stack["Token"] = text(input, "ClientRequestToken");
   begin_delete(context, stack, retained ? *retained : json::array{});
   advance(context, stack);
@@ -112,6 +118,7 @@ Result<json::object> rollback_stack(Context& context, const json::object& input)
                             status, text(stack, "StackId")));
   }
   stack["Token"] = text(input, "ClientRequestToken");
+  KIBAN_TRY_VOID(take_role(context, stack, input));
   begin_rollback(context, stack, {});
   advance(context, stack);
   return json::object{{"StackId", stack.at("StackId")}};
@@ -129,6 +136,7 @@ Result<json::object> continue_update_rollback(Context& context, const json::obje
   }
   const json::array* skipped = find_array(input, "ResourcesToSkip");
   stack["Token"] = text(input, "ClientRequestToken");
+  KIBAN_TRY_VOID(take_role(context, stack, input));
   begin_rollback(context, stack, skipped ? *skipped : json::array{});
   advance(context, stack);
   return json::object{};
