@@ -1,14 +1,13 @@
 // executions, history, start, logs, tasks: lists and documents of the services.
 #include <fmt/core.h>
 
-#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <map>
 #include <sstream>
-#include <thread>
 
 #include "cli/commands.h"
+#include "cli/follow.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "core/time.h"
@@ -62,40 +61,6 @@ Result<std::string> read_input(const std::string& input) {
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
-}
-
-// Prints states as they begin and end, until the execution does.
-Result<std::string> follow(const Client& client, const std::string& arn) {
-  std::size_t shown = 0;
-  int depth = 0;
-  double began = 0;
-  for (;;) {
-    KIBAN_TRY(const json::object state,
-              client.call("states", "DescribeExecution", {{"executionArn", arn}}));
-    KIBAN_TRY(const json::array events,
-              client.list("states", "GetExecutionHistory", {{"executionArn", arn}}, "events"));
-    for (; shown < events.size(); ++shown) {
-      const json::object& event = events[shown].as_object();
-      const std::string type = text_of(event, "type");
-      if (began == 0) began = number_of(event, "timestamp");
-      const double at = number_of(event, "timestamp") - began;
-      if (type.ends_with("StateExited") && depth > 0) --depth;
-      if (type.ends_with("StateEntered") || type.ends_with("StateExited") ||
-          type.find("Failed") != std::string::npos || type.find("TimedOut") != std::string::npos)
-        fmt::print("{:>9.3f} s  {}{} {}\n", at,
-                   std::string(static_cast<std::size_t>(depth) * 2, ' '),
-                   type.ends_with("StateEntered")  ? ">"
-                   : type.ends_with("StateExited") ? "<"
-                                                   : "!",
-                   type.ends_with("StateEntered") || type.ends_with("StateExited")
-                       ? detail_of(event)
-                       : type + " " + detail_of(event));
-      if (type.ends_with("StateEntered")) ++depth;
-    }
-    std::fflush(stdout);
-    if (text_of(state, "status") != "RUNNING") return text_of(state, "status");
-    std::this_thread::sleep_for(std::chrono::milliseconds{200});
-  }
 }
 
 }  // namespace

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 
+from conftest import kiban
+
 ROLE = "arn:aws:iam::000000000000:role/any"
 MACHINE = {
     "StartAt": "Run",
@@ -64,6 +66,18 @@ def test_output_and_exit_code_reach_logs_and_execution(serve, tmp_path):
     bad = ended(server, start(server, machine, "sh", "-c", "exit 3"))
     assert (bad["status"], bad["error"]) == ("FAILED", "States.TaskFailed")
     assert json.loads(bad["cause"])["Containers"][0]["ExitCode"] == 3
+
+
+def test_following_shows_the_states_and_what_the_container_writes(serve, tmp_path):
+    server = serve("--auth", "any", "--data", tmp_path / "data", "--tasks", "process", "--source", tmp_path)
+    deploy(server)
+    command = json.dumps({"command": ["sh", "-c", "echo hello; sleep 0.5; exit 4"]})
+    followed = kiban("start", "batch", "--data", tmp_path / "data", "--input", command, "--follow")
+    assert followed.returncode == 1
+    shown = [line.split(" s  ", 1)[-1] for line in followed.stdout.splitlines()[1:]]
+    assert shown[:2] == ["> Run", "  | hello"]
+    assert shown[2].startswith("! TaskFailed States.TaskFailed")
+    assert shown[-1] == "FAILED"
 
 
 def test_a_task_outlives_the_engine_and_runs_once(serve, tmp_path):

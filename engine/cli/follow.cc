@@ -1,0 +1,176 @@
+#include "cli/follow.h"
+
+#include <fmt/core.h>
+
+#include <chrono>
+#include <cstdio>
+#include <list>
+#include <map>
+#include <thread>
+
+#include "cli/table.h"
+
+namespace kiban::cli {
+namespace {
+
+constexpr std::chrono::milliseconds look_interval{200};
+constexpr std::size_t cause_shown_max = 300;
+
+// Of an event among the states.
+struct Place {
+  std::size_t level{0};
+  bool failed{false};
+};
+
+// The log of one container, read from where it was left.
+struct Stream {
+  std::string group{};
+  std::string name{};
+  std::size_t level{0};
+  std::string token{};
+};
+
+const json::object* details_of(const json::object& event) {
+  for (const auto& [key, value] : event)
+    if (std::string_view(key).ends_with("Details") && value.is_object()) return &value.get_object();
+  return nullptr;
+}
+
+std::string why_of(const json::object& event) {
+  const json::object* details = details_of(event);
+  if (details == nullptr) return "";
+  const std::string cause = text_of(*details, "cause");
+  return text_of(*details, "error") + (cause.empty() ? "" : ": ") +
+         cause.substr(0, cause_shown_max);
+}
+
+class Follower {
+ public:
+  Follower(const Client& client, std::string arn) : client_(client), arn_(std::move(arn)) {}
+
+  Result<std::string> run() {
+    while (true) {
+      KIBAN_TRY(const json::object state,
+                client_.call("states", "DescribeExecution", {{"executionArn", arn_}}));
+      KIBAN_TRY(const json::array events, client_.list("states", "GetExecutionHistory",
+                                                       {{"executionArn", arn_}}, "events", 25'000));
+      for (; shown_ < events.size(); ++shown_) {
+        const json::object& event = events[shown_].as_object();
+        // A container's lines are complete before its task ends: they come first.
+        if (text_of(event, "type").starts_with("Task")) show_logs();
+        show(event);
+      }
+      show_logs();
+      std::fflush(stdout);
+      if (text_of(state, "status") != "RUNNING") return text_of(state, "status");
+      std::this_thread::sleep_for(look_interval);
+    }
+  }
+
+ private:
+  void line(double at, std::size_t level, const std::string& text) const {
+    fmt::print("{:>9.3f} s  {}{}\n", at - began_, std::string(level * 2, ' '), text);
+  }
+
+  // Branches and iterations lie one level deeper than the state that they are in. A state that is
+  // retried begins them again after what failed in one, which is as deep already.
+  std::size_t level_of(const json::object& event, const std::string& type) {
+    const Place before = places_[number_of(event, "previousEventId")];
+    std::size_t level = before.level;
+    const bool branches = type.starts_with("ParallelState") || type.starts_with("MapIteration");
+    if (branches && type.ends_with("Started") && !before.failed) ++level;
+    const bool over =
+        type.ends_with("Succeeded") || type.ends_with("Failed") || type.ends_with("Aborted");
+    if (branches && over && level > 0) --level;
+    places_[number_of(event, "id")] = {.level = level,
+                                       .failed = type == "FailStateEntered" ||
+                                                 type.ends_with("Failed") ||
+                                                 type.ends_with("TimedOut")};
+    return level;
+  }
+
+  void show(const json::object& event) {
+    const std::string type = text_of(event, "type");
+    const double at = number_of(event, "timestamp");
+    if (began_ == 0) began_ = at;
+    std::size_t level = level_of(event, type);
+    const json::object* details = details_of(event);
+    const std::string name = details == nullptr ? "" : text_of(*details, "name");
+    // The event before the exit of a Parallel or Map state lies in one of its branches.
+    if (type.ends_with("StateExited") && level > 0 && !entered_.contains({level, name}))
+      places_[number_of(event, "id")].level = --level;
+    if (type.ends_with("StateEntered")) {
+      entered_[{level, name}] = at;
+      line(at, level, "> " + name);
+    } else if (type.ends_with("StateExited")) {
+      line(at, level, fmt::format("< {}  {:.3f} s", name, at - entered_[{level, name}]));
+    } else if (type.ends_with("Failed") || type.ends_with("TimedOut") ||
+               type.ends_with("Aborted")) {
+      line(at, level, fmt::format("! {} {}", type, why_of(event)));
+    } else if (type == "TaskSubmitted" && details != nullptr) {
+      find_logs(*details, level + 1);
+    }
+  }
+
+  // Of a task that was begun: where its containers write.
+  void find_logs(const json::object& details, std::size_t level) {
+    if (text_of(details, "resourceType") != "ecs") return;
+    const auto output = parse_json(text_of(details, "output"));
+    if (!output || !output->is_object()) return;
+    const json::array* tasks = find_array(output->get_object(), "Tasks");
+    for (const json::value& each : tasks == nullptr ? json::array{} : *tasks) {
+      const json::object& task = each.as_object();
+      const auto definition =
+          client_.call("ecs", "DescribeTaskDefinition",
+                       {{"taskDefinition", text_of(task, "TaskDefinitionArn")}});
+      if (!definition) continue;  // It is gone: nothing to show.
+      const std::string task_arn = text_of(task, "TaskArn");
+      const json::object* found = find_object(*definition, "taskDefinition");
+      const json::array* containers =
+          found == nullptr ? nullptr : find_array(*found, "containerDefinitions");
+      for (const json::value& one : containers == nullptr ? json::array{} : *containers)
+        add_stream(one.as_object(), task_arn.substr(task_arn.rfind('/') + 1), level);
+    }
+  }
+
+  void add_stream(const json::object& container, const std::string& task, std::size_t level) {
+    const json::object* log = find_object(container, "logConfiguration");
+    const json::object* options = log == nullptr ? nullptr : find_object(*log, "options");
+    if (options == nullptr || text_of(*log, "logDriver") != "awslogs") return;
+    streams_.push_back({.group = text_of(*options, "awslogs-group"),
+                        .name = fmt::format("{}/{}/{}", text_of(*options, "awslogs-stream-prefix"),
+                                            text_of(container, "name"), task),
+                        .level = level});
+  }
+
+  void show_logs() {
+    for (Stream& stream : streams_) {
+      json::object request{
+          {"logGroupName", stream.group}, {"logStreamName", stream.name}, {"startFromHead", true}};
+      if (!stream.token.empty()) request["nextToken"] = stream.token;
+      const auto reply = client_.call("logs", "GetLogEvents", request);
+      if (!reply) continue;  // Not there yet.
+      stream.token = text_of(*reply, "nextForwardToken");
+      const json::array* events = find_array(*reply, "events");
+      for (const json::value& each : events == nullptr ? json::array{} : *events)
+        line(number_of(each.as_object(), "timestamp") / 1000, stream.level,
+             "| " + text_of(each.as_object(), "message"));
+    }
+  }
+
+  const Client& client_;
+  std::string arn_;
+  std::size_t shown_{0};
+  double began_{0};
+  std::map<double, Place> places_{};                                 // By event id.
+  std::map<std::pair<std::size_t, std::string>, double> entered_{};  // When, by level and state.
+  std::list<Stream> streams_{};
+};
+
+}  // namespace
+
+Result<std::string> follow(const Client& client, const std::string& execution_arn) {
+  return Follower{client, execution_arn}.run();
+}
+
+}  // namespace kiban::cli
