@@ -226,6 +226,7 @@ void Machine::redrive() {
   if (tracks_.empty()) add_track(0, 0, program_->root.start, parameters_.input, last_id_);
   limit_time(tracks_.begin()->second);
   std::vector<std::int64_t> ids;
+  ids.reserve(tracks_.size());
   for (const auto& [id, track] : tracks_) ids.push_back(id);
   const std::int64_t redriven = last_id_;
   for (const std::int64_t id : ids) {

@@ -234,7 +234,7 @@ class Machine {
   void start_children(Track& track);
   void child_execution_finished(Track& track, const ChildFinished& input);
   void map_run_progress(Track& track);
-  void finish_map_run(Track& track, Payload output);
+  void finish_map_run(Track& track, const Payload& output);
   void fail_map_run(Track& track, Failure failure);
   void update_map_run(const Track& track, Status status);
   void redrive_map_run(Track& track);

@@ -536,7 +536,7 @@ void Machine::map_run_progress(Track& track) {
     if (result) out.push_back(result->tree());
   }
   Payload results = Payload::from_tree(std::move(out));
-  if (!state.map.writer) return finish_map_run(track, std::move(results));
+  if (!state.map.writer) return finish_map_run(track, results);
   auto whole = effective_input(track);
   Payload parameters;
   if (whole && state.map.writer->parameters) {
@@ -552,7 +552,7 @@ void Machine::map_run_progress(Track& track) {
                       .config = state.map.writer->config});
 }
 
-void Machine::finish_map_run(Track& track, Payload output) {
+void Machine::finish_map_run(Track& track, const Payload& output) {
   // Counted without a ResultWriter too. Recorded: test_list_map_runs_and_describe_map_run.
   track.work.item_counts.results_written = track.work.item_counts.succeeded;
   track.work.execution_counts.results_written = track.work.execution_counts.succeeded;
