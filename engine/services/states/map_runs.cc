@@ -102,6 +102,19 @@ Result<FoundRun> load_run(const Context& context, std::string_view arn) {
 
 void Executions::start_map_run(Context& context, Run& run, const asl::StartMapRun& start) {
   const std::string key = run_key(context, run.arn, start.map);
+  // The state was retried: the run before makes room, its children are nobody's any more.
+  if (const auto before = get_json(context, key)) {
+    const std::string arn = text(*before, "mapRunArn");
+    const std::string moved = key + "/" + arn.substr(arn.rfind(':') + 1);
+    put_json(context, moved, *before);
+    context.put(row_key(context, "maprun", execution_path(arn)), moved);
+    const std::string map = fmt::format("{:010}/", start.map);
+    for (const std::string& prefix : {waiting_prefix(context, "unbegun", run.arn) + map,
+                                      waiting_prefix(context, "done", run.arn) + map,
+                                      child_prefix(context, run.arn, start.map)}) {
+      for (const store::Row& row : context.scan(prefix)) context.erase(row.key);
+    }
+  }
   put_json(context, key,
            {{"mapRunArn", start.map_run_arn},
             {"executionArn", run.arn},

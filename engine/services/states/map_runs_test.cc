@@ -165,6 +165,22 @@ TEST_F(MapRuns, ARedriveBeginsChildrenThatAFailureCameBefore) {
   EXPECT_EQ(run_of(execution).at("executionCounts").at("succeeded"), 150);
 }
 
+TEST_F(MapRuns, ARetriedStateHasARunATry) {
+  const std::string states = R"({"I":{"Type":"Fail","Error":"E"}})";
+  const std::string retry =
+      R"("Retry":[{"ErrorEquals":["States.ALL"],"IntervalSeconds":1,"MaxAttempts":2}],)";
+  const std::string execution = start(make("m", map_machine(retry, "STANDARD", states)), "[1,2]");
+  now_ = kernel_->run_until_idle(now_, now_ + 1min);
+  EXPECT_EQ(text(describe(execution), "status"), "FAILED");
+  const auto list = call("states", "ListMapRuns", {{"executionArn", execution}});
+  ASSERT_EQ(list.at("mapRuns").as_array().size(), 3U);
+  for (const json::value& run : list.at("mapRuns").as_array()) {
+    const auto described = call("states", "DescribeMapRun", {{"mapRunArn", run.at("mapRunArn")}});
+    EXPECT_EQ(text(described, "status"), "FAILED");
+    EXPECT_EQ(children(described).size(), 2U);
+  }
+}
+
 TEST_F(MapRuns, StoppingTheParentStopsTheChildren) {
   const std::string execution = start(make("m", map_machine("", "STANDARD", waits)), "[1,2]");
   call("states", "StopExecution", {{"executionArn", execution}});
