@@ -237,6 +237,8 @@ int reset(const std::string& wanted, bool yes) {
   }
   if (const auto erased = postgres::erase_servers(data + "/databases"); !erased)
     return complain("reset", erased.error().cause, "See who owns it.");
+  if (const auto erased = containers::erase_tasks(data + "/tasks"); !erased)
+    return complain("reset", erased.error().cause, "See who owns it.");
   for (const char* part : {"/rows", "/blobs", "/server.json"}) {
     std::filesystem::remove_all(data + part, failed);
     if (failed)

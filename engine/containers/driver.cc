@@ -33,15 +33,18 @@ bool is_old_result(const fs::path& directory) {
   return failed || fs::file_time_type::clock::now() - written > result_kept;
 }
 
+void use_directory(Host& host, const std::string& directory) {
+  host.directory = directory + "/tasks";
+  host.tools = {
+      .runc = find_program("runc"), .conmon = find_program("conmon"), .state = directory + "/runc"};
+}
+
 class ContainerDriver final : public Driver {
  public:
   ContainerDriver(DriverOptions options, Bridge& bridge, const store::Blobs& blobs)
       : images_(options.directory + "/images", find_program("umoci"), blobs) {
-    host_.directory = options.directory + "/tasks";
+    use_directory(host_, options.directory);
     host_.endpoint = std::move(options.endpoint);
-    host_.tools = {.runc = find_program("runc"),
-                   .conmon = find_program("conmon"),
-                   .state = options.directory + "/runc"};
     host_.images = &images_;
     host_.bridge = &bridge;
     host_.usage_interval = options.usage_interval;
@@ -151,6 +154,21 @@ Result<std::unique_ptr<Driver>> Driver::create(DriverOptions options, Bridge& br
                   fmt::format("can't create {}: {}", options.directory, failed.message()));
   }
   return std::make_unique<ContainerDriver>(std::move(options), bridge, blobs);
+}
+
+Result<void> erase_tasks(const std::string& directory) {
+  std::error_code failed;
+  if (!fs::exists(directory)) return {};
+  const std::unique_ptr<Bridge> bridge = Bridge::borrow();
+  Host host;
+  use_directory(host, fs::absolute(directory, failed).string());
+  host.bridge = bridge.get();
+  for (const auto& entry : fs::directory_iterator{host.directory, failed})
+    remove_task(host, entry.path().string());
+  fs::remove_all(directory, failed);
+  if (failed)
+    return fail("EraseFailed", fmt::format("can't remove {}: {}", directory, failed.message()));
+  return {};
 }
 
 }  // namespace kiban::containers

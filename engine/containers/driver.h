@@ -46,4 +46,7 @@ class Driver {
   virtual void sweep() = 0;
 };
 
+// Ends what still runs below the directory of a driver that is gone, and erases all of it.
+Result<void> erase_tasks(const std::string& directory);
+
 }  // namespace kiban::containers

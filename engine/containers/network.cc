@@ -90,7 +90,13 @@ Result<std::unique_ptr<Bridge>> Bridge::create() {
   return bridge;
 }
 
-Bridge::~Bridge() { ::close(lock_); }
+std::unique_ptr<Bridge> Bridge::borrow() {
+  return std::unique_ptr<Bridge>{new Bridge{find_program("ip"), -1}};
+}
+
+Bridge::~Bridge() {
+  if (lock_ >= 0) ::close(lock_);
+}
 
 Result<std::string> Bridge::attach(const std::string& task, const std::string& address) {
   const std::string path = namespace_path(task);

@@ -20,6 +20,8 @@ class Bridge {
   // Makes the bridge, or takes over one that a kiban that has ended left behind. Errors:
   // `BridgeTaken` when the other is alive, `ProgramFailed`.
   static Result<std::unique_ptr<Bridge>> create();
+  // For detach() only, beside whoever owns it.
+  static std::unique_ptr<Bridge> borrow();
   ~Bridge();  // Leaves the bridge to the tasks that go on.
   Bridge(const Bridge&) = delete;
   Bridge& operator=(const Bridge&) = delete;

@@ -330,6 +330,18 @@ def test_a_stopped_task_leaves_nothing(server, image, tmp_path):
     assert identifier not in Path("/proc/self/mounts").read_text()
 
 
+def test_a_reset_ends_what_a_killed_engine_left(server, image, tmp_path):
+    from conftest import kiban
+
+    task = run(server, deploy(server, push(server, image)), "sleep 100")
+    wait(server, task, "RUNNING")
+    server.kill()
+    assert Path(f"/run/netns/kiban-{task.rsplit('/', 1)[1]}").exists()
+    assert kiban("reset", "--data", tmp_path / "data", "--yes").returncode == 0
+    assert not Path(f"/run/netns/kiban-{task.rsplit('/', 1)[1]}").exists()
+    assert not (tmp_path / "data" / "tasks").exists()
+
+
 def test_a_second_kiban_does_not_take_the_bridge(server, tmp_path):
     from conftest import kiban
 
