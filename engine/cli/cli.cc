@@ -59,9 +59,10 @@ void add_serve(CLI::App& app, Chosen& chosen) {
       ->check(CLI::IsMember({"real", "virtual"}))
       ->capture_default_str();
   serve_command
-      ->add_option("--tasks", options.tasks,
-                   "How ECS tasks run: containers (needs root, runc, conmon, umoci); process: their "
-                   "commands on this host; none; auto: containers where they can be run")
+      ->add_option(
+          "--tasks", options.tasks,
+          "How ECS tasks run: containers (needs root, runc, conmon, umoci); process: their "
+          "commands on this host; none; auto: containers where they can be run")
       ->check(CLI::IsMember({"auto", "containers", "process", "none"}))
       ->capture_default_str();
   serve_command->add_option("--source", options.source,

@@ -144,15 +144,6 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                const WiringOptions& wiring) {
   const kernel::Auth auth = options.auth == "any" ? kernel::Auth::Any : kernel::Auth::Sigv4;
   const bool in_memory = data.directory.empty();
-  // First of all: its bridge is where others may listen too.
-  const std::string task_directory =
-      options.ephemeral ? temporary_directory("tasks") : data.directory + "/tasks";
-  auto runner = TaskRunner::choose(options, task_directory);
-  if (!runner)
-    return complain("tasks", runner.error().cause,
-                    options.tasks == "process"
-                        ? "Name the folder in which the commands run with --source DIR."
-                        : "Or choose another way with --tasks.");
   std::unique_ptr<runtime::HttpServer> server;
   runtime::Frontend* frontend = nullptr;
   auto listening = runtime::HttpServer::listen(
@@ -164,6 +155,15 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
     return complain("listen", listening.error().cause,
                     "Choose another address with --listen ADDRESS:PORT, or stop what uses it.");
   server = *std::move(listening);
+  // Before anything else that listens on its bridge.
+  const std::string task_directory =
+      options.ephemeral ? temporary_directory("tasks") : data.directory + "/tasks";
+  auto runner = TaskRunner::choose(options, task_directory);
+  if (!runner)
+    return complain("tasks", runner.error().cause,
+                    options.tasks == "process"
+                        ? "Name the folder in which the commands run with --source DIR."
+                        : "Or choose another way with --tasks.");
   // Clients can't reach "any address".
   const std::string host = address.host == "0.0.0.0" || address.host == "::" ? "127.0.0.1"
                            : address.host.find(':') == std::string::npos     ? address.host
