@@ -66,13 +66,42 @@ struct Task {
   bool evicted{false};  // The engine ends, and its tasks with it.
 };
 
-std::vector<std::string> arguments_of(const json::object& container) {
-  std::vector<std::string> arguments;
-  for (const auto* member : {"EntryPoint", "Command"}) {
-    const json::array* list = find_array(container, member);
-    for (const json::value& one : list ? *list : json::array{})
-      if (one.is_string()) arguments.push_back(to_string(one.get_string()));
+std::vector<std::string> strings_of(const json::array& list) {
+  std::vector<std::string> strings;
+  for (const json::value& one : list)
+    if (one.is_string()) strings.push_back(to_string(one.get_string()));
+  return strings;
+}
+
+// The last ENTRYPOINT or CMD of SOURCE/Dockerfile, in exec form or as a line for the shell.
+std::vector<std::string> from_dockerfile(const std::string& source, std::string_view instruction) {
+  std::ifstream in{source + "/Dockerfile"};
+  std::vector<std::string> found;
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with(instruction) || line.size() <= instruction.size()) continue;
+    const std::string rest = line.substr(instruction.size() + 1);
+    const Result<json::value> list = parse_json(rest);
+    if (list && list->is_array())
+      found = strings_of(list->get_array());
+    else
+      found = {"/bin/sh", "-c", rest};
   }
+  return found;
+}
+
+// What runs, as a container engine puts it together: an entry point of the container's own leaves
+// no command of the image.
+std::vector<std::string> arguments_of(const json::object& container, const std::string& source) {
+  const json::array* entry_point = find_array(container, "EntryPoint");
+  const json::array* command = find_array(container, "Command");
+  std::vector<std::string> arguments =
+      entry_point ? strings_of(*entry_point) : from_dockerfile(source, "ENTRYPOINT");
+  std::vector<std::string> rest;
+  if (command)
+    rest = strings_of(*command);
+  else if (!entry_point)
+    rest = from_dockerfile(source, "CMD");
+  arguments.insert(arguments.end(), rest.begin(), rest.end());
   return arguments;
 }
 
@@ -108,10 +137,11 @@ Result<void> start_monitor(const fs::path& directory, const std::string& source,
       "/usr/bin/env",
       "-C",
       text(container, "WorkingDirectory").empty() ? source : text(container, "WorkingDirectory")};
-  const std::vector<std::string> command = arguments_of(container);
+  const std::vector<std::string> command = arguments_of(container, source);
   if (command.empty())
-    return fail("CannotStartContainerError",
-                "the task definition names no command, and a process has no image to take it from");
+    return fail(
+        "CannotStartContainerError",
+        fmt::format("the task definition names no command, and {}/Dockerfile neither", source));
   // An image's own directory does not exist on the host: fall back to the source directory.
   if (!fs::is_directory(arguments.back())) arguments.back() = source;
   arguments.insert(arguments.end(), command.begin(), command.end());

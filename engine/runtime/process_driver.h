@@ -1,6 +1,7 @@
 // Runs ECS tasks as plain processes of this host, from a source directory: the inner development
 // loop, chosen with `kiban serve --tasks process --source DIR`. Nothing of an image is used; a
-// container's command, environment and exit code are.
+// container's command, environment and exit code are. Where the task definition leaves the command
+// to the image, ENTRYPOINT and CMD of DIR/Dockerfile stand in.
 //
 // Each container is a shell in a session of its own that writes DIR/TASK/CONTAINER/{pid,log,exit},
 // so it outlives the engine: performing the same effect again adopts it. Logs are read up to the

@@ -80,6 +80,18 @@ def test_following_shows_the_states_and_what_the_container_writes(serve, tmp_pat
     assert shown[-1] == "FAILED"
 
 
+def test_the_dockerfile_stands_in_for_the_image(serve, tmp_path):
+    (tmp_path / "Dockerfile").write_text('FROM scratch\nENTRYPOINT ["echo", "entry"]\nCMD ["default"]\n')
+    server = serve("--auth", "any", "--data", tmp_path / "data", "--tasks", "process", "--source", tmp_path)
+    assert ended(server, start(server, deploy(server), "given"))["status"] == "SUCCEEDED"
+    server.client("ecs").run_task(cluster="dev", taskDefinition="api")
+    deadline = time.monotonic() + 10
+    while len(messages(server)) < 2:
+        assert time.monotonic() < deadline, messages(server)
+        time.sleep(0.05)
+    assert messages(server) == ["entry given", "entry default"]
+
+
 def test_a_task_outlives_the_engine_and_runs_once(serve, tmp_path):
     arguments = ("--auth", "any", "--data", tmp_path / "data", "--tasks", "process", "--source", tmp_path)
     server = serve(*arguments)
