@@ -143,7 +143,9 @@ void Frontend::submit(Shared exchange) {
   if (decoded->bulk_member) {
     const Result<std::string> digest = blobs_.put(decoded->bulk);
     if (!digest) return refuse({.name = "ServiceUnavailable", .cause = digest.error().cause});
-    decoded->input[*decoded->bulk_member] = api::bulk_value(*digest, decoded->bulk.size());
+    json::object bulk = api::bulk_value(*digest, decoded->bulk.size());
+    bulk["Md5"] = store::md5_hex(decoded->bulk);
+    decoded->input[*decoded->bulk_member] = std::move(bulk);
   }
   const Result<void> valid =
       api::validate(*exchange->wire.service, *exchange->wire.operation, decoded->input);

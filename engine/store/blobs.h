@@ -25,6 +25,7 @@ class Blobs {
 };
 
 std::string sha256_hex(std::string_view bytes);
+std::string md5_hex(std::string_view bytes);  // For S3's ETags only.
 
 std::unique_ptr<Blobs> make_memory_blobs();
 // One file per blob: DIRECTORY/ab/abcdef…. Error `StoreFailed`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import urllib.request
 
 from botocore.config import Config
@@ -21,6 +22,7 @@ def test_an_object_survives_kill(serve, tmp_path):
     assert part["Body"].read() == bytes(range(256))
     head = s3.head_object(Bucket="bucket", Key="a/b c+d")
     assert head["ContentLength"] == len(body)
+    assert head["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
     # boto3 presigns with version 2 unless told otherwise; kiban, like newer regions, knows only 4.
     s3 = again.client("s3", config=Config(signature_version="s3v4", proxies={}))
     url = s3.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "a/b c+d"})

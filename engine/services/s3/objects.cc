@@ -6,6 +6,7 @@
 
 #include "api/codec.h"
 #include "services/s3/rows.h"
+#include "store/blobs.h"
 
 namespace kiban::services::s3 {
 namespace {
@@ -78,12 +79,21 @@ Result<void> check_put(const Context& context, const json::object& input,
               "At least one of the pre-conditions you specified did not hold");
 }
 
+// The MD5 of the content, which came with it over the wire.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+Result<std::string> etag_of(const Context& context, const json::object* body,
+                            const std::string& digest) {
+  if (body && body->contains("Md5")) return fmt::format("\"{}\"", text(*body, "Md5"));
+  KIBAN_TRY(const std::string bytes, context.read_blob(digest));
+  return fmt::format("\"{}\"", store::md5_hex(bytes));
+}
+
 Result<json::object> put_object(Context& context, const json::object& input) {
   KIBAN_TRY([[maybe_unused]] const json::object bucket, load_bucket(context, input));
   const json::object* body = find_object(input, "Body");
   const std::string digest = body ? text(*body, "Digest") : context.put_blob("");
   KIBAN_TRY_VOID(check_put(context, input, digest));
-  const std::string etag = fmt::format("\"{}\"", digest.substr(0, 32));
+  KIBAN_TRY(const std::string etag, etag_of(context, body, digest));
   json::object row{{"Key", input.at("Key")},
                    {"Digest", digest},
                    {"Size", body ? number(*body, "Size", 0) : 0},

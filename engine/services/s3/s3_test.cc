@@ -30,7 +30,7 @@ class S3 : public testing::Test {
   }
   void put(std::string_view key, std::int64_t size = 10) {
     call("PutObject", {{"Key", key},
-                       {"Body", {{"Digest", digest}, {"Size", size}}},
+                       {"Body", {{"Digest", digest}, {"Size", size}, {"Md5", "5d41402a"}}},
                        {"ContentType", "text/plain"},
                        {"Metadata", {{"colour", "red"}}}});
   }
@@ -99,6 +99,7 @@ TEST_F(S3, PartsOfAnObject) {
 TEST_F(S3, Conditions) {
   put("k");
   const json::value etag = call("HeadObject", {{"Key", "k"}}).at("ETag");
+  EXPECT_EQ(etag, "\"5d41402a\"");
   EXPECT_EQ(refused("GetObject", {{"Key", "k"}, {"IfNoneMatch", etag}}), "NotModified");
   EXPECT_EQ(refused("GetObject", {{"Key", "k"}, {"IfMatch", "\"x\""}}), "PreconditionFailed");
   EXPECT_EQ(refused("GetObject", {{"Key", "k"}, {"IfMatch", etag}}), "");

@@ -1,9 +1,8 @@
 // Amazon S3: buckets, objects, and what a bucket is configured with.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
 //
-// Bytes lie in the blob store by digest; a row names them. An ETag is the beginning of the SHA-256
-// of the content, not its MD5 (as with SSE-KMS on AWS, where it is not MD5 either): hashing again
-// would hold up the kernel. Bucket versioning, encryption, lifecycle, policy and public access
+// Bytes lie in the blob store by digest; a row names them. An ETag is the MD5 of the content,
+// taken where it arrives. Bucket versioning, encryption, lifecycle, policy and public access
 // block are recorded and returned; overwritten objects are not kept, nothing expires.
 #pragma once
 
