@@ -8,6 +8,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <mutex>
 #include <random>
 
@@ -20,41 +21,45 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-// What was reported of one effect.
+// What was reported of one effect; a driver may outlive it and report on.
 class Reports {
  public:
   runtime::Report report() {
-    return [this](const services::Outcome& outcome) {
-      const std::lock_guard lock{mutex_};
+    return [heard = heard_](const services::Outcome& outcome) {
+      const std::lock_guard lock{heard->mutex};
       if (const json::array* lines = find_array(outcome.payload, "Logs"))
         for (const json::value& line : *lines)
-          log_ += to_string(line.at("Message").as_string()) + "\n";
+          heard->log += to_string(line.at("Message").as_string()) + "\n";
       else
-        outcomes_.push_back(outcome);
-      wake_.notify_all();
+        heard->outcomes.push_back(outcome);
+      heard->wake.notify_all();
     };
   }
   services::Outcome next() {
-    std::unique_lock lock{mutex_};
-    if (!wake_.wait_for(lock, 60s, [this] { return !outcomes_.empty(); })) {
+    std::unique_lock lock{heard_->mutex};
+    if (!heard_->wake.wait_for(lock, 60s, [this] { return !heard_->outcomes.empty(); })) {
       ADD_FAILURE() << "nothing was reported";
       return {};
     }
-    const services::Outcome first = outcomes_.front();
-    outcomes_.pop_front();
+    const services::Outcome first = heard_->outcomes.front();
+    heard_->outcomes.pop_front();
     return first;
   }
 
   bool logs(const std::string& words) {
-    std::unique_lock lock{mutex_};
-    return wake_.wait_for(lock, 60s, [&] { return log_.find(words) != std::string::npos; });
+    std::unique_lock lock{heard_->mutex};
+    return heard_->wake.wait_for(lock, 60s,
+                                 [&] { return heard_->log.find(words) != std::string::npos; });
   }
 
  private:
-  std::mutex mutex_{};
-  std::condition_variable wake_{};
-  std::deque<services::Outcome> outcomes_{};
-  std::string log_{};
+  struct Heard {
+    std::mutex mutex{};
+    std::condition_variable wake{};
+    std::deque<services::Outcome> outcomes{};
+    std::string log{};
+  };
+  std::shared_ptr<Heard> heard_{std::make_shared<Heard>()};
 };
 
 std::string text(const services::Outcome& outcome, std::string_view key) {

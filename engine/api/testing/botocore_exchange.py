@@ -31,6 +31,7 @@ KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", 
 NESTING_MAX = 4
 # Members that botocore's own customisations make or change before they are sent.
 CUSTOM_INPUT = {
+    ("events", "EndpointId"),  # Makes botocore sign by SigV4A, for which it wants another package.
     ("s3", "ChecksumAlgorithm"),
     ("s3", "SSECustomerKey"),
     ("s3", "SSECustomerKeyMD5"),
@@ -163,7 +164,12 @@ def client_for(model: str) -> Any:
         model,
         region_name="ap-northeast-1",
         endpoint_url="http://127.0.0.1:4566",
-        config=Config(parameter_validation=False, retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
+        config=Config(
+            parameter_validation=False,
+            retries={"max_attempts": 0},
+            s3={"addressing_style": "path"},
+            inject_host_prefix=False,  # sync-127.0.0.1 is no host.
+        ),
     )
 
 

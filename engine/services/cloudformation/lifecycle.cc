@@ -172,7 +172,8 @@ Result<Lifecycle::Work> Lifecycle::work_on(const json::object& resource,
   work.scope.own = {{"account", text(stack_, "Account")}, {"region", text(stack_, "Region")}};
   if (resource.contains("PhysicalId")) work.scope.own["id"] = resource.at("PhysicalId");
   if (resource.contains("Name")) {
-    work.scope.own["name"] = work.scope.own["generated"] = resource.at("Name");
+    work.scope.own["name"] = resource.at("Name");
+    work.scope.own["generated"] = resource.at("Name");
   }
   if (resource.contains("Attributes")) work.scope.own["attributes"] = resource.at("Attributes");
   if (const json::object* before = find_object(resource, "Properties")) work.before = *before;
