@@ -8,6 +8,9 @@
 # What only the tests need (TEST_DEPENDS) may stand further down in the order.
 # A PURE module may only depend on PURE ones: configuring fails otherwise.
 set_property(GLOBAL PROPERTY KIBAN_PURE_MODULES "")
+if(KIBAN_FUZZ)
+  add_custom_target(fuzzers) # All of them, and nothing that none of them needs.
+endif()
 
 function(kiban_module name)
   cmake_parse_arguments(ARG "PURE" "" "DEPENDS;LIBRARIES;TEST_DEPENDS" ${ARGN})
@@ -60,6 +63,7 @@ function(kiban_module name)
       get_filename_component(stem ${fuzzer} NAME_WE)
       add_executable(${stem} ${fuzzer})
       target_link_libraries(${stem} PRIVATE kiban_${id} -fsanitize=fuzzer)
+      add_dependencies(fuzzers ${stem})
     endforeach()
   endif()
   if(KIBAN_BENCH)
