@@ -15,17 +15,14 @@
 #include "cli/report.h"
 #include "cli/table.h"
 #include "containers/driver.h"
+#include "containers/program.h"
 #include "core/time.h"
+#include "jsonata/eval_lines.h"
 #include "postgres/driver.h"
 #include "postgres/server.h"
 #include "runtime/frontend.h"
 #include "runtime/http_client.h"
 #include "store/store.h"
-
-#if __has_include("jsonata/eval_lines.h")
-#include "jsonata/eval_lines.h"
-#define KIBAN_HAS_JSONATA 1
-#endif
 
 namespace kiban::cli {
 
@@ -53,18 +50,6 @@ std::string quote(const std::string& text) {
   std::string quoted = "'";
   for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return quoted + "'";
-}
-
-std::string find_program(const std::string& name) {
-  const char* path = std::getenv("PATH");
-  std::string rest = path == nullptr ? "/usr/bin:/bin" : path;
-  for (rest += ":/usr/sbin:/sbin"; !rest.empty();) {
-    const std::size_t colon = rest.find(':');
-    const std::string candidate = rest.substr(0, colon) + "/" + name;
-    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
-    rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
-  }
-  return "";
 }
 
 // 90s, 5m, 24h, 7d, or milliseconds: 250ms.
@@ -152,7 +137,7 @@ int doctor(const ClientOptions& options, const OutputOptions& output) {
                                  Program{"umoci", "images; apt-get install umoci"},
                                  Program{"ip", "containers; apt-get install iproute2"},
                                  Program{"skopeo", "pushing images; apt-get install skopeo"}}) {
-    const std::string found = find_program(program.name);
+    const std::string found = containers::find_program(program.name);
     checks.push_back({program.name, !found.empty(), false,
                       found.empty() ? std::string("missing, for ") + program.purpose : found});
   }
@@ -250,12 +235,8 @@ int reset(const std::string& wanted, bool yes) {
 }
 
 int evaluate_jsonata() {
-#ifdef KIBAN_HAS_JSONATA
   const auto now = [] { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); };
   return jsonata::eval_lines(std::cin, std::cout, now);
-#else
-  return complain("jsonata", "this build has no JSONata", "Build kiban with engine/jsonata.");
-#endif
 }
 
 }  // namespace kiban::cli

@@ -2,31 +2,11 @@
 
 #include <string>
 
+#include "api/codec.h"
+
 namespace kiban::kernel {
 
 namespace {
-
-// IAM returns policy documents percent-encoded:
-// docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html
-std::string decode_percent(std::string_view text) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-  };
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 &&
-        digit(text[i + 2]) >= 0) {
-      result += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
-      i += 2;
-    } else {
-      result += text[i];
-    }
-  }
-  return result;
-}
 
 // A string, or an array with such a string, equal to one of the two.
 bool holds(const json::value* value, std::string_view text, std::string_view or_text) {
@@ -59,7 +39,9 @@ Result<void> trusts(const json::object& get_role_reply, std::string_view princip
       role == nullptr ? nullptr : find_string(*role, "AssumeRolePolicyDocument");
   if (text == nullptr) return fail("AccessDenied", "the role has no trust policy");
   std::string document = to_string(*text);
-  if (document.starts_with('%')) document = decode_percent(document);
+  // IAM returns policy documents percent-encoded:
+  // docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html
+  if (document.starts_with('%')) document = api::decode_uri(document).value_or(document);
   const Result<json::value> policy = parse_json(document);
   if (!policy || !policy->is_object())
     return fail("AccessDenied", "the role's trust policy is no JSON object");

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "api/codec.h"
 #include "cfn/template.h"
 #include "cfn/types.h"
 #include "services/base/table_service.h"
@@ -25,32 +26,14 @@ std::unexpected<Error> invalid(std::string cause) {
   return fail("ValidationError", std::move(cause));
 }
 
-std::string decode_percent(std::string_view text) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    const char lower = static_cast<char>(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-  };
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 &&
-        digit(text[i + 2]) >= 0) {
-      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 // http(s)://HOST/BUCKET/KEY, or https://BUCKET.s3….amazonaws.com/KEY.
 Result<std::string> fetch(Context& context, const std::string& url) {
   const std::size_t scheme = url.find("://");
   const std::size_t slash = scheme == std::string::npos ? scheme : url.find('/', scheme + 3);
   if (slash == std::string::npos) return invalid("S3 error: Domain name specified is invalid");
   const std::string host = url.substr(scheme + 3, slash - scheme - 3);
-  std::string path = decode_percent(url.substr(slash + 1, url.find('?') - slash - 1));
+  std::string path = url.substr(slash + 1, url.find('?') - slash - 1);
+  path = api::decode_uri(path).value_or(path);
   const std::size_t virtual_host = host.find(".s3");
   std::string bucket;
   if (virtual_host != std::string::npos && host.ends_with(".amazonaws.com")) {
