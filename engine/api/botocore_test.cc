@@ -36,11 +36,6 @@ std::string exchange(const std::string& arguments) {
          " 2>&1";
 }
 
-std::string text(const json::object& object, std::string_view name) {
-  const json::string* found = find_string(object, name);
-  return found ? to_string(*found) : std::string();
-}
-
 HttpRequest request_of(const json::object& c) {
   HttpRequest request{.method = text(c, "method"),
                       .path = text(c, "path"),

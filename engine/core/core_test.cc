@@ -43,6 +43,16 @@ TEST(Json, RefusesWhatIsNotOneValue) {
   EXPECT_EQ(parse_json("{\n  \"a\": x}").error().cause, "syntax error at line 2, column 8");
 }
 
+TEST(Json, ReadsMembersOrFallsBack) {
+  const json::object object{{"text", "a"}, {"number", 2.9}, {"flag", true}};
+  EXPECT_EQ(text(object, "text"), "a");
+  EXPECT_EQ(text(object, "number", "b"), "b");
+  EXPECT_EQ(number(object, "number"), 2);
+  EXPECT_EQ(number(object, "absent", 7), 7);
+  EXPECT_TRUE(flag(object, "flag"));
+  EXPECT_FALSE(flag(object, "text"));
+}
+
 TEST(Random, RepeatsForTheSameSeed) {
   EXPECT_EQ(Random(7).uuid(), Random(7).uuid());
   EXPECT_NE(Random(7).uuid(), Random(8).uuid());

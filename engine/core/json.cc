@@ -171,4 +171,22 @@ const json::array* find_array(const json::object& object, std::string_view key) 
   return value ? value->if_array() : nullptr;
 }
 
+std::string text(const json::object& object, std::string_view key, std::string_view fallback) {
+  const json::string* found = find_string(object, key);
+  return found ? to_string(*found) : std::string(fallback);
+}
+
+std::int64_t number(const json::object& object, std::string_view key, std::int64_t fallback) {
+  const json::value* found = find(object, key);
+  if (found && found->is_int64()) return found->get_int64();
+  if (found && found->is_uint64()) return static_cast<std::int64_t>(found->get_uint64());
+  if (found && found->is_double()) return static_cast<std::int64_t>(found->get_double());
+  return fallback;
+}
+
+bool flag(const json::object& object, std::string_view key, bool fallback) {
+  const json::value* found = find(object, key);
+  return found && found->is_bool() ? found->get_bool() : fallback;
+}
+
 }  // namespace kiban

@@ -28,6 +28,11 @@ const json::string* find_string(const json::object& object, std::string_view key
 const json::object* find_object(const json::object& object, std::string_view key);
 const json::array* find_array(const json::object& object, std::string_view key);
 
+// Members by value; the fallback when absent or of another kind. A number is cut to an integer.
+std::string text(const json::object& object, std::string_view key, std::string_view fallback = {});
+std::int64_t number(const json::object& object, std::string_view key, std::int64_t fallback = 0);
+bool flag(const json::object& object, std::string_view key, bool fallback = false);
+
 inline std::string to_string(const json::string& text) { return {text.data(), text.size()}; }
 
 }  // namespace kiban

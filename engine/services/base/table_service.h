@@ -34,24 +34,4 @@ class TableService : public Service {
   const OperationTable& operations_;
 };
 
-// Members of a request, by AWS's names; what is absent is the fallback.
-inline std::string text(const json::object& input, std::string_view key,
-                        std::string_view fallback = {}) {
-  const json::string* found = find_string(input, key);
-  return found ? to_string(*found) : std::string(fallback);
-}
-
-inline std::int64_t number(const json::object& input, std::string_view key, std::int64_t fallback) {
-  const json::value* found = find(input, key);
-  if (found && found->is_int64()) return found->get_int64();
-  if (found && found->is_uint64()) return static_cast<std::int64_t>(found->get_uint64());
-  if (found && found->is_double()) return static_cast<std::int64_t>(found->get_double());
-  return fallback;
-}
-
-inline bool flag(const json::object& input, std::string_view key, bool fallback = false) {
-  const json::value* found = find(input, key);
-  return found && found->is_bool() ? found->get_bool() : fallback;
-}
-
 }  // namespace kiban::services
