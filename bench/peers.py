@@ -34,7 +34,12 @@ def build(program: str) -> Path:
 
 def ours(program: str, seconds: float) -> dict[str, dict[str, float]]:
     """Google Benchmark's figures by name, the median of five."""
-    command = [build(program), "--benchmark_format=json", f"--benchmark_min_time={seconds}", "--benchmark_repetitions=5"]
+    command = [
+        build(program),
+        "--benchmark_format=json",
+        f"--benchmark_min_time={seconds}",
+        "--benchmark_repetitions=5",
+    ]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     rows = json.loads(done.stdout)["benchmarks"]
     return {row["run_name"]: row for row in rows if row.get("aggregate_name") == "median"}
@@ -44,7 +49,9 @@ def peer(package: str, script: Path) -> dict[str, float]:
     """Runs of a second by name, told by a script of the npm package's."""
     PEERS.mkdir(parents=True, exist_ok=True)
     if not (PEERS / "node_modules" / package.split("@")[0]).exists():
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", PEERS, package], check=True)
+        subprocess.run(
+            ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", PEERS, package], check=True
+        )
     env = {**os.environ, "NODE_PATH": str(PEERS / "node_modules")}
     done = subprocess.run(["node", script], check=True, capture_output=True, text=True, env=env)
     return json.loads(done.stdout)
@@ -56,7 +63,6 @@ def show(lines: list[Line]) -> int:
     print(f"{os.cpu_count()} cores, load {load:.2f}" + (": too high to be trusted" if load > LOAD_MAX else ""))
     for line in lines:
         ratio = f"{line.ours / line.peer:8.1f}x" if line.peer else " " * 9
-        print(f"{line.what:32} {line.ours:14,.0f}/s {line.peer:14,.0f}/s {ratio}  {line.wanted:24} {'ok' if line.good else 'MISSED'}")
+        speeds = f"{line.ours:14,.0f}/s {line.peer:14,.0f}/s {ratio}"
+        print(f"{line.what:32} {speeds}  {line.wanted:24} {'ok' if line.good else 'MISSED'}")
     return int(not all(line.good for line in lines))
-
-

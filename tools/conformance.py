@@ -39,15 +39,29 @@ def free_port() -> int:
 @contextlib.contextmanager
 def serving(kiban: Path, *options: str) -> Iterator[str]:
     endpoint = f"http://127.0.0.1:{free_port()}"
-    command = [str(kiban), "serve", "--auth", "any", "--ephemeral", "--listen", endpoint.removeprefix("http://"), *options]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    command = [
+        str(kiban),
+        "serve",
+        "--auth",
+        "any",
+        "--ephemeral",
+        "--listen",
+        endpoint.removeprefix("http://"),
+        *options,
+    ]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as server:
         try:
             deadline = time.monotonic() + READY_SECONDS_MAX
             while True:
                 with contextlib.suppress(OSError), urllib.request.urlopen(f"{endpoint}/_kiban/health", timeout=1):
                     break
                 if server.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"kiban: conformance: {shlex.join(command)} did not answer /_kiban/health. Start it by hand to see why.")
+                    raise SystemExit(
+                        f"kiban: conformance: {shlex.join(command)} did not answer /_kiban/health. "
+                        "Start it by hand to see why."
+                    )
                 time.sleep(0.05)
             yield endpoint
         finally:
@@ -59,7 +73,8 @@ def score(referee: Path, report: Path, *arguments: str) -> tuple[int, int, int]:
     done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=SUITE_SECONDS_MAX)
     found = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", done.stdout, re.MULTILINE)
     if not found:
-        raise SystemExit(f"kiban: conformance: {shlex.join(command)} ended without a score:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        said = done.stdout[-2000:] + done.stderr[-2000:]
+        raise SystemExit(f"kiban: conformance: {shlex.join(command)} ended without a score:\n{said}")
     return int(found[1]), int(found[2]), int(found[3])
 
 
@@ -69,7 +84,11 @@ def run(name: str, referee: Path, kiban: Path, reports: Path) -> tuple[int, int,
         return score(referee, report, "jsonata", "--command", f"{shlex.quote(str(kiban))} jsonata eval")
     if name == "asl-mocked":
         mocks = reports / "mocks.json"
-        subprocess.run([sys.executable, str(referee), "asl", "--write-mock-config", str(mocks)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, str(referee), "asl", "--write-mock-config", str(mocks)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         with serving(kiban, "--mock-config", str(mocks)) as endpoint:
             return score(referee, report, "asl", "--needs", "mock", "--strict", "full", "--endpoint", endpoint)
     suite, *rest = {
@@ -85,7 +104,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--referee", type=Path, required=True)
     parser.add_argument("--kiban", type=Path, required=True)
-    parser.add_argument("--reports", type=Path, default=None, help="where the case-by-case reports go (default: a temporary folder)")
+    parser.add_argument(
+        "--reports", type=Path, default=None, help="where the case-by-case reports go (default: a temporary folder)"
+    )
     parser.add_argument("--raise-floors", action="store_true")
     options = parser.parse_args()
     floors: dict[str, int] = json.loads(FLOORS.read_text())

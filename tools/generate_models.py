@@ -116,9 +116,8 @@ def load(botocore: Path, model: str) -> Model:
     if not files:
         stop(f"no model '{model}' under {botocore / 'data'}")
     path = files[-1]
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as file:
-        return json.load(file)
+    packed = path.read_bytes()
+    return json.loads(gzip.decompress(packed) if path.suffix == ".gz" else packed)
 
 
 def text(value: str) -> str:

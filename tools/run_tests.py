@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -42,11 +41,15 @@ class Log:
         self.path = LOGS / f"{suite}.log"
         self.path.write_text("")
 
-    def run(self, *command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None) -> tuple[int, str]:
+    def run(
+        self, *command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None, shown: bool = False
+    ) -> tuple[int, str]:
+        """Exit code and output. `shown`: on the screen too, as it comes."""
+        lines = []
         with self.path.open("a") as log:
             log.write(f"$ {' '.join(map(str, command))}\n")
             log.flush()
-            done = subprocess.run(
+            with subprocess.Popen(
                 list(map(str, command)),
                 cwd=cwd,
                 env={**os.environ, **(env or {})},
@@ -55,10 +58,13 @@ class Log:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-                check=False,
-            )
-            log.write(done.stdout)
-        return done.returncode, done.stdout
+            ) as running:
+                for line in running.stdout or ():
+                    lines.append(line)
+                    log.write(line)
+                    if shown:
+                        print(f"    {line}", end="", flush=True)
+        return running.returncode, "".join(lines)
 
 
 def whole(what: str, code: int) -> Count:
@@ -78,9 +84,12 @@ def cmake(log: Log, preset: str, *targets: str) -> int:
 
 
 def layout(log: Log) -> Iterator[Count]:
-    """Layers against includes, banned calls, code without a test, files too long."""
+    """Layers against includes, banned calls, code without a test, files too long; the tools' own tests."""
     code, out = log.run(sys.executable, "tools/tidy.py")
     yield Count("layout", number(r"(\d+) passed", out), number(r"(\d+) failed", out) or int(code != 0))
+    code, _ = log.run(VENV / "bin/ruff", "check")
+    yield whole("ruff check", code)
+    yield from pytest(log, VENV, ROOT / "tests/tools", "tools")
 
 
 def tracked(*suffixes: str) -> list[str]:
@@ -91,6 +100,8 @@ def tracked(*suffixes: str) -> list[str]:
 def formatting(log: Log) -> Iterator[Count]:
     code, _ = log.run("clang-format-19", "--dry-run", "--Werror", *tracked(".cc", ".h"))
     yield whole("clang-format", code)
+    code, _ = log.run(VENV / "bin/ruff", "format", "--check")
+    yield whole("ruff format", code)
 
 
 def engine(log: Log) -> Iterator[Count]:
@@ -111,33 +122,14 @@ def engine(log: Log) -> Iterator[Count]:
     yield Count("unit tests", passed, failed or int(listing != 0 or not programs), skipped, "the tests say why")
 
 
-# Folders that clang-tidy has passed. The others are counted as skipped; this list only grows.
-TIDY_CLEAN = ("engine/core/", "engine/store/", "engine/services/sqs/")
-
-
-def changed_since_clean(stamp: Path, names: list[str]) -> list[str]:
-    since = stamp.stat().st_mtime if stamp.exists() else 0.0
-    headers_changed = any((ROOT / n).stat().st_mtime > since for n in tracked(".h"))
-    return [n for n in names if headers_changed or (ROOT / n).stat().st_mtime > since]
-
-
 def tidy(log: Log) -> Iterator[Count]:
-    """clang-tidy on what changed since its last clean run."""
+    """clang-tidy on every file of the engine that changed since its last clean run."""
     code, _ = log.run("cmake", "--preset", "tidy")
-    sources = [n for n in tracked(".cc") if n.startswith("engine/")]
-    clean = [n for n in sources if n.startswith(TIDY_CLEAN)]
-    stamp = BUILD / "tidy" / ".clean"
-    todo = changed_since_clean(stamp, clean)
-    if code == 0 and todo:
-        started = time.time()
-        runner = shutil.which("run-clang-tidy-19") or "run-clang-tidy-19"
-        code, _ = log.run(runner, "-quiet", "-j2", "-p", BUILD / "tidy", *[f"^{ROOT / n}$" for n in todo])
-        if code == 0:
-            stamp.touch()
-            os.utime(stamp, (started, started))
-    yield whole(f"clang-tidy on {len(todo)} of {len(clean)} files", code)
-    left = len(sources) - len(clean)
-    yield Count("clang-tidy", skipped=left, why="folders that are not clean yet: TIDY_CLEAN in tools/run_tests.py")
+    if code != 0:
+        yield Count("tidy preset", failed=1)
+        return
+    code, out = log.run(sys.executable, "tools/clang_tidy.py", shown=True)
+    yield Count("clang-tidy", number(r"(\d+) passed", out), number(r"(\d+) failed", out) or int(code != 0))
 
 
 def fuzz(log: Log) -> Iterator[Count]:
@@ -149,8 +141,13 @@ def fuzz(log: Log) -> Iterator[Count]:
         work = BUILD / "fuzz" / "found" / program.name
         work.mkdir(parents=True, exist_ok=True)
         code, _ = log.run(
-            program, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
-            f"-artifact_prefix={work}/", work, *corpora,
+            program,
+            f"-max_total_time={FUZZ_SECONDS}",
+            "-timeout=10",
+            "-rss_limit_mb=2048",
+            f"-artifact_prefix={work}/",
+            work,
+            *corpora,
         )
         yield whole(f"fuzz {program.name}", code)
 
@@ -210,9 +207,11 @@ def conformance(log: Log) -> Iterator[Count]:
 
 
 def conformance_scores(log: Log, referee: Path) -> Iterator[Count]:
-    code, out = log.run(sys.executable, "tools/conformance.py", "--referee", referee, "--kiban", BUILD / "release/kiban")
-    for suite, passed, failed, skipped in re.findall(r"^(\S+): (\d+) passed, (\d+) failed, (\d+) skipped$", out, re.MULTILINE):
-        print(f"    {suite}: {passed} passed, {failed} failed, {skipped} skipped (tools/conformance.py --reports tells which)")
+    code, out = log.run(
+        sys.executable, "tools/conformance.py", "--referee", referee, "--kiban", BUILD / "release/kiban"
+    )
+    for line in re.findall(r"^\S+: \d+ passed, \d+ failed, \d+ skipped$", out, re.MULTILINE):
+        print(f"    {line} (tools/conformance.py --reports tells which)")
     yield whole("conformance floors (docs/conformance.md)", code)
 
 

@@ -77,8 +77,11 @@ def folders_without_tests(paths: list[Path]) -> list[str]:
         if path.suffix == ".cc" and path.is_relative_to(ROOT / "engine"):
             code[path.parent] = code.get(path.parent, False) or path.name.endswith("_test.cc")
     exempt = {ROOT / "engine/runtime", ROOT / "engine/cli"}  # tests/e2e holds theirs.
-    return [f"{folder.relative_to(ROOT)}: code without a test" for folder, tested in code.items()
-            if not tested and folder not in exempt]
+    return [
+        f"{folder.relative_to(ROOT)}: code without a test"
+        for folder, tested in code.items()
+        if not tested and folder not in exempt
+    ]
 
 
 def main() -> int:

@@ -61,7 +61,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=limit,
+            preexec_fn=limit,  # It takes no lock.  # noqa: PLW1509
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -76,7 +76,7 @@ class Server:
         self.key, self.secret = credentials["AccessKeyId"], credentials["SecretAccessKey"]
         return self
 
-    def client(self, service: str, **changes):  # noqa: ANN201: boto3 has no types of its own
+    def client(self, service: str, **changes):  # boto3 has no types of its own
         arguments = {
             "aws_access_key_id": self.key,
             "aws_secret_access_key": self.secret,

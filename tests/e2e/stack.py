@@ -35,7 +35,7 @@ def network_namespace(name: str) -> Iterator[None]:
     libc = ctypes.CDLL(None, use_errno=True)
 
     def enter(path: str) -> None:
-        with open(path) as file:
+        with Path(path).open() as file:
             if libc.setns(file.fileno(), 0x40000000) != 0:
                 raise OSError(ctypes.get_errno(), f"setns {path}")
 
@@ -68,7 +68,7 @@ class Stack:
     def serve(self) -> None:
         self.server = Server("--data", self.data, "--tasks", "containers", port=4566).use_key_of(self.data)
 
-    def client(self, service: str):  # noqa: ANN201: boto3 has no types of its own
+    def client(self, service: str):  # boto3 has no types of its own
         return self.server.client(service)
 
     def environment(self) -> dict[str, str]:
@@ -146,6 +146,8 @@ class Stack:
         at = json.loads(secret)
         command = ["psql", "-h", "127.0.0.1", "-p", str(at["port"]), "-U", at["username"], "-d", at["dbname"]]
         env = environment(PGPASSWORD=at["password"])
-        done = subprocess.run([*command, "-AtF", "|", "-c", sql], env=env, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            [*command, "-AtF", "|", "-c", sql], env=env, capture_output=True, text=True, timeout=30, check=False
+        )
         assert done.returncode == 0, done.stderr
         return [line.split("|") for line in done.stdout.splitlines()]

@@ -115,8 +115,14 @@ def test_what_is_protected_is_not_destroyed(stack):
 def test_destroys_all(stack, stage):
     stack.cdk("destroy", "--all", "--force", stage=stage)
     assert statuses(stack, stage) == {}
-    assert not [each for each in stack.client("rds").describe_db_clusters()["DBClusters"] if stage in each["DBClusterIdentifier"]]
-    assert not [each for each in stack.client("ecs").list_clusters()["clusterArns"] if each.endswith(f"/{stage}-cluster")]
+    assert not [
+        each
+        for each in stack.client("rds").describe_db_clusters()["DBClusters"]
+        if stage in each["DBClusterIdentifier"]
+    ]
+    assert not [
+        each for each in stack.client("ecs").list_clusters()["clusterArns"] if each.endswith(f"/{stage}-cluster")
+    ]
     assert not [
         each
         for each in stack.client("ec2").describe_vpcs()["Vpcs"]

@@ -110,9 +110,9 @@ def push(server, image: Path, repository: str = "api", tag: str = "v1") -> str:
     ecr = server.client("ecr")
     ecr.create_repository(repositoryName=repository)
     token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    options = ["--quiet", "--dest-tls-verify=false", f"--dest-creds={base64.b64decode(token).decode()}"]
     subprocess.run(
-        ["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"--dest-creds={base64.b64decode(token).decode()}",
-         f"oci:{image}:latest", f"docker://127.0.0.1:{server.port}/{repository}:{tag}"],
+        ["skopeo", "copy", *options, f"oci:{image}:latest", f"docker://127.0.0.1:{server.port}/{repository}:{tag}"],
         check=True,
         timeout=60,
         env={**os.environ, "NO_PROXY": "127.0.0.1"},
@@ -187,7 +187,7 @@ def test_a_pushed_image_runs_and_its_output_is_logged(server, image):
 
 def test_a_task_has_the_address_of_its_subnet_and_reaches_the_engine(server, image):
     network = deploy(server, push(server, image))
-    url = f"GET /_kiban/health HTTP/1.0\\r\\n\\r\\n"
+    url = "GET /_kiban/health HTTP/1.0\\r\\n\\r\\n"
     task = run(
         server,
         network,
@@ -214,7 +214,7 @@ def test_a_task_takes_its_role(server, image):
             network,
             "path=${AWS_CONTAINER_CREDENTIALS_FULL_URI#http://*/}; "
             f"exec 3<>/dev/tcp/169.254.170.2/{server.port}; "
-            "printf \"GET /$path HTTP/1.0\\r\\n\\r\\n\" >&3; cat <&3; echo",
+            'printf "GET /$path HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3; echo',
         ),
     )
     given = json.loads(next(line for line in messages(server) if line.startswith("{")))

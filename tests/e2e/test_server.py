@@ -90,8 +90,11 @@ def test_signatures_are_verified(serve, tmp_path):
         "UnrecognizedClientException",
         "InvalidClientTokenId",
     )
-    answer = raw(server.port, b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSQS.ListQueues\r\n"
-                 b"Content-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}")
+    answer = raw(
+        server.port,
+        b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSQS.ListQueues\r\n"
+        b"Content-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}",
+    )
     assert b"MissingAuthenticationToken" in answer
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import stack as stacks
@@ -160,7 +160,7 @@ def test_a_rule_of_the_next_minute_starts_the_batch(stack):
     events = stack.client("events")
     rule = events.describe_rule(Name="dev-sample-batch")
     assert rule["State"] == "DISABLED"
-    at = datetime.now(timezone.utc) + timedelta(seconds=65)
+    at = datetime.now(UTC) + timedelta(seconds=65)
     expression = f"cron({at.minute} {at.hour} {at.day} {at.month} ? {at.year})"
     events.put_rule(Name="dev-sample-batch", ScheduleExpression=expression, State="ENABLED")
     states, machine = stack.client("stepfunctions"), stack.machine("dev-sample-batch")
@@ -190,7 +190,8 @@ def test_a_batch_outlives_the_engine(stack):
     ecs = stack.client("ecs")
 
     def running() -> list[dict]:
-        arns = ecs.list_tasks(cluster="dev-cluster", startedBy="AWS Step Functions", desiredStatus="RUNNING")["taskArns"]
+        known = ecs.list_tasks(cluster="dev-cluster", startedBy="AWS Step Functions", desiredStatus="RUNNING")
+        arns = known["taskArns"]
         tasks = ecs.describe_tasks(cluster="dev-cluster", tasks=arns)["tasks"] if arns else []
         return [task for task in tasks if task["lastStatus"] == "RUNNING"]
 

@@ -26,7 +26,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-UTC = datetime.timezone.utc
+UTC = datetime.UTC
 KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "a/session+token="
 NESTING_MAX = 4
 # Members that botocore's own customisations make or change before they are sent.
@@ -197,7 +197,7 @@ def body_of(request: Any) -> bytes:
         return b""
     if isinstance(body, str):
         return body.encode()
-    if isinstance(body, (bytes, bytearray)):
+    if isinstance(body, bytes | bytearray):
         return bytes(body)
     return body.read()
 
@@ -206,9 +206,7 @@ def text_of(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def input_case(
-    folder: str, client: Any, operation: OperationModel, seed: int
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def input_case(folder: str, client: Any, operation: OperationModel, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
     tree: dict[str, Any] = {}
     native: dict[str, Any] = {}
     bulk = None
@@ -284,7 +282,7 @@ def plain(value: Any) -> Any:
     """What a parser gave, comparable: bytes as base64, times as seconds, absent lists left out."""
     if isinstance(value, dict):
         return {k: plain(v) for k, v in value.items() if v not in ([], {}, None)}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list | tuple):
         return [plain(v) for v in value]
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
@@ -326,8 +324,10 @@ def replies(folder: Path, file: Path) -> int:
             same = code == want
         if not same:
             failed += 1
-            print(f"{got['service']}:{got['operation']} ({protocol}): wanted {want}\n  got {code}\n"
-                  f"  from {response['status_code']} {got['headers']} {response['body']!r}")
+            print(
+                f"{got['service']}:{got['operation']} ({protocol}): wanted {want}\n  got {code}\n"
+                f"  from {response['status_code']} {got['headers']} {response['body']!r}"
+            )
     return failed
 
 
