@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
@@ -8,10 +9,14 @@ import { EnvConfig, OrchestrationConfig, Stage, stages } from '../lib/config/env
 export const account = '000000000000';
 export const bothStages: readonly Stage[] = ['dev', 'prod'];
 
+// Whatever the apps of a test file write, gone when it has ended.
+const outputs = mkdtempSync(join(tmpdir(), 'cdk-test-'));
+afterAll(() => rmSync(outputs, { recursive: true }));
+
 /** An app with the feature flags of cdk.json, as the CLI gives them. */
 export function makeApp(): App {
   const cdkJson = JSON.parse(readFileSync(join(__dirname, '..', 'cdk.json'), 'utf8'));
-  return new App({ context: cdkJson.context });
+  return new App({ context: cdkJson.context, outdir: mkdtempSync(join(outputs, 'app-')) });
 }
 
 export function build(config: EnvConfig): Stacks {
