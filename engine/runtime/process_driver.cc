@@ -29,11 +29,6 @@ constexpr const char* monitor_script =
     "\"$@\" >>log 2>&1 </dev/null & echo $! >pid.new && mv pid.new pid; wait $!; "
     "echo $? >exit.new && mv exit.new exit";
 
-std::string text(const json::object& object, std::string_view key) {
-  const json::string* found = find_string(object, key);
-  return found ? to_string(*found) : std::string();
-}
-
 std::optional<long> read_number(const fs::path& path) {
   std::ifstream in{path};
   long value = 0;
@@ -105,17 +100,20 @@ std::vector<std::string> arguments_of(const json::object& container, const std::
   return arguments;
 }
 
-std::vector<std::string> environment_of(const json::object& container) {
+std::vector<std::string> environment_of(const json::object& payload,
+                                        const json::object& container) {
   std::vector<std::string> environment;
   for (const auto* inherited : {"PATH", "HOME", "LANG", "TZ"}) {
     if (const char* value = std::getenv(inherited))
       environment.push_back(fmt::format("{}={}", inherited, value));
   }
+  json::object variables = task_environment(payload, container, text(payload, "Endpoint"));
   if (const json::object* own = find_object(container, "Environment"))
-    for (const auto& [name, value] : *own)
-      if (value.is_string())
-        environment.push_back(
-            fmt::format("{}={}", std::string_view(name), std::string_view(value.get_string())));
+    for (const auto& [name, value] : *own) variables[name] = value;
+  for (const auto& [name, value] : variables)
+    if (value.is_string())
+      environment.push_back(
+          fmt::format("{}={}", std::string_view(name), std::string_view(value.get_string())));
   return environment;
 }
 
@@ -128,7 +126,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 
 // Starts the monitor in `directory`; the command itself begins in `source`.
 Result<void> start_monitor(const fs::path& directory, const std::string& source,
-                           const json::object& container) {
+                           const json::object& payload, const json::object& container) {
   std::vector<std::string> arguments{
       "/bin/sh",
       "-c",
@@ -145,7 +143,7 @@ Result<void> start_monitor(const fs::path& directory, const std::string& source,
   // An image's own directory does not exist on the host: fall back to the source directory.
   if (!fs::is_directory(arguments.back())) arguments.back() = source;
   arguments.insert(arguments.end(), command.begin(), command.end());
-  std::vector<std::string> environment = environment_of(container);
+  std::vector<std::string> environment = environment_of(payload, container);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addchdir_np(&actions, directory.c_str());
@@ -238,7 +236,7 @@ class Driver final : public ProcessDriver {
         process.essential = essential->as_bool();
       if (const json::value* timeout = find(container, "StopTimeout"))
         process.stop_timeout = std::chrono::seconds{timeout->to_number<int>()};
-      const Result<void> started = start(process, container);
+      const Result<void> started = start(process, payload, container);
       if (!started) {
         const std::lock_guard lock{mutex_};
         for (Process& other : task.processes) signal(other, SIGKILL);
@@ -256,7 +254,7 @@ class Driver final : public ProcessDriver {
     wake_.notify_all();
   }
 
-  Result<void> start(Process& process, const json::object& container) {
+  Result<void> start(Process& process, const json::object& payload, const json::object& container) {
     std::error_code failed;
     fs::create_directories(process.directory, failed);
     if (failed)
@@ -266,7 +264,7 @@ class Driver final : public ProcessDriver {
       process.offset = static_cast<std::uintmax_t>(*offset);
     if (fs::exists(process.directory / "begun")) return {};  // Adopted.
     write_file(process.directory / "begun", "");
-    return start_monitor(process.directory, source_, container);
+    return start_monitor(process.directory, source_, payload, container);
   }
 
   void stop(const std::string& arn) {
@@ -377,6 +375,21 @@ class Driver final : public ProcessDriver {
 };
 
 }  // namespace
+
+json::object task_environment(const json::object& payload, const json::object& container,
+                              const std::string& endpoint) {
+  const std::string region = text(payload, "Region");
+  json::object all{{"AWS_ENDPOINT_URL", endpoint},
+                   {"AWS_REGION", region},
+                   {"AWS_DEFAULT_REGION", region},
+                   {"AWS_EXECUTION_ENV", "AWS_ECS_FARGATE"}};
+  if (const std::string id = text(payload, "CredentialsId"); !id.empty())
+    all["AWS_CONTAINER_CREDENTIALS_FULL_URI"] =
+        fmt::format("{}{}{}", endpoint, task_credentials_path, id);
+  if (const std::string id = text(container, "MetadataId"); !id.empty())
+    all["ECS_CONTAINER_METADATA_URI_V4"] = fmt::format("{}{}{}", endpoint, task_metadata_path, id);
+  return all;
+}
 
 Result<std::unique_ptr<ProcessDriver>> ProcessDriver::create(std::string directory,
                                                              std::string source) {

@@ -30,6 +30,15 @@ class ProcessDriver {
   virtual void end_tasks() = 0;
 };
 
+// Where this server answers tasks.
+constexpr std::string_view task_credentials_path = "/_kiban/tasks/credentials/";
+constexpr std::string_view task_metadata_path = "/v4/";
+// What a container finds in its environment as Fargate sets it, beneath the task definition's own;
+// the endpoint beside it. `endpoint` is this server's as the task sees it.
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-metadata.html
+json::object task_environment(const json::object& payload, const json::object& container,
+                              const std::string& endpoint);
+
 // How a task ends that ends with the engine, as StopCode and Reason.
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html (stopCode)
 json::object eviction_error();

@@ -44,13 +44,13 @@ void begin_deployment(Context& context, json::object& service, std::string_view 
                      {"failedTasks", 0},
                      {"createdAt", now},
                      {"updatedAt", now},
-                     {"launchType", "FARGATE"},
                      {"platformVersion", "1.4.0"},
                      {"platformFamily", "Linux"}};
-  if (const json::value* network = find(service, "networkConfiguration"))
-    fresh["networkConfiguration"] = *network;
+  for (const auto* member : {"networkConfiguration", "launchType", "capacityProviderStrategy"}) {
+    if (const json::value* value = find(service, member)) fresh[member] = *value;
+  }
   set_rollout(
-      context, fresh, "IN_PROGRESS",
+      context, service, fresh, "IN_PROGRESS",
       reason.empty() ? fmt::format("ECS deployment {} in progress.", id) : std::string(reason));
   all.insert(all.begin(), std::move(fresh));
 }
@@ -66,11 +66,34 @@ json::object* find_deployment(json::object& service, std::string_view id) {
   return nullptr;
 }
 
-void set_rollout(Context& context, json::object& deployment, std::string_view state,
-                 std::string reason) {
+void set_rollout(Context& context, const json::object& service, json::object& deployment,
+                 std::string_view state, std::string reason) {
   deployment["rolloutState"] = state;
-  deployment["rolloutStateReason"] = std::move(reason);
   deployment["updatedAt"] = epoch_seconds(context.now());
+  context.publish({.source = "aws.ecs",
+                   .detail_type = "ECS Deployment State Change",
+                   .region = context.caller().region,
+                   .account = context.caller().account,
+                   .resources = {text(service, "serviceArn")},
+                   .detail = {{"eventType", state == "FAILED" ? "ERROR" : "INFO"},
+                              {"eventName", fmt::format("SERVICE_DEPLOYMENT_{}", state)},
+                              {"deploymentId", deployment.at("id")},
+                              {"updatedAt", format_iso8601(context.now())},
+                              {"reason", reason}}});
+  deployment["rolloutStateReason"] = std::move(reason);
+}
+
+void publish_action(Context& context, const json::object& service, std::string_view type,
+                    std::string_view name) {
+  context.publish({.source = "aws.ecs",
+                   .detail_type = "ECS Service Action",
+                   .region = context.caller().region,
+                   .account = context.caller().account,
+                   .resources = {text(service, "serviceArn")},
+                   .detail = {{"eventType", type},
+                              {"eventName", name},
+                              {"clusterArn", service.at("clusterArn")},
+                              {"createdAt", format_iso8601(context.now())}}});
 }
 
 void note(Context& context, json::object& service, std::string message) {
@@ -90,7 +113,7 @@ bool count_failure(Context& context, json::object& service, json::object& deploy
       failures < std::clamp((desired + 1) / 2, failures_min, failures_max))
     return false;
   const std::string id = text(deployment, "id");
-  set_rollout(context, deployment, "FAILED",
+  set_rollout(context, service, deployment, "FAILED",
               "ECS deployment circuit breaker: tasks failed to start.");
   note(context, service,
        fmt::format("(service {}) (deployment {}) deployment failed: tasks failed to start.",

@@ -15,8 +15,14 @@ json::object& primary_of(json::object& service);
 // By a task's startedBy; nullptr when it is gone.
 json::object* find_deployment(json::object& service, std::string_view id);
 
-void set_rollout(Context& context, json::object& deployment, std::string_view state,
-                 std::string reason);
+// Publishes it as "ECS Deployment State Change" too.
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
+void set_rollout(Context& context, const json::object& service, json::object& deployment,
+                 std::string_view state, std::string reason);
+// An "ECS Service Action" event, of `type` INFO, WARN or ERROR.
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_events.html
+void publish_action(Context& context, const json::object& service, std::string_view type,
+                    std::string_view name);
 // Adds to the service's events.
 void note(Context& context, json::object& service, std::string message);
 

@@ -330,6 +330,243 @@ TEST_F(EcsService, RecordsWhatItsTasksUse) {
   EXPECT_EQ(average("MemoryUtilization"), 25);
 }
 
+TEST_F(EcsService, IsSteadyOnceItsHealthChecksAgree) {
+  json::object changed = definition();
+  changed["containerDefinitions"].at(0).as_object()["healthCheck"] = {{"command", {"CMD", "x"}}};
+  call("RegisterTaskDefinition", changed);
+  create(1);
+  run_all();
+  EXPECT_EQ(deployment().at("rolloutState"), "IN_PROGRESS");
+  report({{"taskArn", live()[0]}}, {{"Health", {{{"Name", "api"}, {"Status", "HEALTHY"}}}}});
+  EXPECT_EQ(deployment().at("rolloutState"), "COMPLETED");
+}
+
+TEST_F(EcsService, ForgivesWhatIsUnhealthyInItsGracePeriod) {
+  json::object changed = definition();
+  changed["containerDefinitions"].at(0).as_object()["healthCheck"] = {{"command", {"CMD", "x"}}};
+  call("RegisterTaskDefinition", changed);
+  call("CreateService", {{"cluster", "dev"},
+                         {"serviceName", "web"},
+                         {"taskDefinition", "api"},
+                         {"desiredCount", 1},
+                         {"healthCheckGracePeriodSeconds", 60}});
+  run_all();
+  const std::string first = live()[0];
+  report({{"taskArn", first}}, {{"Health", {{{"Name", "api"}, {"Status", "UNHEALTHY"}}}}});
+  EXPECT_EQ(live(), std::vector{first});
+  now_ = kernel_->run_until_idle(now_, now_ + 61s);
+  EXPECT_EQ(task({{"taskArn", first}}).at("stoppedReason"), "Task failed container health checks");
+  ASSERT_EQ(live().size(), 1U);
+  EXPECT_NE(live()[0], first);
+}
+
+TEST_F(EcsService, TellsWhatItDoesAsAwsDoes) {
+  create(2);
+  run_all();
+  call("UpdateService", {{"cluster", "dev"}, {"service", "web"}, {"desiredCount", 1}});
+  const auto service =
+      service_of(call("DescribeServices", {{"cluster", "dev"}, {"services", {"web"}}}));
+  std::string events;
+  for (const json::value& event : service.at("events").as_array())
+    events += to_string(event.at("message").as_string()) + "\n";
+  const auto says = [&](const std::string& part) { return events.find(part) != std::string::npos; };
+  EXPECT_TRUE(says("(service web) has started 2 tasks: (task ")) << events;
+  EXPECT_TRUE(says("(service web) has stopped 1 running tasks: (task ")) << events;
+  EXPECT_TRUE(says("deployment completed.\n")) << events;
+  EXPECT_TRUE(events.starts_with("(service web) has reached a steady state.\n")) << events;
+}
+
+TEST_F(EcsService, KeepsToTheBoundsOfADeployment) {
+  call("CreateService",
+       {{"cluster", "dev"},
+        {"serviceName", "web"},
+        {"taskDefinition", "api"},
+        {"desiredCount", 2},
+        {"deploymentConfiguration", {{"minimumHealthyPercent", 50}, {"maximumPercent", 100}}}});
+  run_all();
+  const std::vector<std::string> before = live();
+  call("UpdateService", {{"cluster", "dev"}, {"service", "web"}, {"forceNewDeployment", true}});
+  // One makes room for one.
+  std::vector<std::string> now = live();
+  ASSERT_EQ(now.size(), 2U);
+  EXPECT_EQ(std::ranges::count_if(now, [&](const auto& arn) { return arn == before[0]; }) +
+                std::ranges::count_if(now, [&](const auto& arn) { return arn == before[1]; }),
+            1);
+  run_all();
+  run_all();
+  EXPECT_EQ(deployment().at("rolloutState"), "COMPLETED");
+  now = live();
+  EXPECT_EQ(now.size(), 2U);
+}
+
+TEST_F(EcsService, LeavesProtectedTasksAlone) {
+  create(2);
+  run_all();
+  const std::vector<std::string> all = live();
+  for (const std::string& arn : all)
+    call("UpdateTaskProtection", {{"cluster", "dev"},
+                                  {"tasks", {arn}},
+                                  {"protectionEnabled", true},
+                                  {"expiresInMinutes", 10}});
+  call("UpdateService", {{"cluster", "dev"}, {"service", "web"}, {"desiredCount", 1}});
+  EXPECT_EQ(live(), all);
+  now_ = kernel_->run_until_idle(now_, now_ + 11min);
+  EXPECT_EQ(live().size(), 1U);
+  const auto alone = run();
+  EXPECT_EQ(call("GetTaskProtection", {{"cluster", "dev"}, {"tasks", {alone.at("taskArn")}}})
+                .at("failures")
+                .at(0)
+                .at("reason"),
+            "TASK_NOT_VALID");
+}
+
+TEST_F(EcsService, SpreadsOverCapacityProviders) {
+  call("PutClusterCapacityProviders", {{"cluster", "dev"},
+                                       {"capacityProviders", {"FARGATE", "FARGATE_SPOT"}},
+                                       {"defaultCapacityProviderStrategy",
+                                        {{{"capacityProvider", "FARGATE"}, {"base", 1}},
+                                         {{"capacityProvider", "FARGATE_SPOT"}, {"weight", 1}}}}});
+  create(3);
+  int spot = 0;
+  for (const std::string& arn : live())
+    spot += task({{"taskArn", arn}}).at("capacityProviderName") == "FARGATE_SPOT" ? 1 : 0;
+  EXPECT_EQ(spot, 2);
+}
+
+TEST_F(EcsService, PassesItsTagsOn) {
+  call("CreateService", {{"cluster", "dev"},
+                         {"serviceName", "web"},
+                         {"taskDefinition", "api"},
+                         {"desiredCount", 1},
+                         {"propagateTags", "SERVICE"},
+                         {"enableECSManagedTags", true},
+                         {"tags", {{{"key", "team"}, {"value", "a"}}}}});
+  const auto described =
+      call("DescribeTasks", {{"cluster", "dev"}, {"tasks", {live()[0]}}, {"include", {"TAGS"}}});
+  EXPECT_EQ(described.at("tasks").at(0).at("tags"),
+            json::value({{{"key", "team"}, {"value", "a"}},
+                         {{"key", "aws:ecs:clusterName"}, {"value", "dev"}},
+                         {{"key", "aws:ecs:serviceName"}, {"value", "web"}}}));
+  EXPECT_EQ(task({{"taskArn", live()[0]}}).at("tags"), json::array{});
+}
+
+TEST_F(Ecs, ATokenRunsTasksOnce) {
+  const auto first = run({{"clientToken", "t"}, {"count", 2}});
+  EXPECT_EQ(run({{"clientToken", "t"}, {"count", 2}}), first);
+  EXPECT_EQ(kernel_->pending_effects().size(), 2U);
+  json::object other{{"cluster", "dev"}, {"taskDefinition", "api"}, {"clientToken", "t"}};
+  other["networkConfiguration"] = {{"awsvpcConfiguration", {{"subnets", {subnet_}}}}};
+  EXPECT_EQ(refused("RunTask", other), "ConflictException");
+  now_ += 25h;
+  EXPECT_NE(run({{"clientToken", "t"}, {"count", 2}}).at("taskArn"), first.at("taskArn"));
+}
+
+TEST_F(Ecs, ForgetsATaskAnHourAfterItsEnd) {
+  const auto first = run();
+  exit(first, 0);
+  now_ += 59min;
+  exit(run(), 0);
+  EXPECT_EQ(task(first).at("lastStatus"), "STOPPED");
+  now_ += 2min;
+  exit(run(), 0);
+  const auto gone = call("DescribeTasks", {{"cluster", "dev"}, {"tasks", {first.at("taskArn")}}});
+  EXPECT_EQ(gone.at("failures").at(0).at("reason"), "MISSING");
+}
+
+TEST_F(Ecs, OverridesOfTheTaskCount) {
+  const auto started = run({{"overrides",
+                             {{"cpu", "512"},
+                              {"memory", "1024"},
+                              {"taskRoleArn", "arn:aws:iam::000000000000:role/other"}}}});
+  EXPECT_EQ(started.at("cpu"), "512");
+  EXPECT_EQ(started.at("overrides").at("memory"), "1024");
+  const json::object plan = kernel_->pending_effects()[0].payload;
+  EXPECT_EQ(plan.at("Memory"), "1024");
+  EXPECT_EQ(plan.at("TaskRoleArn"), "arn:aws:iam::000000000000:role/other");
+  EXPECT_TRUE(plan.contains("CredentialsId"));
+}
+
+TEST_F(Ecs, RefusesPlacementAndStrangeProviders) {
+  const auto with = [&](json::object more) {
+    more["cluster"] = "dev";
+    more["taskDefinition"] = "api";
+    more["networkConfiguration"] = {{"awsvpcConfiguration", {{"subnets", {subnet_}}}}};
+    const auto reply = kernel_->call("ecs", "RunTask", std::move(more), now_, ++seed_);
+    return reply ? std::string() : reply.error().cause;
+  };
+  EXPECT_EQ(with({{"placementStrategy", {{{"type", "random"}}}}}),
+            "Placement strategies are not supported with FARGATE launch type.");
+  EXPECT_EQ(with({{"capacityProviderStrategy", {{{"capacityProvider", "mine"}}}}}),
+            "The specified capacity provider was not found. Specify a valid name or ARN and try "
+            "again.");
+  EXPECT_NE(with({{"capacityProviderStrategy", {{{"capacityProvider", "FARGATE"}}}}}), "");
+  EXPECT_NE(with({{"launchType", "EC2"}}), "");
+}
+
+// The way out is the subnet's route, and with an internet gateway the public address too.
+TEST_F(Ecs, RoutesDecideWhetherATaskReachesOutside) {
+  const auto ec2 = [&](const char* operation, json::object input) {
+    auto reply = kernel_->call("ec2", operation, std::move(input), now_, ++seed_);
+    EXPECT_TRUE(reply) << operation << (reply ? "" : reply.error().cause);
+    return reply.value_or(json::object{});
+  };
+  const auto way_out = [&](const char* public_ip) {
+    const json::object started =
+        call("RunTask",
+             {{"cluster", "dev"},
+              {"taskDefinition", "api"},
+              {"networkConfiguration",
+               {{"awsvpcConfiguration", {{"subnets", {subnet_}}, {"assignPublicIp", public_ip}}}}}})
+            .at("tasks")
+            .at(0)
+            .as_object();
+    for (const Effect& effect : kernel_->pending_effects())
+      if (effect.id == text(started, "taskArn")) return effect.payload.at("WayOut").as_bool();
+    return false;
+  };
+  EXPECT_FALSE(way_out("ENABLED"));
+  const json::object subnet = ec2("DescribeSubnets", {{"SubnetIds", {subnet_}}});
+  const json::value vpc = subnet.at("Subnets").at(0).at("VpcId");
+  const json::value gateway =
+      ec2("CreateInternetGateway", {}).at("InternetGateway").at("InternetGatewayId");
+  ec2("AttachInternetGateway", {{"InternetGatewayId", gateway}, {"VpcId", vpc}});
+  const json::value table =
+      ec2("DescribeRouteTables", {}).at("RouteTables").at(0).at("RouteTableId");
+  ec2("CreateRoute",
+      {{"RouteTableId", table}, {"DestinationCidrBlock", "0.0.0.0/0"}, {"GatewayId", gateway}});
+  EXPECT_TRUE(way_out("ENABLED"));  // By the VPC's main table.
+  EXPECT_FALSE(way_out("DISABLED"));
+}
+
+// Shapes as the documentation has them.
+TEST_F(Ecs, AContainerAsksAboutItself) {
+  const auto started = run({{"tags", {{{"key", "team"}, {"value", "a"}}}}});
+  const json::object plan = kernel_->pending_effects()[0].payload;
+  const std::string id = text(plan.at("Containers").at(0).as_object(), "MetadataId");
+  const auto ask = [&](const std::string& path) {
+    return call("kiban:TaskMetadata", {{"Path", path}});
+  };
+  report(started,
+         {{"Status", "RUNNING"}, {"Address", "10.0.1.4"}, {"Containers", {{{"Name", "api"}}}}});
+  const auto container = ask(id);
+  EXPECT_EQ(container.at("DockerId"), json::value(id));
+  EXPECT_EQ(container.at("KnownStatus"), "RUNNING");
+  EXPECT_EQ(container.at("Networks").at(0).at("IPv4Addresses").at(0), "10.0.1.4");
+  EXPECT_EQ(container.at("Networks").at(0).at("IPv4SubnetCIDRBlock"), "10.0.1.0/24");
+  EXPECT_EQ(container.at("Labels").at("com.amazonaws.ecs.task-definition-version"), "1");
+  EXPECT_EQ(container.at("LogOptions").at("awslogs-stream"),
+            json::value("ecs/api/" + id.substr(0, id.find('-'))));
+  const auto shown = ask(id + "/task");
+  EXPECT_EQ(shown.at("TaskARN"), started.at("taskArn"));
+  EXPECT_EQ(shown.at("Limits").at("CPU"), 0.25);
+  EXPECT_EQ(shown.at("Containers").at(0), json::value(container));
+  EXPECT_FALSE(shown.contains("TaskTags"));
+  EXPECT_EQ(ask(id + "/taskWithTags").at("TaskTags"), json::value({{"team", "a"}}));
+  EXPECT_EQ(refused("kiban:TaskMetadata", {{"Path", id + "/stats"}}), "NotServed");
+  exit(started, 0);
+  EXPECT_EQ(refused("kiban:TaskMetadata", {{"Path", id}}), "NotFound");
+}
+
 std::string detail(const json::object& task, std::string_view name) {
   for (const json::value& one : task.at("attachments").at(0).at("details").as_array()) {
     if (text(one.as_object(), "name") == name) return to_string(one.at("value").as_string());
@@ -470,6 +707,15 @@ TEST_F(Ecs, RefusesDefinitionsThatItWouldNotHonour) {
   const json::array mount{{{"sourceVolume", "data"}, {"containerPath", "/data"}}};
   EXPECT_EQ(with({{"privileged", false}, {"ulimits", json::array{}}}), "");
   EXPECT_EQ(with({{"privileged", true}}), "ClientException");
+  const auto limit = [](const char* name) {
+    return json::object{{"ulimits", {{{"name", name}, {"softLimit", 64}, {"hardLimit", 64}}}}};
+  };
+  EXPECT_EQ(with(limit("nofile")), "");
+  EXPECT_EQ(with(limit("nproc")), "ClientException");
+  const json::object fargate{{"requiresCompatibilities", {"FARGATE"}}};
+  EXPECT_EQ(with({}, fargate), "");
+  EXPECT_EQ(with({}, {{"requiresCompatibilities", {"FARGATE"}}, {"memory", "4096"}}),
+            "ClientException");
   EXPECT_EQ(with({{"linuxParameters", {{"capabilities", {{"add", json::array{}}}}}}}), "");
   EXPECT_EQ(with({{"linuxParameters", {{"initProcessEnabled", true}}}}), "ClientException");
   EXPECT_EQ(with({{"mountPoints", mount}}), "ClientException");

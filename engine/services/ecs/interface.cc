@@ -56,7 +56,49 @@ json::array details_of(const json::object& interface, std::string_view address) 
   return details;
 }
 
+json::array described(Context& context, std::string_view operation, std::string_view member,
+                      const json::object& input) {
+  const auto reply = context.call("ec2", operation, input, principal(context, "ecs.amazonaws.com"));
+  return reply ? list_of(*reply, member) : json::array{};
+}
+
+json::object filters(std::initializer_list<std::pair<const char*, std::string>> wanted) {
+  json::array all;
+  for (const auto& [name, value] : wanted) all.push_back({{"Name", name}, {"Values", {value}}});
+  return {{"Filters", std::move(all)}};
+}
+
+// Of the subnet's own route table, or else of its VPC's main one.
+json::array routes_of(Context& context, const std::string& subnet_id) {
+  json::array tables = described(context, "DescribeRouteTables", "RouteTables",
+                                 filters({{"association.subnet-id", subnet_id}}));
+  if (tables.empty()) {
+    const json::array subnets =
+        described(context, "DescribeSubnets", "Subnets", {{"SubnetIds", {subnet_id}}});
+    if (subnets.empty()) return {};
+    tables = described(context, "DescribeRouteTables", "RouteTables",
+                       filters({{"vpc-id", text(subnets.front().as_object(), "VpcId")},
+                                {"association.main", "true"}}));
+  }
+  return tables.empty() ? json::array{} : list_of(tables.front().as_object(), "Routes");
+}
+
 }  // namespace
+
+bool has_way_out(Context& context, const json::object& input, const json::object& interface) {
+  const json::object* configuration = configuration_of(input);
+  const std::string subnet_id = text(interface, "SubnetId");
+  if (!configuration || subnet_id.empty()) return false;
+  for (const json::value& value : routes_of(context, subnet_id)) {
+    const json::object& route = value.as_object();
+    if (text(route, "DestinationCidrBlock") != "0.0.0.0/0" || text(route, "State") == "blackhole")
+      continue;
+    return !text(route, "NatGatewayId").empty() ||
+           (text(route, "GatewayId").starts_with("igw-") &&
+            text(*configuration, "assignPublicIp") == "ENABLED");
+  }
+  return false;
+}
 
 Result<void> check_network(Context& context, const json::object& input) {
   const json::object* configuration = configuration_of(input);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "services/base/table_service.h"
+#include "services/ecs/launch.h"
+#include "services/ecs/tags.h"
 
 namespace kiban::services::ecs {
 namespace {
@@ -21,6 +23,18 @@ json::object described(const Context& context, const json::object& cluster) {
   out["pendingTasksCount"] = pending;
   out["activeServicesCount"] = list_json(context, row_key(context, "service", name + "/")).size();
   return out;
+}
+
+// There are Fargate's two only, and a default names some of the cluster's.
+Result<void> check_providers(const json::object& cluster) {
+  const json::array& providers = cluster.at("capacityProviders").as_array();
+  for (const json::value& name : providers) {
+    if (name != "FARGATE" && name != "FARGATE_SPOT")
+      return fail("InvalidParameterException",
+                  "The specified capacity provider was not found. Specify a valid name or ARN and "
+                  "try again.");
+  }
+  return check_strategy(cluster.at("defaultCapacityProviderStrategy").as_array(), cluster);
 }
 
 }  // namespace
@@ -81,9 +95,21 @@ Result<json::object> create_cluster(Context& context, const json::object& input)
       {"registeredContainerInstancesCount", 0},
       {"settings", given("settings")},
       {"capacityProviders", given("capacityProviders")},
-      {"defaultCapacityProviderStrategy", given("defaultCapacityProviderStrategy")},
-      {"tags", given("tags")}};
+      {"defaultCapacityProviderStrategy", given("defaultCapacityProviderStrategy")}};
+  KIBAN_TRY_VOID(check_providers(cluster));
   put_json(context, key, cluster);
+  put_tags(context, text(cluster, "clusterArn"), input);
+  return json::object{{"cluster", described(context, cluster)}};
+}
+
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutClusterCapacityProviders.html
+Result<json::object> put_cluster_providers(Context& context, const json::object& input) {
+  const std::string name = cluster_name(input);
+  KIBAN_TRY(json::object cluster, load_cluster(context, name));
+  for (const auto* member : {"capacityProviders", "defaultCapacityProviderStrategy"})
+    cluster[member] = input.at(member);
+  KIBAN_TRY_VOID(check_providers(cluster));
+  put_json(context, row_key(context, "cluster", name), cluster);
   return json::object{{"cluster", described(context, cluster)}};
 }
 
@@ -117,10 +143,14 @@ Result<json::object> describe_clusters(Context& context, const json::object& inp
   for (const json::value& name : names ? *names : json::array{"default"}) {
     const std::string cluster = last_part(std::string_view(name.as_string()));
     const auto row = get_json(context, row_key(context, "cluster", cluster));
-    if (row)
-      clusters.push_back(described(context, *row));
-    else
+    if (row) {
+      json::object shown = described(context, *row);
+      shown["tags"] =
+          wants_tags(input) ? tags_of(context, text(*row, "clusterArn")) : json::array{};
+      clusters.push_back(std::move(shown));
+    } else {
       failures.push_back({{"arn", cluster_arn(context, cluster)}, {"reason", "MISSING"}});
+    }
   }
   return json::object{{"clusters", std::move(clusters)}, {"failures", std::move(failures)}};
 }

@@ -6,7 +6,12 @@
 //   ecs/REGION/task/CLUSTER/ID
 //   ecs/REGION/service/CLUSTER/NAME
 //   ecs/REGION/logged/ID                   container name to what of its log was written
+//   ecs/REGION/tags/ARN
+//   ecs/REGION/token/CLUSTER/TOKEN         what a RunTask with this clientToken began
+//   ecs/REGION/ended/TIME/CLUSTER/ID       tasks to forget; TIME in milliseconds, 13 digits
+//   ecs/REGION/protection/CLUSTER/ID       until when a service may not stop the task
 //   ecs/credentials/UUID                   whose role a task may take
+//   ecs/metadata/ID                        where a running task is found
 #pragma once
 
 #include <string>
@@ -28,6 +33,7 @@ Caller principal(const Context& context, std::string_view name);
 
 Result<json::object> create_cluster(Context& context, const json::object& input);
 Result<json::object> update_cluster(Context& context, const json::object& input);
+Result<json::object> put_cluster_providers(Context& context, const json::object& input);
 Result<json::object> delete_cluster(Context& context, const json::object& input);
 Result<json::object> describe_clusters(Context& context, const json::object& input);
 Result<json::object> list_clusters(Context& context, const json::object& input);

@@ -6,6 +6,7 @@
 
 #include "services/base/table_service.h"
 #include "services/ecs/image.h"
+#include "services/ecs/metadata.h"
 #include "services/ecs/names.h"
 
 namespace kiban::services::ecs {
@@ -66,8 +67,6 @@ Result<json::object> container_environment(Context& context, const json::object&
     KIBAN_TRY(environment[text(one.as_object(), "name")],
               read_secret(context, role, text(one.as_object(), "valueFrom")));
   }
-  environment["AWS_REGION"] = context.caller().region;
-  environment["AWS_DEFAULT_REGION"] = context.caller().region;
   return environment;
 }
 
@@ -87,7 +86,7 @@ Result<json::object> container_plan(Context& context, const json::object& contai
         std::pair("memory", "Memory"), std::pair("cpu", "Cpu"),
         std::pair("readonlyRootFilesystem", "ReadonlyRootFilesystem"),
         std::pair("mountPoints", "MountPoints"), std::pair("dependsOn", "DependsOn"),
-        std::pair("healthCheck", "HealthCheck")}) {
+        std::pair("healthCheck", "HealthCheck"), std::pair("ulimits", "Ulimits")}) {
     const json::value* value = find(change, member);
     if (!value) value = find(container, member);
     if (value) plan[name] = *value;
@@ -151,6 +150,7 @@ Result<json::object> task_plan(Context& context, const json::object& input,
     KIBAN_TRY(json::object plan,
               container_plan(context, container, container_override(input, text(container, "name")),
                              role));
+    plan["MetadataId"] = metadata_id(task, plans.size());
     plans.push_back(std::move(plan));
   }
   return json::object{
@@ -158,7 +158,8 @@ Result<json::object> task_plan(Context& context, const json::object& input,
       {"Region", context.caller().region}, {"Account", context.caller().account},
       {"Group", task.at("group")},         {"TaskRoleArn", text(definition, "taskRoleArn")},
       {"Cpu", text(definition, "cpu")},    {"Memory", text(definition, "memory")},
-      {"Hosts", database_hosts(context)},  {"Containers", std::move(plans)}};
+      {"Endpoint", context.endpoint()},    {"Hosts", database_hosts(context)},
+      {"Containers", std::move(plans)}};
 }
 
 }  // namespace kiban::services::ecs

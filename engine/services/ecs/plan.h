@@ -2,20 +2,22 @@
 //
 //   {"TaskArn", "Cluster", "Region", "Account", "Group", "TaskRoleArn", "Cpu" (units), "Memory"
 //   (MiB),
-//    "Hosts": {name: address}, "Network"?: interface.h, "CredentialsId"?: credentials.h,
+//    "Endpoint": this server's URL, "Hosts": {name: address}, "Network"?: interface.h, "WayOut"
+//    (whether it reaches what lies outside), "CredentialsId"?: credentials.h,
 //    "Containers": [{"Name", "Image", "ImageManifest" and "ImageDigest" or "ImageError",
 //                    "Environment": {name: value} with secrets, "Essential", "StopTimeout",
+//                    "MetadataId": metadata.h,
 //                    "EntryPoint"?, "Command"?, "PortMappings"?, "WorkingDirectory"?, "User"?,
 //                    "Memory"?, "Cpu"?, "ReadonlyRootFilesystem"?, and as ECS's API has them:
-//                    "MountPoints"?, "DependsOn"?, "HealthCheck"?}]}
+//                    "MountPoints"?, "DependsOn"?, "HealthCheck"?, "Ulimits"?}]}
 #pragma once
 
 #include "services/base/service.h"
 
 namespace kiban::services::ecs {
 
-// Secrets and images are read as the execution role. `task` is the new task's row. The error is
-// that of a secret.
+// Secrets and images are read as the execution role; `definition` has the overrides of the task as
+// a whole. `task` is the new task's row. The error is that of a secret.
 Result<json::object> task_plan(Context& context, const json::object& input,
                                const json::object& definition, const json::object& task);
 

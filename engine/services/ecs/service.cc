@@ -2,8 +2,11 @@
 
 #include "services/base/table_service.h"
 #include "services/ecs/credentials.h"
+#include "services/ecs/metadata.h"
 #include "services/ecs/names.h"
+#include "services/ecs/protection.h"
 #include "services/ecs/scheduler.h"
+#include "services/ecs/tags.h"
 #include "services/ecs/task.h"
 #include "services/ecs/task_definition.h"
 #include "services/ecs/usage.h"
@@ -16,36 +19,6 @@ namespace {
 constexpr std::string_view restart_operation = "kiban:Restart";
 constexpr std::string_view outcome_operation = "kiban:TaskOutcome";
 
-std::string tags_key(const Context& context, const json::object& input) {
-  return row_key(context, "tags", text(input, "resourceArn"));
-}
-
-Result<json::object> tag_resource(Context& context, const json::object& input) {
-  json::object row = get_json(context, tags_key(context, input)).value_or(json::object{});
-  if (const json::array* tags = find_array(input, "tags")) {
-    for (const json::value& tag : *tags)
-      row[text(tag.as_object(), "key")] = text(tag.as_object(), "value");
-  }
-  put_json(context, tags_key(context, input), row);
-  return json::object{};
-}
-
-Result<json::object> untag_resource(Context& context, const json::object& input) {
-  json::object row = get_json(context, tags_key(context, input)).value_or(json::object{});
-  if (const json::array* keys = find_array(input, "tagKeys")) {
-    for (const json::value& key : *keys) row.erase(key.as_string());
-  }
-  put_json(context, tags_key(context, input), row);
-  return json::object{};
-}
-
-Result<json::object> list_tags(Context& context, const json::object& input) {
-  json::array tags;
-  for (const auto& tag : get_json(context, tags_key(context, input)).value_or(json::object{}))
-    tags.push_back({{"key", tag.key()}, {"value", tag.value()}});
-  return json::object{{"tags", std::move(tags)}};
-}
-
 Result<json::object> restart(Context& context, const json::object& input) {
   reconcile(context, text(input, "Cluster"), text(input, "Service"));
   return json::object{};
@@ -57,7 +30,9 @@ Result<json::object> take_outcome(Context& context, const json::object& input) {
     record_usage(context, input.at("Effect").as_object(), *usage);
   const auto task = on_task_outcome(context, input.at("Effect").as_object(), outcome);
   if (task && text(*task, "lastStatus") == "STOPPED") on_service_task_stopped(context, *task);
-  if (task && text(*task, "lastStatus") == "RUNNING" &&
+  const bool moved =
+      text(outcome.payload, "Status") == "RUNNING" || outcome.payload.contains("Health");
+  if (task && moved && text(*task, "lastStatus") == "RUNNING" &&
       text(*task, "group").starts_with("service:"))
     reconcile(context, last_part(text(*task, "clusterArn")), text(*task, "group").substr(8));
   return json::object{};
@@ -73,12 +48,14 @@ const OperationTable operations = {
     {"DescribeServices", describe_services},
     {"DescribeTaskDefinition", describe_task_definition},
     {"DescribeTasks", describe_tasks},
+    {"GetTaskProtection", get_task_protection},
     {"ListClusters", list_clusters},
     {"ListServices", list_services},
     {"ListTagsForResource", list_tags},
     {"ListTaskDefinitionFamilies", list_families},
     {"ListTaskDefinitions", list_task_definitions},
     {"ListTasks", list_tasks},
+    {"PutClusterCapacityProviders", put_cluster_providers},
     {"RegisterTaskDefinition", register_task_definition},
     {"RunTask", run_task},
     {"StopTask", stop_task},
@@ -86,9 +63,11 @@ const OperationTable operations = {
     {"UntagResource", untag_resource},
     {"UpdateCluster", update_cluster},
     {"UpdateService", update_service},
+    {"UpdateTaskProtection", update_task_protection},
     {restart_operation, restart},
     {outcome_operation, take_outcome},
     {"kiban:TaskCredentials", task_credentials},
+    {"kiban:TaskMetadata", task_metadata},
 };
 
 class Ecs : public TableService {

@@ -7,15 +7,25 @@
 #include "services/base/table_service.h"
 #include "services/ecs/credentials.h"
 #include "services/ecs/interface.h"
+#include "services/ecs/launch.h"
+#include "services/ecs/metadata.h"
 #include "services/ecs/names.h"
 #include "services/ecs/plan.h"
+#include "services/ecs/tags.h"
 #include "services/ecs/task_definition.h"
+#include "store/blobs.h"
 
 namespace kiban::services::ecs {
 namespace {
 
 constexpr std::int64_t tasks_per_run_max = 10;
-constexpr std::size_t container_override_bytes_max = 8'192;
+constexpr std::size_t tasks_described_max = 100;
+// "Stopped tasks appear for at least one hour":
+// docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html
+constexpr auto stopped_kept = std::chrono::hours{1};
+// docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
+constexpr auto token_kept = std::chrono::hours{24};
+constexpr std::size_t forgotten_at_once = 20;
 
 std::string task_key(const Context& context, const json::object& task) {
   return row_key(
@@ -41,25 +51,24 @@ void save(Context& context, json::object& task) {
                    .detail = std::move(detail)});
 }
 
-Result<void> check_overrides(const json::object& input, const json::object& definition) {
-  const json::object* overrides = find_object(input, "overrides");
-  if (!overrides) return {};
-  if (print_json(*overrides).size() > container_override_bytes_max)
-    return fail("InvalidParameterException", "Container Overrides length must be at most 8192");
-  const json::array* list = find_array(*overrides, "containerOverrides");
-  for (const json::value& one : list ? *list : json::array{}) {
-    const std::string name = text(one.as_object(), "name");
-    const auto& containers = definition.at("containerDefinitions").as_array();
-    const bool known = std::ranges::any_of(containers, [&](const json::value& container) {
-      return text(container.as_object(), "name") == name;
-    });
-    if (!known)
-      return fail("InvalidParameterException",
-                  fmt::format("Override for container named {} is not a container in the "
-                              "TaskDefinition.",
-                              name));
+// A task that a health check watches over has a health from the start.
+bool is_checked(const json::object& definition) {
+  return std::ranges::any_of(
+      definition.at("containerDefinitions").as_array(), [](const json::value& value) {
+        const json::object& container = value.as_object();
+        return container.contains("healthCheck") && flag(container, "essential", true);
+      });
+}
+
+json::object overrides_of(const json::object& input, json::array containers) {
+  json::object all{{"containerOverrides", std::move(containers)},
+                   {"inferenceAcceleratorOverrides", json::array{}}};
+  if (const json::object* given = find_object(input, "overrides")) {
+    for (const auto* member : {"cpu", "memory", "taskRoleArn", "executionRoleArn"}) {
+      if (const json::value* value = find(*given, member)) all[member] = *value;
+    }
   }
-  return {};
+  return all;
 }
 
 json::object new_task(Context& context, const json::object& input, const json::object& definition,
@@ -95,12 +104,11 @@ json::object new_task(Context& context, const json::object& input, const json::o
                     {"group", text(input, "group", group)},
                     {"lastStatus", "PROVISIONING"},
                     {"launchType", "FARGATE"},
-                    {"overrides",
-                     {{"containerOverrides", std::move(overrides)},
-                      {"inferenceAcceleratorOverrides", json::array{}}}},
+                    {"overrides", overrides_of(input, std::move(overrides))},
                     {"platformVersion", "1.4.0"},
                     {"platformFamily", "Linux"},
-                    {"tags", json::array{}},
+                    {"tags", tags_of_new_task(context, input, text(definition, "taskDefinitionArn"),
+                                              cluster, group)},
                     {"taskArn", arn},
                     {"taskDefinitionArn", definition.at("taskDefinitionArn")},
                     {"ephemeralStorage", {{"sizeInGiB", 20}}},
@@ -108,9 +116,10 @@ json::object new_task(Context& context, const json::object& input, const json::o
   for (const auto* member : {"cpu", "memory"}) {
     if (const json::value* value = find(definition, member)) task[member] = *value;
   }
-  for (const auto* member : {"startedBy", "tags"}) {
+  for (const auto* member : {"startedBy", "capacityProviderName", "enableExecuteCommand"}) {
     if (const json::value* value = find(input, member)) task[member] = *value;
   }
+  if (is_checked(definition)) task["healthStatus"] = "UNKNOWN";
   return task;
 }
 
@@ -119,6 +128,27 @@ json::object* container_of(json::object& task, std::string_view name) {
     if (text(container.as_object(), "name") == name) return &container.as_object();
   }
   return nullptr;
+}
+
+// Erases the row `kind`/`name` some time after `at`.
+void forget_at(Context& context, Timestamp at, std::string_view kind, std::string_view name) {
+  context.put(row_key(context, "ended",
+                      fmt::format("{:013}/{}/{}", at.time_since_epoch().count(), kind, name)),
+              "");
+}
+
+void forget_old(Context& context) {
+  const std::string prefix = row_key(context, "ended", "");
+  for (const store::Row& row : context.scan(prefix, {}, forgotten_at_once)) {
+    const std::string_view rest = std::string_view(row.key).substr(prefix.size());
+    if (std::stoll(std::string(rest.substr(0, 13))) > context.now().time_since_epoch().count())
+      return;
+    const std::string_view what = rest.substr(14);
+    const std::string name(what.substr(what.find('/') + 1));
+    context.erase(row_key(context, what.substr(0, what.find('/')), name));
+    if (what.starts_with("task/")) drop_tags(context, make_arn(context, "ecs", "task/" + name));
+    context.erase(row.key);
+  }
 }
 
 void stopped(Context& context, json::object& task, std::string_view code, std::string_view reason) {
@@ -134,6 +164,12 @@ void stopped(Context& context, json::object& task, std::string_view code, std::s
   task["lastStatus"] = "STOPPED";
   for (json::value& container : task["containers"].as_array())
     container.as_object()["lastStatus"] = "STOPPED";
+  const std::string name =
+      fmt::format("{}/{}", last_part(text(task, "clusterArn")), last_part(text(task, "taskArn")));
+  withdraw_metadata(context, task);
+  context.erase(row_key(context, "protection", name));
+  forget_old(context);
+  forget_at(context, context.now() + stopped_kept, "task", name);
 }
 
 // Lines that were not written before: a performer that was restarted begins a little early.
@@ -185,9 +221,11 @@ void write_logs(Context& context, const json::object& task, const json::array& l
 
 }  // namespace
 
-json::object start_task(Context& context, const json::object& input, const json::object& definition,
+json::object start_task(Context& context, const json::object& input, const json::object& registered,
                         std::string_view cluster, std::string_view group) {
+  const json::object definition = with_overrides(input, registered);
   json::object task = new_task(context, input, definition, cluster, group);
+  put_tags(context, text(task, "taskArn"), task);
   const auto not_started = [&](std::string_view reason) {
     stopped(context, task, "TaskFailedToStart", reason);
     save(context, task);
@@ -205,6 +243,8 @@ json::object start_task(Context& context, const json::object& input, const json:
         fmt::format("ResourceInitializationError: unable to attach a network "
                     "interface: {}: {}",
                     interface.error().name, interface.error().cause));
+  offer_metadata(context, task, *interface);
+  (*plan)["WayOut"] = has_way_out(context, input, *interface);
   if (!interface->empty()) (*plan)["Network"] = *std::move(interface);
   const std::string role = text(definition, "taskRoleArn");
   if (!role.empty()) (*plan)["CredentialsId"] = offer_credentials(context, task, role);
@@ -216,30 +256,85 @@ json::object start_task(Context& context, const json::object& input, const json:
   return task;
 }
 
+namespace {
+
+Result<void> check_run(Context& context, const json::object& input, const json::object& cluster,
+                       const json::object& definition) {
+  KIBAN_TRY_VOID(check_launch(input, cluster));
+  if (text(definition, "networkMode") == "awsvpc" && !input.contains("networkConfiguration"))
+    return fail("InvalidParameterException",
+                "Network Configuration must be provided when networkMode 'awsvpc' is specified.");
+  if (text(input, "propagateTags") == "SERVICE")
+    return fail("InvalidParameterException",
+                "The propagateTags value SERVICE is for services; a task that is run alone can "
+                "propagate TASK_DEFINITION only.");
+  if (input.contains("volumeConfigurations"))
+    return fail("InvalidParameterException", "kiban does not honour volumeConfigurations");
+  const std::int64_t count = number(input, "count", 1);
+  if (count < 1 || count > tasks_per_run_max)
+    return fail("InvalidParameterException", "Tasks count must be between 1 and 10.");
+  KIBAN_TRY_VOID(check_overrides(input, definition));
+  return check_network(context, input);
+}
+
+// What the same request began before, by its clientToken; nullopt: nothing did.
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
+Result<std::optional<json::object>> begun_before(Context& context, const std::string& token,
+                                                 const std::string& digest) {
+  const auto row =
+      token.empty() ? std::nullopt : get_json(context, row_key(context, "token", token));
+  if (!row || number(*row, "Until", 0) < context.now().time_since_epoch().count())
+    return std::nullopt;
+  if (text(*row, "Request") != digest)
+    return fail("ConflictException",
+                "The clientToken was used before, with other parameters. Use another token.");
+  json::array tasks;
+  for (const json::value& name : row->at("Tasks").as_array()) {
+    if (auto task = get_json(context, row_key(context, "task", name.as_string())))
+      tasks.push_back(*std::move(task));
+  }
+  return json::object{{"tasks", std::move(tasks)}, {"failures", json::array{}}};
+}
+
+}  // namespace
+
 Result<json::object> run_task(Context& context, const json::object& input) {
   const std::string cluster = cluster_name(input);
-  KIBAN_TRY_VOID(load_cluster(context, cluster));
-  const std::string launch = text(input, "launchType", "FARGATE");
-  if (launch != "FARGATE")
-    return fail("InvalidParameterException",
-                fmt::format("kiban runs the launch type FARGATE only, not '{}'", launch));
+  KIBAN_TRY(const json::object cluster_row, load_cluster(context, cluster));
   const auto definition = load_task_definition(context, text(input, "taskDefinition"));
   if (!definition) return fail("ClientException", "TaskDefinition not found.");
   if (text(*definition, "status") != "ACTIVE")
     return fail("ClientException", "TaskDefinition is inactive");
-  if (text(*definition, "networkMode") == "awsvpc" && !input.contains("networkConfiguration"))
-    return fail("InvalidParameterException",
-                "Network Configuration must be provided when networkMode 'awsvpc' is specified.");
-  KIBAN_TRY_VOID(check_overrides(input, *definition));
-  KIBAN_TRY_VOID(check_network(context, input));
+  KIBAN_TRY_VOID(check_run(context, input, cluster_row, *definition));
   KIBAN_TRY_VOID(context.authorise("ecs:RunTask", text(*definition, "taskDefinitionArn")));
-  const std::int64_t count = number(input, "count", 1);
-  if (count < 1 || count > tasks_per_run_max)
-    return fail("InvalidParameterException", "Tasks count must be between 1 and 10.");
+  const std::string given = text(input, "clientToken");
+  const std::string token = given.empty() ? "" : fmt::format("{}/{}", cluster, given);
+  const std::string digest = store::sha256_hex(print_json(input));
+  KIBAN_TRY(auto before, begun_before(context, token, digest));
+  if (before) return *std::move(before);
+  const json::array strategy = strategy_of(input, cluster_row);
+  std::map<std::string, std::int64_t> placed;
   json::array tasks;
-  for (std::int64_t i = 0; i < count; ++i)
-    tasks.push_back(start_task(context, input, *definition, cluster,
+  json::array names;
+  for (std::int64_t i = 0; i < number(input, "count", 1); ++i) {
+    json::object request = input;
+    if (const std::string provider = next_provider(strategy, placed); !provider.empty()) {
+      request["capacityProviderName"] = provider;
+      ++placed[provider];
+    }
+    tasks.push_back(start_task(context, request, *definition, cluster,
                                fmt::format("family:{}", text(*definition, "family"))));
+    names.push_back(json::value(
+        fmt::format("{}/{}", cluster, last_part(text(tasks.back().as_object(), "taskArn")))));
+  }
+  if (!token.empty()) {
+    const Timestamp until = context.now() + token_kept;
+    put_json(context, row_key(context, "token", token),
+             {{"Request", digest},
+              {"Tasks", std::move(names)},
+              {"Until", until.time_since_epoch().count()}});
+    forget_at(context, until, "token", token);
+  }
   return json::object{{"tasks", std::move(tasks)}, {"failures", json::array{}}};
 }
 
@@ -260,11 +355,25 @@ void request_stop(Context& context, json::object& task, std::string_view code,
 Result<json::object> stop_task(Context& context, const json::object& input) {
   const std::string cluster = cluster_name(input);
   KIBAN_TRY_VOID(load_cluster(context, cluster));
-  const std::string id = last_part(text(input, "task"));
+  KIBAN_TRY(const std::string id, task_id(text(input, "task"), cluster));
   auto task = get_json(context, row_key(context, "task", fmt::format("{}/{}", cluster, id)));
   if (!task) return fail("InvalidParameterException", "The referenced task was not found.");
   request_stop(context, *task, "UserInitiated", text(input, "reason", "Task stopped by user"));
   return json::object{{"task", *std::move(task)}};
+}
+
+Result<std::string> task_id(std::string_view arn_or_id, std::string_view cluster) {
+  const std::size_t at = arn_or_id.find(":task/");
+  const std::string id = last_part(arn_or_id);
+  if (at == arn_or_id.npos) return id;
+  const std::string_view path = arn_or_id.substr(at + 6);
+  const std::string_view named = path.substr(0, path.find('/'));
+  // Short ARNs name no cluster.
+  if (path.find('/') != path.npos && named != cluster)
+    return fail("InvalidParameterException",
+                fmt::format("Invalid identifier: Identifier is for {}. Your cluster is {}", named,
+                            cluster));
+  return id;
 }
 
 Result<json::object> describe_tasks(Context& context, const json::object& input) {
@@ -273,14 +382,24 @@ Result<json::object> describe_tasks(Context& context, const json::object& input)
   json::array tasks;
   json::array failures;
   const json::array* wanted = find_array(input, "tasks");
-  for (const json::value& name : wanted ? *wanted : json::array{}) {
-    const std::string id = last_part(std::string_view(name.as_string()));
+  if (!wanted || wanted->empty())
+    return fail("InvalidParameterException", "Tasks cannot be empty.");
+  if (wanted->size() > tasks_described_max)
+    return fail("InvalidParameterException", "Tasks length should be at most 100.");
+  for (const json::value& name : *wanted) {
+    KIBAN_TRY(const std::string id, task_id(std::string_view(name.as_string()), cluster));
     const std::string key = fmt::format("{}/{}", cluster, id);
-    const auto task = get_json(context, row_key(context, "task", key));
-    if (task)
-      tasks.push_back(*task);
-    else
+    auto task = get_json(context, row_key(context, "task", key));
+    if (!task) {
       failures.push_back({{"arn", make_arn(context, "ecs", "task/" + key)}, {"reason", "MISSING"}});
+      continue;
+    }
+    (*task)["tags"] = wants_tags(input) ? tags_of(context, text(*task, "taskArn")) : json::array{};
+    (*task)["healthStatus"] = text(*task, "healthStatus", "UNKNOWN");
+    for (json::value& container : (*task)["containers"].as_array())
+      container.as_object()["healthStatus"] =
+          text(container.as_object(), "healthStatus", "UNKNOWN");
+    tasks.push_back(*std::move(task));
   }
   return json::object{{"tasks", std::move(tasks)}, {"failures", std::move(failures)}};
 }
@@ -290,14 +409,23 @@ Result<json::object> list_tasks(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(load_cluster(context, cluster));
   const std::string status = text(input, "desiredStatus", "RUNNING");
   const std::string family = text(input, "family");
-  const std::string service = text(input, "serviceName");
+  const std::string service = last_part(text(input, "serviceName"));
   const std::string started_by = text(input, "startedBy");
+  // "It must be the only filter": API_ListTasks.html (startedBy).
+  if (!started_by.empty() && !(family.empty() && service.empty()))
+    return fail("InvalidParameterException", "startedBy cannot be combined with other filters.");
+  if (!service.empty() &&
+      !context.get(row_key(context, "service", fmt::format("{}/{}", cluster, service))))
+    return fail("ServiceNotFoundException", "Service not found.");
   json::array arns;
+  // Nothing runs on container instances, or by another launch type.
+  if (input.contains("containerInstance") || text(input, "launchType", "FARGATE") != "FARGATE")
+    return arn_page(input, "taskArns", arns);
   for (const json::object& task : list_json(context, row_key(context, "task", cluster + "/"))) {
     const std::string definition = last_part(text(task, "taskDefinitionArn"));
     if (text(task, "desiredStatus") != status) continue;
     if (!family.empty() && definition.substr(0, definition.find(':')) != family) continue;
-    if (!service.empty() && text(task, "group") != "service:" + last_part(service)) continue;
+    if (!service.empty() && text(task, "group") != "service:" + service) continue;
     if (!started_by.empty() && text(task, "startedBy") != started_by) continue;
     arns.push_back(task.at("taskArn"));
   }
@@ -328,8 +456,6 @@ void take_health(Context& context, json::object& task, const json::array& told) 
   }
   task["healthStatus"] = health;
   save(context, task);
-  if (health == "UNHEALTHY" && text(task, "group").starts_with("service:"))
-    request_stop(context, task, "ServiceSchedulerInitiated", failed_health_checks);
 }
 
 }  // namespace

@@ -10,8 +10,13 @@ Result<json::object> stop_task(Context& context, const json::object& input);
 Result<json::object> describe_tasks(Context& context, const json::object& input);
 Result<json::object> list_tasks(Context& context, const json::object& input);
 
-// Starts one task of a checked request; `group` is "family:…" or "service:…". Returns its row.
-json::object start_task(Context& context, const json::object& input, const json::object& definition,
+// The id behind an ARN or id of a request that named `cluster`. Error InvalidParameterException
+// when the ARN is of another cluster.
+Result<std::string> task_id(std::string_view arn_or_id, std::string_view cluster);
+
+// Starts one task of a checked request; `group` is "family:…" or "service:…"; the request's
+// member capacityProviderName is what it was given to. Returns its row.
+json::object start_task(Context& context, const json::object& input, const json::object& registered,
                         std::string_view cluster, std::string_view group);
 void request_stop(Context& context, json::object& task, std::string_view code,
                   std::string_view reason);

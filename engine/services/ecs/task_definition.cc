@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <ranges>
 #include <set>
 
 #include "services/base/table_service.h"
 #include "services/ecs/names.h"
+#include "services/ecs/tags.h"
 
 namespace kiban::services::ecs {
 namespace {
@@ -15,11 +17,11 @@ namespace {
 // Members of ContainerDefinition that a task here obeys. Without effect on one machine:
 // dockerLabels, memoryReservation, startTimeout.
 const std::set<std::string_view> honoured = {
-    "name",        "image",     "command",          "entryPoint",       "environment",
-    "secrets",     "essential", "portMappings",     "logConfiguration", "cpu",
-    "memory",      "user",      "workingDirectory", "stopTimeout",      "readonlyRootFilesystem",
-    "mountPoints", "dependsOn", "healthCheck",      "dockerLabels",     "memoryReservation",
-    "startTimeout"};
+    "name",         "image",     "command",          "entryPoint",       "environment",
+    "secrets",      "essential", "portMappings",     "logConfiguration", "cpu",
+    "memory",       "user",      "workingDirectory", "stopTimeout",      "readonlyRootFilesystem",
+    "mountPoints",  "dependsOn", "healthCheck",      "dockerLabels",     "memoryReservation",
+    "startTimeout", "ulimits"};
 
 // Whether a value asks for nothing: [], {}, false, or objects of such.
 bool asks_for_nothing(const json::value& value) {
@@ -68,6 +70,92 @@ Result<void> check_volumes(const json::object& input) {
   return {};
 }
 
+const json::object* container_named(const json::array& containers, std::string_view name) {
+  for (const json::value& container : containers) {
+    if (text(container.as_object(), "name") == name) return &container.as_object();
+  }
+  return nullptr;
+}
+
+// Whether the condition can ever be met.
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDependency.html
+Result<void> check_condition(const json::object& container, const json::object& dependency,
+                             const json::object* other) {
+  const std::string name = text(container, "name");
+  const std::string other_name = text(dependency, "containerName");
+  const std::string condition = text(dependency, "condition");
+  if (!other)
+    return refuse(fmt::format(
+        "Container '{}' depends on '{}', which is not in the task definition.", name, other_name));
+  if (condition == "HEALTHY" && !other->contains("healthCheck"))
+    return refuse(
+        fmt::format("Container '{}' waits for '{}' to be HEALTHY, which has no health "
+                    "check.",
+                    name, other_name));
+  if ((condition == "SUCCESS" || condition == "COMPLETE") && flag(*other, "essential", true))
+    return refuse(
+        fmt::format("Container '{}' waits for the {} of '{}', which can't be essential "
+                    "then.",
+                    name, condition, other_name));
+  return {};
+}
+
+// Fargate lets a task set the number of open files only.
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
+Result<void> check_ulimits(const json::object& container) {
+  for (const json::value& value : list_of(container, "ulimits")) {
+    const json::object& limit = value.as_object();
+    if (text(limit, "name") != "nofile")
+      return refuse(fmt::format("Fargate honours the ulimit nofile only, not {} of container '{}'",
+                                text(limit, "name"), text(container, "name")));
+    if (number(limit, "softLimit", 0) > number(limit, "hardLimit", 0))
+      return refuse(fmt::format("The soft limit of nofile of container '{}' is above the hard one",
+                                text(container, "name")));
+  }
+  return {};
+}
+
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+bool is_fargate_size(std::int64_t cpu, std::int64_t memory) {
+  struct Size {
+    std::int64_t cpu;
+    std::int64_t memory_min;
+    std::int64_t memory_max;
+    std::int64_t step;
+  };
+  constexpr Size sizes[] = {{512, 1024, 4096, 1024},    {1024, 2048, 8192, 1024},
+                            {2048, 4096, 16384, 1024},  {4096, 8192, 30720, 1024},
+                            {8192, 16384, 61440, 4096}, {16384, 32768, 122880, 8192}};
+  if (cpu == 256) return memory == 512 || memory == 1024 || memory == 2048;
+  return std::ranges::any_of(sizes, [&](const Size& size) {
+    return size.cpu == cpu && memory >= size.memory_min && memory <= size.memory_max &&
+           (memory - size.memory_min) % size.step == 0;
+  });
+}
+
+// "1 vCPU" and "2 GB" are 1024 and 2048; 0: no number.
+std::int64_t units_of(const std::string& given) {
+  const char* end = given.c_str();
+  char* stop = nullptr;
+  const double value = std::strtod(end, &stop);
+  return static_cast<std::int64_t>(*stop == '\0' ? value : value * 1024);
+}
+
+Result<void> check_fargate(const json::object& input) {
+  const json::array wanted = list_of(input, "requiresCompatibilities");
+  if (std::ranges::find(wanted, json::value("FARGATE")) == wanted.end()) return {};
+  if (text(input, "networkMode") != "awsvpc")
+    return refuse("Fargate only supports network mode 'awsvpc'.");
+  for (const auto* member : {"cpu", "memory"}) {
+    if (text(input, member).empty())
+      return refuse(
+          fmt::format("Fargate requires that '{}' be defined at the task level.", member));
+  }
+  if (!is_fargate_size(units_of(text(input, "cpu")), units_of(text(input, "memory"))))
+    return refuse("No Fargate configuration exists for given values.");
+  return {};
+}
+
 // Takes away, again and again, the containers that wait for none of those left.
 Result<void> check_dependencies(const json::array& containers) {
   std::set<std::string> left;
@@ -79,11 +167,9 @@ Result<void> check_dependencies(const json::array& containers) {
   };
   for (const json::value& container : containers) {
     for (const json::value& one : list_of(container.as_object(), "dependsOn")) {
-      if (!left.contains(text(one.as_object(), "containerName")))
-        return refuse(fmt::format(
-            "Container '{}' depends on '{}', which is not in the task "
-            "definition.",
-            text(container.as_object(), "name"), text(one.as_object(), "containerName")));
+      KIBAN_TRY_VOID(
+          check_condition(container.as_object(), one.as_object(),
+                          container_named(containers, text(one.as_object(), "containerName"))));
     }
   }
   for (std::size_t before = left.size() + 1; !left.empty() && left.size() < before;) {
@@ -114,6 +200,7 @@ Result<void> check_containers(const json::object& input) {
       return refuse("Container.image should not be null or empty.");
     if (!names.insert(name).second)
       return refuse(fmt::format("Container.name '{}' is not unique.", name));
+    KIBAN_TRY_VOID(check_ulimits(container));
     essential = essential || flag(container, "essential", true);
     const json::object* log = find_object(container, "logConfiguration");
     if (log && text(*log, "logDriver") != "awslogs")
@@ -149,6 +236,7 @@ Result<json::object> load_task_definition(const Context& context, std::string_vi
 
 Result<json::object> register_task_definition(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(check_containers(input));
+  KIBAN_TRY_VOID(check_fargate(input));
   const std::string family = text(input, "family");
   const std::string counter = row_key(context, "family", family);
   const auto last = context.get(counter);
@@ -171,13 +259,17 @@ Result<json::object> register_task_definition(Context& context, const json::obje
   if (!definition.contains("placementConstraints"))
     definition["placementConstraints"] = json::array{};
   definition["compatibilities"] = {"EC2", "FARGATE"};
+  for (const auto* member : {"cpu", "memory"}) {
+    if (definition.contains(member))
+      definition[member] = std::to_string(units_of(text(definition, member)));
+  }
   definition["registeredAt"] = epoch_seconds(context.now());
   definition["registeredBy"] = context.caller().arn;
   context.put(counter, std::to_string(revision));
   put_json(context, definition_key(context, family, revision), definition);
-  const json::array* tags = find_array(input, "tags");
-  return json::object{{"taskDefinition", std::move(definition)},
-                      {"tags", tags ? *tags : json::array{}}};
+  const std::string arn = text(definition, "taskDefinitionArn");
+  put_tags(context, arn, input);
+  return json::object{{"taskDefinition", std::move(definition)}, {"tags", tags_of(context, arn)}};
 }
 
 Result<json::object> deregister_task_definition(Context& context, const json::object& input) {
@@ -190,7 +282,10 @@ Result<json::object> deregister_task_definition(Context& context, const json::ob
 
 Result<json::object> describe_task_definition(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load_task_definition(context, text(input, "taskDefinition")));
-  return json::object{{"taskDefinition", std::move(row)}, {"tags", json::array{}}};
+  json::object reply;
+  if (wants_tags(input)) reply["tags"] = tags_of(context, text(row, "taskDefinitionArn"));
+  reply["taskDefinition"] = std::move(row);
+  return reply;
 }
 
 Result<json::object> list_task_definitions(Context& context, const json::object& input) {
