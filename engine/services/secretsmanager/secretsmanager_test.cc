@@ -1,40 +1,20 @@
 #include <gmock/gmock.h>
 
-#include "kernel/kernel.h"
-#include "services/base/table_service.h"
 #include "services/secretsmanager/password.h"
 #include "services/secretsmanager/service.h"
+#include "testing/service_fixture.h"
 
 namespace kiban::services::secretsmanager {
 namespace {
 
 using namespace std::chrono_literals;
 
-class SecretsManager : public testing::Test {
+class SecretsManager : public ServiceTest {
  protected:
-  SecretsManager() {
-    std::vector<std::unique_ptr<Service>> services;
-    services.push_back(make_secretsmanager());
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
-  }
-  json::object call(const std::string& operation, json::object input) {
-    auto reply = kernel_->call("secretsmanager", operation, std::move(input), now_, ++seed_);
-    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
-    return reply.value_or(json::object{});
-  }
-  std::string refused(std::string operation, json::object input) {
-    const auto reply =
-        kernel_->call("secretsmanager", std::move(operation), std::move(input), now_, ++seed_);
-    return reply ? "" : reply.error().name;
-  }
+  SecretsManager() : ServiceTest("secretsmanager", {make_secretsmanager}) {}
   std::string value(json::object input) {
     return text(call("GetSecretValue", std::move(input)), "SecretString");
   }
-
-  std::unique_ptr<store::Store> store_ = store::make_memory_store();
-  std::unique_ptr<kernel::Kernel> kernel_{};
-  Timestamp now_{1'700'000'000'000ms};
-  std::uint64_t seed_{0};
 };
 
 TEST_F(SecretsManager, FindsASecretByEveryName) {

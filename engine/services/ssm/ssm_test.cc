@@ -1,38 +1,19 @@
 #include <gtest/gtest.h>
 
-#include "kernel/kernel.h"
-#include "services/base/table_service.h"
 #include "services/ssm/service.h"
+#include "testing/service_fixture.h"
 
 namespace kiban::services::ssm {
 namespace {
 
 using namespace std::chrono_literals;
 
-class Ssm : public testing::Test {
+class Ssm : public ServiceTest {
  protected:
-  Ssm() {
-    std::vector<std::unique_ptr<Service>> services;
-    services.push_back(make_ssm());
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
-  }
-  json::object call(const std::string& operation, json::object input) {
-    auto reply = kernel_->call("ssm", operation, std::move(input), now_, ++seed_);
-    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
-    return reply.value_or(json::object{});
-  }
-  std::string refused(std::string operation, json::object input) {
-    const auto reply = kernel_->call("ssm", std::move(operation), std::move(input), now_, ++seed_);
-    return reply ? "" : reply.error().name;
-  }
+  Ssm() : ServiceTest("ssm", {make_ssm}) {}
   void put(std::string_view name, std::string_view value, std::string_view type = "String") {
     call("PutParameter", {{"Name", name}, {"Value", value}, {"Type", type}});
   }
-
-  std::unique_ptr<store::Store> store_ = store::make_memory_store();
-  std::unique_ptr<kernel::Kernel> kernel_{};
-  Timestamp now_{1'700'000'000'000ms};
-  std::uint64_t seed_{0};
 };
 
 TEST_F(Ssm, KeepsTheVersionOfTheBootstrap) {

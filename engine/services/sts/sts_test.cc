@@ -1,9 +1,8 @@
 #include <gmock/gmock.h>
 
-#include "kernel/kernel.h"
-#include "services/base/table_service.h"
 #include "services/iam/service.h"
 #include "services/sts/service.h"
+#include "testing/service_fixture.h"
 
 namespace kiban::services::sts {
 namespace {
@@ -18,37 +17,16 @@ constexpr std::string_view trusting_states =
     R"({"Statement":{"Effect":"Allow","Action":"sts:AssumeRole",)"
     R"("Principal":{"Service":"states.amazonaws.com"}}})";
 
-class Sts : public testing::Test {
+class Sts : public ServiceTest {
  protected:
-  explicit Sts(kernel::Auth auth = kernel::Auth::Sigv4) {
-    std::vector<std::unique_ptr<Service>> services;
-    services.push_back(iam::make_iam());
-    services.push_back(make_sts());
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services),
-                                               kernel::Options{.auth = auth});
-  }
-  json::object call(std::string service, const std::string& operation, json::object input) {
-    auto reply = kernel_->call(std::move(service), operation, std::move(input), now_, ++seed_);
-    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
-    return reply.value_or(json::object{});
-  }
-  Error refused(std::string service, std::string operation, json::object input) {
-    const auto reply =
-        kernel_->call(std::move(service), std::move(operation), std::move(input), now_, ++seed_);
-    EXPECT_FALSE(reply);
-    return reply ? Error{} : reply.error();
-  }
+  explicit Sts(kernel::Auth auth = kernel::Auth::Sigv4)
+      : ServiceTest("sts", {iam::make_iam, make_sts}, {.auth = auth}) {}
   void create_role(std::string_view name, std::string_view trust) {
     call("iam", "CreateRole", {{"RoleName", name}, {"AssumeRolePolicyDocument", trust}});
   }
   static std::string role_arn(std::string_view name) {
     return "arn:aws:iam::000000000000:role/" + std::string(name);
   }
-
-  std::unique_ptr<store::Store> store_ = store::make_memory_store();
-  std::unique_ptr<kernel::Kernel> kernel_{};
-  Timestamp now_{1'700'000'000'000ms};
-  std::uint64_t seed_{0};
 };
 
 class WithoutEnforcement : public Sts {
@@ -59,7 +37,7 @@ class WithoutEnforcement : public Sts {
 TEST_F(Sts, ASessionOfATrustingRole) {
   create_role("deploy", trusting_account);
   const json::object reply =
-      call("sts", "AssumeRole", {{"RoleArn", role_arn("deploy")}, {"RoleSessionName", "me"}});
+      call("AssumeRole", {{"RoleArn", role_arn("deploy")}, {"RoleSessionName", "me"}});
   EXPECT_EQ(reply.at("AssumedRoleUser").at("Arn"),
             "arn:aws:sts::000000000000:assumed-role/deploy/me");
   const std::string id = text(reply.at("Credentials").as_object(), "AccessKeyId");
@@ -76,30 +54,29 @@ TEST_F(Sts, NoSessionOfARoleThatIsAbsentOrTrustsAnother) {
   create_role("machine", trusting_states);
   for (const std::string_view name : {"machine", "absent"}) {
     const Error error =
-        refused("sts", "AssumeRole", {{"RoleArn", role_arn(name)}, {"RoleSessionName", "me"}});
+        refusal("AssumeRole", {{"RoleArn", role_arn(name)}, {"RoleSessionName", "me"}});
     EXPECT_EQ(error.name, "AccessDenied");
     EXPECT_THAT(error.cause, HasSubstr("is not authorized to perform: sts:AssumeRole"));
   }
   create_role("deploy", trusting_account);
   EXPECT_THAT(
-      refused("sts", "AssumeRole",
+      refusal("AssumeRole",
               {{"RoleArn", role_arn("deploy")}, {"RoleSessionName", "me"}, {"Policy", "{}"}})
           .cause,
       HasSubstr("Policy"));
-  EXPECT_EQ(
-      refused(
-          "sts", "AssumeRole",
-          {{"RoleArn", role_arn("deploy")}, {"RoleSessionName", "me"}, {"DurationSeconds", 7'200}})
-          .name,
-      "ValidationError");
+  EXPECT_EQ(refusal("AssumeRole", {{"RoleArn", role_arn("deploy")},
+                                   {"RoleSessionName", "me"},
+                                   {"DurationSeconds", 7'200}})
+                .name,
+            "ValidationError");
 }
 
 TEST_F(WithoutEnforcement, AnyWellFormedRoleWillDo) {
-  call("sts", "AssumeRole", {{"RoleArn", role_arn("absent")}, {"RoleSessionName", "me"}});
+  call("AssumeRole", {{"RoleArn", role_arn("absent")}, {"RoleSessionName", "me"}});
 }
 
 TEST_F(Sts, TheRootIsItsAccount) {
-  EXPECT_EQ(call("sts", "GetCallerIdentity", {}),
+  EXPECT_EQ(call("GetCallerIdentity", {}),
             (json::object{{"UserId", "000000000000"},
                           {"Account", "000000000000"},
                           {"Arn", "arn:aws:iam::000000000000:root"}}));
