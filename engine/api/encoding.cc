@@ -11,11 +11,12 @@ namespace {
 constexpr std::string_view base64_digits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-constexpr std::array<signed char, 256> base64_values = [] {
-  std::array<signed char, 256> values{};
-  values.fill(-1);
+constexpr std::uint8_t no_digit = 0xff;
+constexpr std::array<std::uint8_t, 256> base64_values = [] {
+  std::array<std::uint8_t, 256> values{};
+  values.fill(no_digit);
   for (std::size_t i = 0; i < base64_digits.size(); ++i) {
-    values[static_cast<unsigned char>(base64_digits[i])] = static_cast<signed char>(i);
+    values[static_cast<unsigned char>(base64_digits[i])] = static_cast<std::uint8_t>(i);
   }
   return values;
 }();
@@ -56,12 +57,12 @@ Result<std::string> decode_base64(std::string_view text) {
   std::uint32_t group = 0;
   unsigned bits = 0;
   for (const char c : text) {
-    const int value = base64_values[static_cast<unsigned char>(c)];
-    if (value < 0) {
+    const std::uint8_t value = base64_values[static_cast<unsigned char>(c)];
+    if (value == no_digit) {
       return fail("InvalidBase64",
                   fmt::format("byte 0x{:02x} is no base64 digit", static_cast<unsigned char>(c)));
     }
-    group = (group << 6 | static_cast<std::uint32_t>(value)) & 0xffffff;
+    group = (group << 6 | value) & 0xffffff;
     bits += 6;
     if (bits >= 8) {
       bits -= 8;

@@ -36,9 +36,9 @@ std::string refusal(const HttpRequest& request, Timestamp at = now) {
   return result ? "accepted" : result.error().name;
 }
 
-void set_header(HttpRequest& request, std::string_view name, std::string value) {
+void set_header(HttpRequest& request, std::string_view name, std::string_view value) {
   for (auto& [key, old] : request.headers) {
-    if (key == name) old = std::move(value);
+    if (key == name) old = value;
   }
 }
 
