@@ -10,11 +10,11 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from conftest import REGION, ROOT, Server, environment
+from waiting import finished
 
 CDK = ROOT / "cdk"
 IMAGE = ROOT / "build/image"
@@ -125,12 +125,7 @@ class Stack:
         return states.start_execution(stateMachineArn=self.machine(name), input=json.dumps(given))["executionArn"]
 
     def ended(self, execution: str, seconds: float = 90) -> dict:
-        deadline = time.monotonic() + seconds
-        states = self.client("stepfunctions")
-        while (found := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
-            assert time.monotonic() < deadline, f"still running after {seconds} s"
-            time.sleep(0.1)
-        return found
+        return finished(self.client("stepfunctions"), execution, seconds)
 
     def history(self, execution: str) -> list[dict]:
         pages = self.client("stepfunctions").get_paginator("get_execution_history")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import BINARY, ROOT, environment
+from waiting import finished
 
 SCRIPTS = Path(__file__).parent / "javascript"
 LOG = {"awslogs-group": "/dev/api", "awslogs-stream-prefix": "ecs", "awslogs-region": "ap-northeast-1"}
@@ -65,10 +66,7 @@ def ran(tmp_path_factory):
         },
     )["stateMachineArn"]
     execution = states.start_execution(stateMachineArn=machine)["executionArn"]
-    deadline = time.monotonic() + 20
-    while states.describe_execution(executionArn=execution)["status"] == "RUNNING":
-        assert time.monotonic() < deadline, "the execution did not end"
-        time.sleep(0.05)
+    finished(states, execution)
     yield server, data, execution
     server.stop()
 

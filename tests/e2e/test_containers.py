@@ -16,10 +16,12 @@ import shutil
 import signal
 import subprocess
 import tarfile
-import time
 from pathlib import Path
 
 import pytest
+from conftest import kiban
+from ecs_tasks import ROLE, make_machine, messages, register, start
+from waiting import finished, until
 
 TOOLS = ("runc", "conmon", "umoci", "skopeo", "ip")
 MISSING = [t for t in TOOLS if not shutil.which(t, path=os.environ["PATH"] + ":/usr/sbin:/sbin")]
@@ -27,7 +29,6 @@ if os.geteuid() != 0:
     MISSING.append("root")
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"REAL CONTAINERS ARE NOT TESTED: no {', '.join(MISSING)}")
 
-ROLE = "arn:aws:iam::000000000000:role/task"
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -121,26 +122,18 @@ def push(server, image: Path, repository: str = "api", tag: str = "v1") -> str:
 
 
 def deploy(server, image_name: str, **changes):
-    log = {"awslogs-group": "/dev/api", "awslogs-stream-prefix": "ecs", "awslogs-region": "ap-northeast-1"}
-    server.client("logs").create_log_group(logGroupName="/dev/api")
-    server.client("ecs").create_cluster(clusterName="dev")
     ec2 = server.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
-    container = {
-        "name": "api",
-        "image": image_name,
-        "logConfiguration": {"logDriver": "awslogs", "options": log},
-        **changes,
-    }
-    server.client("ecs").register_task_definition(
-        family="api",
+    register(
+        server,
+        image_name,
+        changes,
         networkMode="awsvpc",
         cpu="256",
         memory="512",
         taskRoleArn=ROLE,
         requiresCompatibilities=["FARGATE"],
-        containerDefinitions=[container],
     )
     return {"awsvpcConfiguration": {"subnets": [subnet]}}
 
@@ -154,18 +147,10 @@ def run(server, network, *command: str) -> str:
 
 
 def wait(server, task: str, status: str = "STOPPED") -> dict:
-    deadline = time.monotonic() + 30
-    while True:
-        found = server.client("ecs").describe_tasks(cluster="dev", tasks=[task])["tasks"][0]
-        if found["lastStatus"] == status:
-            return found
-        assert time.monotonic() < deadline, f"it stayed {found['lastStatus']}"
-        time.sleep(0.02)
+    def described():
+        return server.client("ecs").describe_tasks(cluster="dev", tasks=[task])["tasks"][0]
 
-
-def messages(server) -> list[str]:
-    found = server.client("logs").filter_log_events(logGroupName="/dev/api")
-    return [event["message"] for event in found["events"]]
+    return until(lambda: (found := described())["lastStatus"] == status and found, described)
 
 
 @pytest.fixture
@@ -245,40 +230,13 @@ def test_a_missing_image_is_told_as_aws_tells_it(server, image, name, reason):
 
 
 def test_a_state_machine_waits_for_it(server, image):
-    network = deploy(server, push(server, image))
-    machine = {
-        "StartAt": "Run",
-        "States": {
-            "Run": {
-                "Type": "Task",
-                "Resource": "arn:aws:states:::ecs:runTask.sync",
-                "Parameters": {
-                    "Cluster": "dev",
-                    "TaskDefinition": "api",
-                    "NetworkConfiguration": {
-                        "AwsvpcConfiguration": {"Subnets": network["awsvpcConfiguration"]["subnets"]}
-                    },
-                    "Overrides": {"ContainerOverrides": [{"Name": "api", "Command.$": "$.command"}]},
-                },
-                "End": True,
-            }
-        },
-    }
+    network = deploy(server, push(server, image))["awsvpcConfiguration"]
+    machine = make_machine(server, NetworkConfiguration={"AwsvpcConfiguration": {"Subnets": network["subnets"]}})
     states = server.client("stepfunctions")
-    arn = states.create_state_machine(name="batch", roleArn=ROLE, definition=json.dumps(machine))["stateMachineArn"]
-
-    def result(*command):
-        execution = states.start_execution(stateMachineArn=arn, input=json.dumps({"command": command}))
-        deadline = time.monotonic() + 30
-        while (found := states.describe_execution(executionArn=execution["executionArn"]))["status"] == "RUNNING":
-            assert time.monotonic() < deadline, "the execution did not end"
-            time.sleep(0.05)
-        return found
-
-    good = result("echo hello")
+    good = finished(states, start(server, machine, "echo hello"))
     assert good["status"] == "SUCCEEDED"
     assert json.loads(good["output"])["Containers"][0]["ExitCode"] == 0
-    bad = result("exit 7")
+    bad = finished(states, start(server, machine, "exit 7"))
     assert (bad["status"], bad["error"]) == ("FAILED", "States.TaskFailed")
     assert json.loads(bad["cause"])["Containers"][0]["ExitCode"] == 7
 
@@ -322,17 +280,13 @@ def test_a_stopped_task_leaves_nothing(server, image, tmp_path):
     assert (stopped["stopCode"], stopped["stoppedReason"]) == ("UserInitiated", "enough")
     assert messages(server) == ["bye"]
     identifier = task.rsplit("/", 1)[1]
-    deadline = time.monotonic() + 10
-    while (tmp_path / "data" / "tasks" / "tasks" / identifier / "api").exists():
-        assert time.monotonic() < deadline, "its files stayed"
-        time.sleep(0.05)
+    files = tmp_path / "data" / "tasks" / "tasks" / identifier / "api"
+    until(lambda: not files.exists(), "its files stayed")
     assert not Path(f"/run/netns/kiban-{identifier}").exists()
     assert identifier not in Path("/proc/self/mounts").read_text()
 
 
 def test_a_reset_ends_what_a_killed_engine_left(server, image, tmp_path):
-    from conftest import kiban
-
     task = run(server, deploy(server, push(server, image)), "sleep 100")
     wait(server, task, "RUNNING")
     server.kill()
@@ -343,8 +297,6 @@ def test_a_reset_ends_what_a_killed_engine_left(server, image, tmp_path):
 
 
 def test_a_second_kiban_does_not_take_the_bridge(server, tmp_path):
-    from conftest import kiban
-
     second = kiban("serve", "--listen", "127.0.0.1:0", "--ephemeral", "--tasks", "containers")
     assert second.returncode == 1
     assert f"the bridge kiban0 belongs to another kiban, process {server.process.pid}" in second.stderr

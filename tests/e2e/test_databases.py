@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 from conftest import kiban
+from waiting import until
 
 PASSWORD = "it's-a:secret"
 PSQL = "/usr/lib/postgresql/15/bin/psql"
@@ -47,23 +47,24 @@ def create(rds, **more):
         Engine="aurora-postgresql",
         DBClusterIdentifier="main",
     )
-    return until(rds, "available")
+    return becomes(rds, "available")
 
 
-def until(rds, status):
-    deadline = time.monotonic() + 60
-    while (cluster := rds.describe_db_clusters(DBClusterIdentifier="main")["DBClusters"][0])["Status"] != status:
+def cluster_of(rds):
+    return rds.describe_db_clusters(DBClusterIdentifier="main")["DBClusters"][0]
+
+
+def becomes(rds, status):
+    def described():
+        cluster = cluster_of(rds)
         assert cluster["Status"] != "failed", rds.describe_events()["Events"]
-        assert time.monotonic() < deadline, cluster["Status"]
-        time.sleep(0.1)
-    return cluster
+        return cluster if cluster["Status"] == status else None
+
+    return until(described, lambda: cluster_of(rds)["Status"], 60)
 
 
 def gone(rds):
-    deadline = time.monotonic() + 60
-    while rds.describe_db_clusters()["DBClusters"]:
-        assert time.monotonic() < deadline, "the cluster was not deleted"
-        time.sleep(0.1)
+    until(lambda: not rds.describe_db_clusters()["DBClusters"], "the cluster was not deleted", 60)
 
 
 def query(cluster, sql, password=PASSWORD):
@@ -85,12 +86,9 @@ def query(cluster, sql, password=PASSWORD):
 
 
 def exported(server, words):
-    deadline = time.monotonic() + 10
     group = {"logGroupName": "/aws/rds/cluster/main/postgresql", "filterPattern": f'"{words}"'}
-    while not (events := server.client("logs").filter_log_events(**group)["events"]):
-        assert time.monotonic() < deadline, f"nothing was logged of: {words}"
-        time.sleep(0.1)
-    return events
+    logs = server.client("logs")
+    return until(lambda: logs.filter_log_events(**group)["events"], f"nothing was logged of: {words}")
 
 
 def postmaster(data, cluster):
@@ -112,10 +110,10 @@ def test_a_cluster_keeps_running_when_the_engine_is_killed(data, serve):
     server.kill()
     assert query(cluster, "SELECT n FROM kept").stdout == "42\n"
     again = begin(serve, data).client("rds")
-    assert postmaster(data, until(again, "available")) == before
+    assert postmaster(data, becomes(again, "available")) == before
     # A password changes while it runs.
     again.modify_db_cluster(DBClusterIdentifier="main", MasterUserPassword="another-one")
-    cluster = until(again, "available")
+    cluster = becomes(again, "available")
     assert query(cluster, "SELECT n FROM kept", "another-one").stdout == "42\n"
     assert postmaster(data, cluster) == before
 
@@ -132,11 +130,7 @@ def test_ctrl_c_stops_databases_and_a_service_manager_does_not(data, serve):
     assert postmaster(data, cluster) is None
     assert query(cluster, "SELECT 1").returncode != 0
     begin(serve, data)
-    deadline = time.monotonic() + 30
-    while (found := query(cluster, "SELECT n FROM kept")).returncode != 0:
-        assert time.monotonic() < deadline, found.stderr
-        time.sleep(0.2)
-    assert found.stdout == "42\n"
+    assert until(lambda: query(cluster, "SELECT n FROM kept").stdout, "the cluster did not come back") == "42\n"
 
 
 def test_deletion_leaves_a_snapshot_that_becomes_a_cluster(data, serve):
@@ -157,12 +151,12 @@ def test_deletion_leaves_a_snapshot_that_becomes_a_cluster(data, serve):
     rds.restore_db_cluster_from_snapshot(
         DBClusterIdentifier="main", SnapshotIdentifier="last", Engine="aurora-postgresql"
     )
-    assert query(until(rds, "available"), "SELECT n FROM kept").stdout == "42\n"
+    assert query(becomes(rds, "available"), "SELECT n FROM kept").stdout == "42\n"
     rds.stop_db_cluster(DBClusterIdentifier="main")
-    stopped = until(rds, "stopped")
+    stopped = becomes(rds, "stopped")
     assert query(stopped, "SELECT 1").returncode != 0
     rds.start_db_cluster(DBClusterIdentifier="main")
-    assert query(until(rds, "available"), "SELECT n FROM kept").stdout == "42\n"
+    assert query(becomes(rds, "available"), "SELECT n FROM kept").stdout == "42\n"
     rds.delete_db_cluster(DBClusterIdentifier="main", SkipFinalSnapshot=True)
     gone(rds)
     messages = [event["Message"] for event in rds.describe_events(SourceIdentifier="main")["Events"]]

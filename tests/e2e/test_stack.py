@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import stack as stacks
 from conftest import kiban
 from test_delivery import Subscriber
+from waiting import until
 
 TOKYO = timezone(timedelta(hours=9))
 STACKS = ("Network", "Database", "Ecr", "Compute", "Monitoring", "Orchestration")
@@ -75,10 +75,7 @@ def test_a_failing_batch_is_told_once(stack):
     def alarms() -> dict[str, str]:
         return {each["AlarmName"]: each["StateValue"] for each in cloudwatch.describe_alarms()["MetricAlarms"]}
 
-    deadline = time.monotonic() + 150
-    while not any("sample-batch" in name and state == "ALARM" for name, state in alarms().items()):
-        assert time.monotonic() < deadline, alarms()
-        time.sleep(1)
+    until(lambda: any("sample-batch" in name and state == "ALARM" for name, state in alarms().items()), alarms, 150)
     # The alarm tells the same topic; the workflow's own notification came once to each.
     ours = []
     while found := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
@@ -103,10 +100,7 @@ def relaunched(stack, broken, mended) -> None:
     launch may have begun by then; never is there a fourth relaunch."""
     broken()
     execution = stack.start("dev-sample-batch")
-    deadline = time.monotonic() + 60
-    while len(launches(stack, execution)) < 2:
-        assert time.monotonic() < deadline, stack.history(execution)[-1]
-        time.sleep(0.02)
+    until(lambda: len(launches(stack, execution)) >= 2, lambda: stack.history(execution)[-1], 60)
     mended()
     assert stack.ended(execution)["status"] == "SUCCEEDED"
     ends = launches(stack, execution)
@@ -164,18 +158,15 @@ def test_a_rule_of_the_next_minute_starts_the_batch(stack):
     expression = f"cron({at.minute} {at.hour} {at.day} {at.month} ? {at.year})"
     events.put_rule(Name="dev-sample-batch", ScheduleExpression=expression, State="ENABLED")
     states, machine = stack.client("stepfunctions"), stack.machine("dev-sample-batch")
-    before = {each["executionArn"] for each in states.list_executions(stateMachineArn=machine)["executions"]}
-    deadline = time.monotonic() + 130
-    while not (new := [
-        each["executionArn"]
-        for each in states.list_executions(stateMachineArn=machine)["executions"]
-        if each["executionArn"] not in before
-    ]):  # fmt: skip
-        assert time.monotonic() < deadline, "the rule did not fire"
-        time.sleep(0.5)
+
+    def executions() -> set[str]:
+        return {each["executionArn"] for each in states.list_executions(stateMachineArn=machine)["executions"]}
+
+    before = executions()
+    new = until(lambda: executions() - before, "the rule did not fire", 130)
     events.put_rule(Name="dev-sample-batch", ScheduleExpression=rule["ScheduleExpression"], State="DISABLED")
     assert len(new) == 1
-    found = stack.ended(new[0])
+    found = stack.ended(new.pop())
     scheduled = at.replace(second=0, microsecond=0)
     given = json.loads(found["input"])
     assert (given["scheduledTime"], given["environment"]) == (scheduled.strftime("%Y-%m-%dT%H:%M:%SZ"), "dev")
@@ -195,10 +186,7 @@ def test_a_batch_outlives_the_engine(stack):
         tasks = ecs.describe_tasks(cluster="dev-cluster", tasks=arns)["tasks"] if arns else []
         return [task for task in tasks if task["lastStatus"] == "RUNNING"]
 
-    deadline = time.monotonic() + 30
-    while not (tasks := running()):
-        assert time.monotonic() < deadline, "the batch did not begin"
-        time.sleep(0.1)
+    tasks = until(running, "the batch did not begin")
     stack.server.kill()
     stack.serve()
     assert stack.ended(execution)["status"] == "SUCCEEDED"

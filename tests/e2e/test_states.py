@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from botocore.exceptions import ClientError
 from conftest import kiban
+from waiting import finished
 
 ROLE = "arn:aws:iam::000000000000:role/machine"
 PASS = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": {"n": 1}, "End": True}}})
 WAIT = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3, "End": True}}})
 FAIL = json.dumps({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E", "Cause": "C"}}})
-
-
-def finished(states, arn: str, seconds: float = 15) -> dict:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = states.describe_execution(executionArn=arn)
-        if found["status"] != "RUNNING":
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it is still running")
 
 
 def test_an_execution_runs_and_its_history_is_there(server):

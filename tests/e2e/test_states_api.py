@@ -7,7 +7,8 @@ import json
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from test_states import PASS, ROLE, WAIT, finished
+from test_states import PASS, ROLE, WAIT
+from waiting import finished
 
 # boto3 would put "sync-" before the host's name.
 PLAIN = Config(inject_host_prefix=False, retries={"total_max_attempts": 1}, proxies={})

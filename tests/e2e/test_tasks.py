@@ -3,58 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
 
 from conftest import kiban
-
-ROLE = "arn:aws:iam::000000000000:role/any"
-MACHINE = {
-    "StartAt": "Run",
-    "States": {
-        "Run": {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::ecs:runTask.sync",
-            "Parameters": {
-                "Cluster": "dev",
-                "TaskDefinition": "api",
-                "Overrides": {"ContainerOverrides": [{"Name": "api", "Command.$": "$.command"}]},
-            },
-            "End": True,
-        }
-    },
-}
+from ecs_tasks import make_machine, messages, register, start
+from waiting import finished, until
 
 
 def deploy(server):
-    log = {"awslogs-group": "/dev/api", "awslogs-stream-prefix": "ecs", "awslogs-region": "ap-northeast-1"}
-    server.client("logs").create_log_group(logGroupName="/dev/api")
-    ecs = server.client("ecs")
-    ecs.create_cluster(clusterName="dev")
-    container = {"name": "api", "image": "unused", "logConfiguration": {"logDriver": "awslogs", "options": log}}
-    ecs.register_task_definition(family="api", containerDefinitions=[container])
-    return server.client("stepfunctions").create_state_machine(
-        name="batch", roleArn=ROLE, definition=json.dumps(MACHINE)
-    )["stateMachineArn"]
-
-
-def start(server, machine, *command):
-    return server.client("stepfunctions").start_execution(
-        stateMachineArn=machine, input=json.dumps({"command": command})
-    )["executionArn"]
+    register(server, "unused")
+    return make_machine(server)
 
 
 def ended(server, execution):
-    client = server.client("stepfunctions")
-    deadline = time.monotonic() + 20
-    while (found := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        assert time.monotonic() < deadline, "the execution did not end"
-        time.sleep(0.05)
-    return found
-
-
-def messages(server):
-    found = server.client("logs").filter_log_events(logGroupName="/dev/api")
-    return [event["message"] for event in found["events"]]
+    return finished(server.client("stepfunctions"), execution)
 
 
 def test_output_and_exit_code_reach_logs_and_execution(serve, tmp_path):
@@ -85,10 +46,7 @@ def test_the_dockerfile_stands_in_for_the_image(serve, tmp_path):
     server = serve("--auth", "any", "--data", tmp_path / "data", "--tasks", "process", "--source", tmp_path)
     assert ended(server, start(server, deploy(server), "given"))["status"] == "SUCCEEDED"
     server.client("ecs").run_task(cluster="dev", taskDefinition="api")
-    deadline = time.monotonic() + 10
-    while len(messages(server)) < 2:
-        assert time.monotonic() < deadline, messages(server)
-        time.sleep(0.05)
+    until(lambda: len(messages(server)) == 2, lambda: messages(server))
     assert messages(server) == ["entry given", "entry default"]
 
 
@@ -97,10 +55,7 @@ def test_a_task_outlives_the_engine_and_runs_once(serve, tmp_path):
     server = serve(*arguments)
     machine = deploy(server)
     execution = start(server, machine, "sh", "-c", "echo begun >>runs; sleep 2; echo over >>runs")
-    deadline = time.monotonic() + 10
-    while not (tmp_path / "runs").exists():
-        assert time.monotonic() < deadline, "the task did not begin"
-        time.sleep(0.05)
+    until((tmp_path / "runs").exists, "the task did not begin")
     server.kill()
     server = serve(*arguments)
     assert ended(server, execution)["status"] == "SUCCEEDED"
