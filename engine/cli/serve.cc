@@ -15,13 +15,14 @@
 #include "cli/report.h"
 #include "cli/task_runner.h"
 #include "cli/wiring.h"
-#include "containers/credentials_route.h"
+#include "containers/task_route.h"
 #include "postgres/driver.h"
 #include "postgres/server.h"
 #include "runtime/effects.h"
 #include "runtime/frontend.h"
 #include "runtime/http_server.h"
 #include "runtime/kernel_thread.h"
+#include "runtime/process_driver.h"
 #include "runtime/registry.h"
 
 namespace kiban::cli {
@@ -240,8 +241,9 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   made.add_route("/v2/", [&registry](runtime::HttpRequest request, runtime::Respond respond) {
     registry.handle(std::move(request), std::move(respond));
   });
-  made.add_route(std::string(containers::credentials_path),
-                 containers::make_credentials_route(thread, options.account, options.region));
+  for (const std::string_view path : {runtime::task_credentials_path, runtime::task_metadata_path})
+    made.add_route(std::string(path),
+                   containers::make_task_route(path, thread, options.account, options.region));
   made.add_route(std::string(runtime::signing_certificate_prefix),
                  [&signer](const runtime::HttpRequest& request, const runtime::Respond& respond) {
                    respond([made = certificate_reply(signer, request)] { return made; });

@@ -1,7 +1,9 @@
 #include "containers/cgroup.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -9,6 +11,11 @@
 
 namespace kiban::containers {
 namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t cpu_units_per_core = 1024;
+constexpr std::int64_t cpu_period = 100'000;  // Microseconds.
 
 const std::string root = "/sys/fs/cgroup";
 
@@ -25,7 +32,69 @@ std::uint64_t number_in(const std::string& path, const std::string& name) {
   return value;
 }
 
+Result<void> set(const std::string& path, const std::string& value) {
+  std::ofstream out{path};
+  out << value << std::flush;
+  if (out) return {};
+  return fail("ProgramFailed", fmt::format("can't write {} to {}", value, path));
+}
+
+Result<void> make_folder(const std::string& path) {
+  std::error_code failed;
+  fs::create_directories(path, failed);
+  if (!failed) return {};
+  return fail("ProgramFailed", fmt::format("can't create {}: {}", path, failed.message()));
+}
+
+// https://docs.kernel.org/admin-guide/cgroup-v2.html: a group hands controllers down by name, and
+// has no processes of its own then.
+Result<void> make_unified(const std::string& group, std::int64_t cpu, std::int64_t memory) {
+  KIBAN_TRY_VOID(make_folder(root + group));
+  for (std::size_t at = 0; at != std::string::npos; at = group.find('/', at + 1)) {
+    const std::string file = root + group.substr(0, at) + "/cgroup.subtree_control";
+    for (const auto* controller : {"+cpu", "+memory", "+pids"}) (void)set(file, controller);
+  }
+  for (const auto* controller : {"+cpu", "+memory", "+pids"})
+    (void)set(root + group + "/cgroup.subtree_control", controller);
+  if (memory > 0) {
+    KIBAN_TRY_VOID(set(root + group + "/memory.max", std::to_string(memory * 1024 * 1024)));
+    (void)set(root + group + "/memory.swap.max", "0");
+  }
+  if (cpu == 0) return {};
+  return set(root + group + "/cpu.max",
+             fmt::format("{} {}", cpu * cpu_period / cpu_units_per_core, cpu_period));
+}
+
 }  // namespace
+
+Result<void> make_group(const std::string& group, std::int64_t cpu, std::int64_t memory) {
+  if (is_unified()) return make_unified(group, cpu, memory);
+  const std::string of_memory = root + "/memory" + group;
+  const std::string of_cpu = root + "/cpu" + group;
+  KIBAN_TRY_VOID(make_folder(of_memory));
+  KIBAN_TRY_VOID(make_folder(of_cpu));
+  if (memory > 0) {
+    const std::string bytes = std::to_string(memory * 1024 * 1024);
+    KIBAN_TRY_VOID(set(of_memory + "/memory.limit_in_bytes", bytes));
+    if (can_limit_swap()) KIBAN_TRY_VOID(set(of_memory + "/memory.memsw.limit_in_bytes", bytes));
+  }
+  if (cpu == 0) return {};
+  KIBAN_TRY_VOID(set(of_cpu + "/cpu.cfs_period_us", std::to_string(cpu_period)));
+  return set(of_cpu + "/cpu.cfs_quota_us", std::to_string(cpu * cpu_period / cpu_units_per_core));
+}
+
+void remove_group(const std::string& group) {
+  std::error_code failed;
+  const auto remove = [&failed](const std::string& path) {
+    for (const auto& inner : fs::directory_iterator{path, failed})
+      if (inner.is_directory(failed)) ::rmdir(inner.path().c_str());
+    ::rmdir(path.c_str());
+  };
+  if (is_unified()) return remove(root + group);
+  // runc makes it in every hierarchy.
+  for (const auto& hierarchy : fs::directory_iterator{root, failed})
+    if (!fs::is_symlink(hierarchy.path(), failed)) remove(hierarchy.path().string() + group);
+}
 
 bool can_limit_swap() {
   return is_unified() ||

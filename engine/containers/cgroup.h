@@ -1,15 +1,24 @@
-// What the kernel tells about a container's control group, in both versions of the interface.
+// Control groups of tasks and containers, in both versions of the kernel's interface. A group is
+// named by its path below the root of the hierarchies.
 #pragma once
 
 #include <cstdint>
 #include <string>
+
+#include "core/result.h"
 
 namespace kiban::containers {
 
 // Whether memory and swap can be limited together.
 bool can_limit_swap();
 
-// Processes of the group (path below the root of the hierarchies) that were killed for want of
+// The group of a task, in which those of its containers lie: it bounds them together. `cpu` in
+// units of 1/1024 processor, `memory` in MiB; 0: no limit. Error `ProgramFailed`.
+Result<void> make_group(const std::string& group, std::int64_t cpu, std::int64_t memory);
+// With what is empty below it.
+void remove_group(const std::string& group);
+
+// Processes of the group that were killed for want of
 // memory.
 std::uint64_t oom_kills(const std::string& group);
 

@@ -24,11 +24,6 @@ constexpr int killed_code = 137;  // 128 + SIGKILL, as a shell says it.
 // docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 constexpr const char* out_of_memory = "OutOfMemoryError: Container killed due to memory usage";
 
-std::string text(const json::object& object, std::string_view key) {
-  const json::string* found = find_string(object, key);
-  return found ? to_string(*found) : std::string();
-}
-
 std::optional<int> number_of(const std::string& text) {
   int value = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -48,6 +43,8 @@ std::string message_of(const std::string& said) {
 }
 
 }  // namespace
+
+std::string group_of_task(const std::string& id) { return "/kiban/" + id; }
 
 Container::Container(const Tools& tools, json::object plan, std::string id, std::string directory)
     : tools_(tools),
@@ -85,13 +82,15 @@ std::chrono::seconds Container::stop_timeout() const {
   return std::chrono::seconds{found && found->is_number() ? found->to_number<int>() : 30};
 }
 
-// One level, so that runc's clean-up of its own group leaves nothing.
-std::string Container::group() const { return "/kiban/" + id_; }
+// Within that of its task.
+std::string Container::group() const {
+  const std::size_t dash = id_.rfind('-');
+  return fmt::format("{}/{}", group_of_task(id_.substr(0, dash)), id_.substr(dash + 1));
+}
 
 bool Container::was_started() const { return fs::exists(directory_ + "/started"); }
 
-Result<void> Container::create(const Image& image, Surroundings surroundings, std::int64_t task_cpu,
-                               std::int64_t task_memory) {
+Result<void> Container::create(const Image& image, Surroundings surroundings) {
   remove();  // What a crash left half made.
   std::error_code failed;
   fs::remove_all(directory_, failed);
@@ -106,8 +105,7 @@ Result<void> Container::create(const Image& image, Surroundings surroundings, st
   surroundings.group = read_file(image.root + "/etc/group");
   surroundings.cgroup = group();
   surroundings.swap_limit = can_limit_swap();
-  KIBAN_TRY(const json::object config,
-            runtime_config(image.config, plan_, task_cpu, task_memory, surroundings));
+  KIBAN_TRY(const json::object config, runtime_config(image.config, plan_, surroundings));
   KIBAN_TRY_VOID(write_file(directory_ + "/bundle/config.json", print_json(config)));
   stop_signal_ = containers::stop_signal(image.config);
   return run_conmon();

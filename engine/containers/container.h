@@ -24,8 +24,12 @@ struct Tools {
   std::string state{};  // runc's --root.
 };
 
+// The control group of a task, by its id.
+std::string group_of_task(const std::string& id);
+
 class Container {
  public:
+  // `id` is the task's, a dash and a number.
   Container(const Tools& tools, json::object plan, std::string id, std::string directory);
   ~Container();
   Container(Container&& other) noexcept;
@@ -44,8 +48,7 @@ class Container {
   bool was_started() const;
   // Makes the container, stopped before its first instruction. `surroundings` without root, passwd,
   // group and cgroup, which it fills in.
-  Result<void> create(const Image& image, Surroundings surroundings, std::int64_t task_cpu,
-                      std::int64_t task_memory);
+  Result<void> create(const Image& image, Surroundings surroundings);
   Result<void> start();
   // Takes up one that was started: running or ended meanwhile.
   Result<void> adopt();

@@ -22,11 +22,6 @@ namespace fs = std::filesystem;
 // How long the result of an ended task is kept for a kernel that may not have heard of it.
 constexpr std::chrono::minutes result_kept{10};
 
-std::string text(const json::object& object, std::string_view key) {
-  const json::string* found = find_string(object, key);
-  return found ? to_string(*found) : std::string();
-}
-
 bool is_old_result(const fs::path& directory) {
   std::error_code failed;
   const auto written = fs::last_write_time(directory / "result.json", failed);

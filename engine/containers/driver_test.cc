@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <optional>
 
 #include "containers/files.h"
 #include "containers/program.h"
@@ -211,14 +212,14 @@ class Containers : public testing::Test {
   // Everything of it is gone except for its result.
   static void expect_nothing_left(const json::object& task) {
     const std::string id = id_of(task);
-    const std::vector<std::string> traces{fmt::format("{}/state/tasks/{}/app", base_, id),
-                                          "/run/netns/kiban-" + id};
+    const std::vector<std::string> traces{
+        fmt::format("{}/state/tasks/{}/app", base_, id), "/run/netns/kiban-" + id,
+        "/sys/fs/cgroup/memory/kiban/" + id, "/sys/fs/cgroup/pids/kiban/" + id};
     // It is cleared away after the end was told.
     for (const std::string& trace : traces) {
       for (int i = 0; i < 200 && fs::exists(trace); ++i) ::usleep(10'000);
       EXPECT_FALSE(fs::exists(trace)) << trace;
     }
-    EXPECT_FALSE(fs::exists("/sys/fs/cgroup/memory/kiban/" + id + "-0"));
     EXPECT_EQ(read_file("/proc/self/mounts").find(id), std::string::npos);
   }
   json::object run_script(const std::string& script, json::object more = {}) {
@@ -278,6 +279,32 @@ TEST_F(Containers, EndsWhatTakesTooMuchMemory) {
   EXPECT_EQ(only_container(end).at("Reason"),
             "OutOfMemoryError: Container killed due to memory usage");
   EXPECT_FALSE(fs::exists("oom"));  // conmon's note stays with the container.
+}
+
+TEST_F(Containers, BoundsAllOfATaskTogether) {
+  json::object side = container("sleep 30", {{"Essential", false}, {"StopTimeout", 0}});
+  side["Name"] = "side";
+  const json::object task =
+      payload({container("exec tail /dev/zero"), side}, {{"Cpu", "512"}, {"Memory", "64"}});
+  driver_->run(task, heard_.report());
+  const json::object end = heard_.end();
+  EXPECT_EQ(only_container(end).at("ExitCode"), 137);
+  EXPECT_EQ(only_container(end).at("Reason"),
+            "OutOfMemoryError: Container killed due to memory usage");
+  expect_nothing_left(task);
+}
+
+TEST_F(Containers, LimitsOpenFiles) {
+  run_script("ulimit -Sn; ulimit -Hn",
+             {{"Ulimits", {{{"name", "nofile"}, {"softLimit", 64}, {"hardLimit", 128}}}}});
+  EXPECT_THAT(heard_.lines(), ElementsAre("64", "128"));
+}
+
+TEST_F(Containers, TellsWhereMetadataIs) {
+  run_script("echo $ECS_CONTAINER_METADATA_URI_V4 $AWS_EXECUTION_ENV ${ECS_AGENT_URI-none}",
+             {{"MetadataId", "id-0"}});
+  EXPECT_THAT(heard_.lines(),
+              ElementsAre("http://169.254.170.2:4566/v4/id-0 AWS_ECS_FARGATE none"));
 }
 
 TEST_F(Containers, SaysWhyItCannotStart) {
@@ -382,6 +409,17 @@ TEST_F(Containers, OneNeverStartsAfterTheFailureOfAnother) {
   EXPECT_FALSE(only_container(end).contains("ExitCode"));
 }
 
+TEST_F(Containers, OneNeverStartsAfterAnotherThatIsNotHealthy) {
+  json::object first =
+      container("exit 0", {{"Essential", false}, {"HealthCheck", {{"command", {"CMD", "true"}}}}});
+  first["Name"] = "first";
+  const json::object second =
+      container("true", {{"DependsOn", {{{"containerName", "first"}, {"condition", "HEALTHY"}}}}});
+  driver_->run(payload({second, first}), heard_.report());
+  EXPECT_EQ(heard_.end().at("Error").at("Reason"),
+            "CannotStartContainerError: dependency first of container app exited with 0");
+}
+
 TEST_F(Containers, AHealthCheckIsTold) {
   const auto with_check = [](const char* script) {
     return container(
@@ -436,6 +474,92 @@ TEST_F(Containers, TasksReachTheEngineAndEachOther) {
   ::waitpid(child, &status, 0);
   ASSERT_EQ(heard_.lines().size(), 1U);
   EXPECT_THAT(heard_.lines()[0], testing::StartsWith("169.254.172."));
+}
+
+// A host with an uplink: a second namespace plays the rest of the world, and has no route back.
+class Outside : public Containers {
+ protected:
+  void SetUp() override {
+    Containers::SetUp();
+    if (IsSkipped()) return;
+    if (find_program("nft").empty()) GTEST_SKIP() << "no nft";
+    if (find_program("python3").empty()) GTEST_SKIP() << "no python3 to listen with";
+    const std::string ip = find_program("ip");
+    run({ip, "link", "set", "lo", "up"});
+    run({ip, "netns", "add", world_});
+    run({ip, "link", "add", "up0", "type", "veth", "peer", "name", "eth0", "netns", world_});
+    run({ip, "addr", "add", "198.51.100.1/24", "dev", "up0"});
+    run({ip, "link", "set", "up0", "up"});
+    run({ip, "route", "add", "default", "via", "198.51.100.2"});
+    run({ip, "-n", world_, "addr", "add", "198.51.100.2/24", "dev", "eth0"});
+    run({ip, "-n", world_, "link", "set", "eth0", "up"});
+    const std::string listen =
+        "import socket\ns=socket.create_server(('198.51.100.2',80))\n"
+        "while True:\n c,a=s.accept()\n c.sendall((a[0]+'\\n').encode())\n c.close()\n";
+    auto server = Child::start({find_program("nsenter"), "--net=/run/netns/" + world_,
+                                find_program("python3"), "-c", listen});
+    ASSERT_TRUE(server);
+    server_.emplace(*std::move(server));
+  }
+  void TearDown() override {
+    server_.reset();
+    Containers::TearDown();
+    if (find_program("ip").empty() || ::geteuid() != 0) return;
+    (void)run_program({find_program("ip"), "link", "del", "up0"});
+    (void)run_program({find_program("ip"), "netns", "del", world_});
+  }
+  static json::object caller(const char* repeats = "100") {
+    return container(fmt::format(
+        "for i in {{1..{}}}; do (exec 3<>/dev/tcp/198.51.100.2/80; cat <&3) && break; sleep 0.05; "
+        "done 2>/dev/null",
+        repeats));
+  }
+  std::string world_{fmt::format("kiban-world-{}", ::getpid())};
+  std::optional<Child> server_{};
+};
+
+TEST_F(Outside, IsReachedUnderTheHostsAddress) {
+  const json::object task = payload({caller()}, {{"WayOut", true}});
+  driver_->run(task, heard_.report());
+  heard_.end();
+  EXPECT_THAT(heard_.lines(), ElementsAre("198.51.100.1"));
+  expect_nothing_left(task);
+  const std::string rules = run({find_program("nft"), "list", "table", "ip", "kiban"});
+  EXPECT_EQ(rules.find("elements"), std::string::npos) << rules;
+  // It forwards for tasks alone.
+  EXPECT_THAT(rules, HasSubstr("iifname \"up0\" drop"));
+  driver_.reset();
+  bridge_.reset();
+  EXPECT_THAT(run({find_program("nft"), "list", "tables"}), testing::Not(HasSubstr("kiban")));
+  EXPECT_FALSE(run_program({find_program("ip"), "link", "show", "kiban0"}));
+  EXPECT_EQ(read_file("/proc/sys/net/ipv4/conf/up0/forwarding"), "0\n");
+}
+
+TEST_F(Outside, IsReachedPastAFirewallThatDropsTheRest) {
+  const std::string iptables = find_program("iptables");
+  if (iptables.empty()) GTEST_SKIP() << "no iptables";
+  run({iptables, "-P", "FORWARD", "DROP"});
+  driver_->run(payload({caller()}, {{"WayOut", true}}), heard_.report());
+  heard_.end();
+  EXPECT_THAT(heard_.lines(), ElementsAre("198.51.100.1"));
+  driver_.reset();
+  bridge_.reset();
+  EXPECT_THAT(run({iptables, "-S", "FORWARD"}), testing::Not(HasSubstr("kiban0")));
+  run({iptables, "-P", "FORWARD", "ACCEPT"});
+}
+
+TEST_F(Outside, IsOutOfReachWithoutAWayOut) {
+  Heard other;
+  const json::object open = payload({caller()}, {{"WayOut", true}});
+  driver_->run(open, other.report());
+  other.end();
+  ASSERT_EQ(other.lines().size(), 1U);  // So that nothing but the way out makes the difference.
+  run({find_program("ip"), "-n", world_, "route", "add", "default", "via", "198.51.100.1"});
+  driver_->run(payload({container("(exec 3<>/dev/tcp/198.51.100.2/80; cat <&3) & "
+                                  "sleep 1; kill $!; echo over")}),
+               heard_.report());
+  heard_.end();
+  EXPECT_THAT(heard_.lines(), ElementsAre("over"));
 }
 
 TEST_F(Containers, GoOnWhenTheEngineIsKilled) {

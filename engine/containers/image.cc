@@ -16,11 +16,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view oci_config = "application/vnd.oci.image.config.v1+json";
 
-std::string text(const json::object& object, std::string_view key) {
-  const json::string* found = find_string(object, key);
-  return found ? to_string(*found) : std::string();
-}
-
 std::unexpected<Error> refuse(std::string cause) {
   return fail("CannotPullContainerError", std::move(cause));
 }

@@ -13,7 +13,10 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <set>
+#include <sstream>
 
+#include "containers/files.h"
 #include "containers/program.h"
 
 namespace kiban::containers {
@@ -72,7 +75,110 @@ bool has_address() {
   return found;
 }
 
+std::string read_line(const std::string& path) {
+  std::ifstream in{path};
+  std::string line;
+  std::getline(in, line);
+  return line;
+}
+
+std::string forwarding_of(const std::string& interface) {
+  return fmt::format("/proc/sys/net/ipv4/conf/{}/forwarding", interface);
+}
+
+// Those with a default route.
+std::set<std::string> uplinks() {
+  std::set<std::string> names;
+  std::ifstream in{"/proc/thread-self/net/route"};
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words{line};
+    std::string name;
+    std::string destination;
+    if (words >> name >> destination && destination == "00000000") names.insert(name);
+  }
+  names.erase(bridge_name);
+  return names;
+}
+
+bool has_tasks() {
+  struct if_nameindex* all = ::if_nameindex();
+  bool found = false;
+  for (const auto* one = all; one != nullptr && one->if_index != 0; ++one) {
+    const std::string_view name = one->if_name;
+    found = found || (name.starts_with("kb") && name.size() == 14 &&
+                      name.find_first_not_of("0123456789abcdef", 2) == name.npos);
+  }
+  if (all != nullptr) ::if_freenameindex(all);
+  return found;
+}
+
+// Who may pass between the bridge and the host's other networks. Addresses stay in the set when it
+// is made again, as tasks outlive an engine.
+constexpr std::string_view guard_rules = R"(add table ip kiban
+add set ip kiban outside {{ type ipv4_addr; }}
+add chain ip kiban masked {{ type nat hook postrouting priority srcnat; }}
+flush chain ip kiban masked
+add rule ip kiban masked ip saddr @outside oifname != "{0}" masquerade
+add chain ip kiban unforwarded
+add chain ip kiban guard {{ type filter hook forward priority filter; }}
+flush chain ip kiban guard
+add rule ip kiban guard oifname "{0}" iifname != "{0}" ct state established,related accept
+add rule ip kiban guard oifname "{0}" iifname != "{0}" drop
+add rule ip kiban guard iifname "{0}" oifname != "{0}" ip saddr != @outside drop
+add rule ip kiban guard iifname != "{0}" oifname != "{0}" jump unforwarded
+)";
+
+// Where others (Docker) made the host's firewall drop what it does not know. Our own guard still
+// decides what passes.
+Result<void> open_firewall() {
+  const std::string iptables = find_program("iptables");
+  if (iptables.empty()) return {};
+  const auto rules = run_program({iptables, "-w", "-S", "FORWARD"});
+  if (!rules || rules->find("-P FORWARD DROP") == std::string::npos) return {};
+  for (const auto* side : {"-i", "-o"}) {
+    const std::string rule = fmt::format("{} {} -j ACCEPT", side, bridge_name);
+    if (rules->find(rule) != std::string::npos) continue;
+    KIBAN_TRY_VOID(
+        run_program({iptables, "-w", "-I", "FORWARD", side, bridge_name, "-j", "ACCEPT"}));
+  }
+  return {};
+}
+
+void close_firewall() {
+  const std::string iptables = find_program("iptables");
+  const auto rules =
+      iptables.empty() ? Result<std::string>("") : run_program({iptables, "-w", "-S", "FORWARD"});
+  for (const auto* side : {"-i", "-o"}) {
+    if (rules &&
+        rules->find(fmt::format("{} {} -j ACCEPT", side, bridge_name)) != std::string::npos)
+      (void)run_program({iptables, "-w", "-D", "FORWARD", side, bridge_name, "-j", "ACCEPT"});
+  }
+}
+
 }  // namespace
+
+std::string name_servers(const std::string& resolv_conf, const std::string& upstream) {
+  std::istringstream in{resolv_conf};
+  std::string kept;
+  bool found = false;
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words{line};
+    std::string word;
+    std::string address;
+    words >> word >> address;
+    if (word == "nameserver" && (address.starts_with("127.") || address == "::1")) continue;
+    found = found || word == "nameserver";
+    kept += line + "\n";
+  }
+  return found ? kept : upstream;
+}
+
+std::string name_servers_here() {
+  return name_servers(read_file("/etc/resolv.conf"), read_file("/run/systemd/resolve/resolv.conf"));
+}
+
+Bridge::Bridge(std::string ip, int lock)
+    : ip_(std::move(ip)), nft_(find_program("nft")), lock_(lock) {}
 
 Result<std::unique_ptr<Bridge>> Bridge::create() {
   const std::string ip = find_program("ip");
@@ -95,10 +201,51 @@ std::unique_ptr<Bridge> Bridge::borrow() {
 }
 
 Bridge::~Bridge() {
-  if (lock_ >= 0) ::close(lock_);
+  const bool owner = lock_ >= 0;
+  if (owner && !has_tasks()) remove();
+  if (owner) ::close(lock_);
 }
 
-Result<std::string> Bridge::attach(const std::string& task, const std::string& address) {
+void Bridge::remove() const {
+  if (!nft_.empty()) {
+    // What it was made to forward for tasks it forwards no longer.
+    const auto rules = run_program({nft_, "list", "chain", "ip", "kiban", "unforwarded"});
+    for (const std::string& name : uplinks())
+      if (rules && rules->find(fmt::format("iifname \"{}\"", name)) != std::string::npos)
+        std::ofstream{forwarding_of(name)} << 0;
+    if (rules) (void)run_program({nft_, "delete", "table", "ip", "kiban"});
+    close_firewall();
+  }
+  if (::if_nametoindex(bridge_name) != 0) (void)run_program({ip_, "link", "del", bridge_name});
+}
+
+// Once in the life of this bridge.
+Result<void> Bridge::set_up_guard() {
+  const std::lock_guard lock{mutex_};
+  if (guarded_ || nft_.empty()) return {};
+  KIBAN_TRY_VOID(run_program({nft_, "-f", "-"}, fmt::format(guard_rules, bridge_name)));
+  guarded_ = true;
+  return {};
+}
+
+Result<void> Bridge::let_out(const std::string& address) const {
+  if (nft_.empty())
+    return fail("ProgramFailed",
+                "its subnet has a route to the internet, and kiban needs nftables to give it one. "
+                "Install it: apt-get install nftables");
+  std::string batch = fmt::format("add element ip kiban outside {{ {} }}\n", address);
+  for (const std::string& name : uplinks()) {
+    if (read_line(forwarding_of(name)) != "0") continue;
+    batch += fmt::format("add rule ip kiban unforwarded iifname \"{}\" drop\n", name);
+    std::ofstream{forwarding_of(name)} << 1;
+  }
+  KIBAN_TRY_VOID(run_program({nft_, "-f", "-"}, batch));
+  return open_firewall();
+}
+
+Result<std::string> Bridge::attach(const std::string& task, const std::string& address,
+                                   WayOut way_out) {
+  KIBAN_TRY_VOID(set_up_guard());
   const std::string path = namespace_path(task);
   if (::access(path.c_str(), F_OK) == 0 && ::if_nametoindex(link_name(task).c_str()) != 0)
     return path;
@@ -116,6 +263,7 @@ Result<std::string> Bridge::attach(const std::string& task, const std::string& a
                                          "link set eth0 up\n"
                                          "route add default via {1} dev eth0 onlink\n",
                                          address, bridge_address)));
+  if (way_out == WayOut::Yes) KIBAN_TRY_VOID(let_out(address));
   return path;
 }
 
@@ -126,6 +274,11 @@ void Bridge::silence(const std::string& task) const {
   if (::ioctl(lock_, SIOCGIFFLAGS, &request) != 0) return;
   request.ifr_flags = static_cast<short>(request.ifr_flags & ~IFF_UP);
   (void)::ioctl(lock_, SIOCSIFFLAGS, &request);
+}
+
+void Bridge::shut_in(const std::string& address) const {
+  if (nft_.empty()) return;
+  (void)run_program({nft_, "delete", "element", "ip", "kiban", "outside", "{ " + address + " }"});
 }
 
 void Bridge::detach(const std::string& task, const std::string& address) {

@@ -4,6 +4,7 @@
 
 #include "containers/image.h"
 #include "containers/log_file.h"
+#include "containers/network.h"
 #include "containers/runtime_config.h"
 
 namespace kiban::containers {
@@ -57,10 +58,9 @@ TEST(LogParser, GivesTheSamePositionsHoweverItIsCut) {
   }
 }
 
-json::object config_of(json::object image, json::object container, std::int64_t cpu = 0,
-                       std::int64_t memory = 0) {
+json::object config_of(json::object image, json::object container) {
   const auto config =
-      runtime_config(image, container, cpu, memory,
+      runtime_config(image, container,
                      {.passwd = "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n",
                       .group = "root:x:0:\napp:x:1001:\nmore:x:7:app\n",
                       .hostname = "h",
@@ -88,7 +88,7 @@ TEST(RuntimeConfig, ResolvesUsersByNameAndNumber) {
   EXPECT_EQ(user("app"), json::value({{"uid", 1000}, {"gid", 1001}, {"additionalGids", {7}}}));
   EXPECT_EQ(user("1000"), json::value({{"uid", 1000}, {"gid", 1001}, {"additionalGids", {7}}}));
   EXPECT_EQ(user("5:more"), json::value({{"uid", 5}, {"gid", 7}}));
-  const auto unknown = runtime_config({{"Cmd", {"x"}}}, {{"User", "who"}}, 0, 0, {});
+  const auto unknown = runtime_config({{"Cmd", {"x"}}}, {{"User", "who"}}, {});
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().cause, testing::HasSubstr("who"));
 }
@@ -104,16 +104,31 @@ TEST(RuntimeConfig, LetsTheNearestSettingWin) {
   EXPECT_TRUE(has("A=engine") && has("B=definition") && has("C=image")) << env;
 }
 
-TEST(RuntimeConfig, BoundsMemoryAndCpu) {
-  const auto limits = [](json::object container, std::int64_t cpu, std::int64_t memory) {
+TEST(RuntimeConfig, BoundsMemoryAndFiles) {
+  const auto config = [](json::object container) {
     container["Command"] = json::array{"x"};
-    return config_of({}, std::move(container), cpu, memory).at("linux").at("resources");
+    return config_of({}, std::move(container));
   };
-  EXPECT_EQ(limits({}, 256, 512).at("memory").at("limit"), 512 * 1024 * 1024);
-  EXPECT_EQ(limits({{"Memory", 128}}, 256, 512).at("memory").at("limit"), 128 * 1024 * 1024);
-  EXPECT_EQ(limits({{"Memory", 1024}}, 256, 512).at("memory").at("limit"), 512 * 1024 * 1024);
-  EXPECT_EQ(limits({}, 256, 0).at("cpu").at("quota"), 25'000);
-  EXPECT_FALSE(limits({}, 0, 0).as_object().contains("memory"));
+  const auto limits = [&](json::object container) {
+    return config(std::move(container)).at("linux").at("resources").as_object();
+  };
+  EXPECT_EQ(limits({{"Memory", 128}}).at("memory").at("limit"), 128 * 1024 * 1024);
+  EXPECT_EQ(limits({{"Cpu", 256}}).at("cpu").at("shares"), 256);
+  EXPECT_FALSE(limits({}).contains("memory"));
+  const json::array files{{{"name", "nofile"}, {"softLimit", 64}, {"hardLimit", 128}}};
+  EXPECT_EQ(config({{"Ulimits", files}}).at("process").at("rlimits"),
+            json::value(json::array{{{"type", "RLIMIT_NOFILE"}, {"soft", 64}, {"hard", 128}}}));
+}
+
+TEST(Network, LeavesOutNameServersThatATaskCannotReach) {
+  const std::string upstream = "nameserver 10.0.0.2\n";
+  EXPECT_EQ(name_servers("search x\nnameserver 10.9.9.9\n", upstream),
+            "search x\nnameserver 10.9.9.9\n");
+  EXPECT_EQ(name_servers("nameserver 127.0.0.1\nnameserver 10.9.9.9\n", upstream),
+            "nameserver 10.9.9.9\n");
+  // systemd-resolved's own file has those behind its stub.
+  EXPECT_EQ(name_servers("nameserver 127.0.0.53\nsearch x\n", upstream), upstream);
+  EXPECT_EQ(name_servers("nameserver ::1\n", ""), "");
 }
 
 TEST(Manifest, TurnsDockersIntoOcis) {

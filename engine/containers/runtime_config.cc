@@ -10,19 +10,6 @@
 namespace kiban::containers {
 namespace {
 
-constexpr std::int64_t cpu_units_per_core = 1024;
-constexpr std::int64_t cpu_period = 100'000;  // Microseconds.
-
-std::string text(const json::object& object, std::string_view key) {
-  const json::string* found = find_string(object, key);
-  return found ? to_string(*found) : std::string();
-}
-
-std::int64_t number(const json::object& object, std::string_view key) {
-  const json::value* found = find(object, key);
-  return found && found->is_number() ? found->to_number<std::int64_t>() : 0;
-}
-
 std::optional<std::uint32_t> digits(std::string_view text) {
   std::uint32_t value = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -94,7 +81,7 @@ Result<User> resolve_user(const std::string& wanted, const Surroundings& surroun
   return user;
 }
 
-json::array strings(const json::object& object, std::string_view key) {
+json::array list_of(const json::object& object, std::string_view key) {
   const json::array* found = find_array(object, key);
   return found ? *found : json::array{};
 }
@@ -102,10 +89,10 @@ json::array strings(const json::object& object, std::string_view key) {
 // entryPoint replaces the image's and its command too; command replaces the image's command.
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
 Result<json::array> arguments(const json::object& image, const json::object& container) {
-  const bool own_entry = !strings(container, "EntryPoint").empty();
-  json::array all = own_entry ? strings(container, "EntryPoint") : strings(image, "Entrypoint");
-  json::array command = strings(container, "Command");
-  if (command.empty() && !own_entry) command = strings(image, "Cmd");
+  const bool own_entry = !list_of(container, "EntryPoint").empty();
+  json::array all = own_entry ? list_of(container, "EntryPoint") : list_of(image, "Entrypoint");
+  json::array command = list_of(container, "Command");
+  if (command.empty() && !own_entry) command = list_of(image, "Cmd");
   all.insert(all.end(), command.begin(), command.end());
   if (all.empty())
     return fail("CannotStartContainerError",
@@ -119,7 +106,7 @@ json::array environment(const json::object& image, const json::object& container
       {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
       {"HOME", home},
       {"HOSTNAME", surroundings.hostname}};
-  for (const json::value& pair : strings(image, "Env")) {
+  for (const json::value& pair : list_of(image, "Env")) {
     const std::string_view one = pair.as_string();
     const std::size_t equals = one.find('=');
     if (equals != one.npos)
@@ -182,35 +169,40 @@ json::array mounts(const Surroundings& surroundings) {
   return all;
 }
 
-// The task's limit bounds every container of it; a container's own memory is a hard limit, its cpu
-// a share.
+// A container's own memory is a hard limit, its cpu a share; the task's group bounds all of them.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
-json::object resources(const json::object& container, std::int64_t task_cpu,
-                       std::int64_t task_memory, bool swap_limit) {
+json::object resources(const json::object& container, bool swap_limit) {
   json::object all{{"devices", {{{"allow", false}, {"access", "rwm"}}}}};
-  std::int64_t memory = number(container, "Memory");
-  if (task_memory > 0 && (memory == 0 || memory > task_memory)) memory = task_memory;
-  if (memory > 0) {
+  if (const std::int64_t memory = number(container, "Memory"); memory > 0) {
     const std::int64_t bytes = memory * 1024 * 1024;
     json::object limit{{"limit", bytes}};
     if (swap_limit) limit["swap"] = bytes;
     all["memory"] = std::move(limit);
   }
-  json::object cpu;
   if (const std::int64_t shares = number(container, "Cpu"); shares > 0)
-    cpu["shares"] = std::max<std::int64_t>(shares, 2);  // Linux takes no less.
-  if (task_cpu > 0) {
-    cpu["period"] = cpu_period;
-    cpu["quota"] = task_cpu * cpu_period / cpu_units_per_core;
+    all["cpu"] = {{"shares", std::max<std::int64_t>(shares, 2)}};  // Linux takes no less.
+  return all;
+}
+
+// Only what the definition asks for: raising one is refused without CAP_SYS_RESOURCE.
+json::array limits(const json::object& container) {
+  json::array all;
+  for (const json::value& value : list_of(container, "Ulimits")) {
+    const json::object& limit = value.as_object();
+    std::string type = text(limit, "name");
+    std::ranges::transform(type, type.begin(), [](char c) {
+      return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
+    all.push_back({{"type", "RLIMIT_" + type},
+                   {"soft", number(limit, "softLimit")},
+                   {"hard", number(limit, "hardLimit")}});
   }
-  if (!cpu.empty()) all["cpu"] = std::move(cpu);
   return all;
 }
 
 }  // namespace
 
 Result<json::object> runtime_config(const json::object& image, const json::object& container,
-                                    std::int64_t task_cpu, std::int64_t task_memory,
                                     const Surroundings& surroundings) {
   const std::string wanted =
       text(container, "User").empty() ? text(image, "User") : text(container, "User");
@@ -231,8 +223,7 @@ Result<json::object> runtime_config(const json::object& image, const json::objec
         {"env", environment(image, container, surroundings, user.home)},
         {"cwd", directory},
         {"capabilities", capabilities(user.uid)},
-        // Raising one is refused without CAP_SYS_RESOURCE, so none is asked for.
-        {"rlimits", json::array{}}}},
+        {"rlimits", limits(container)}}},
       {"root",
        {{"path", surroundings.root},
         {"readonly", read_only && read_only->is_bool() && read_only->get_bool()}}},
@@ -240,7 +231,7 @@ Result<json::object> runtime_config(const json::object& image, const json::objec
       {"mounts", mounts(surroundings)},
       {"linux",
        {{"cgroupsPath", surroundings.cgroup},
-        {"resources", resources(container, task_cpu, task_memory, surroundings.swap_limit)},
+        {"resources", resources(container, surroundings.swap_limit)},
         {"namespaces",
          {{{"type", "pid"}},
           {{"type", "network"}, {"path", surroundings.network}},

@@ -30,10 +30,9 @@ struct Surroundings {
 };
 
 // `image` is the member "config" of the OCI image configuration; `container` one of the effect's
-// Containers; `task_cpu` (units) and `task_memory` (MiB) are the task's, 0: without a limit. Errors
-// are named as ECS names them: CannotStartContainerError (no command), ClientException (user).
+// Containers. Errors are named as ECS names them: CannotStartContainerError (no command),
+// ClientException (user).
 Result<json::object> runtime_config(const json::object& image, const json::object& container,
-                                    std::int64_t task_cpu, std::int64_t task_memory,
                                     const Surroundings& surroundings);
 
 // The number behind SIGTERM, 15 or RTMIN+3 in an image's StopSignal; 15 when it says nothing.

@@ -25,18 +25,13 @@ constexpr auto log_interval = 50ms;  // Between two reports of a task's logs.
 constexpr auto log_settled = 2s;
 constexpr std::size_t lines_per_report_max = 1'000;
 
-std::string text(const json::object& object, std::string_view key) {
-  const json::string* found = find_string(object, key);
-  return found ? to_string(*found) : std::string();
-}
-
 json::array list_of(const json::object& object, std::string_view key) {
   const json::array* found = find_array(object, key);
   return found ? *found : json::array{};
 }
 
-std::int64_t number(const std::string& digits) {
-  return std::strtoll(digits.c_str(), nullptr, 10);  // 0 when there are none.
+std::int64_t digits(const std::string& text) {
+  return std::strtoll(text.c_str(), nullptr, 10);  // 0 when there are none.
 }
 
 json::object failure(const Error& error) {
@@ -179,8 +174,9 @@ Result<void> Task::start(Member& member) {
     Surroundings surroundings = surroundings_;
     KIBAN_TRY(const std::vector<Mount> volumes, volumes_of(container));
     surroundings.mounts.insert(surroundings.mounts.end(), volumes.begin(), volumes.end());
-    KIBAN_TRY_VOID(container.create(image, std::move(surroundings), number(text(payload_, "Cpu")),
-                                    number(text(payload_, "Memory"))));
+    surroundings.environment =
+        runtime::task_environment(payload_, container.plan(), host_.endpoint);
+    KIBAN_TRY_VOID(container.create(image, std::move(surroundings)));
     KIBAN_TRY_VOID(container.start());
   }
   ::inotify_add_watch(log_events_, (container.directory() + "/log").c_str(), IN_MODIFY);
@@ -231,7 +227,14 @@ Result<void> Task::choose_address() {
 
 Result<void> Task::make_surroundings() {
   KIBAN_TRY_VOID(choose_address());
-  const auto attached = host_.bridge->attach(id_, address_);
+  const auto bounded = make_group(group_of_task(id_), digits(text(payload_, "Cpu")),
+                                  digits(text(payload_, "Memory")));
+  if (!bounded)
+    return fail("ResourceInitializationError",
+                "failed to set the task's limits: " + bounded.error().cause);
+  const bool way_out = flag(payload_, "WayOut");
+  if (way_out) KIBAN_TRY_VOID(write_file(directory_ + "/way_out", ""));
+  const auto attached = host_.bridge->attach(id_, address_, way_out ? WayOut::Yes : WayOut::No);
   if (!attached)
     return fail("ResourceInitializationError",
                 "failed to set up the task's network: " + attached.error().cause);
@@ -239,13 +242,6 @@ Result<void> Task::make_surroundings() {
   Surroundings& surroundings = surroundings_;
   surroundings.network = *attached;
   surroundings.hostname = host_name(address_, region);
-  surroundings.environment = {{"AWS_ENDPOINT_URL", host_.endpoint},
-                              {"AWS_REGION", region},
-                              {"AWS_DEFAULT_REGION", region},
-                              {"AWS_EXECUTION_ENV", "AWS_ECS_FARGATE"}};
-  if (const std::string id = text(payload_, "CredentialsId"); !id.empty())
-    surroundings.environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] =
-        fmt::format("{}/_kiban/tasks/credentials/{}", host_.endpoint, id);
   std::string hosts = fmt::format("127.0.0.1 localhost\n{} {}\n", address_, surroundings.hostname);
   if (const json::object* names = find_object(payload_, "Hosts"))
     for (const auto& [name, value] : *names)
@@ -253,7 +249,7 @@ Result<void> Task::make_surroundings() {
         hosts +=
             fmt::format("{} {}\n", std::string_view(value.get_string()), std::string_view(name));
   KIBAN_TRY_VOID(write_file(directory_ + "/hosts", hosts));
-  KIBAN_TRY_VOID(write_file(directory_ + "/resolv.conf", read_file("/etc/resolv.conf")));
+  KIBAN_TRY_VOID(write_file(directory_ + "/resolv.conf", name_servers_here()));
   KIBAN_TRY_VOID(write_file(directory_ + "/hostname", surroundings.hostname + "\n"));
   for (const auto* name : {"hosts", "resolv.conf", "hostname"})
     surroundings.mounts.push_back({.source = fmt::format("{}/{}", directory_, name),
@@ -306,23 +302,33 @@ void Task::settle_members() {
     if (container.essential()) stopping_ = true;
     member.check.reset();
   }
-  // A container that waits for the success of one that failed never starts, so the task ends.
+  // A container that waits for what can't come any more never starts, so the task ends.
   for (const Member& member : members_) {
     if (member.begun || stopping_) continue;
     for (const json::value& value : list_of(member.container.plan(), "DependsOn")) {
-      const std::string name = text(value.as_object(), "containerName");
-      for (const Member& other : members_) {
-        const auto code = other.container.exit_code();
-        if (other.container.name() != name || !code || *code == 0 ||
-            text(value.as_object(), "condition") != "SUCCESS")
-          continue;
-        failure_ = Error{"CannotStartContainerError",
-                         fmt::format("dependency {} of container {} exited with {}", name,
-                                     member.container.name(), *code)};
-        stopping_ = true;
-      }
+      const std::string why = never_met(value.as_object());
+      if (why.empty()) continue;
+      failure_ =
+          Error{"CannotStartContainerError", fmt::format("dependency {} of container {} {}",
+                                                         text(value.as_object(), "containerName"),
+                                                         member.container.name(), why)};
+      stopping_ = true;
     }
   }
+}
+
+// Why the condition will never be met; empty when it may be.
+std::string Task::never_met(const json::object& dependency) const {
+  const std::string condition = text(dependency, "condition");
+  const std::string name = text(dependency, "containerName");
+  const auto other = std::ranges::find_if(
+      members_, [&](const Member& member) { return member.container.name() == name; });
+  if (other == members_.end()) return {};
+  const auto code = other->container.exit_code();
+  if (code && ((condition == "SUCCESS" && *code != 0) || condition == "HEALTHY"))
+    return fmt::format("exited with {}", *code);
+  if (condition == "HEALTHY" && other->health == Health::Unhealthy) return "became unhealthy";
+  return {};
 }
 
 void Task::check_health() {
@@ -461,6 +467,8 @@ void Task::report_usage() {
 // The address may be another task's as soon as the end is told, so nothing may answer to it then.
 void Task::finish(json::object outcome) {
   host_.bridge->silence(id_);
+  std::error_code ignored;
+  if (fs::remove(directory_ + "/way_out", ignored)) host_.bridge->shut_in(address_);
   {
     const std::lock_guard lock{host_.mutex};
     host_.addresses.erase(address_);
@@ -481,6 +489,7 @@ void remove_task(Host& host, const std::string& directory) {
   {
     const std::string address = read_file(directory + "/address");
     const std::lock_guard lock{host.mutex};  // Nobody takes the address meanwhile.
+    if (fs::exists(directory + "/way_out", failed)) host.bridge->shut_in(address);
     host.bridge->detach(id, host.addresses.contains(address) ? std::string() : address);
   }
   for (const auto& entry : fs::directory_iterator{directory, failed}) {
@@ -491,6 +500,7 @@ void remove_task(Host& host, const std::string& directory) {
     }
     fs::remove_all(entry.path(), failed);
   }
+  remove_group(group_of_task(id));
   // What it ended with stays for a while: the kernel may ask again after a crash.
   if (!fs::exists(directory + "/result.json")) fs::remove_all(directory, failed);
 }

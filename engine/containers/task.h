@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "containers/cgroup.h"
 #include "containers/container.h"
 #include "containers/health.h"
 #include "containers/image.h"
@@ -70,6 +71,7 @@ class Task {
   Result<void> make_surroundings();
   void watch();
   void settle_members();
+  std::string never_met(const json::object& dependency) const;
   void check_health();
   bool all_ended() const;
   void end_members();
