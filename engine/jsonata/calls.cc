@@ -293,6 +293,7 @@ Value Evaluator::apply_once(const Function* function, std::span<const Value> arg
       return match(*function, arguments[0].text(), from);
     }
     case Function::Type::NextMatch:
+      if (function->offset >= function->text.size()) return {};
       return match(*function, function->text, function->offset);
     case Function::Type::Transform:
       return transform(*function, arguments.empty() ? Value() : arguments[0]);
@@ -423,12 +424,11 @@ Value Evaluator::match(const Function& function, std::string_view text, std::siz
   if (!found) return limit("steps of a regular expression");
   if (!*found) return {};
   const RegexMatch& hit = **found;
-  if (hit.end == hit.start) return fail("D1004", function.node->position, function.node->text);
+  if (hit.end == hit.start && function.type == Function::Type::NextMatch) return fail("D1004");
   Object* out = arena.object();
   Array* groups = arena.array(hit.groups.size());
   for (const std::string_view group : hit.groups) {
-    arena.push(*groups,
-               group.data() != nullptr ? Value::of(group) : Value::of(std::string_view("")));
+    arena.push(*groups, group.data() != nullptr ? Value::of(group) : Value());
   }
   auto* next = arena.make<Function>();
   next->type = Function::Type::NextMatch;

@@ -89,12 +89,7 @@ Value Evaluator::variable(const Node* node, const Value& input, const Frame* fra
   }
   for (; frame != nullptr; frame = frame->parent) {
     for (std::uint32_t i = 0; i < frame->size; ++i) {
-      const std::string_view bound = frame->items[i].name;
-      if (bound.size() == name.size() &&
-          (bound.data() == name.data() ||
-           (bound[0] == name[0] && std::memcmp(bound.data(), name.data(), name.size()) == 0))) {
-        return frame->items[i].value;
-      }
+      if (same_text(frame->items[i].name, name)) return frame->items[i].value;
     }
   }
   if (name == "$") return root_;
@@ -131,6 +126,10 @@ Value Evaluator::evaluate(const Node* node, const Value& input, Frame* frame) {
       const Value found = variable(node, input, frame);
       if (!found.sequence()) return found;
     }
+  } else if (node->names && input.is(Kind::Object)) {
+    if (!spend(1)) return Value::error();
+    const Value found = follow(node, input);
+    if (!found.failed()) return found;
   }
   if (++depth_ > limits_.depth_max) {
     --depth_;
@@ -203,7 +202,8 @@ Value Evaluator::dispatch(const Node* node, const Value& input, Frame* frame) {
       return value;
     }
     case NodeType::Object:
-      return group(*node->group, input, frame);
+      return input.is(Kind::Array) ? group(*node->group, input, frame)
+                                   : single_group(*node->group, input, frame);
     case NodeType::Array:
       return array(node, input, frame);
     case NodeType::Negate: {
@@ -237,6 +237,17 @@ Value Evaluator::dispatch(const Node* node, const Value& input, Frame* frame) {
     default:
       return {};
   }
+}
+
+// Names that lead from object to object need no sequences. Kind::Error, without a story: they do
+// not, there is an array on the way.
+Value Evaluator::follow(const Node* path, const Value& input) {
+  Value at = input;
+  for (const Node* step : path->items) {
+    if (!at.is(Kind::Object)) return at.is(Kind::Array) ? Value::error() : Value();
+    at = member(at, step->text);
+  }
+  return at.sequence() ? Value::error() : at;
 }
 
 Value Evaluator::name(std::string_view key, const Value& input) {
@@ -346,7 +357,10 @@ Value Evaluator::array(const Node* node, const Value& input, Frame* frame) {
 }
 
 Value Evaluator::numeric(const Node* node, const Value& left, const Value& right) {
+  const bool usual = left.is(Kind::Number) && right.is(Kind::Number) && finite(left.number) &&
+                     finite(right.number);
   for (const Value* side : {&left, &right}) {
+    if (usual) break;
     if (side->defined() && !side->is(Kind::Number)) {
       return fail(side == &left ? "T2001" : "T2002", node->position, node->text, *side);
     }

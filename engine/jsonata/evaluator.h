@@ -118,6 +118,7 @@ class Evaluator {
   Value finish(const Node* node, Value result, const Value& input, Frame* frame);
   Value variable(const Node* node, const Value& input, const Frame* frame) const;
   Value name(std::string_view key, const Value& input);
+  static Value follow(const Node* path, const Value& input);
   Value wildcard(const Value& input);
   Value descendants(const Value& input);
   void descend(const Value& input, Array& out, int depth);

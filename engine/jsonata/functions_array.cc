@@ -94,11 +94,7 @@ Value reduce(const Call& call) {
   Value result = call[2];
   if (!call.has(2) && items.size() > 0) result = items[i++];
   for (; i < items.size(); ++i) {
-    auto* arguments = static_cast<Value*>(call.run.arena.take(4 * sizeof(Value)));
-    arguments[0] = result;
-    arguments[1] = items[i];
-    arguments[2] = Value::of(static_cast<double>(i));
-    arguments[3] = call[0];
+    const Value arguments[] = {result, items[i], Value::of(static_cast<double>(i)), call[0]};
     result =
         call.run.apply(call[1].function, {arguments, std::min<std::size_t>(taken, 4)}, Value());
     if (result.failed()) return result;

@@ -36,7 +36,11 @@ class Matches {
   bool next() { return pattern_->type == Function::Type::Regex ? next_native() : next_called(); }
 
  private:
+  // An empty match is one, but none can follow it: there would be no end.
   bool next_native() {
+    const bool first = !started_;
+    started_ = true;
+    if (!first && end >= text_.size()) return false;
     if (!run_.spend(1 + (text_.size() - end) / 1024)) return fails();
     const auto found = pattern_->node->regex->find(text_, end);
     if (!found) {
@@ -45,8 +49,8 @@ class Matches {
     }
     if (!*found) return false;
     const RegexMatch& hit = **found;
-    if (hit.start >= hit.end) {
-      run_.fail("D1004", pattern_->node->position, pattern_->node->text);
+    if (hit.start >= hit.end && !first) {
+      run_.fail("D1004");
       return fails();
     }
     index += units(text_.substr(start, hit.start - start));
@@ -55,8 +59,7 @@ class Matches {
     match = text_.substr(start, end - start);
     Array* list = run_.arena.array(hit.groups.size());
     for (const std::string_view group : hit.groups) {
-      run_.arena.push(*list,
-                      group.data() != nullptr ? Value::of(group) : Value::of(std::string_view("")));
+      run_.arena.push(*list, group.data() != nullptr ? Value::of(group) : Value());
     }
     groups = Value::of(list);
     return true;
@@ -98,6 +101,7 @@ class Matches {
   std::string_view text_;
   const Function* pattern_;
   const Function* continue_{nullptr};
+  bool started_{false};
   Value whole_{};
 };
 
@@ -113,7 +117,8 @@ Value match(const Call& call) {
   Arena& arena = call.run.arena;
   Array* out = arena.sequence();
   Matches matches(call, call[0].text(), call[1].function);
-  while (out->size < limit && matches.next()) {
+  // As the reference does, the next match is sought before the limit is looked at.
+  for (bool more = matches.next(); more && out->size < limit; more = matches.next()) {
     Object* one = arena.object();
     arena.set(*one, "match", Value::of(matches.match));
     arena.set(*one, "index", Value::of(matches.index));
@@ -142,7 +147,7 @@ Value split(const Call& call) {
   if (call[1].is(Kind::Function)) {
     Matches matches(call, text, call[1].function);
     std::size_t start = 0;
-    while (out->size < limit && matches.next()) {
+    for (bool more = matches.next(); more && out->size < limit; more = matches.next()) {
       arena.push(*out, Value::of(text.substr(start, matches.start - start)));
       start = matches.end;
     }
@@ -249,7 +254,7 @@ Value replace(const Call& call) {
     }
   } else {
     Matches matches(call, text, call[1].function);
-    for (; count < limit && matches.next(); ++count) {
+    for (bool more = matches.next(); more && count < limit; more = matches.next(), ++count) {
       if (matches.start < position) break;
       out += text.substr(position, matches.start - position);
       if (!replacement(call, matches, out)) return Value::error();

@@ -71,6 +71,37 @@ TEST(Jsonata, CallsFunctions) {
   });
 }
 
+// An empty match counts once; that a second would follow is an error, whatever the limit.
+TEST(Jsonata, MatchesNothingOnce) {
+  expect({
+      {"$contains('abc', /z*/)", "true"},
+      {"$match('', /z*/).index", "0"},
+      {"$match('b', /$/).index", "1"},
+      {"$match('abc', /z*/)", "D1004 match"},
+      {"$replace('abc', /z*/, 'x', 1)", "D1004 replace"},
+      {"$split('b', /$/)", R"(["b",""])"},
+      {"/z*/('abc').end", "0"},
+      {"$match('b', /(x)?b/).groups", "[null]"},
+  });
+}
+
+// Keys of all lengths around those that are compared in a special way.
+TEST(Jsonata, FindsMembersByTheWholeKey) {
+  for (std::size_t size = 1; size < 20; ++size) {
+    const std::string key(size, 'k');
+    std::string other = key;
+    for (std::size_t at = 0; at < size; ++at) {
+      other[at] = 'x';
+      const std::string object = "{'" + other + "': 1, '" + key + "': 2}";
+      EXPECT_EQ(run(object + "." + key), "2") << object;
+      EXPECT_EQ(run("($v := " + object + "; $v." + key + ")"), "2") << object;
+      EXPECT_EQ(run("{'" + other + "': 1}." + key), "undefined") << object;
+      EXPECT_EQ(run("($" + other + " := 1; $" + key + ")"), "undefined") << object;
+      other[at] = 'k';
+    }
+  }
+}
+
 TEST(Jsonata, RefusesWithCodeAndToken) {
   expect({
       {"1 + 'a'", "T2002 +"},
@@ -79,11 +110,13 @@ TEST(Jsonata, RefusesWithCodeAndToken) {
       {"1 2", "S0201 2"},
       {"[1!2]", "S0204 !"},
       {"$nope()", "T1006 nope"},
-      {"$map([1], $nope)", "T1006 map"},
-      {"$each({'a': 1}, $nope)", "T1006 each"},
-      {"$match('a', $nope)", "T1006 match"},
-      {"$reduce([1, 2], $nope)", "T1006 reduce"},
+      {"$map([1], $nope)", "T0410 map"},
+      {"$each({'a': 1}, $nope)", "T0410 each"},
+      {"$match('a', $nope)", "T0410 match"},
+      {"$reduce([1, 2], $nope)", "T0410 reduce"},
       {"'a' < 1", "T2009 <"},
+      {"? 1", "S0211 ?"},
+      {"[1, ?]", "S0211 ?"},
       {"/(/", "S0302 "},
       {"$error('stop')", "D3137 error"},
   });

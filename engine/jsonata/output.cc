@@ -119,12 +119,15 @@ class Converter {
   }
 
   static void number(double x, json::value& out) {
-    if (!finite(x)) {
-      out = nullptr;
-    } else if (std::floor(x) == x && std::fabs(x) < 9'007'199'254'740'992.0) {
-      out.emplace_int64() = static_cast<std::int64_t>(x);
-    } else {
+    constexpr double whole_max = 9'007'199'254'740'992.0;  // 2^53
+    const bool small = x > -whole_max && x < whole_max;
+    const std::int64_t whole = small ? static_cast<std::int64_t>(x) : 0;
+    if (small && static_cast<double>(whole) == x) {
+      out.emplace_int64() = whole;
+    } else if (finite(x)) {
       out.emplace_double() = x;
+    } else {
+      out = nullptr;
     }
   }
 
@@ -180,7 +183,7 @@ class Converter {
 // A result of some size lies in one block, made and freed at once.
 json::storage_ptr storage_for(const Value& value) {
   constexpr std::size_t elements_min = 16;
-  constexpr std::size_t bytes_per_element = 64;
+  constexpr std::size_t bytes_per_element = 128;
   std::size_t size = 0;
   if (value.is(Kind::Array)) size = Elements(value).size();
   if (value.is(Kind::Object)) size = member_count(value);

@@ -183,7 +183,7 @@ class Parser {
     if (op == "*") return make(NodeType::Wildcard, token);
     if (op == "**") return make(NodeType::Descendant, token);
     if (op == "%") return make(NodeType::Parent, token);
-    if (op == "and" || op == "or" || op == "in" || op == "?") {
+    if (op == "and" || op == "or" || op == "in") {
       return make(NodeType::Operator, token);
     }
     if (op == "!" || op == "~") return refuse("S0204", token.position, op);

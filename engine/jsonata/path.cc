@@ -10,7 +10,7 @@ namespace {
 // array, which stays itself.
 class Collector {
  public:
-  explicit Collector(Arena& arena) : arena_(arena) {}
+  Collector(Arena& arena, std::size_t expected) : arena_(arena), expected_(expected) {}
 
   void add(const Value& value) {
     if (!value.defined()) return;
@@ -19,7 +19,7 @@ class Collector {
       return;
     }
     if (out_ == nullptr) {
-      out_ = arena_.sequence(8);
+      out_ = arena_.sequence(expected_);
       flatten(first_);
     }
     flatten(value);
@@ -47,6 +47,7 @@ class Collector {
   }
 
   Arena& arena_;
+  std::size_t expected_;  // How many values there will be, roughly.
   Value first_{};
   std::size_t count_{0};
   Array* out_{nullptr};
@@ -140,7 +141,7 @@ Value Evaluator::step(const Node* node, const Elements& elements, Frame* frame, 
     for (std::size_t i = 0; i < elements.size(); ++i) arena.push(*all, elements[i]);
     return stages(node, order(node, Value::of(all), frame), frame);
   }
-  Collector collector(arena);
+  Collector collector(arena, elements.size());
   const bool simple =
       node->type == NodeType::Name && node->plain && node->stages.empty() && elements.size() > 0;
   if (simple && !spend(elements.size())) return Value::error();
@@ -313,10 +314,11 @@ Value Evaluator::filter(const Node* predicate, const Value& input, Frame* frame)
 Value Evaluator::single_group(const Grouping& grouping, const Value& item, Frame* frame) {
   if (grouping.literal) {
     Object* made = arena.object();
+    arena.reserve(*made, grouping.pairs.size());
     for (const auto& [key, node] : grouping.pairs) {
       const Value value = evaluate(node, item, frame);
       if (value.failed()) return value;
-      if (value.defined()) arena.set(*made, key->text, value);
+      if (value.defined()) arena.add(*made, key->text, value);
     }
     return Value::of(made);
   }

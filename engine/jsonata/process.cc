@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "jsonata/messages.h"
@@ -430,6 +431,11 @@ Outcome<Node*> process(Node* tree, Expression& expression) {
     if (node.type == NodeType::Object) {
       node.plain = node.predicates.empty() && !node.keep_array;
     }
+  }
+  for (Node& node : expression.nodes) {
+    node.names = node.type == NodeType::Path && node.predicates.empty() && !node.group &&
+                 !node.keep_array && !node.keep_singleton && !node.tuple &&
+                 std::ranges::all_of(node.items, [](const Node* step) { return step->simple; });
   }
   return root;
 }

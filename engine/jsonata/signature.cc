@@ -22,6 +22,8 @@ std::string symbols_of(char kind) {
     case 'j':
     case 'u':
       return "asnblom";
+    case 'f':
+      return "f";  // Which cannot be missing, unless it is optional.
     default:
       return {kind, 'm'};
   }

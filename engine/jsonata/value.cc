@@ -6,7 +6,7 @@
 namespace kiban::jsonata {
 namespace {
 
-constexpr std::size_t block_bytes = 2'048;
+constexpr std::size_t block_bytes = 4'096;
 constexpr std::uint32_t hash_from = 12;  // Fewer members are searched one by one.
 
 std::uint32_t hash(std::string_view key) {
@@ -49,7 +49,7 @@ void Arena::reserve(Array& array, std::size_t capacity) {
 Value* Object::find(std::string_view key) const {
   if (slots == nullptr) {
     for (std::uint32_t i = 0; i < size; ++i) {
-      if (items[i].key == key) return &items[i].value;
+      if (same_text(items[i].key, key)) return &items[i].value;
     }
     return nullptr;
   }
@@ -83,15 +83,20 @@ void Arena::set(Object& object, std::string_view key, Value value) {
     *found = value;
     return;
   }
-  if (object.size == object.capacity) {
-    const std::uint32_t capacity = std::max(4U, object.capacity * 2);
-    auto* items = static_cast<Member*>(take(capacity * sizeof(Member)));
-    if (object.size > 0) {
-      std::memcpy(static_cast<void*>(items), object.items, object.size * sizeof(Member));
-    }
-    object.items = items;
-    object.capacity = capacity;
-  }
+  add(object, key, value);
+}
+
+void Arena::reserve(Object& object, std::size_t capacity) {
+  if (capacity <= object.capacity) return;
+  auto* items = static_cast<Member*>(take(capacity * sizeof(Member)));
+  if (object.size > 0)
+    std::memcpy(static_cast<void*>(items), object.items, object.size * sizeof(Member));
+  object.items = items;
+  object.capacity = static_cast<std::uint32_t>(capacity);
+}
+
+void Arena::add(Object& object, std::string_view key, Value value) {
+  if (object.size == object.capacity) reserve(object, std::max(4U, object.capacity * 2));
   object.items[object.size++] = {.key = key, .value = value};
   if (object.size < hash_from) return;
   if (object.slots == nullptr || object.size * 2 > object.slot_count) {

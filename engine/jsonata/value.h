@@ -2,6 +2,7 @@
 // the evaluation. Parts of the input are referenced, never copied.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -27,6 +28,26 @@ enum class Kind : std::uint8_t {
 struct Array;
 struct Object;
 struct Function;
+
+// Keys and names are short: comparing them in place is cheaper than a call.
+inline bool same_text(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  const auto word = [](const char* from) {
+    std::uint32_t bytes = 0;
+    std::memcpy(&bytes, from, sizeof bytes);
+    return bytes;
+  };
+  const std::size_t size = a.size();
+  if (size > 8) return std::memcmp(a.data(), b.data(), size) == 0;
+  if (size >= 4) {  // Two words that may overlap.
+    return word(a.data()) == word(b.data()) &&
+           word(a.data() + size - 4) == word(b.data() + size - 4);
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    if (a[i] != b[i]) return false;
+  }
+  return true;
+}
 
 struct Value {
   Kind kind{Kind::Undefined};
@@ -165,6 +186,8 @@ struct Object {
 class Arena {
  public:
   explicit Arena(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
 
   void* take(std::size_t bytes) {
     bytes = (bytes + 7U) & ~std::size_t{7};
@@ -199,6 +222,8 @@ class Arena {
   void reserve(Array& array, std::size_t capacity);
   Object* object() { return make<Object>(); }
   void set(Object& object, std::string_view key, Value value);
+  void add(Object& object, std::string_view key, Value value);  // A key that it lacks.
+  void reserve(Object& object, std::size_t capacity);
   void remove(Object& object, std::string_view key);
 
  private:
@@ -206,9 +231,13 @@ class Arena {
   void grow(Array& array);
   void rehash(Object& object);
 
+  static constexpr std::size_t first_bytes = 2'048;
+
+  // What most evaluations need costs no allocation.
+  alignas(16) std::array<char, first_bytes> first_;  // NOLINT: left as it is, never read unwritten.
   std::vector<std::unique_ptr<char[]>> blocks_{};
-  char* at_{nullptr};
-  std::size_t left_{0};
+  char* at_{first_.data()};
+  std::size_t left_{first_bytes};
   std::size_t taken_{0};
   std::size_t bytes_max_;
 };
@@ -264,9 +293,7 @@ inline const json::value* find_member(const json::object& object, std::string_vi
   constexpr std::size_t small_max = 16;
   if (object.size() > small_max) return object.if_contains(key);
   for (const auto& member : object) {
-    const std::string_view name = member.key();
-    if (name.size() == key.size() && std::memcmp(name.data(), key.data(), key.size()) == 0)
-      return &member.value();
+    if (same_text(member.key(), key)) return &member.value();
   }
   return nullptr;
 }
