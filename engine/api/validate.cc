@@ -106,6 +106,8 @@ const pcre2_code* compiled(std::string_view pattern) {
   return cache.emplace(pattern, code).first->second.get();
 }
 
+}  // namespace
+
 bool matches(std::string_view pattern, std::string_view text) {
   const pcre2_code* code = compiled(pattern);
   if (!code) return true;
@@ -120,7 +122,6 @@ bool matches(std::string_view pattern, std::string_view text) {
                      context.get()) >= 0;
 }
 
-// Java's String.length: UTF-16 code units.
 std::int64_t utf16_length(std::string_view text) {
   std::int64_t units = 0;
   for (const char c : text) {
@@ -130,6 +131,8 @@ std::int64_t utf16_length(std::string_view text) {
   }
   return units;
 }
+
+namespace {
 
 // As Java's toString would print it: [Item(name=x, weight=50), …].
 class JavaPrinter {

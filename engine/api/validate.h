@@ -14,4 +14,9 @@ namespace kiban::api {
 Result<void> validate(const Service& service, const Operation& operation,
                       const json::object& input);
 
+// Does the whole text match a pattern of the models? A pattern that PCRE2 does not read matches.
+bool matches(std::string_view pattern, std::string_view text);
+// As Java counts: UTF-16 code units.
+std::int64_t utf16_length(std::string_view text);
+
 }  // namespace kiban::api

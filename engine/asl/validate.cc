@@ -21,7 +21,7 @@ Diagnostic not_json(std::string_view text, const JsonProblem& problem) {
 }  // namespace
 
 std::vector<Diagnostic> validate(std::string_view definition, MachineType type,
-                                 const Served& served) {
+                                 const Answers& answer) {
   const bool blank = std::ranges::all_of(
       definition, [](char c) { return std::isspace(static_cast<unsigned char>(c)); });
   if (blank) return {{.message = "Definition must be a valid JSON object"}};
@@ -31,7 +31,7 @@ std::vector<Diagnostic> validate(std::string_view definition, MachineType type,
     return {{.code = "INVALID_JSON_DESCRIPTION", .message = tree.error().cause}};
   }
   if (!tree->is_object()) return {{.message = "Definition must be a valid JSON object"}};
-  std::vector<Diagnostic> found = check_machine(tree->get_object(), type, served);
+  std::vector<Diagnostic> found = check_machine(tree->get_object(), type, answer);
   const bool bad = std::ranges::any_of(
       found, [](const Diagnostic& one) { return one.severity == Severity::Error; });
   if (bad) return found;

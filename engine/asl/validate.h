@@ -24,13 +24,15 @@ struct Diagnostic {
   bool operator==(const Diagnostic&) const = default;
 };
 
-// Is there something here that answers the integration? What nothing answers is a warning of our
-// own, KIBAN_NOT_SERVED: AWS takes the definition, and so do we.
-using Served = std::function<bool(const TaskResource&)>;
+// What the server knows of an integration. What nothing answers is a warning of our own,
+// KIBAN_NOT_SERVED: AWS takes the definition, and so do we. An operation that AWS does not have
+// either is refused as by AWS.
+enum class Answer : std::uint8_t { Served, NotServed, NoSuchOperation };
+using Answers = std::function<Answer(const TaskResource&)>;
 
 // Empty when the definition is good. A definition without an Error compiles.
 std::vector<Diagnostic> validate(std::string_view definition, MachineType type,
-                                 const Served& served = {});
+                                 const Answers& answer = {});
 
 // "Invalid State Machine Definition: 'CODE: message at location, …'" of the errors among them;
 // nullopt when there are none.

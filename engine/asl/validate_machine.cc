@@ -1,17 +1,21 @@
 // Sources: "recorded" is the recordings of AWS; "reported" is what users quote of AWS's answers, in
 // github.com/floci-io/floci/issues/2670, 2735, 2745, 2968 and 3733,
-// localstack/localstack/pull/12487 and aws-cloudformation/cfn-lint/issues/4075; the fields of each
-// state are docs.aws.amazon.com/step-functions/latest/dg/workflow-states.html and
-// states-language.net.
+// localstack/localstack/pull/12487 and aws-cloudformation/cfn-lint/issues/4075; "measured" is what
+// github.com/badmintoncryer/cdk-preflight (rules/stepfunctions) quotes of
+// ValidateStateMachineDefinition; the fields of each state are
+// docs.aws.amazon.com/step-functions/latest/dg/workflow-states.html and states-language.net.
 #include "asl/validate_machine.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <map>
 #include <set>
+#include <span>
 
+#include "asl/optimised.h"
 #include "asl/program.h"
 #include "asl/query_jsonata.h"
 #include "jsonata/readings.h"
@@ -21,20 +25,6 @@ namespace {
 
 constexpr std::array<std::string_view, 8> types{"Task", "Wait",   "Pass",     "Succeed",
                                                 "Fail", "Choice", "Parallel", "Map"};
-
-// Optimised integrations and their actions, of the services whose actions we know completely.
-// https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
-struct Optimised {
-  std::string_view service{};
-  std::string_view actions{};  // Each between spaces.
-};
-constexpr Optimised optimised[] = {
-    {"apigateway", " invoke "},     {"dynamodb", " getItem putItem deleteItem updateItem "},
-    {"ecs", " runTask "},           {"events", " putEvents "},
-    {"http", " invoke "},           {"lambda", " invoke "},
-    {"sns", " publish "},           {"sqs", " sendMessage "},
-    {"states", " startExecution "},
-};
 
 // Every field that a state of the type may have, each between spaces.
 std::string_view fields_of(std::string_view type) {
@@ -88,12 +78,62 @@ struct Range {
   double most{0};  // 0: none.
 };
 constexpr Range ranges[] = {
-    {"Seconds", 0, 99'999'999},          {"TimeoutSeconds", 1, 99'999'999},
-    {"HeartbeatSeconds", 1, 99'999'999}, {"MaxConcurrency", 0, 0},
-    {"ToleratedFailureCount", 0, 0},     {"ToleratedFailurePercentage", 0, 100},
-    {"MaxItems", 0, 100'000'000},        {"MaxItemsPerBatch", 0, 0},
+    {"TimeoutSeconds", 1, 99'999'999},
+    {"HeartbeatSeconds", 1, 99'999'999},
+    {"MaxConcurrency", 0, 0},
+    {"ToleratedFailureCount", 0, 0},
+    {"ToleratedFailurePercentage", 0, 100},
+    {"MaxItems", 0, 100'000'000},
+    {"MaxItemsPerBatch", 0, 0},
     {"MaxInputBytesPerBatch", 0, 0},
 };
+constexpr Range wait_ranges[] = {{"Seconds", 0, 99'999'999}};
+// Measured: IntervalSeconds may be 0.
+constexpr Range retry_ranges[] = {{"IntervalSeconds", 0, 99'999'999},
+                                  {"MaxAttempts", 0, 99'999'999},
+                                  {"BackoffRate", 1, 0},
+                                  {"MaxDelaySeconds", 1, 31'622'400}};
+
+// Measured, in AWS's order.
+constexpr std::string_view comparisons[] = {"StringEquals",
+                                            "StringEqualsPath",
+                                            "StringLessThan",
+                                            "StringLessThanPath",
+                                            "StringGreaterThan",
+                                            "StringGreaterThanPath",
+                                            "StringLessThanEquals",
+                                            "StringLessThanEqualsPath",
+                                            "StringGreaterThanEquals",
+                                            "StringGreaterThanEqualsPath",
+                                            "StringMatches",
+                                            "NumericEquals",
+                                            "NumericEqualsPath",
+                                            "NumericLessThan",
+                                            "NumericLessThanPath",
+                                            "NumericGreaterThan",
+                                            "NumericGreaterThanPath",
+                                            "NumericLessThanEquals",
+                                            "NumericLessThanEqualsPath",
+                                            "NumericGreaterThanEquals",
+                                            "NumericGreaterThanEqualsPath",
+                                            "BooleanEquals",
+                                            "BooleanEqualsPath",
+                                            "TimestampEquals",
+                                            "TimestampEqualsPath",
+                                            "TimestampLessThan",
+                                            "TimestampLessThanPath",
+                                            "TimestampGreaterThan",
+                                            "TimestampGreaterThanPath",
+                                            "TimestampLessThanEquals",
+                                            "TimestampLessThanEqualsPath",
+                                            "TimestampGreaterThanEquals",
+                                            "TimestampGreaterThanEqualsPath",
+                                            "IsNull",
+                                            "IsPresent",
+                                            "IsNumeric",
+                                            "IsString",
+                                            "IsBoolean",
+                                            "IsTimestamp"};
 
 // White space, control characters (C1 as well, recorded by AWS), wildcards, brackets and such.
 // https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
@@ -121,11 +161,12 @@ bool looks_like_path(std::string_view text) {
 
 struct Validator {
   MachineType type{MachineType::Standard};
-  const Served& served;
+  const Answers& answer;
   bool machine_jsonata{false};
   std::vector<Diagnostic> found{};
   std::vector<Diagnostic> graph{};  // Told only when every state is good in itself.
   std::set<std::string, std::less<>> labels{};
+  std::set<std::string, std::less<>> state_names{};
   std::size_t depth{0};
 
   void error(std::string message, std::string location,
@@ -154,6 +195,37 @@ struct Validator {
             location.empty() ? "/" : location);
   }
 
+  // Exactly one of the names. Measured.
+  void one_of(const json::object& from, std::span<const std::string_view> names,
+              const std::string& location) {
+    const auto given =
+        std::ranges::count_if(names, [&](std::string_view name) { return from.contains(name); });
+    if (given == 1) return;
+    error(fmt::format("{} only {}one of the following fields: [{}]",
+                      given == 0 ? "This object should have" : "There should",
+                      given == 0 ? "" : "be ", fmt::join(names, ", ")),
+          location);
+  }
+  void one_of(const json::object& from, std::initializer_list<std::string_view> names,
+              const std::string& location) {
+    one_of(from, std::span(names.begin(), names.size()), location);
+  }
+
+  void value_among(const json::object& from, std::string_view name,
+                   std::initializer_list<std::string_view> values, const std::string& location) {
+    const json::string* value = find_string(from, name);
+    if (value && std::ranges::find(values, std::string_view(*value)) == values.end())
+      error(fmt::format("Value should be one of the following: [{}]", fmt::join(values, ", ")),
+            fmt::format("{}/{}", location, name));
+  }
+
+  void supported(const json::object& from, std::string_view names, const std::string& location) {
+    for (const auto& member : from) {
+      const std::string_view name = member.key();
+      if (!listed(names, name)) error(fmt::format("Field '{}' is not supported", name), location);
+    }
+  }
+
   // Reported for Map's numbers.
   void only_one(const json::object& from, std::string_view name, const std::string& location) {
     const std::string path = fmt::format("{}Path", name);
@@ -162,15 +234,22 @@ struct Validator {
             location);
   }
 
-  void numbers(const json::object& from, const std::string& location) {
-    for (const Range& range : ranges) {
+  void numbers(const json::object& from, const std::string& location,
+               std::span<const Range> which = ranges) {
+    for (const Range& range : which) {
       only_one(from, range.name, location);
       const json::value* value = find(from, range.name);
-      if (!value || !value->is_number()) continue;
-      const bool percentage = range.name == "ToleratedFailurePercentage";
+      if (!value) continue;
+      const bool real = range.name == "ToleratedFailurePercentage" || range.name == "BackoffRate";
       const std::string at = fmt::format("{}/{}", location, range.name);
+      if (!value->is_number()) {
+        const json::string* text = value->if_string();
+        if (!text || !query_text(std::string_view(*text)))
+          error(fmt::format("Expected value of type {}", real ? "Float" : "Integer"), at);
+        continue;
+      }
       const auto shown = [&](double bound) {
-        return percentage ? fmt::format("{:.1f}", bound) : fmt::format("{:.0f}", bound);
+        return real ? fmt::format("{:.1f}", bound) : fmt::format("{:.0f}", bound);
       };
       const double number = value->to_number<double>();
       if (number < range.least) error("Minimum value is " + shown(range.least), at);
@@ -265,10 +344,10 @@ struct Validator {
     const std::string_view text(value.get_string());
     const bool call = (name == "ErrorPath" || name == "CausePath") && text.starts_with("States.");
     if (call ? !Expression::parse(text).has_value() : !text.starts_with('$'))
-      return error("Value is not a valid JSONPath", location);
+      return error("Value must be a valid JSONPath.", location);
     if (call) return;
     const auto reference = Reference::parse(text);
-    if (!reference) return error("Value is not a valid JSONPath", location);
+    if (!reference) return error("Value must be a valid JSONPath.", location);
     const bool context = reference->root == Reference::Root::Context;
     if (name == "ResultPath" ? !reference->path.reference() || context
                              : listed(map_numbers, name) && context)
@@ -277,7 +356,7 @@ struct Validator {
 
   // --- States -----------------------------------------------------------------------------------
 
-  void resource(const json::object& state, const std::string& location) {
+  void resource(const json::object& state, bool jsonata, const std::string& location) {
     const json::string* value = find_string(state, "Resource");
     if (!value) return require(state, {"Resource"}, location);
     const std::string text = kiban::to_string(*value);
@@ -294,28 +373,52 @@ struct Validator {
                 at);
       }
     }
-    const std::size_t head = text.find(":states:::");
-    if (head == std::string::npos || !text.starts_with("arn:")) return;
-    std::string_view rest = std::string_view(text).substr(head + 10);
-    if (rest.starts_with("aws-sdk:")) return;
-    const std::size_t colon = rest.find(':');
-    const std::string_view service = rest.substr(0, colon);
-    const auto* known = std::ranges::find(optimised, service, &Optimised::service);
-    if (known == std::end(optimised) || colon == std::string_view::npos) return;
-    std::string_view action = rest.substr(colon + 1);
-    action = action.substr(0, action.find('.'));
-    if (!listed(known->actions, action))
-      error(fmt::format("The resource provided {} is not recognized. The value is not a valid "
-                        "resource ARN, or the resource is not available in this region.",
-                        text),
-            at);
+    if (!text.starts_with("arn:")) return error("Value is not a valid resource ARN", at);
+    const auto called = parse_resource(text);
+    const bool function = called && called->kind == TaskKind::Lambda;
+    if (!called ||
+        (called->kind == TaskKind::Integration && (!recognised(*called) || unknown(*called))) ||
+        (function && !text.contains(":lambda:")))
+      return error(fmt::format("The resource provided {} is not recognized. The value is not a "
+                               "valid resource ARN, or the resource is not available in this "
+                               "region.",
+                               text),
+                   at);
+    if (called->kind == TaskKind::Integration) {
+      integration(*called, state, jsonata, location);
+    } else if (!function && state.contains("Credentials")) {
+      error("The field 'Credentials' is not supported for activities", location);
+    }
   }
 
-  void task(const json::object& state, const std::string& location) {
-    resource(state, location);
+  bool unknown(const TaskResource& called) const {
+    return answer && answer(called) == Answer::NoSuchOperation;
+  }
+
+  // Measured.
+  void integration(const TaskResource& called, const json::object& state, bool jsonata,
+                   const std::string& location) {
+    const std::string_view field = jsonata ? "Arguments" : "Parameters";
+    const json::value* given = find(state, field);
+    if (!given)
+      return error(fmt::format("{} field is required for resource ARN: {}", field, called.arn),
+                   location);
+    const json::object* parameters = given->if_object();
+    std::string_view names = required_parameters(called);
+    while (parameters && names.size() > 1) {
+      const std::string_view name = names.substr(1, names.find(' ', 1) - 1);
+      names.remove_prefix(name.size() + 1);
+      if (!parameters->contains(name) && !parameters->contains(fmt::format("{}.$", name)))
+        error(fmt::format("The field '{}' is required but was missing", name),
+              fmt::format("{}/{}", location, field));
+    }
+  }
+
+  void task(const json::object& state, bool jsonata, const std::string& location) {
+    resource(state, jsonata, location);
     const json::string* arn = find_string(state, "Resource");
     const auto called = arn ? parse_resource(std::string_view(*arn)) : Result<TaskResource>();
-    if (served && called && !served(*called))
+    if (answer && called && answer(*called) == Answer::NotServed)
       warn(
           "KIBAN_NOT_SERVED",
           fmt::format("kiban does not serve {}: unless it is mocked, the state fails", called->arn),
@@ -326,6 +429,8 @@ struct Validator {
   }
 
   void wait(const json::object& state, const std::string& location) {
+    one_of(state, {"SecondsPath", "Seconds", "TimestampPath", "Timestamp"}, location);
+    numbers(state, location, wait_ranges);
     const json::string* at = find_string(state, "Timestamp");
     if (at && !query_text(std::string_view(*at)) && !is_timestamp(*at))
       error("String does not match RFC3339 timestamp", location + "/Timestamp");
@@ -367,12 +472,15 @@ struct Validator {
     label(state, location);
     map_part(find_object(state, "ItemBatcher"), location + "/ItemBatcher", jsonata);
     const json::object* reader = find_object(state, "ItemReader");
+    one_of(state, {"ItemProcessor", "Iterator"}, location);
+    if (reader) item_reader(*reader, location + "/ItemReader");
     map_part(reader ? find_object(*reader, "ReaderConfig") : nullptr,
              location + "/ItemReader/ReaderConfig", jsonata);
     for (const char* name : {"ItemProcessor", "Iterator"}) {
       const json::object* inner = find_object(state, name);
       if (!inner) continue;
       const std::string at = fmt::format("{}/{}", location, name);
+      processor_config(*inner, at);
       if (inner->contains("QueryLanguage")) error("Field 'QueryLanguage' is not supported", at);
       const MachineType outer = type;
       const json::object* config = find_object(*inner, "ProcessorConfig");
@@ -382,12 +490,50 @@ struct Validator {
       type = outer;
       return;
     }
-    require(state, {"ItemProcessor"}, location);
+  }
+
+  // Measured.
+  void processor_config(const json::object& processor, const std::string& at) {
+    const json::object* config = find_object(processor, "ProcessorConfig");
+    if (!config) return;
+    const std::string location = at + "/ProcessorConfig";
+    const json::string* mode = find_string(*config, "Mode");
+    const bool distributed = mode && *mode == "DISTRIBUTED";
+    if (distributed && type == MachineType::Express)
+      error(
+          "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state "
+          "machines",
+          location + "/Mode");
+    value_among(*config, "Mode", {"INLINE", "DISTRIBUTED"}, location);
+    if (distributed)
+      require(*config, {"ExecutionType"}, location);
+    else if (config->contains("ExecutionType"))
+      return error("Field 'ExecutionType' is not supported", location);
+    value_among(*config, "ExecutionType", {"STANDARD", "EXPRESS"}, location);
+  }
+
+  // Measured.
+  void item_reader(const json::object& reader, const std::string& at) {
+    const json::string* resource = find_string(reader, "Resource");
+    if (resource && !std::string_view(*resource).ends_with(":states:::s3:getObject") &&
+        !std::string_view(*resource).ends_with(":states:::s3:listObjectsV2"))
+      error("The field 'Resource' does not match any of the allowed values", at + "/Resource");
+    const json::object* config = find_object(reader, "ReaderConfig");
+    if (!config) return;
+    const std::string location = at + "/ReaderConfig";
+    const json::string* kind = find_string(*config, "InputType");
+    const json::string* header = find_string(*config, "CSVHeaderLocation");
+    if (kind && *kind == "CSV" && !header)
+      error("The field 'CSVHeaderLocation' is required", location);
+    if (kind && *kind == "JSON" && header)
+      error("Field 'CSVHeaderLocation' is not supported", location);
+    if (header && *header == "GIVEN") require(*config, {"CSVHeaders"}, location);
   }
 
   void choice(const json::object& state, const std::string& location, bool jsonata) {
     require(state, {"Choices"}, location);
     const json::array* rules = find_array(state, "Choices");
+    if (rules && rules->empty()) error("Value cannot be empty", location + "/Choices");
     for (std::size_t i = 0; rules && i < rules->size(); ++i) {
       const std::string at = fmt::format("{}/Choices[{}]", location, i);
       const json::object* rule = (*rules)[i].if_object();
@@ -397,7 +543,9 @@ struct Validator {
       }
       require(*rule, {"Next"}, at);
       language_fields(*rule, jsonata, at);
+      if (const json::value* assign = find(*rule, "Assign")) variables(*assign, at + "/Assign");
       if (!jsonata) {
+        if (!rule->contains("Condition")) condition(*rule, at, 0);
         if (const json::value* assign = find(*rule, "Assign")) paths(*assign, at + "/Assign");
         continue;
       }
@@ -406,6 +554,72 @@ struct Validator {
           queries(*value, fmt::format("{}/{}", at, name));
       }
     }
+  }
+
+  // A rule, or what stands in And, Or and Not of one. Measured.
+  void condition(const json::object& rule, const std::string& at, std::size_t nested) {
+    if (nested > region_depth_max) return;
+    if (nested > 0 && rule.contains("Next")) error("Field 'Next' is not supported", at);
+    static constexpr std::string_view selectors[] = {"And", "Or", "Not", "Variable"};
+    if (std::ranges::count_if(selectors, [&](auto name) { return rule.contains(name); }) != 1)
+      return error(
+          "The object must have only one of the following fields, [And, Or, Not, "
+          "Variable, Condition]",
+          at);
+    for (const char* list : {"And", "Or"}) {
+      const json::array* parts = find_array(rule, list);
+      if (parts && parts->empty()) error("Value cannot be empty", fmt::format("{}/{}", at, list));
+      for (std::size_t i = 0; parts && i < parts->size(); ++i) {
+        if ((*parts)[i].is_object())
+          condition((*parts)[i].get_object(), fmt::format("{}/{}[{}]", at, list, i), nested + 1);
+      }
+    }
+    if (const json::object* part = find_object(rule, "Not"))
+      condition(*part, at + "/Not", nested + 1);
+    if (!rule.contains("Variable")) return;
+    one_of(rule, comparisons, at);
+    for (const auto& [key, value] : rule) {
+      const std::string_view name = key;
+      const bool path = name == "Variable" || (name.ends_with("Path") && name != "ResultPath");
+      const json::string* text = path ? value.if_string() : nullptr;
+      if (text && !text->starts_with('$'))
+        error("Value is not a Reference Path: Reference path didn't start with '$'",
+              fmt::format("{}/{}", at, name));
+    }
+  }
+
+  // The names that an Assign gives. Measured.
+  void variables(const json::value& assign, const std::string& at) {
+    const json::object* names = assign.if_object();
+    for (const auto& member : names ? *names : json::object{}) {
+      std::string_view name = member.key();
+      if (name.ends_with(".$")) name.remove_suffix(2);
+      const std::string where = fmt::format("{}/{}", at, std::string_view(member.key()));
+      const auto letter = [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return std::isalpha(byte) != 0 || byte >= 0x80;
+      };
+      const bool good = !name.empty() && letter(name[0]) && std::ranges::all_of(name, [&](char c) {
+        return letter(c) || c == '_' || (c >= '0' && c <= '9');
+      });
+      if (name == "states")
+        error("Cannot assign to reserved variable '$states'.", where, "RESERVED_VARIABLE_NAME");
+      else if (!good)
+        error(fmt::format("Invalid variable name '{}': the variable name contains invalid "
+                          "characters.",
+                          name),
+              where, "INVALID_VARIABLE_NAME");
+    }
+  }
+
+  // Measured.
+  void error_names(const json::object& handler, bool last, const std::string& at) {
+    const json::array* names = find_array(handler, "ErrorEquals");
+    if (!names) return;
+    if (names->empty()) return error("Value cannot be empty", at + "/ErrorEquals");
+    const bool all = std::ranges::find(*names, json::value("States.ALL")) != names->end();
+    if (all && (!last || names->size() > 1))
+      error("States.ALL must appear alone and at end of list", at + "/ErrorEquals");
   }
 
   void handlers(const json::object& state, const std::string& location, bool jsonata) {
@@ -418,11 +632,15 @@ struct Validator {
           error("Expected value of type Object", at);
           continue;
         }
+        error_names(*one, i + 1 == all->size(), at);
         if (*list == 'R') {
           require(*one, {"ErrorEquals"}, at);
+          numbers(*one, at, retry_ranges);
+          value_among(*one, "JitterStrategy", {"NONE", "FULL"}, at);
           continue;
         }
         require(*one, {"ErrorEquals", "Next"}, at);
+        if (const json::value* assign = find(*one, "Assign")) variables(*assign, at + "/Assign");
         language_fields(*one, jsonata, at);
         for (const char* name : {"Assign", "Output"}) {
           const json::value* value = find(*one, name);
@@ -447,6 +665,16 @@ struct Validator {
     return !text || *text != "JSONPath";
   }
 
+  // Measured.
+  void leaving(const json::object& fields, const std::string& location) {
+    const json::value* end = find(fields, "End");
+    const bool ends = end && end->is_bool() && end->get_bool();
+    if (fields.contains("Next") == ends)
+      error(fmt::format("{} only {}one of the following fields: [Next, End]",
+                        ends ? "There should" : "This object should have", ends ? "be " : ""),
+            location);
+  }
+
   void state(const json::object& fields, const std::string& location) {
     const json::string* kind = find_string(fields, "Type");
     if (!kind) return require(fields, {"Type"}, location);
@@ -458,16 +686,16 @@ struct Validator {
     if (machine_jsonata && !jsonata)
       error("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
             location);
-    for (const auto& member : fields) {
-      const std::string_view name = member.key();
-      if (!listed(fields_of(*kind), name) && !listed(" Type Comment QueryLanguage ", name))
-        error(fmt::format("Field '{}' is not supported", name), location);
-    }
+    supported(fields, fmt::format("{}Type Comment QueryLanguage ", fields_of(*kind)), location);
+    if (listed(fields_of(*kind), "Next")) leaving(fields, location);
+    if (const json::value* assign = find(fields, "Assign"))
+      variables(*assign, location + "/Assign");
+    for (const char* name : {"Error", "Cause"}) only_one(fields, name, location);
     language_fields(fields, jsonata, location);
     numbers(fields, location);
     expressions(fields, jsonata, location);
     handlers(fields, location, jsonata);
-    if (*kind == "Task") return task(fields, location);
+    if (*kind == "Task") return task(fields, jsonata, location);
     if (*kind == "Wait") return wait(fields, location);
     if (*kind == "Pass") return pass(fields, location);
     if (*kind == "Map") return map(fields, location, jsonata);
@@ -564,6 +792,10 @@ struct Validator {
       bool objects = true;
       for (const auto& [name, value] : *states) {
         const std::string at = fmt::format("{}/States/{}", location, std::string_view(name));
+        // Names are the whole machine's. Quoted by users of Step Functions Local.
+        if (!state_names.insert(kiban::to_string(json::string(name))).second)
+          error(fmt::format("Duplicate State name: {}", std::string_view(name)), at,
+                "DUPLICATE_STATE_NAME");
         if (value.is_object()) {
           state(value.get_object(), at);
         } else {
@@ -580,10 +812,15 @@ struct Validator {
 }  // namespace
 
 std::vector<Diagnostic> check_machine(const json::object& definition, MachineType type,
-                                      const Served& served) {
-  Validator validator{.type = type, .served = served};
+                                      const Answers& answer) {
+  Validator validator{.type = type, .answer = answer};
   validator.machine_jsonata = validator.language(definition, false, "");
-  validator.numbers(definition, "");
+  // Measured: no time limit may be 0, but the machine's.
+  static constexpr Range limit[] = {{"TimeoutSeconds", 0, 99'999'999}};
+  validator.numbers(definition, "", limit);
+  validator.supported(definition, " Comment QueryLanguage StartAt TimeoutSeconds Version States ",
+                      "/");
+  validator.value_among(definition, "Version", {"1.0"}, "");
   validator.region(definition, "");
   const bool bad = std::ranges::any_of(
       validator.found, [](const Diagnostic& one) { return one.severity == Severity::Error; });

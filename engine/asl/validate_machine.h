@@ -8,6 +8,6 @@
 namespace kiban::asl {
 
 std::vector<Diagnostic> check_machine(const json::object& definition, MachineType type,
-                                      const Served& served);
+                                      const Answers& answer);
 
 }  // namespace kiban::asl

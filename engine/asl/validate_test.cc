@@ -44,7 +44,8 @@ TEST(Validate, SaysWhatAwsSaysOfAState) {
             (Diagnostic{.message = "String does not match RFC3339 timestamp",
                         .location = "/States/S/Timestamp"}));
   EXPECT_EQ(only(one_state(R"("Type":"Task","Resource":"arn:aws:states:::lambda:invoke",
-                              "Credentials":{"x":1},"End":true)")),
+                              "Parameters":{"FunctionName":"f"},"Credentials":{"x":1},
+                              "End":true)")),
             (Diagnostic{.message = "The field 'RoleArn' is required but was missing",
                         .location = "/States/S/Credentials"}));
   EXPECT_EQ(only(one_state(R"("Type":"Task","Resource":"arn:aws:states:::dynamodb:query",
@@ -55,7 +56,8 @@ TEST(Validate, SaysWhatAwsSaysOfAState) {
 
 TEST(Validate, RefusesWaitsInExpressMachinesOnly) {
   const auto task = one_state(
-      R"("Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken","End":true)");
+      R"("Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+         "Parameters":{"QueueUrl.$":"$.q","MessageBody.$":"$$.Task.Token"},"End":true)");
   EXPECT_TRUE(validate(task, MachineType::Standard).empty());
   EXPECT_EQ(only(task, MachineType::Express).message,
             "Express state machine does not support '.waitForTaskToken' service integration ");
@@ -164,15 +166,160 @@ TEST(Validate, WarnsOfPathsThatAreNone) {
 }
 
 TEST(Validate, WarnsOfWhatIsNotServed) {
-  const auto task =
-      one_state(R"("Type":"Task","Resource":"arn:aws:states:::glue:startJobRun.sync","End":true)");
+  const auto task = one_state(R"("Type":"Task","Resource":"arn:aws:states:::glue:startJobRun.sync",
+                   "Parameters":{"JobName":"j"},"End":true)");
   EXPECT_TRUE(validate(task, MachineType::Standard).empty());
-  const auto found = validate(task, MachineType::Standard,
-                              [](const TaskResource& called) { return called.service != "glue"; });
+  const auto found = validate(task, MachineType::Standard, [](const TaskResource& called) {
+    return called.service == "glue" ? Answer::NotServed : Answer::Served;
+  });
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].code, "KIBAN_NOT_SERVED");
   EXPECT_EQ(found[0].severity, Severity::Warning);
   EXPECT_FALSE(refusal(found));
+}
+
+// Measured: the source is named in validate_machine.cc.
+TEST(Validate, SaysWhatAwsWasMeasuredToSay) {
+  struct Case {
+    const char* fields;
+    const char* code;
+    const char* message;
+    const char* location;
+  };
+  constexpr const char* schema = "SCHEMA_VALIDATION_FAILED";
+  const Case cases[] = {
+      {R"("Type":"Pass")", schema,
+       "This object should have only one of the following fields: [Next, End]", "/States/S"},
+      {R"("Type":"Pass","Next":"S","End":true)", schema,
+       "There should only be one of the following fields: [Next, End]", "/States/S"},
+      {R"("Type":"Wait","Seconds":1,"Timestamp":"2026-01-01T00:00:00Z","End":true)", schema,
+       "There should only be one of the following fields: [SecondsPath, Seconds, TimestampPath, "
+       "Timestamp]",
+       "/States/S"},
+      {R"("Type":"Wait","Seconds":"1","End":true)", schema, "Expected value of type Integer",
+       "/States/S/Seconds"},
+      {R"("Type":"Map","End":true)", schema,
+       "This object should have only one of the following fields: [ItemProcessor, Iterator]",
+       "/States/S"},
+      {R"("Type":"Fail","Error":"E","ErrorPath":"$.e")", schema,
+       "There should only be one of the following fields: [Error, ErrorPath]", "/States/S"},
+      {R"("Type":"Pass","InputPath":"x","End":true)", schema, "Value must be a valid JSONPath.",
+       "/States/S/InputPath"},
+      {R"("Type":"Pass","Assign":{"states":1},"End":true)", "RESERVED_VARIABLE_NAME",
+       "Cannot assign to reserved variable '$states'.", "/States/S/Assign/states"},
+      {R"("Type":"Pass","Assign":{"a-b":1},"End":true)", "INVALID_VARIABLE_NAME",
+       "Invalid variable name 'a-b': the variable name contains invalid characters.",
+       "/States/S/Assign/a-b"},
+      {R"("Type":"Task","Resource":"f","End":true)", schema, "Value is not a valid resource ARN",
+       "/States/S/Resource"},
+      {R"("Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage","End":true)", schema,
+       "Parameters field is required for resource ARN: arn:aws:states:::sqs:sendMessage",
+       "/States/S"},
+      {R"("Type":"Task","QueryLanguage":"JSONata","Resource":"arn:aws:states:::aws-sdk:s3:listBuckets",
+          "End":true)",
+       schema,
+       "Arguments field is required for resource ARN: arn:aws:states:::aws-sdk:s3:listBuckets",
+       "/States/S"},
+      {R"("Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage","Parameters":{"QueueUrl":"q"},
+          "End":true)",
+       schema, "The field 'MessageBody' is required but was missing", "/States/S/Parameters"},
+      {R"("Type":"Task","Resource":"arn:aws:states:ap-northeast-1:000000000000:activity:a",
+          "Credentials":{"RoleArn":"r"},"End":true)",
+       schema, "The field 'Credentials' is not supported for activities", "/States/S"},
+      {R"("Type":"Parallel","Branches":[],"End":true,"Retry":[{"ErrorEquals":[]}])", schema,
+       "Value cannot be empty", "/States/S/Retry[0]/ErrorEquals"},
+      {R"("Type":"Parallel","Branches":[],"End":true,"Retry":[{"ErrorEquals":["States.ALL","E"]}])",
+       schema, "States.ALL must appear alone and at end of list", "/States/S/Retry[0]/ErrorEquals"},
+      {R"("Type":"Parallel","Branches":[],"End":true,
+          "Retry":[{"ErrorEquals":["E"],"JitterStrategy":"HALF"}])",
+       schema, "Value should be one of the following: [NONE, FULL]",
+       "/States/S/Retry[0]/JitterStrategy"},
+      {R"("Type":"Parallel","Branches":[],"End":true,
+          "Retry":[{"ErrorEquals":["E"],"MaxDelaySeconds":31622401}])",
+       schema, "Maximum value is 31622400", "/States/S/Retry[0]/MaxDelaySeconds"},
+      {R"("Type":"Choice","Choices":[])", schema, "Value cannot be empty", "/States/S/Choices"},
+      {R"("Type":"Choice","Choices":[{"Next":"S","And":[{"Variable":"$.a","IsNull":true,
+          "Next":"S"}]}])",
+       schema, "Field 'Next' is not supported", "/States/S/Choices[0]/And[0]"},
+      {R"("Type":"Choice","Choices":[{"Next":"S","Variable":"a","IsNull":true}])", schema,
+       "Value is not a Reference Path: Reference path didn't start with '$'",
+       "/States/S/Choices[0]/Variable"},
+      {R"("Type":"Choice","Choices":[{"Next":"S","Not":{},"Variable":"$.a","IsNull":true}])",
+       schema,
+       "The object must have only one of the following fields, [And, Or, Not, Variable, Condition]",
+       "/States/S/Choices[0]"},
+  };
+  for (const Case& one : cases) {
+    const auto found = validate(one_state(one.fields), MachineType::Standard);
+    ASSERT_FALSE(found.empty()) << one.fields;
+    EXPECT_EQ(found[0],
+              (Diagnostic{.code = one.code, .message = one.message, .location = one.location}))
+        << one.fields << "\n"
+        << found[0].message << " at " << found[0].location;
+  }
+}
+
+TEST(Validate, KnowsMapsThatRunFarAway) {
+  const auto map = [](std::string_view config, std::string_view more = "") {
+    return one_state(fmt::format(
+        R"("Type":"Map","End":true,{}"ItemProcessor":{{"ProcessorConfig":{{{}}},"StartAt":"I",
+           "States":{{"I":{{"Type":"Pass","End":true}}}}}})",
+        more, config));
+  };
+  EXPECT_EQ(only(map(R"("Mode":"DISTRIBUTED")")),
+            (Diagnostic{.message = "These fields are required: [ExecutionType]",
+                        .location = "/States/S/ItemProcessor/ProcessorConfig"}));
+  EXPECT_EQ(only(map(R"("Mode":"INLINE","ExecutionType":"EXPRESS")")).message,
+            "Field 'ExecutionType' is not supported");
+  EXPECT_EQ(only(map(R"("Mode":"DISTRIBUTED","ExecutionType":"FAST")")).message,
+            "Value should be one of the following: [STANDARD, EXPRESS]");
+  EXPECT_EQ(
+      only(map(R"("Mode":"DISTRIBUTED","ExecutionType":"STANDARD")"), MachineType::Express).message,
+      "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state "
+      "machines");
+  const std::string good = R"("Mode":"DISTRIBUTED","ExecutionType":"STANDARD")";
+  EXPECT_EQ(
+      only(map(good, R"("ItemReader":{"Resource":"arn:aws:states:::s3:headObject"},)")).message,
+      "The field 'Resource' does not match any of the allowed values");
+  EXPECT_EQ(only(map(good, R"("ItemReader":{"Resource":"arn:aws:states:::s3:getObject",
+                              "ReaderConfig":{"InputType":"CSV"}},)"))
+                .message,
+            "The field 'CSVHeaderLocation' is required");
+}
+
+TEST(Validate, RefusesAStateNameGivenTwice) {
+  const auto found = only(one_state(R"("Type":"Parallel","End":true,"Branches":[{"StartAt":"S",
+      "States":{"S":{"Type":"Pass","End":true}}}])"));
+  EXPECT_EQ(found.code, "DUPLICATE_STATE_NAME");
+  EXPECT_EQ(found.message, "Duplicate State name: S");
+  EXPECT_EQ(found.location, "/States/S/Branches[0]/States/S");
+}
+
+TEST(Validate, KnowsEveryIntegration) {
+  const auto task = [](std::string_view resource) {
+    return one_state(fmt::format(
+        R"("Type":"Task","Resource":"arn:aws:states:::{}","Parameters":{{"FunctionName":"f",
+           "JobName":"j","TableName":"t","Key":1,"TaskDefinition":"d","Message":"m","QueueUrl":"u",
+           "MessageBody":"b","StateMachineArn":"a","Entries":[]}},"End":true)",
+        resource));
+  };
+  for (const char* good :
+       {"lambda:invoke", "lambda:invoke.waitForTaskToken", "glue:startJobRun.sync",
+        "ecs:runTask.sync", "ecs:runTask.waitForTaskToken", "states:startExecution.sync:2",
+        "batch:submitJob.sync", "dynamodb:updateItem", "eks:runJob.sync", "http:invoke",
+        "aws-sdk:ec2:describeInstances", "aws-sdk:sqs:sendMessage.waitForTaskToken",
+        "elasticmapreduce:addStep.sync", "emr-serverless:startJobRun.sync"})
+    EXPECT_EQ(all(task(good)), "good") << good;
+  for (const char* bad :
+       {"lambda:invoke.sync", "sqs:sendMessage.sync", "glue:startJobRun.waitForTaskToken",
+        "ecs:runTask.sync:2", "dynamodb:query", "s3:getObject", "kinesis:putRecord", "ecs:stopTask",
+        "aws-sdk:s3:getObject.sync", "sqs"})
+    EXPECT_EQ(only(task(bad)).location, "/States/S/Resource") << bad;
+  EXPECT_EQ(validate(task("aws-sdk:sqs:sendLetter"), MachineType::Standard,
+                     [](const TaskResource&) { return Answer::NoSuchOperation; })
+                .at(0)
+                .location,
+            "/States/S/Resource");
 }
 
 TEST(JsonText, TellsWhatJacksonTells) {

@@ -187,6 +187,10 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   std::unique_ptr<runtime::Fetcher> fetcher = runtime::make_fetcher();
   runtime::Effects effects;
   effects.add("http.post", runtime::make_http_performer(*fetcher, signer));
+  effects.add("sns.sign",
+              runtime::make_sign_performer(signer, [&server](std::function<void()> work) {
+                server->post(std::move(work));
+              }));
   const auto added = runner->add_to(effects, server->port(), *data.blobs);
   if (!added) return complain("tasks", added.error().cause, "See who owns the data directory.");
   auto databases = std::make_unique<postgres::Driver>(

@@ -46,4 +46,21 @@ Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer) {
   };
 }
 
+Performer make_sign_performer(MessageSigner& signer,
+                              std::function<void(std::function<void()>)> post) {
+  return [&signer, post = std::move(post)](const services::Effect& effect, const Report& report) {
+    const auto text = [&](std::string_view key) {
+      const json::string* found = find_string(effect.payload, key);
+      return found ? to_string(*found) : std::string();
+    };
+    post([&signer, report, body = text("Body"), version = text("Sign")] {
+      const auto done = signer.sign(body, version);
+      if (done)
+        report({.payload = {{"Body", *done}}});
+      else
+        report({.payload = {{"Error", done.error().name}, {"Cause", done.error().cause}}});
+    });
+  };
+}
+
 }  // namespace kiban::runtime

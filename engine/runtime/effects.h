@@ -37,4 +37,9 @@ class Effects final : public kernel::EffectSink {
 // in that version. `fetcher` and `signer` outlive the performer.
 Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer);
 
+// {"Body", "Sign"}, an SNS message and a version, to {"Body": signed} or {"Error", "Cause"}; `post`
+// runs the work on another thread. `signer` outlives the performer.
+Performer make_sign_performer(MessageSigner& signer,
+                              std::function<void(std::function<void()>)> post);
+
 }  // namespace kiban::runtime

@@ -386,7 +386,10 @@ TEST_F(Events, DeliverToTopicsLogsTasksAndBuses) {
   make_queue("q");
   const std::string topic = text(call("sns", "CreateTopic", {{"Name", "topic"}}), "TopicArn");
   call("sns", "Subscribe",
-       {{"TopicArn", topic}, {"Protocol", "sqs"}, {"Endpoint", std::string(queue_arn) + "q"}});
+       {{"TopicArn", topic},
+        {"Protocol", "sqs"},
+        {"Endpoint", std::string(queue_arn) + "q"},
+        {"Attributes", {{"RawMessageDelivery", "true"}}}});
   call("logs", "CreateLogGroup", {{"logGroupName", "/aws/events/all"}});
   call("ecs", "CreateCluster", {{"clusterName", "batch"}});
   call("ecs", "RegisterTaskDefinition",
@@ -424,7 +427,7 @@ TEST_F(Events, DeliverToTopicsLogsTasksAndBuses) {
                         {"Targets", {{{"Id", "t"}, {"Arn", std::string(queue_arn) + "second"}}}}});
   put_event("s", R"({"n":1})");
   ASSERT_EQ(receive("q").size(), 1U);
-  EXPECT_EQ(body(receive("q")[0]).at("Message"), R"({"n":1})");
+  EXPECT_EQ(body(receive("q")[0]).at("n"), 1);
   ASSERT_EQ(receive("second").size(), 1U);
   EXPECT_EQ(body(receive("second")[0]).at("source"), "s");
   const auto lines = call("logs", "FilterLogEvents", {{"logGroupName", "/aws/events/all"}});

@@ -38,18 +38,28 @@ bool is_raw(const Subscription& subscription) {
   return text(subscription.attributes, "RawMessageDelivery") == "true";
 }
 
-void deliver_to_queue(Context& context, const Subscription& subscription, const Message& message) {
-  const auto queue = parse_arn(subscription.endpoint);
+// A queue that is gone or refuses loses the message, as on AWS without a dead-letter queue.
+void send_to_queue(Context& context, std::string_view queue_arn, json::object input) {
+  const auto queue = parse_arn(queue_arn);
   if (!queue) return;
   const Caller sns{.account = queue->account, .region = queue->region, .arn = "sns.amazonaws.com"};
-  json::object input{
-      {"QueueUrl", fmt::format("{}/{}/{}", context.endpoint(), queue->account, queue->resource)},
-      {"MessageBody",
-       is_raw(subscription) ? message.text : print_json(envelope(context, subscription, message))}};
-  if (is_raw(subscription) && !message.attributes.empty())
-    input["MessageAttributes"] = message.attributes;
-  // A queue that is gone or refuses loses the message, as on AWS without a dead-letter queue.
+  input["QueueUrl"] = fmt::format("{}/{}/{}", context.endpoint(), queue->account, queue->resource);
   (void)context.call("sqs", "SendMessage", input, sns);
+}
+
+// An envelope is signed before it is sent: on_outcome takes it on.
+void deliver_to_queue(Context& context, const Subscription& subscription, const Message& message) {
+  if (is_raw(subscription)) {
+    json::object input{{"MessageBody", message.text}};
+    if (!message.attributes.empty()) input["MessageAttributes"] = message.attributes;
+    return send_to_queue(context, subscription.endpoint, std::move(input));
+  }
+  context.perform({.service = "sns",
+                   .kind = "sns.sign",
+                   .id = fmt::format("{}/{}", message.id, subscription.arn),
+                   .payload = {{"Queue", subscription.endpoint},
+                               {"Body", print_json(envelope(context, subscription, message))},
+                               {"Sign", message.signature_version}}});
 }
 
 void post(Context& context, const json::object& payload) {
@@ -128,7 +138,12 @@ void request_confirmation(Context& context, const Subscription& subscription,
   post(context, payload);
 }
 
-void on_post_outcome(Context& context, const json::object& payload, const Outcome& outcome) {
+void on_outcome(Context& context, const json::object& payload, const Outcome& outcome) {
+  if (const std::string queue = text(payload, "Queue"); !queue.empty()) {
+    // Unsigned when it could not be signed: better than lost.
+    const std::string body = text(outcome.payload, "Body", text(payload, "Body"));
+    return send_to_queue(context, queue, {{"MessageBody", body}});
+  }
   const std::int64_t status = number(outcome.payload, "Status", 0);
   const std::int64_t tries = number(payload, "Try", 0);
   const bool done = status >= 200 && status < 300;

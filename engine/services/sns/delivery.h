@@ -29,12 +29,12 @@ struct Message {
 json::object to_json(const Subscription& subscription);
 Subscription subscription_from(const json::object& row);
 
-// To SQS at once, to HTTP by effect.
+// Raw to SQS at once; what is signed, and to HTTP, by effect.
 void deliver(Context& context, const Subscription& subscription, const Message& message);
 void request_confirmation(Context& context, const Subscription& subscription,
                           std::string_view signature_version);
-// After a failed post: set the timer of the next try, or give up.
-void on_post_outcome(Context& context, const json::object& payload, const Outcome& outcome);
+// A message that was signed goes to its queue. After a failed post: the next try, or none.
+void on_outcome(Context& context, const json::object& payload, const Outcome& outcome);
 void retry_post(Context& context, const json::object& payload);
 
 }  // namespace kiban::services::sns

@@ -374,7 +374,7 @@ class Sns : public TableService {
   }
   void on_outcome(Context& context, std::string_view, const json::object& payload,
                   const Outcome& outcome) override {
-    on_post_outcome(context, payload, outcome);
+    sns::on_outcome(context, payload, outcome);
   }
 };
 

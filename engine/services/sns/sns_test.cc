@@ -45,10 +45,21 @@ TEST_F(Sns, DeliversOneEnvelopeToAQueue) {
         {"Endpoint", "arn:aws:sqs:ap-northeast-1:000000000000:inbox"}});
   const auto published =
       call("sns", "Publish", {{"TopicArn", topic}, {"Subject", "S"}, {"Message", "M"}});
+  // It is signed first.
+  const auto effects = kernel_->pending_effects();
+  ASSERT_EQ(effects.size(), 1U);
+  EXPECT_EQ(effects[0].kind, "sns.sign");
+  EXPECT_EQ(effects[0].payload.at("Sign"), "1");
+  auto envelope = parse_json(effects[0].payload.at("Body").as_string());
+  ASSERT_TRUE(envelope);
+  envelope->as_object()["Signature"] = "signed";
+  kernel_->outcome("sns", {.id = effects[0].id, .payload = {{"Body", print_json(*envelope)}}});
+  now_ = kernel_->run_until_idle(now_);
   const auto got = call("sqs", "ReceiveMessage", {{"QueueUrl", url}, {"MaxNumberOfMessages", 10}});
   ASSERT_EQ(got.at("Messages").as_array().size(), 1U);
-  const auto envelope = parse_json(got.at("Messages").as_array()[0].at("Body").as_string());
+  envelope = parse_json(got.at("Messages").as_array()[0].at("Body").as_string());
   ASSERT_TRUE(envelope);
+  EXPECT_EQ(envelope->at("Signature"), "signed");
   EXPECT_EQ(envelope->at("Type"), "Notification");
   EXPECT_EQ(envelope->at("MessageId"), published.at("MessageId"));
   EXPECT_EQ(envelope->at("Subject"), "S");

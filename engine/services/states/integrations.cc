@@ -262,6 +262,17 @@ std::optional<Refused> refused_at_once(const asl::TaskResource& resource,
   return std::nullopt;
 }
 
+// The SDK for Java makes a map of headers with a prefix even when none came. Recorded by AWS:
+// test_s3_get_object[empty_binary].
+void add_header_maps(const api::Service& model, const api::Operation& operation,
+                     json::object& reply) {
+  if (operation.output == api::no_shape) return;
+  for (const api::Member& member : model.members_of(model.shape(operation.output))) {
+    if (member.location == api::Location::Headers && !reply.contains(member.name))
+      reply[member.name] = json::object{};
+  }
+}
+
 // Events tell the execution that they came from. Recorded by AWS: test_put_events_base.
 void add_resources(json::object& request, const Origin& origin) {
   json::value* entries = request.if_contains("Entries");
@@ -287,14 +298,24 @@ std::optional<Duration> long_poll(const asl::TaskResource& resource, const json:
   return std::nullopt;
 }
 
-}  // namespace
-
 bool serves(const asl::TaskResource& resource) {
   if (resource.kind == asl::TaskKind::Activity) return true;
   const api::Service* model = model_of(resource);
   const bool can_wait = resource.service == "ecs" || resource.service == "states";
   return model && model->operation(with_first(resource.action, std::toupper)) &&
          (can_wait || !waits_for_end(resource));
+}
+
+}  // namespace
+
+asl::Answer answer_of(const asl::TaskResource& resource) {
+  if (resource.kind == asl::TaskKind::Integration && resource.service.starts_with("aws-sdk:")) {
+    const std::string name = resource.service.substr(8);
+    const api::Service* model = api::find_service_by_sdk_name(name);
+    if (model && !model->has_operation(with_first(resource.action, std::toupper)))
+      return asl::Answer::NoSuchOperation;
+  }
+  return serves(resource) ? asl::Answer::Served : asl::Answer::NotServed;
 }
 
 std::variant<Called, Refused> call_integration(Context& context, const asl::StartTask& task,
@@ -322,6 +343,7 @@ std::variant<Called, Refused> call_integration(Context& context, const asl::Star
     return called;
   }
   const bool sdk = resource.service.starts_with("aws-sdk:");
+  if (sdk) add_header_maps(*model, *operation, *reply);
   json::value shown = shown_reply(context, *model, operation->output, *reply,
                                   sdk ? Times::Iso8601 : Times::Milliseconds);
   called.output = std::move(shown.get_object());

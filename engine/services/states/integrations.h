@@ -5,7 +5,7 @@
 #include <string>
 #include <variant>
 
-#include "asl/interpreter.h"
+#include "asl/validate.h"
 #include "services/base/service.h"
 
 namespace kiban::services::states {
@@ -42,7 +42,7 @@ std::optional<json::object> request_of(std::string_view folder, std::string_view
 // "taskArn" to "TaskArn", all the way down: how outputs of integrations read.
 json::value upper_camel(const json::value& value);
 
-// Is there an operation of a service here behind the resource?
-bool serves(const asl::TaskResource& resource);
+// Is there an operation of a service here behind the resource, or of AWS's at all?
+asl::Answer answer_of(const asl::TaskResource& resource);
 
 }  // namespace kiban::services::states

@@ -31,7 +31,7 @@ asl::MachineType type_of(std::string_view type) {
 }
 
 Result<void> check_definition(std::string_view definition, std::string_view type) {
-  const auto refused = asl::refusal(asl::validate(definition, type_of(type)));
+  const auto refused = asl::refusal(asl::validate(definition, type_of(type), answer_of));
   if (!refused) return {};
   return fail("InvalidDefinition", *refused);
 }
@@ -221,7 +221,7 @@ Result<json::object> delete_machine(Context& context, const json::object& input)
 
 Result<json::object> validate_definition(Context&, const json::object& input) {
   const auto found =
-      asl::validate(text(input, "definition"), type_of(text(input, "type", "STANDARD")), serves);
+      asl::validate(text(input, "definition"), type_of(text(input, "type", "STANDARD")), answer_of);
   const bool errors_only = text(input, "severity", "ERROR") == "ERROR";
   // "The default is 100"; a value of 0 means the default.
   const auto asked = static_cast<std::size_t>(number(input, "maxResults", 0));

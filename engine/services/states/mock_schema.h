@@ -9,7 +9,7 @@ namespace kiban::services::states {
 
 enum class FieldValidation : std::uint8_t { None, Present, Strict };
 
-// Types, enumerations and the bounds of numbers; Strict asks for required members too. Members that
+// Types, enumerations, bounds, lengths and patterns; Strict asks for required members too. Members that
 // the API does not know pass, and so does all of an integration whose model kiban does not carry
 // (mocked/ lists those of services it does not serve). Error ValidationException, recorded by AWS.
 Result<void> check_mock(const asl::TaskResource& resource, const json::value& result,

@@ -87,7 +87,8 @@ Result<void> find_state(const json::object& input, Subject& subject) {
       definition = print_json(machine_around(*state));
     }
   }
-  const auto refused = asl::refusal(asl::validate(definition, asl::MachineType::Standard));
+  const auto refused =
+      asl::refusal(asl::validate(definition, asl::MachineType::Standard, answer_of));
   if (refused) return fail("InvalidDefinition", *refused);
   KIBAN_TRY(subject.program, asl::compile(definition, asl::MachineType::Standard));
   subject.state = subject.program->find(name);

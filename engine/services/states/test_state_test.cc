@@ -65,7 +65,9 @@ TEST_F(TestState, AMockStandsForTheCall) {
 
 TEST_F(TestState, HoldsAMockAgainstTheModel) {
   const auto cause = [&](const char* resource, const char* result, const char* mode = "STRICT") {
-    return refuse(fmt::format(R"({{"Type":"Task","Resource":"{}","End":true}})", resource),
+    return refuse(fmt::format(R"({{"Type":"Task","Resource":"{}","End":true,
+                                   "Parameters":{{"StateMachineArn":"arn","FunctionName":"f"}}}})",
+                              resource),
                   {{"mock", {{"result", result}, {"fieldValidationMode", mode}}}})
         .cause;
   };
@@ -83,6 +85,13 @@ TEST_F(TestState, HoldsAMockAgainstTheModel) {
             prefix + "Field 'PackageType' is not an expected value");
   EXPECT_EQ(cause(function, R"({"Configuration":{"Layers":{}}})"),
             prefix + "Field 'Layers' must be an array");
+  // Recorded by AWS, though Lambda's own model allows 32768.
+  EXPECT_EQ(cause(function, R"({"Configuration":{"MemorySize":10241}})", "PRESENT"),
+            prefix + "Field 'MemorySize' exceeds the maximum value");
+  EXPECT_EQ(cause(start, R"({"ExecutionArn":"","StartDate":1})"),
+            prefix + "Field 'ExecutionArn' is shorter than the minimum length");
+  EXPECT_EQ(cause(function, R"({"Configuration":{"Role":"nobody"}})"),
+            prefix + "Field 'Role' does not match the pattern");
   EXPECT_EQ(cause(start, "x"), "Mocked result must be valid JSON");
 }
 
