@@ -1,33 +1,16 @@
 #include <gmock/gmock.h>
 
-#include "kernel/kernel.h"
 #include "services/applicationautoscaling/service.h"
-#include "services/base/table_service.h"
+#include "testing/service_fixture.h"
 
 namespace kiban::services::applicationautoscaling {
 namespace {
 
 using namespace std::chrono_literals;
 
-class AutoScaling : public testing::Test {
+class AutoScaling : public ServiceTest {
  protected:
-  AutoScaling() {
-    std::vector<std::unique_ptr<Service>> services;
-    services.push_back(make_applicationautoscaling());
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
-  }
-  json::object call(const std::string& operation, json::object input) {
-    auto reply =
-        kernel_->call("applicationautoscaling", operation, std::move(input), now_, ++seed_);
-    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
-    return reply.value_or(json::object{});
-  }
-  Error refused(const std::string& operation, json::object input) {
-    const auto reply =
-        kernel_->call("applicationautoscaling", operation, std::move(input), now_, ++seed_);
-    EXPECT_FALSE(reply) << operation;
-    return reply ? Error{} : reply.error();
-  }
+  AutoScaling() : ServiceTest("applicationautoscaling", {make_applicationautoscaling}) {}
   // What names a target, and more.
   static json::object target(json::object more = {}) {
     more["ServiceNamespace"] = "ecs";
@@ -49,18 +32,13 @@ class AutoScaling : public testing::Test {
   json::value policies() {
     return call("DescribeScalingPolicies", {{"ServiceNamespace", "ecs"}}).at("ScalingPolicies");
   }
-
-  std::unique_ptr<store::Store> store_ = store::make_memory_store();
-  std::unique_ptr<kernel::Kernel> kernel_{};
-  Timestamp now_{1'700'000'000'000ms};
-  std::uint64_t seed_{0};
 };
 
 TEST_F(AutoScaling, TargetsAreRegisteredAndChanged) {
-  EXPECT_EQ(refused("RegisterScalableTarget", target({{"MinCapacity", 1}})).name,
+  EXPECT_EQ(refusal("RegisterScalableTarget", target({{"MinCapacity", 1}})).name,
             "ValidationException");
   EXPECT_EQ(
-      refused("RegisterScalableTarget", target({{"MinCapacity", 3}, {"MaxCapacity", 2}})).name,
+      refusal("RegisterScalableTarget", target({{"MinCapacity", 3}, {"MaxCapacity", 2}})).name,
       "ValidationException");
   const json::object made =
       call("RegisterScalableTarget", target({{"MinCapacity", 2}, {"MaxCapacity", 6}}));
@@ -72,13 +50,13 @@ TEST_F(AutoScaling, TargetsAreRegisteredAndChanged) {
               testing::EndsWith("AWSServiceRoleForApplicationAutoScaling_ECSService"));
   json::object other = target({{"MinCapacity", 1}, {"MaxCapacity", 1}});
   other["ResourceId"] = "service/prod";
-  EXPECT_EQ(refused("RegisterScalableTarget", other).name, "ValidationException");
+  EXPECT_EQ(refusal("RegisterScalableTarget", other).name, "ValidationException");
   other["ServiceNamespace"] = "lambda";
-  EXPECT_EQ(refused("RegisterScalableTarget", other).name, "ValidationException");
+  EXPECT_EQ(refusal("RegisterScalableTarget", other).name, "ValidationException");
 }
 
 TEST_F(AutoScaling, PoliciesGoWithTheirTarget) {
-  EXPECT_EQ(refused("PutScalingPolicy", policy(60)),
+  EXPECT_EQ(refusal("PutScalingPolicy", policy(60)),
             (Error{"ObjectNotFoundException",
                    "No scalable target registered for service namespace: ecs, resource ID: "
                    "service/prod/api, scalable dimension: ecs:service:DesiredCount"}));
@@ -91,15 +69,15 @@ TEST_F(AutoScaling, PoliciesGoWithTheirTarget) {
   EXPECT_EQ(policies().at(0).at("TargetTrackingScalingPolicyConfiguration").at("TargetValue"),
             70.0);
   EXPECT_EQ(
-      refused("PutScalingPolicy",
+      refusal("PutScalingPolicy",
               target({{"PolicyName", "x"}, {"StepScalingPolicyConfiguration", json::object{}}})),
       (Error{"ValidationException",
              "kiban does not support StepScalingPolicyConfiguration of "
              "applicationautoscaling:PutScalingPolicy"}));
   call("DeregisterScalableTarget", target());
   EXPECT_EQ(policies(), json::value(json::array{}));
-  EXPECT_EQ(refused("DeregisterScalableTarget", target()).name, "ObjectNotFoundException");
-  EXPECT_EQ(refused("DeleteScalingPolicy", target({{"PolicyName", "cpu"}})).name,
+  EXPECT_EQ(refusal("DeregisterScalableTarget", target()).name, "ObjectNotFoundException");
+  EXPECT_EQ(refusal("DeleteScalingPolicy", target({{"PolicyName", "cpu"}})).name,
             "ObjectNotFoundException");
 }
 
@@ -118,7 +96,7 @@ TEST_F(AutoScaling, TargetsHaveTags) {
   call("UntagResource", change);
   EXPECT_EQ(call("ListTagsForResource", arn).at("Tags"), json::value(json::object{{"a", "1"}}));
   EXPECT_FALSE(targets().at(0).as_object().contains("Tags"));
-  EXPECT_EQ(refused("ListTagsForResource", {{"ResourceARN", "arn:aws:x:y:z:t"}}).name,
+  EXPECT_EQ(refusal("ListTagsForResource", {{"ResourceARN", "arn:aws:x:y:z:t"}}).name,
             "ResourceNotFoundException");
 }
 

@@ -1,25 +1,17 @@
 #include <gtest/gtest.h>
 
-#include "kernel/kernel.h"
-#include "services/base/table_service.h"
 #include "services/cloudwatch/service.h"
+#include "testing/service_fixture.h"
 
 namespace kiban::services::cloudwatch {
 namespace {
 
 using namespace std::chrono_literals;
 
-class CloudWatch : public testing::Test {
+class CloudWatch : public ServiceTest {
  protected:
-  CloudWatch() {
-    std::vector<std::unique_ptr<Service>> services;
-    services.push_back(make_cloudwatch());
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
-  }
-  json::object call(const std::string& operation, json::object input) {
-    auto reply = kernel_->call("cloudwatch", operation, std::move(input), now_, ++seed_);
-    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
-    return reply.value_or(json::object{});
+  CloudWatch() : ServiceTest("cloudwatch", {make_cloudwatch}) {
+    now_ += 40s;  // A whole minute.
   }
   void put(double value) {
     call("PutMetricData",
@@ -41,11 +33,6 @@ class CloudWatch : public testing::Test {
             {"ComparisonOperator", "GreaterThanOrEqualToThreshold"},
             {"TreatMissingData", std::move(missing)}};
   }
-
-  std::unique_ptr<store::Store> store_ = store::make_memory_store();
-  std::unique_ptr<kernel::Kernel> kernel_{};
-  Timestamp now_{1'700'000'040'000ms};  // A whole minute.
-  std::uint64_t seed_{0};
 };
 
 TEST_F(CloudWatch, MergesIntoMinutesAndPeriods) {

@@ -1,11 +1,10 @@
 #include <gmock/gmock.h>
 
 #include "api/codec.h"
-#include "kernel/kernel.h"
-#include "services/base/table_service.h"
 #include "services/ecr/manifest.h"
 #include "services/ecr/service.h"
 #include "store/blobs.h"
+#include "testing/service_fixture.h"
 
 namespace kiban::services::ecr {
 namespace {
@@ -37,25 +36,9 @@ std::string index_of(std::string_view image_manifest) {
                                  {"manifests", {descriptor(oci, image_manifest)}}});
 }
 
-class EcrTest : public testing::Test {
+class EcrTest : public ServiceTest {
  protected:
-  EcrTest() {
-    std::vector<std::unique_ptr<Service>> services;
-    services.push_back(make_ecr());
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
-  }
-  Result<json::object> attempt(std::string operation, json::object input) {
-    return kernel_->call("ecr", std::move(operation), std::move(input), now_, ++seed_);
-  }
-  json::object call(const std::string& operation, json::object input) {
-    auto reply = attempt(operation, std::move(input));
-    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
-    return reply.value_or(json::object{});
-  }
-  Error refused(std::string operation, json::object input) {
-    const auto reply = attempt(std::move(operation), std::move(input));
-    return reply ? Error{} : reply.error();
-  }
+  EcrTest() : ServiceTest("ecr", {make_ecr}) {}
   void create(std::string_view name, json::object more = {}) {
     more["repositoryName"] = name;
     call("CreateRepository", std::move(more));
@@ -79,11 +62,6 @@ class EcrTest : public testing::Test {
     std::ranges::sort(all);
     return all;
   }
-
-  std::unique_ptr<store::Store> store_ = store::make_memory_store();
-  std::unique_ptr<kernel::Kernel> kernel_{};
-  Timestamp now_{1'700'000'000'000ms};
-  std::uint64_t seed_{0};
 };
 
 TEST_F(EcrTest, KeepsRepositoriesApart) {
@@ -97,14 +75,14 @@ TEST_F(EcrTest, KeepsRepositoriesApart) {
             "arn:aws:ecr:ap-northeast-1:000000000000:repository/team/app");
   EXPECT_EQ(text(shown, "repositoryUri"), "127.0.0.1:4566/team/app");
   EXPECT_EQ(text(shown, "imageTagMutability"), "MUTABLE");
-  EXPECT_EQ(refused("CreateRepository", {{"repositoryName", "team/app"}}).name,
+  EXPECT_EQ(refusal("CreateRepository", {{"repositoryName", "team/app"}}).name,
             "RepositoryAlreadyExistsException");
-  EXPECT_EQ(refused("DescribeRepositories", {{"repositoryNames", {"team"}}}),
+  EXPECT_EQ(refusal("DescribeRepositories", {{"repositoryNames", {"team"}}}),
             (Error{.name = "RepositoryNotFoundException",
                    .cause = "The repository with name 'team' does not exist in the registry with "
                             "id '000000000000'"}));
   EXPECT_EQ(
-      refused("ListImages", {{"repositoryName", "team/app"}, {"registryId", "111111111111"}}).cause,
+      refusal("ListImages", {{"repositoryName", "team/app"}, {"registryId", "111111111111"}}).cause,
       "The repository with name 'team/app' does not exist in the registry with id "
       "'111111111111'");
   push("team/app/web", "one", "a");
@@ -116,7 +94,7 @@ TEST_F(EcrTest, KeepsRepositoriesApart) {
 TEST_F(EcrTest, RefusesNamesThatAreNone) {
   for (const std::string_view name :
        {"", "a", "A1", "a:b", "a b", "/a", "a/", "a//b", "-a", "a..b", "a._b", "../a"})
-    EXPECT_EQ(refused("CreateRepository", {{"repositoryName", name}}).name,
+    EXPECT_EQ(refusal("CreateRepository", {{"repositoryName", name}}).name,
               "InvalidParameterException")
         << name;
   for (const std::string_view name : {"ab", "a/b", "a--b", "a__b/c.d_e", "0/1"}) create(name);
@@ -125,7 +103,7 @@ TEST_F(EcrTest, RefusesNamesThatAreNone) {
 TEST_F(EcrTest, DeletesARepositoryWithImagesOnlyByForce) {
   create("app");
   const std::string digest = push("app", "one", "a");
-  EXPECT_EQ(refused("DeleteRepository", {{"repositoryName", "app"}}),
+  EXPECT_EQ(refusal("DeleteRepository", {{"repositoryName", "app"}}),
             (Error{.name = "RepositoryNotEmptyException",
                    .cause = "The repository with name 'app' in registry with id '000000000000' "
                             "cannot be deleted because it still contains images"}));
@@ -133,7 +111,7 @@ TEST_F(EcrTest, DeletesARepositoryWithImagesOnlyByForce) {
   create("app");
   EXPECT_TRUE(listed({{"repositoryName", "app"}}).empty());
   EXPECT_EQ(
-      refused("kiban:GetLayer", {{"repositoryName", "app"}, {"layerDigest", digest_of("a")}}).name,
+      refusal("kiban:GetLayer", {{"repositoryName", "app"}, {"layerDigest", digest_of("a")}}).name,
       "LayersNotFoundException");
 }
 
@@ -147,7 +125,7 @@ TEST_F(EcrTest, MovesATagAndKeepsTheOldImageUntagged) {
   EXPECT_THAT(listed({{"repositoryName", "app"}, {"filter", {{"tagStatus", "UNTAGGED"}}}}),
               ElementsAre("- " + first));
   EXPECT_EQ(
-      refused("PutImage",
+      refusal("PutImage",
               {{"repositoryName", "app"}, {"imageTag", "two"}, {"imageManifest", image("{}", "b")}})
           .name,
       "ImageAlreadyExistsException");
@@ -172,7 +150,7 @@ TEST_F(EcrTest, GivesBackTheManifestAsItCame) {
   EXPECT_EQ(detail.at("imageSizeInBytes").to_number<int>(), 3);
   EXPECT_EQ(detail.at("imageTags"), json::value(json::array{"one"}));
   EXPECT_EQ(
-      refused("DescribeImages", {{"repositoryName", "app"}, {"imageIds", {{{"imageTag", "no"}}}}}),
+      refusal("DescribeImages", {{"repositoryName", "app"}, {"imageIds", {{{"imageTag", "no"}}}}}),
       (Error{.name = "ImageNotFoundException",
              .cause = "The image with imageId {imageDigest:'null', imageTag:'no'} does not "
                       "exist within the repository with name 'app' in the registry with id "
@@ -182,23 +160,24 @@ TEST_F(EcrTest, GivesBackTheManifestAsItCame) {
 TEST_F(EcrTest, RefusesAnImageWhosePartsAreMissing) {
   create("app");
   const Error layers =
-      refused("PutImage", {{"repositoryName", "app"}, {"imageManifest", image("{}", "a")}});
+      refusal("PutImage", {{"repositoryName", "app"}, {"imageManifest", image("{}", "a")}});
   EXPECT_EQ(layers.name, "LayersNotFoundException");
   EXPECT_THAT(layers.cause, HasSubstr(digest_of("a")));
-  EXPECT_EQ(refused("PutImage",
+  EXPECT_EQ(refusal("PutImage",
                     {{"repositoryName", "app"}, {"imageManifest", index_of(image("{}", "a"))}})
                 .name,
             "ReferencedImagesNotFoundException");
   push("app", "", "a");
-  EXPECT_EQ(refused("PutImage", {{"repositoryName", "app"},
+  EXPECT_EQ(refusal("PutImage", {{"repositoryName", "app"},
                                  {"imageManifest", image("{}", "a")},
                                  {"imageTag", "t"},
                                  {"imageDigest", digest_of("x")}})
                 .name,
             "ImageDigestDoesNotMatchException");
-  EXPECT_TRUE(attempt("PutImage", {{"repositoryName", "app"},
-                                   {"imageTag", "multi"},
-                                   {"imageManifest", index_of(image("{}", "a"))}}));
+  EXPECT_TRUE(try_call("ecr", "PutImage",
+                       {{"repositoryName", "app"},
+                        {"imageTag", "multi"},
+                        {"imageManifest", index_of(image("{}", "a"))}}));
 }
 
 TEST_F(EcrTest, HonoursImmutableTags) {
@@ -210,12 +189,12 @@ TEST_F(EcrTest, HonoursImmutableTags) {
   push("app", "v1", "a");
   const json::object again{
       {"repositoryName", "app"}, {"imageTag", "v1"}, {"imageManifest", image("{}", "b")}};
-  EXPECT_EQ(refused("PutImage", again),
+  EXPECT_EQ(refusal("PutImage", again),
             (Error{.name = "ImageTagAlreadyExistsException",
                    .cause = "The image tag 'v1' already exists in the 'app' repository and cannot "
                             "be overwritten because the repository is immutable."}));
   call("PutImageTagMutability", {{"repositoryName", "app"}, {"imageTagMutability", "MUTABLE"}});
-  EXPECT_TRUE(attempt("PutImage", again));
+  EXPECT_TRUE(try_call("ecr", "PutImage", again));
 }
 
 TEST_F(EcrTest, DeletesByTagAndByDigest) {
@@ -240,11 +219,11 @@ TEST_F(EcrTest, DeletesByTagAndByDigest) {
 
 TEST_F(EcrTest, KeepsPoliciesAndTags) {
   create("app", {{"tags", {{{"Key", "a"}, {"Value", "1"}}}}});
-  EXPECT_EQ(refused("GetLifecyclePolicy", {{"repositoryName", "app"}}),
+  EXPECT_EQ(refusal("GetLifecyclePolicy", {{"repositoryName", "app"}}),
             (Error{.name = "LifecyclePolicyNotFoundException",
                    .cause = "Lifecycle policy does not exist for the repository with name 'app' in "
                             "the registry with id '000000000000'"}));
-  EXPECT_EQ(refused("PutLifecyclePolicy",
+  EXPECT_EQ(refusal("PutLifecyclePolicy",
                     {{"repositoryName", "app"}, {"lifecyclePolicyText", R"({"rules":[]})"}})
                 .name,
             "InvalidParameterException");
@@ -254,7 +233,7 @@ TEST_F(EcrTest, KeepsPoliciesAndTags) {
   EXPECT_EQ(text(call("GetLifecyclePolicy", {{"repositoryName", "app"}}), "lifecyclePolicyText"),
             policy);
   call("DeleteLifecyclePolicy", {{"repositoryName", "app"}});
-  EXPECT_EQ(refused("GetLifecyclePolicy", {{"repositoryName", "app"}}).name,
+  EXPECT_EQ(refusal("GetLifecyclePolicy", {{"repositoryName", "app"}}).name,
             "LifecyclePolicyNotFoundException");
   call("SetRepositoryPolicy", {{"repositoryName", "app"}, {"policyText", R"({"Statement":[]})"}});
   EXPECT_EQ(text(call("GetRepositoryPolicy", {{"repositoryName", "app"}}), "policyText"),

@@ -1,8 +1,7 @@
 #include <gmock/gmock.h>
 
-#include "kernel/kernel.h"
-#include "services/base/table_service.h"
 #include "services/kms/service.h"
+#include "testing/service_fixture.h"
 
 namespace kiban::services::kms {
 namespace {
@@ -10,34 +9,15 @@ namespace {
 using namespace std::chrono_literals;
 using testing::SizeIs;
 
-class Kms : public testing::Test {
+class Kms : public ServiceTest {
  protected:
-  Kms() {
-    std::vector<std::unique_ptr<Service>> services;
-    services.push_back(make_kms());
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
-  }
-  json::object call(const std::string& operation, json::object input) {
-    auto reply = kernel_->call("kms", operation, std::move(input), now_, ++seed_);
-    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
-    return reply.value_or(json::object{});
-  }
-  std::string refused(const std::string& operation, json::object input) {
-    const auto reply = kernel_->call("kms", operation, std::move(input), now_, ++seed_);
-    EXPECT_FALSE(reply) << operation;
-    return reply ? "" : reply.error().name;
-  }
+  Kms() : ServiceTest("kms", {make_kms}) {}
   std::string make_key() {
     return text(call("CreateKey", {{"Description", "d"}}).at("KeyMetadata").as_object(), "KeyId");
   }
   std::string describe(const std::string& key, std::string_view member) {
     return text(call("DescribeKey", {{"KeyId", key}}).at("KeyMetadata").as_object(), member);
   }
-
-  std::unique_ptr<store::Store> store_ = store::make_memory_store();
-  std::unique_ptr<kernel::Kernel> kernel_{};
-  Timestamp now_{1'700'000'000'000ms};
-  std::uint64_t seed_{0};
 };
 
 TEST_F(Kms, AKeyIsFoundByItsFourNames) {

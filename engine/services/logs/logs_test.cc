@@ -1,28 +1,19 @@
 #include <gtest/gtest.h>
 
-#include "kernel/kernel.h"
-#include "services/base/table_service.h"
 #include "services/logs/filter.h"
 #include "services/logs/service.h"
+#include "testing/service_fixture.h"
 
 namespace kiban::services::logs {
 namespace {
 
 using namespace std::chrono_literals;
 
-class Logs : public testing::Test {
+class Logs : public ServiceTest {
  protected:
-  Logs() {
-    std::vector<std::unique_ptr<Service>> services;
-    services.push_back(make_logs());
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
+  Logs() : ServiceTest("logs", {make_logs}) {
     call("CreateLogGroup", {{"logGroupName", "/batch"}});
     call("CreateLogStream", {{"logGroupName", "/batch"}, {"logStreamName", "one"}});
-  }
-  json::object call(const std::string& operation, json::object input) {
-    auto reply = kernel_->call("logs", operation, std::move(input), now_, ++seed_);
-    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
-    return reply.value_or(json::object{});
   }
   json::object event(std::chrono::milliseconds after, std::string_view message) {
     return {{"timestamp", (now_ + after).time_since_epoch().count()}, {"message", message}};
@@ -39,10 +30,6 @@ class Logs : public testing::Test {
     return last_.at("events").as_array();
   }
 
-  std::unique_ptr<store::Store> store_ = store::make_memory_store();
-  std::unique_ptr<kernel::Kernel> kernel_{};
-  Timestamp now_{1'700'000'000'000ms};
-  std::uint64_t seed_{0};
   json::object last_{};
 };
 

@@ -1,10 +1,9 @@
 #include <gmock/gmock.h>
 
-#include "kernel/kernel.h"
-#include "services/base/table_service.h"
 #include "services/ec2/service.h"
 #include "services/logs/service.h"
 #include "services/rds/service.h"
+#include "testing/service_fixture.h"
 
 namespace kiban::services::rds {
 namespace {
@@ -13,24 +12,11 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::MatchesRegex;
 
-class Rds : public testing::Test {
+class Rds : public ServiceTest {
  protected:
-  explicit Rds(RdsOptions options = {}) {
-    std::vector<std::unique_ptr<Service>> services;
-    services.push_back(ec2::make_ec2());
-    services.push_back(logs::make_logs());
-    services.push_back(make_rds(std::move(options)));
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
-  }
-  json::object call(const std::string& operation, json::object input, std::string service = "rds") {
-    auto reply = kernel_->call(std::move(service), operation, std::move(input), now_, ++seed_);
-    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
-    return reply.value_or(json::object{});
-  }
-  Error refused(std::string operation, json::object input) {
-    const auto reply = kernel_->call("rds", std::move(operation), std::move(input), now_, ++seed_);
-    return reply ? Error{} : reply.error();
-  }
+  explicit Rds(const RdsOptions& options = {})
+      : ServiceTest("rds",
+                    {ec2::make_ec2, logs::make_logs, [options] { return make_rds(options); }}) {}
   static json::object plan(const json::object& more = {}) {
     json::object input{{"DBClusterIdentifier", "Main"}, {"Engine", "aurora-postgresql"},
                        {"EngineVersion", "15.10"},      {"DatabaseName", "app"},
@@ -71,11 +57,6 @@ class Rds : public testing::Test {
       messages.push_back(text(event.as_object(), "Message"));
     return messages;
   }
-
-  std::unique_ptr<store::Store> store_ = store::make_memory_store();
-  std::unique_ptr<kernel::Kernel> kernel_{};
-  Timestamp now_{1'700'000'000'000ms};
-  std::uint64_t seed_{0};
 };
 
 TEST_F(Rds, AClusterIsCreatingUntilItsServerRuns) {
@@ -110,7 +91,7 @@ TEST_F(Rds, AServerThatCannotRunTellsWhyAndMayComeBack) {
 
 TEST_F(Rds, RefusesWhatIsWrongByName) {
   const auto cause = [&](json::object more) {
-    return refused("CreateDBCluster", plan(std::move(more))).cause;
+    return refusal("CreateDBCluster", plan(std::move(more))).cause;
   };
   EXPECT_THAT(cause({{"Engine", "aurora-mysql"}}), HasSubstr("aurora-mysql"));
   EXPECT_THAT(cause({{"EngineVersion", "14.3"}}), HasSubstr("14.3"));
@@ -123,12 +104,12 @@ TEST_F(Rds, RefusesWhatIsWrongByName) {
   EXPECT_THAT(cause({{"MasterUserPassword", "with a space"}}), HasSubstr("printable ASCII"));
   EXPECT_THAT(cause({{"EnableHttpEndpoint", true}}), HasSubstr("EnableHttpEndpoint"));
   EXPECT_THAT(cause({{"ManageMasterUserPassword", true}}), HasSubstr("ManageMasterUserPassword"));
-  EXPECT_EQ(refused("CreateDBCluster", plan({{"DBSubnetGroupName", "none"}})).name,
+  EXPECT_EQ(refusal("CreateDBCluster", plan({{"DBSubnetGroupName", "none"}})).name,
             "DBSubnetGroupNotFoundFault");
   EXPECT_FALSE(effect("postgres.run"));
   call("CreateDBCluster", plan({{"EnableHttpEndpoint", false}}));
-  EXPECT_EQ(refused("CreateDBCluster", plan()).name, "DBClusterAlreadyExistsFault");
-  EXPECT_EQ(refused("DescribeDBClusters", {{"DBClusterIdentifier", "other"}}).name,
+  EXPECT_EQ(refusal("CreateDBCluster", plan()).name, "DBClusterAlreadyExistsFault");
+  EXPECT_EQ(refusal("DescribeDBClusters", {{"DBClusterIdentifier", "other"}}).name,
             "DBClusterNotFoundFault");
 }
 
@@ -164,15 +145,15 @@ TEST_F(Rds, InstancesAreFacesOfTheClustersServer) {
   EXPECT_EQ(cluster().at("DBClusterMembers").at(0).at("IsClusterWriter"), true);
   EXPECT_EQ(cluster().at("DBClusterMembers").at(1).at("IsClusterWriter"), false);
   EXPECT_EQ(
-      refused("DeleteDBCluster", {{"DBClusterIdentifier", "main"}, {"SkipFinalSnapshot", true}})
+      refusal("DeleteDBCluster", {{"DBClusterIdentifier", "main"}, {"SkipFinalSnapshot", true}})
           .name,
       "InvalidDBClusterStateFault");
   call("DeleteDBInstance", {{"DBInstanceIdentifier", "one"}});
   EXPECT_EQ(cluster().at("DBClusterMembers").at(0).at("IsClusterWriter"), true);
   call("DeleteDBInstance", {{"DBInstanceIdentifier", "two"}});
-  EXPECT_EQ(refused("DescribeDBInstances", {{"DBInstanceIdentifier", "two"}}).name,
+  EXPECT_EQ(refusal("DescribeDBInstances", {{"DBInstanceIdentifier", "two"}}).name,
             "DBInstanceNotFoundFault");
-  EXPECT_EQ(refused("CreateDBInstance", {{"DBInstanceIdentifier", "lonely"},
+  EXPECT_EQ(refusal("CreateDBInstance", {{"DBInstanceIdentifier", "lonely"},
                                          {"DBInstanceClass", "db.t3.medium"},
                                          {"Engine", "aurora-postgresql"}})
                 .name,
@@ -183,15 +164,15 @@ TEST_F(Rds, DeletionKeepsItsRules) {
   call("CreateDBCluster", plan({{"DeletionProtection", true}}));
   available();
   const json::object skip{{"DBClusterIdentifier", "main"}, {"SkipFinalSnapshot", true}};
-  EXPECT_EQ(refused("DeleteDBCluster", skip).name, "InvalidParameterCombination");
+  EXPECT_EQ(refusal("DeleteDBCluster", skip).name, "InvalidParameterCombination");
   call("ModifyDBCluster", {{"DBClusterIdentifier", "main"}, {"DeletionProtection", false}});
-  EXPECT_THAT(refused("DeleteDBCluster", {{"DBClusterIdentifier", "main"}}).cause,
+  EXPECT_THAT(refusal("DeleteDBCluster", {{"DBClusterIdentifier", "main"}}).cause,
               HasSubstr("FinalDBSnapshotIdentifier"));
   EXPECT_EQ(text(call("DeleteDBCluster", skip).at("DBCluster").as_object(), "Status"), "deleting");
-  EXPECT_EQ(refused("DeleteDBCluster", skip).name, "InvalidDBClusterStateFault");
+  EXPECT_EQ(refusal("DeleteDBCluster", skip).name, "InvalidDBClusterStateFault");
   EXPECT_FALSE(effect("postgres.delete").value().payload.contains("Snapshot"));
   ended("postgres.delete", {{"Status", "deleted"}});
-  EXPECT_EQ(refused("DescribeDBClusters", {{"DBClusterIdentifier", "main"}}).name,
+  EXPECT_EQ(refusal("DescribeDBClusters", {{"DBClusterIdentifier", "main"}}).name,
             "DBClusterNotFoundFault");
   EXPECT_TRUE(kernel_->pending_effects().empty());
 }
@@ -201,7 +182,7 @@ TEST_F(Rds, AFinalSnapshotBecomesAClusterAgain) {
   available();
   call("DeleteDBCluster", {{"DBClusterIdentifier", "main"}, {"FinalDBSnapshotIdentifier", "Last"}});
   const std::string kept = text(effect("postgres.delete").value().payload, "Snapshot");
-  EXPECT_EQ(refused("RestoreDBClusterFromSnapshot", {{"DBClusterIdentifier", "again"},
+  EXPECT_EQ(refusal("RestoreDBClusterFromSnapshot", {{"DBClusterIdentifier", "again"},
                                                      {"SnapshotIdentifier", "last"},
                                                      {"Engine", "aurora-postgresql"}})
                 .name,
@@ -222,7 +203,7 @@ TEST_F(Rds, AFinalSnapshotBecomesAClusterAgain) {
   EXPECT_EQ(text(payload, "User"), "app_user");
   EXPECT_EQ(text(payload, "Password"), "long-enough?!");
   // Not while its files are being copied.
-  EXPECT_EQ(refused("DeleteDBClusterSnapshot", {{"DBClusterSnapshotIdentifier", "last"}}).name,
+  EXPECT_EQ(refusal("DeleteDBClusterSnapshot", {{"DBClusterSnapshotIdentifier", "last"}}).name,
             "InvalidDBClusterSnapshotStateFault");
   available();
   call("DeleteDBClusterSnapshot", {{"DBClusterSnapshotIdentifier", "last"}});
@@ -237,7 +218,7 @@ TEST_F(Rds, StopsAndStartsWithTheSamePassword) {
   EXPECT_EQ(text(effect("postgres.password").value().payload, "Password"), "another-one");
   report("postgres.password", true, {{"Status", "changed"}});
   EXPECT_EQ(status(), "available");
-  EXPECT_EQ(refused("StartDBCluster", {{"DBClusterIdentifier", "main"}}).name,
+  EXPECT_EQ(refusal("StartDBCluster", {{"DBClusterIdentifier", "main"}}).name,
             "InvalidDBClusterStateFault");
   call("StopDBCluster", {{"DBClusterIdentifier", "main"}});
   EXPECT_EQ(status(), "stopping");
@@ -252,7 +233,7 @@ TEST_F(Rds, StopsAndStartsWithTheSamePassword) {
 TEST_F(Rds, ASubnetGroupNeedsTwoZonesOfOneVpc) {
   const auto made = [&](const std::string& operation, json::object input, const char* what,
                         const char* id) {
-    return text(call(operation, std::move(input), "ec2").at(what).as_object(), id);
+    return text(call("ec2", operation, std::move(input)).at(what).as_object(), id);
   };
   const std::string vpc = made("CreateVpc", {{"CidrBlock", "10.0.0.0/16"}}, "Vpc", "VpcId");
   const auto subnet = [&](const char* cidr, const char* zone) {
@@ -266,14 +247,14 @@ TEST_F(Rds, ASubnetGroupNeedsTwoZonesOfOneVpc) {
                         {"DBSubnetGroupDescription", "d"},
                         {"SubnetIds", std::move(subnets)}};
   };
-  EXPECT_EQ(refused("CreateDBSubnetGroup", group({a})).name, "DBSubnetGroupDoesNotCoverEnoughAZs");
-  EXPECT_EQ(refused("CreateDBSubnetGroup", group({a, "subnet-00000000"})).name, "InvalidSubnet");
+  EXPECT_EQ(refusal("CreateDBSubnetGroup", group({a})).name, "DBSubnetGroupDoesNotCoverEnoughAZs");
+  EXPECT_EQ(refusal("CreateDBSubnetGroup", group({a, "subnet-00000000"})).name, "InvalidSubnet");
   const json::object reply = call("CreateDBSubnetGroup", group({a, c}));
   EXPECT_EQ(text(reply.at("DBSubnetGroup").as_object(), "VpcId"), vpc);
-  EXPECT_EQ(refused("CreateDBSubnetGroup", group({a, c})).name, "DBSubnetGroupAlreadyExistsFault");
+  EXPECT_EQ(refusal("CreateDBSubnetGroup", group({a, c})).name, "DBSubnetGroupAlreadyExistsFault");
   call("CreateDBCluster", plan({{"DBSubnetGroupName", "group"}}));
   EXPECT_EQ(cluster().at("AvailabilityZones"), (json::array{"ap-northeast-1a", "ap-northeast-1c"}));
-  EXPECT_EQ(refused("DeleteDBSubnetGroup", {{"DBSubnetGroupName", "group"}}).name,
+  EXPECT_EQ(refusal("DeleteDBSubnetGroup", {{"DBSubnetGroupName", "group"}}).name,
             "InvalidDBSubnetGroupStateFault");
 }
 
@@ -288,7 +269,7 @@ TEST_F(Rds, TheServersLogGoesWhereItIsExported) {
        {{"DBClusterIdentifier", "main"},
         {"CloudwatchLogsExportConfiguration", {{"EnableLogTypes", {"postgresql"}}}}});
   report("postgres.run", false, lines);
-  const json::object found = call("FilterLogEvents", query, "logs");
+  const json::object found = call("logs", "FilterLogEvents", query);
   ASSERT_EQ(found.at("events").as_array().size(), 1U);
   EXPECT_EQ(found.at("events").at(0).at("message"), "LOG: hello");
 }
@@ -305,7 +286,7 @@ TEST_F(Rds, TagsGoByArn) {
   call("RemoveTagsFromResource", {{"ResourceName", arn}, {"TagKeys", {"b"}}});
   EXPECT_EQ(call("ListTagsForResource", {{"ResourceName", arn}}).at("TagList"),
             (json::array{json::object{{"Key", "a"}, {"Value", "2"}}}));
-  EXPECT_EQ(refused("ListTagsForResource", {{"ResourceName", arn + "x"}}).name,
+  EXPECT_EQ(refusal("ListTagsForResource", {{"ResourceName", arn + "x"}}).name,
             "DBClusterNotFoundFault");
 }
 

@@ -1,24 +1,19 @@
 #include <gtest/gtest.h>
 
-#include "kernel/kernel.h"
-#include "services/base/table_service.h"
 #include "services/sqs/message.h"
 #include "services/sqs/service.h"
+#include "testing/service_fixture.h"
 
 namespace kiban::services::sqs {
 namespace {
 
 using namespace std::chrono_literals;
 
-class Sqs : public testing::Test {
+class Sqs : public ServiceTest {
  protected:
-  Sqs() {
-    std::vector<std::unique_ptr<Service>> services;
-    services.push_back(make_sqs());
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
-  }
+  Sqs() : ServiceTest("sqs", {make_sqs}) {}
   Result<json::object> call(std::string operation, json::object input) {
-    return kernel_->call("sqs", std::move(operation), std::move(input), now_, ++seed_);
+    return try_call("sqs", std::move(operation), std::move(input));
   }
   std::string make_queue(std::string name, json::object attributes = {}) {
     const auto made = call("CreateQueue",
@@ -34,11 +29,6 @@ class Sqs : public testing::Test {
     const json::array* messages = find_array(*got, "Messages");
     return messages ? *messages : json::array{};
   }
-
-  std::unique_ptr<store::Store> store_ = store::make_memory_store();
-  std::unique_ptr<kernel::Kernel> kernel_{};
-  Timestamp now_{1'700'000'000'000ms};
-  std::uint64_t seed_{0};
 };
 
 TEST_F(Sqs, DeliversInOrderAndHidesWhatIsInFlight) {
