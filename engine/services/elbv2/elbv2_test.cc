@@ -1,9 +1,8 @@
 #include <gmock/gmock.h>
 
-#include "kernel/kernel.h"
-#include "services/base/table_service.h"
 #include "services/ec2/service.h"
 #include "services/elbv2/service.h"
+#include "testing/service_fixture.h"
 
 namespace kiban::services::elbv2 {
 namespace {
@@ -12,33 +11,16 @@ using namespace std::chrono_literals;
 using testing::MatchesRegex;
 using testing::SizeIs;
 
-class Elbv2 : public testing::Test {
+class Elbv2 : public ServiceTest {
  protected:
-  Elbv2() {
-    std::vector<std::unique_ptr<Service>> services;
-    services.push_back(ec2::make_ec2());
-    services.push_back(make_elbv2());
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
-    vpc_ =
-        text(in("ec2", "CreateVpc", {{"CidrBlock", "10.0.0.0/16"}}).at("Vpc").as_object(), "VpcId");
+  Elbv2() : ServiceTest("elbv2", {ec2::make_ec2, make_elbv2}) {
+    vpc_ = text(call("ec2", "CreateVpc", {{"CidrBlock", "10.0.0.0/16"}}).at("Vpc").as_object(),
+                "VpcId");
     a_ = make_subnet("10.0.0.0/24", "ap-northeast-1a");
     c_ = make_subnet("10.0.1.0/24", "ap-northeast-1c");
   }
-  json::object in(std::string service, const std::string& operation, json::object input) {
-    auto reply = kernel_->call(std::move(service), operation, std::move(input), now_, ++seed_);
-    EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
-    return reply.value_or(json::object{});
-  }
-  json::object call(const std::string& operation, json::object input) {
-    return in("elbv2", operation, std::move(input));
-  }
-  Error refused(const std::string& operation, json::object input) {
-    const auto reply = kernel_->call("elbv2", operation, std::move(input), now_, ++seed_);
-    EXPECT_FALSE(reply) << operation;
-    return reply ? Error{} : reply.error();
-  }
   std::string make_subnet(std::string_view cidr, std::string_view zone) {
-    const json::object made = in(
+    const json::object made = call(
         "ec2", "CreateSubnet", {{"VpcId", vpc_}, {"CidrBlock", cidr}, {"AvailabilityZone", zone}});
     return text(made.at("Subnet").as_object(), "SubnetId");
   }
@@ -68,10 +50,6 @@ class Elbv2 : public testing::Test {
              json::array{json::object{{"Type", "forward"}, {"TargetGroupArn", group}}}}};
   }
 
-  std::unique_ptr<store::Store> store_ = store::make_memory_store();
-  std::unique_ptr<kernel::Kernel> kernel_{};
-  Timestamp now_{1'700'000'000'000ms};
-  std::uint64_t seed_{0};
   std::string vpc_{};
   std::string a_{};
   std::string c_{};
@@ -89,48 +67,48 @@ TEST_F(Elbv2, ALoadBalancerIsActiveAtOnceAndTakesAddresses) {
   EXPECT_EQ(first(call("DescribeLoadBalancers", {{"Names", {"dev-alb"}}}), "LoadBalancers",
                   "LoadBalancerArn"),
             arn);
-  EXPECT_EQ(refused("DescribeLoadBalancers", {{"Names", {"x"}}}).name, "LoadBalancerNotFound");
+  EXPECT_EQ(refusal("DescribeLoadBalancers", {{"Names", {"x"}}}).name, "LoadBalancerNotFound");
   const auto in_use = kernel_->call("ec2", "DeleteSubnet", {{"SubnetId", a_}}, now_, ++seed_);
   EXPECT_EQ(in_use ? "" : in_use.error().name, "DependencyViolation");
   call("DeleteLoadBalancer", {{"LoadBalancerArn", arn}});
   call("DeleteLoadBalancer", {{"LoadBalancerArn", arn}});
-  in("ec2", "DeleteSubnet", {{"SubnetId", a_}});
+  call("ec2", "DeleteSubnet", {{"SubnetId", a_}});
 }
 
 TEST_F(Elbv2, ALoadBalancerNeedsItsSurroundings) {
   const auto refusal = [&](std::string_view member, json::value value) {
     json::object input = balancer("x");
     input[member] = std::move(value);
-    return refused("CreateLoadBalancer", input);
+    return refusal("CreateLoadBalancer", input);
   };
-  EXPECT_EQ(refusal("Scheme", "internet-facing"),
+  EXPECT_EQ(with("Scheme", "internet-facing"),
             (Error{"InvalidSubnet", "VPC " + vpc_ + " has no internet gateway"}));
-  EXPECT_EQ(refusal("Subnets", json::array{json::value(a_)}).name, "ValidationError");
-  EXPECT_EQ(refusal("Subnets", {a_, "subnet-1"}).name, "SubnetNotFound");
-  EXPECT_EQ(refusal("SecurityGroups", {"sg-1", "sg-2"}).name, "InvalidSecurityGroup");
-  EXPECT_EQ(refusal("Name", "a_b").name, "ValidationError");
-  EXPECT_EQ(refusal("Name", "internal-x").name, "ValidationError");
-  EXPECT_EQ(refusal("Type", "network").name, "ValidationError");
-  EXPECT_EQ(refusal("CustomerOwnedIpv4Pool", "p").name, "ValidationError");
+  EXPECT_EQ(with("Subnets", json::array{json::value(a_)}).name, "ValidationError");
+  EXPECT_EQ(with("Subnets", {a_, "subnet-1"}).name, "SubnetNotFound");
+  EXPECT_EQ(with("SecurityGroups", {"sg-1", "sg-2"}).name, "InvalidSecurityGroup");
+  EXPECT_EQ(with("Name", "a_b").name, "ValidationError");
+  EXPECT_EQ(with("Name", "internal-x").name, "ValidationError");
+  EXPECT_EQ(with("Type", "network").name, "ValidationError");
+  EXPECT_EQ(with("CustomerOwnedIpv4Pool", "p").name, "ValidationError");
   make_balancer("taken");
   const std::string igw =
-      text(in("ec2", "CreateInternetGateway", {}).at("InternetGateway").as_object(),
+      text(call("ec2", "CreateInternetGateway", {}).at("InternetGateway").as_object(),
            "InternetGatewayId");
-  in("ec2", "AttachInternetGateway", {{"InternetGatewayId", igw}, {"VpcId", vpc_}});
+  call("ec2", "AttachInternetGateway", {{"InternetGatewayId", igw}, {"VpcId", vpc_}});
   json::object other = balancer("taken");
   other["Scheme"] = "internet-facing";
-  EXPECT_EQ(refused("CreateLoadBalancer", other).name, "DuplicateLoadBalancerName");
+  EXPECT_EQ(refusal("CreateLoadBalancer", other).name, "DuplicateLoadBalancerName");
 }
 
 TEST_F(Elbv2, ALoadBalancerMovesToOtherSubnetsAndGroups) {
   const std::string arn = make_balancer();
   const std::string d = make_subnet("10.0.2.0/24", "ap-northeast-1d");
-  const std::string group = text(
-      in("ec2", "CreateSecurityGroup", {{"GroupName", "g"}, {"Description", "d"}, {"VpcId", vpc_}}),
-      "GroupId");
+  const std::string group = text(call("ec2", "CreateSecurityGroup",
+                                      {{"GroupName", "g"}, {"Description", "d"}, {"VpcId", vpc_}}),
+                                 "GroupId");
   call("SetSubnets", {{"LoadBalancerArn", arn}, {"Subnets", {c_, d}}});
-  in("ec2", "DeleteSubnet", {{"SubnetId", a_}});
-  EXPECT_EQ(refused("SetSubnets", {{"LoadBalancerArn", arn}, {"Subnets", {c_}}}).name,
+  call("ec2", "DeleteSubnet", {{"SubnetId", a_}});
+  EXPECT_EQ(refusal("SetSubnets", {{"LoadBalancerArn", arn}, {"Subnets", {c_}}}).name,
             "ValidationError");
   call("SetSecurityGroups", {{"LoadBalancerArn", arn}, {"SecurityGroups", {group}}});
   EXPECT_EQ(call("DescribeLoadBalancers", {}).at("LoadBalancers").at(0).at("SecurityGroups"),
@@ -138,7 +116,7 @@ TEST_F(Elbv2, ALoadBalancerMovesToOtherSubnetsAndGroups) {
   const auto in_use = kernel_->call("ec2", "DeleteSecurityGroup", {{"GroupId", group}}, now_, 99);
   EXPECT_EQ(in_use ? "" : in_use.error().name, "DependencyViolation");
   call("DeleteLoadBalancer", {{"LoadBalancerArn", arn}});
-  in("ec2", "DeleteSecurityGroup", {{"GroupId", group}});
+  call("ec2", "DeleteSecurityGroup", {{"GroupId", group}});
 }
 
 TEST_F(Elbv2, DeletionProtectionProtects) {
@@ -150,13 +128,13 @@ TEST_F(Elbv2, DeletionProtectionProtects) {
          json::array{json::object{{"Key", "deletion_protection.enabled"}, {"Value", value}}}}};
   };
   call("ModifyLoadBalancerAttributes", protect("true"));
-  EXPECT_EQ(refused("DeleteLoadBalancer", {{"LoadBalancerArn", arn}}).name,
+  EXPECT_EQ(refusal("DeleteLoadBalancer", {{"LoadBalancerArn", arn}}).name,
             "OperationNotPermitted");
   const json::object all = call("DescribeLoadBalancerAttributes", {{"LoadBalancerArn", arn}});
   EXPECT_THAT(all.at("Attributes").as_array(),
               testing::Contains(json::value(
                   json::object{{"Key", "deletion_protection.enabled"}, {"Value", "true"}})));
-  EXPECT_EQ(refused("ModifyLoadBalancerAttributes",
+  EXPECT_EQ(refusal("ModifyLoadBalancerAttributes",
                     {{"LoadBalancerArn", arn},
                      {"Attributes", json::array{json::object{{"Key", "x"}, {"Value", "y"}}}}}),
             (Error{"ValidationError", "Load balancer attribute key 'x' is not recognized"}));
@@ -178,12 +156,12 @@ TEST_F(Elbv2, ListenersForwardToTargetGroups) {
                 .at(0)
                 .at("Weight"),
             1);
-  EXPECT_EQ(refused("CreateListener", listener(arn, group, 80)).name, "DuplicateListener");
-  EXPECT_EQ(refused("CreateListener", listener(arn, "x", 81)).name, "TargetGroupNotFound");
-  EXPECT_EQ(refused("CreateListener", listener("x", group, 81)).name, "LoadBalancerNotFound");
-  EXPECT_EQ(refused("CreateListener", listener(make_balancer("b"), group, 80)).name,
+  EXPECT_EQ(refusal("CreateListener", listener(arn, group, 80)).name, "DuplicateListener");
+  EXPECT_EQ(refusal("CreateListener", listener(arn, "x", 81)).name, "TargetGroupNotFound");
+  EXPECT_EQ(refusal("CreateListener", listener("x", group, 81)).name, "LoadBalancerNotFound");
+  EXPECT_EQ(refusal("CreateListener", listener(make_balancer("b"), group, 80)).name,
             "TargetGroupAssociationLimit");
-  EXPECT_EQ(refused("DeleteTargetGroup", {{"TargetGroupArn", group}}).name, "ResourceInUse");
+  EXPECT_EQ(refusal("DeleteTargetGroup", {{"TargetGroupArn", group}}).name, "ResourceInUse");
   EXPECT_EQ(call("DescribeTargetGroups", {{"LoadBalancerArn", arn}})
                 .at("TargetGroups")
                 .at(0)
@@ -197,9 +175,9 @@ TEST_F(Elbv2, ListenersForwardToTargetGroups) {
   EXPECT_THAT(first(call("DescribeRules", {{"ListenerArn", id}}), "Rules", "RuleArn"),
               MatchesRegex("arn:.*:listener-rule/app/dev-alb/.*"));
   call("DeleteLoadBalancer", {{"LoadBalancerArn", arn}});
-  EXPECT_EQ(refused("DeleteListener", {{"ListenerArn", id}}).name, "ListenerNotFound");
+  EXPECT_EQ(refusal("DeleteListener", {{"ListenerArn", id}}).name, "ListenerNotFound");
   call("DeleteTargetGroup", {{"TargetGroupArn", group}});
-  EXPECT_EQ(refused("DescribeTargetGroups", {{"TargetGroupArns", {group}}}).name,
+  EXPECT_EQ(refusal("DescribeTargetGroups", {{"TargetGroupArns", {group}}}).name,
             "TargetGroupNotFound");
 }
 
