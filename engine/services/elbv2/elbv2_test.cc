@@ -76,7 +76,7 @@ TEST_F(Elbv2, ALoadBalancerIsActiveAtOnceAndTakesAddresses) {
 }
 
 TEST_F(Elbv2, ALoadBalancerNeedsItsSurroundings) {
-  const auto refusal = [&](std::string_view member, json::value value) {
+  const auto with = [&](std::string_view member, json::value value) {
     json::object input = balancer("x");
     input[member] = std::move(value);
     return refusal("CreateLoadBalancer", input);
