@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int start_wait_ms = 5'000;
 constexpr int killed_code = 137;  // 128 + SIGKILL, as a shell says it.
 // docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 constexpr const char* out_of_memory = "OutOfMemoryError: Container killed due to memory usage";
@@ -40,6 +42,20 @@ std::string message_of(const std::string& said) {
   const auto parsed = parse_json(said);
   if (!parsed || !parsed->is_object()) return said.empty() ? "conmon said nothing" : said;
   return text(parsed->get_object(), "message");
+}
+
+// What `runc start` does, without the start of another program: a container that was created waits
+// for somebody to read from this pipe, and one without the pipe counts as started. False: nothing
+// was done.
+bool release_first_instruction(const std::string& pipe) {
+  const int file = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0) return false;
+  pollfd ready{.fd = file, .events = POLLIN, .revents = 0};
+  char byte = 0;
+  const bool released = ::poll(&ready, 1, start_wait_ms) == 1 && ::read(file, &byte, 1) == 1;
+  ::close(file);
+  if (released) ::unlink(pipe.c_str());
+  return released;
 }
 
 }  // namespace
@@ -140,6 +156,7 @@ Result<void> Container::run_conmon() {
 
 Result<void> Container::start() {
   KIBAN_TRY_VOID(write_file(directory_ + "/started", stop_signal_));
+  if (release_first_instruction(fmt::format("{}/{}/exec.fifo", tools_.state, id_))) return {};
   const auto started = run_program({tools_.runc, "--root", tools_.state, "start", id_});
   if (!started) return cannot_start(started.error().cause);
   return {};
