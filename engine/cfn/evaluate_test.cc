@@ -28,7 +28,8 @@ Ports ports() {
 // What the text of a value is in a template with a few things to refer to; or the error.
 std::string value_of(const std::string& value) {
   const auto tree = parse_template(
-      R"({"Parameters":{"P":{"Type":"String","Default":"p"},"L":{"Type":"CommaDelimitedList","Default":"a, b,c"},)"
+      R"({"Transform":"AWS::LanguageExtensions",)"
+      R"("Parameters":{"P":{"Type":"String","Default":"p"},"L":{"Type":"CommaDelimitedList","Default":"a, b,c"},)"
       R"("V":{"Type":"AWS::SSM::Parameter::Value<String>","Default":"/v"}},)"
       R"("Mappings":{"M":{"ap-northeast-1":{"x":"mapped"}}},)"
       R"("Conditions":{"Yes":{"Fn::Equals":["a","a"]},"No":{"Fn::Not":[{"Condition":"Yes"}]}},)"

@@ -8,6 +8,7 @@
 namespace kiban::cfn {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -80,15 +81,11 @@ TEST(Plan, RefusesWhatItCannotDo) {
   EXPECT_THAT(planned(R"({"Resources":{"T":{"Type":"AWS::SQS::Queue"}}})", topic_and_queue,
                       {{"T", both()["T"]}}),
               ElementsAre(HasSubstr("Update of resource type is not permitted.")));
-  const std::string endpoint =
-      R"({"Resources":{"E":{"Type":"AWS::EC2::VPCEndpoint","Properties":{"VpcId":"v","ServiceName":"s","SubnetIds":["b"]}}}})";
+  const std::string key =
+      R"({"Resources":{"K":{"Type":"AWS::KMS::Key","Properties":{"KeyUsage":"ENCRYPT_DECRYPT"}}}})";
   EXPECT_THAT(
-      planned(endpoint, endpoint,
-              {{"E",
-                {.type = "AWS::EC2::VPCEndpoint",
-                 .physical_id = "e",
-                 .properties = {{"VpcId", "v"}, {"ServiceName", "s"}, {"SubnetIds", {"a"}}}}}}),
-      ElementsAre("kiban does not update the property SubnetIds of AWS::EC2::VPCEndpoint (E)"));
+      planned(key, key, {{"K", {.type = "AWS::KMS::Key", .physical_id = "k", .properties = {}}}}),
+      ElementsAre("kiban does not update the property KeyUsage of AWS::KMS::Key (K)"));
 }
 
 TEST(Tags, OfTheResourceWinOverThoseOfTheStack) {
@@ -103,6 +100,10 @@ TEST(Tags, OfTheResourceWinOverThoseOfTheStack) {
   EXPECT_EQ(print_json(with_stack_tags(*find_type("AWS::IAM::Policy"), {}, stack)), "{}");
 }
 
+const std::vector<std::string> steps_may_have{"op",    "in",    "each",    "gone",   "new",
+                                              "key",   "when",  "fresh",   "if",     "ignore",
+                                              "again", "retry", "dropped", "changed"};
+
 TEST(Catalogue, HoldsTogether) {
   for (const std::string& name : type_names()) {
     const json::object& type = *find_type(name);
@@ -110,6 +111,21 @@ TEST(Catalogue, HoldsTogether) {
          {"Service", "Known", "Replace", "Create", "Delete", "Id", "Attributes"})
       EXPECT_TRUE(type.contains(member)) << name << " lacks " << member;
     const json::array& known = type.at("Known").as_array();
+    for (const char* list : {"Only", "Defaults"}) {
+      const json::object* values = find_object(type, list);
+      for (const auto& one : values ? *values : json::object{}) {
+        EXPECT_TRUE(std::ranges::find(known, json::value(one.key())) != known.end())
+            << name << ": " << list << " names " << one.key();
+      }
+    }
+    for (const char* list : {"Create", "Update", "Delete", "Snapshot"}) {
+      const json::array* steps = find_array(type, list);
+      for (const json::value& step : steps ? *steps : json::array{}) {
+        for (const auto& member : step.as_object()) {
+          EXPECT_THAT(steps_may_have, Contains(std::string(member.key()))) << name << " " << list;
+        }
+      }
+    }
     for (const char* list : {"Replace", "Updates"}) {
       const json::array* names = find_array(type, list);
       for (const json::value& property : names ? *names : json::array{}) {

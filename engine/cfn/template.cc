@@ -169,6 +169,56 @@ Result<void> check_resource(const std::string& id, const json::value& resource) 
   return check_policies(id, body);
 }
 
+// The functions that evaluate.h knows: others are refused by name before anything is made.
+bool is_function(std::string_view name) {
+  constexpr std::string_view known[] = {"Fn::And",         "Fn::Base64",      "Fn::Cidr",
+                                        "Fn::Contains",    "Fn::Equals",      "Fn::FindInMap",
+                                        "Fn::GetAZs",      "Fn::GetAtt",      "Fn::GetStackOutput",
+                                        "Fn::If",          "Fn::ImportValue", "Fn::Join",
+                                        "Fn::Length",      "Fn::Not",         "Fn::Or",
+                                        "Fn::Select",      "Fn::Split",       "Fn::Sub",
+                                        "Fn::ToJsonString"};
+  return std::ranges::find(known, name) != std::end(known);
+}
+
+Result<void> check_functions(const json::value& value, bool extended) {
+  if (value.is_array()) {
+    for (const json::value& one : value.get_array()) {
+      KIBAN_TRY_VOID(check_functions(one, extended));
+    }
+  }
+  if (!value.is_object()) return {};
+  for (const auto& member : value.get_object()) {
+    const std::string_view key = member.key();
+    if (key.starts_with("Fn::") && !is_function(key)) {
+      return invalid(fmt::format("Template error: kiban does not know the function {}", key));
+    }
+    if ((key == "Fn::Length" || key == "Fn::ToJsonString") && !extended) {
+      return invalid(
+          fmt::format("Template error: {} needs the transform AWS::LanguageExtensions", key));
+    }
+    KIBAN_TRY_VOID(check_functions(member.value(), extended));
+  }
+  return {};
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html
+// adds functions, of which Fn::ForEach is not served. Other transforms (macros) are not run.
+Result<void> check_transform(const json::object& tree) {
+  const json::value* transform = find(tree, "Transform");
+  json::array names;
+  if (transform) names = transform->is_array() ? transform->get_array() : json::array{*transform};
+  for (const json::value& name : names) {
+    if (name == "AWS::LanguageExtensions") continue;
+    return invalid(fmt::format("kiban does not run the transform (macro) {}", print_json(name)));
+  }
+  for (const auto& section : tree) {
+    if (section.key() == "Metadata") continue;
+    KIBAN_TRY_VOID(check_functions(section.value(), !names.empty()));
+  }
+  return {};
+}
+
 Result<void> check_sections(const json::object& tree) {
   constexpr std::string_view known[] = {"AWSTemplateFormatVersion",
                                         "Description",
@@ -186,10 +236,7 @@ Result<void> check_sections(const json::object& tree) {
           fmt::format("Invalid template property or properties [{}]", std::string(section.key())));
     }
     const bool text = section.key() == "AWSTemplateFormatVersion" || section.key() == "Description";
-    if (section.key() == "Transform") {
-      return invalid("kiban does not run transforms (macros); the template names Transform");
-    }
-    if (!text && !section.value().is_object()) {
+    if (!text && section.key() != "Transform" && !section.value().is_object()) {
       return invalid(
           fmt::format("Template format error: {} must be an object.", std::string(section.key())));
     }
@@ -316,6 +363,7 @@ Result<json::object> parse_template(std::string_view text) {
     KIBAN_TRY(value, read_yaml(text));
   }
   if (!value.is_object()) return invalid("Template format error: unsupported structure.");
+  KIBAN_TRY_VOID(check_transform(value.get_object()));
   KIBAN_TRY_VOID(check_sections(value.get_object()));
   KIBAN_TRY_VOID(check_outputs(value.get_object()));
   return std::move(value.get_object());

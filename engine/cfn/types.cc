@@ -92,8 +92,10 @@ json::value permissions(const json::value& value) {
     if (rule.contains("CidrIp")) {
       range.emplace("CidrIp", rule.at("CidrIp"));
       permission.emplace("IpRanges", json::array{range});
-    } else if (rule.contains("SourceSecurityGroupId")) {
-      range.emplace("GroupId", rule.at("SourceSecurityGroupId"));
+    }
+    for (const std::string_view group : {"SourceSecurityGroupId", "DestinationSecurityGroupId"}) {
+      if (!rule.contains(group)) continue;
+      range.emplace("GroupId", rule.at(group));
       permission.emplace("UserIdGroupPairs", json::array{range});
     }
     out.push_back(permission);
@@ -136,6 +138,10 @@ json::value changed(std::string_view how, const json::value& value) {
     const json::string& text = value.get_string();
     const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), number);
     return code == std::errc() && stop == text.data() + text.size() ? json::value(number) : value;
+  }
+  if (how == "path" && value.is_string()) {
+    return value.get_string().starts_with('/') ? value
+                                               : json::value("/" + to_string(value.get_string()));
   }
   if (how == "one") return json::array{value};
   if (how.starts_with("spec-")) {
@@ -209,7 +215,65 @@ std::unexpected<Error> invalid(std::string cause) {
   return fail("ValidationError", std::move(cause));
 }
 
-// Every Fn::GetAtt names an attribute that the resource's type has.
+// Values other than those that mean what kiban does anyway are refused by name.
+Result<void> check_value(const json::object& type, std::string_view property,
+                         const json::value& value, std::string_view id) {
+  const json::object* only = find_object(type, "Only");
+  const json::array* values = only ? find_array(*only, property) : nullptr;
+  if (!values || !value.is_string() || std::ranges::find(*values, value) != values->end()) {
+    return {};
+  }
+  return invalid(fmt::format("kiban does not honour {} {} (of {}, {}): only {}", property,
+                             print_json(value), id, std::string_view(type.at("Type").as_string()),
+                             print_json(*values)));
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+Result<void> check_snapshot(const json::object& type, std::string_view id,
+                            const json::object& body) {
+  if (type.contains("Snapshot")) return {};
+  for (const std::string_view name : {"DeletionPolicy", "UpdateReplacePolicy"}) {
+    const json::string* policy = find_string(body, name);
+    if (!policy || *policy != "Snapshot") continue;
+    return invalid(fmt::format("Template error: resource type {} does not support {} Snapshot ({})",
+                               std::string_view(type.at("Type").as_string()), name, id));
+  }
+  return {};
+}
+
+Result<void> check_attribute(const std::string& id, std::string_view name,
+                             const json::object& resources) {
+  const json::object* resource = find_object(resources, id);
+  if (!resource) {
+    return invalid(
+        fmt::format("Template error: instance of Fn::GetAtt references undefined resource {}", id));
+  }
+  const json::object* type = find_type(resource->at("Type").as_string());
+  if (type->at("Attributes").as_object().contains(name)) return {};
+  return invalid(fmt::format(
+      "Template error: resource {} does not support attribute type {} in Fn::GetAtt", id, name));
+}
+
+// ${Resource.Attribute}, unless `own` has a variable of that name.
+Result<void> check_substitutions(std::string_view text, const json::object* own,
+                                 const json::object& resources) {
+  for (std::size_t at = text.find("${"); at != std::string_view::npos; at = text.find("${", at)) {
+    const std::size_t end = text.find('}', at);
+    if (end == std::string_view::npos) return {};
+    const std::string_view name = text.substr(at + 2, end - at - 2);
+    at = end;
+    const std::size_t dot = name.find('.');
+    if (name.starts_with('!') || dot == std::string_view::npos || (own && own->contains(name))) {
+      continue;
+    }
+    const std::string id(name.substr(0, dot));
+    if (!resources.contains(id)) continue;  // make_graph tells.
+    KIBAN_TRY_VOID(check_attribute(id, name.substr(dot + 1), resources));
+  }
+  return {};
+}
+
+// Every Fn::GetAtt, also one within Fn::Sub, names an attribute that the resource's type has.
 Result<void> check_attributes(const json::value& value, const json::object& resources) {
   if (value.is_array()) {
     for (const json::value& one : value.get_array()) {
@@ -222,19 +286,21 @@ Result<void> check_attributes(const json::value& value, const json::object& reso
     const bool pair = inner.is_array() && inner.get_array().size() == 2 &&
                       inner.get_array()[0].is_string() && inner.get_array()[1].is_string();
     if (member.key() == "Fn::GetAtt" && pair && value.get_object().size() == 1) {
-      const std::string id(inner.get_array()[0].get_string());
-      const std::string name(inner.get_array()[1].get_string());
-      const json::object* resource = find_object(resources, id);
-      if (!resource) {
-        return invalid(fmt::format(
-            "Template error: instance of Fn::GetAtt references undefined resource {}", id));
+      KIBAN_TRY_VOID(check_attribute(to_string(inner.get_array()[0].get_string()),
+                                     inner.get_array()[1].get_string(), resources));
+    } else if (member.key() == "Fn::GetAtt" && inner.is_string()) {
+      const std::string_view whole = inner.get_string();
+      const std::size_t dot = whole.find('.');
+      if (dot != std::string_view::npos) {
+        KIBAN_TRY_VOID(
+            check_attribute(std::string(whole.substr(0, dot)), whole.substr(dot + 1), resources));
       }
-      const json::object* type = find_type(resource->at("Type").as_string());
-      if (!type->at("Attributes").as_object().contains(name)) {
-        return invalid(fmt::format(
-            "Template error: resource {} does not support attribute type {} in Fn::GetAtt", id,
-            name));
-      }
+    } else if (member.key() == "Fn::Sub" && inner.is_string()) {
+      KIBAN_TRY_VOID(check_substitutions(inner.get_string(), nullptr, resources));
+    } else if (member.key() == "Fn::Sub" && inner.is_array() && inner.get_array().size() == 2 &&
+               inner.get_array()[0].is_string() && inner.get_array()[1].is_object()) {
+      KIBAN_TRY_VOID(check_substitutions(inner.get_array()[0].get_string(),
+                                         &inner.get_array()[1].get_object(), resources));
     }
     KIBAN_TRY_VOID(check_attributes(inner, resources));
   }
@@ -288,10 +354,14 @@ Result<void> check_resources(const json::object& tree) {
       unknown += (unknown.empty() ? "" : ", ") + type;
       continue;
     }
+    KIBAN_TRY_VOID(check_snapshot(*entry, resource.key(), resource.value().as_object()));
     const json::object* properties = find_object(resource.value().as_object(), "Properties");
     for (const auto& property : properties ? *properties : json::object{}) {
       const std::string_view name = property.key();
-      if (lists(*entry, "Known", name) || (name == "Tags" && has_tags(*entry))) continue;
+      if (lists(*entry, "Known", name) || (name == "Tags" && has_tags(*entry))) {
+        KIBAN_TRY_VOID(check_value(*entry, name, property.value(), resource.key()));
+        continue;
+      }
       return invalid(fmt::format("Encountered unsupported property {} (of {}, {})", name,
                                  std::string(resource.key()), type));
     }

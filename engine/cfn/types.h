@@ -4,22 +4,28 @@
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
 //
 // Entry: {"Type", "Service", "Known": [...], "Replace": [...], "Updates"?: [...], "Name"?: property
-// whose absence means a generated name, "NameMax"?, "Lower"?: names in lower case,
-// "Create"/"Update"/"Delete"/"Snapshot" (instead of Delete, with that policy): steps or the name of
-// another list, "Id": value, "Attributes": {name: value}, "TagId"?: value, for tag operations,
-// "Read"?: a step whose reply Attributes may use as well, "Wait"?: {"op", "in", "at": path,
-// "ready": [...], "failed": [...], "why"?: path}, "Gone"?: {"op", "in", "at": path, "is": [...],
-// "absent": [codes]} when deletion takes its time} Step: {"op", "in", "each"?: a list property,
-// "gone"?: the members of one that the new value lacks, "key"?: which member tells them apart,
-// "when"?: only with this property, "dropped"?: only when this property went, "ignore"?: [codes],
-// "retry"?: [codes] of a deletion that others still hold up}
+// whose absence means a generated name, "NameMax"?, "Lower"?: names in lower case, "Defaults"?:
+// what an update sets properties to that went, "Only"?: the values of a property that are served,
+// "SameName"?: may be replaced under a name of the user's, "DefaultPolicy"?: DeletionPolicy when
+// none is given, "Create"/"Update"/"Delete"/"Snapshot" (instead of Delete, with that policy): steps
+// or the name of another list, "Id": value, "Attributes": {name: value}, "TagId"?: value, for tag
+// operations, "Read"?: a step whose reply Attributes may use as well, "Wait"?: {"op", "in", "at":
+// path, "ready": [...], "failed": [...], "why"?: path}, "Gone"?: {"op", "in", "at": path, "is":
+// [...], "absent": [codes]} when deletion takes its time} Step: {"op", "in", "each"?: a list
+// property, "gone"?: the members of one that the new value lacks, "new"?: those that the old one
+// lacked, "key"?: which member tells them apart, "when"?: only with this property, "dropped"?: only
+// when this property went, "fresh"?: only when it came, "if"?: {property: the only value},
+// "changed"?: only when one of these changed, "ignore"?: [codes], "again"?: [codes] ignored when an
+// update before this one failed on its way, "retry"?: [codes] of a deletion that others still hold
+// up}
 //
 // A text beginning with '=' is a value: "=Property.Member", or "=@id", "=@name", "=@item",
 // "=@reply.A.0",
-// "=@read.A", "=@account", "=@region", "=@endpoint"; "=how:value" changes it: json (text of it),
-// lower (member names begin in lower case), str, int, bool, tagmap, lowertags, kmstags, taglist,
-// fullname (of a balancer or target group), spec-KIND (EC2's TagSpecifications). What is absent is
-// left out. A text beginning with '~' has {such values} in it.
+// "=@read.A", "=@before.Property" (of an update), "=@account", "=@region", "=@endpoint";
+// "=how:value" changes it: json (text of it), lower (member names begin in lower case), str, int,
+// bool, path (with a slash in front), tagmap, lowertags, kmstags, taglist, fullname (of a balancer
+// or target group), spec-KIND (EC2's TagSpecifications). What is absent is left out. A text
+// beginning with '~' has {such values} in it.
 #pragma once
 
 #include <functional>

@@ -161,6 +161,10 @@ Result<json::object> create_change_set(Context& context, const json::object& inp
   const std::string key = change_set_key(stack, name);
   if (const auto old = get_json(context, key);
       old && text(*old, "ExecutionStatus") != "EXECUTE_COMPLETE") {
+    const std::string token = text(input, "ClientToken");
+    if (!token.empty() && token == text(*old, "Token")) {
+      return json::object{{"Id", old->at("ChangeSetId")}, {"StackId", stack.at("StackId")}};
+    }
     return fail("AlreadyExistsException", fmt::format("ChangeSet {} already exists", name));
   }
   KIBAN_TRY(const json::object desired, make_desired(context, stack, input, update));
@@ -186,6 +190,7 @@ Result<json::object> create_change_set(Context& context, const json::object& inp
                           {"ExecutionStatus", "AVAILABLE"},
                           {"Changes", json::array{}},
                           {"FullChanges", json::array{}}};
+  if (input.contains("ClientToken")) change_set["Token"] = input.at("ClientToken");
   for (const std::string_view member : {"Description", "OnStackFailure"}) {
     if (input.contains(member)) change_set[member] = input.at(member);
   }
@@ -264,12 +269,19 @@ Result<json::object> execute_change_set(Context& context, const json::object& in
                     {"StackName", "ChangeSetName", "ClientRequestToken", "DisableRollback"}));
   KIBAN_TRY(Found found, find_change_set(context, input));
   json::object& change_set = found.change_set;
+  KIBAN_TRY(json::object stack, find_stack(context, text(change_set, "StackId")));
+  const std::string token = text(input, "ClientRequestToken");
+  if (text(change_set, "ExecutionStatus") == "EXECUTE_COMPLETE" && !token.empty() &&
+      text(stack, "Token") == token && text(stack, "TokenOf") == "ExecuteChangeSet") {
+    return json::object{};  // Asked for once more.
+  }
   if (text(change_set, "ExecutionStatus") != "AVAILABLE") {
+    const bool made = text(change_set, "Status") == "CREATE_COMPLETE";
     return fail("InvalidChangeSetStatus",
                 fmt::format("ChangeSet [{}] cannot be executed in its current status of [{}]",
-                            text(change_set, "ChangeSetId"), text(change_set, "Status")));
+                            text(change_set, "ChangeSetId"),
+                            text(change_set, made ? "ExecutionStatus" : "Status")));
   }
-  KIBAN_TRY(json::object stack, find_stack(context, text(change_set, "StackId")));
   const bool create = text(change_set, "Type") == "CREATE";
   const std::string status = text(stack, "Status");
   if (create ? status != "REVIEW_IN_PROGRESS" : !may_update(status)) {
@@ -284,7 +296,8 @@ Result<json::object> execute_change_set(Context& context, const json::object& in
   change_set["ExecutionStatus"] = "EXECUTE_COMPLETE";
   put_json(context, found.key, change_set);
   stack["ChangeSetId"] = change_set.at("ChangeSetId");
-  stack["Token"] = text(input, "ClientRequestToken");
+  stack["Token"] = token;
+  stack["TokenOf"] = "ExecuteChangeSet";
   const bool keep = flag(input, "DisableRollback");
   stack["KeepOnFailure"] = keep;
   stack["OnFailure"] = keep ? "DO_NOTHING" : text(change_set, "OnStackFailure", "ROLLBACK");
@@ -326,6 +339,15 @@ bool may_update(std::string_view status) {
   return status == "CREATE_COMPLETE" || status == "UPDATE_COMPLETE" ||
          status == "UPDATE_ROLLBACK_COMPLETE" || status == "UPDATE_FAILED" ||
          status == "CREATE_FAILED";
+}
+
+void make_obsolete(Context& context, const json::object& stack) {
+  for (const store::Row& row : context.scan(change_set_key(stack, ""))) {
+    auto change_set = get_json(context, row.key);
+    if (!change_set || text(*change_set, "ExecutionStatus") != "AVAILABLE") continue;
+    (*change_set)["ExecutionStatus"] = "OBSOLETE";
+    put_json(context, row.key, *change_set);
+  }
 }
 
 Result<std::string> template_of_change_set(Context& context, const json::object& input) {

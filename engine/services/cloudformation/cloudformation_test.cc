@@ -316,7 +316,7 @@ TEST(Stack, TriesADeletionAgainThatOthersHoldUp) {
           R"({"Resources":{"V":{"Type":"AWS::EC2::VPC","Properties":{"CidrBlock":"10.0.0.0/16"}}}})")));
   held = 1'000;
   ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
-  world.pass(std::chrono::minutes(5));
+  world.pass(std::chrono::minutes(30));
   EXPECT_EQ(world.status("s"), "DELETE_FAILED");
 }
 

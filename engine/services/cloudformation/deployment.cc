@@ -15,7 +15,13 @@
 namespace kiban::services::cloudformation {
 namespace {
 
-constexpr Duration poll_interval{1'000};
+using namespace std::chrono_literals;
+
+constexpr Duration poll_interval{1'000};  // In the first minute.
+constexpr Duration later_poll_interval{10'000};
+// How long a resource may take to settle or to go: as long as AWS waits for an ECS service.
+// https://repost.aws/knowledge-center/cloudformation-ecs-service-stabilize
+constexpr Duration settle_max = std::chrono::hours(3);
 
 constexpr std::string_view desired_members[] = {
     "Template",         "Given",      "Ssm", "Parameters", "Tags", "RoleARN", "Capabilities",
@@ -47,6 +53,15 @@ class Machine {
  public:
   Machine(Context& context, json::object& stack) : context_(context), stack_(stack) {}
 
+  // Ends an update on its way: what still waits has failed, and all of it is rolled back.
+  void cancel() {
+    for (const auto& one : resources()) {
+      if (flag(one.value().as_object(), "Waiting")) give_up(one.key(), cancelled(one.key()));
+    }
+    stack_["Kind"] = "UPDATE_ROLLBACK";
+    set_status(context_, stack_, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated");
+  }
+
   void run() {
     while (!kind().empty()) {
       const auto acting_caller = acting(context_, stack_);
@@ -66,7 +81,11 @@ class Machine {
       return;
     }
     context_.put(active, "{}");
-    context_.set_timer("cloudformation", text(stack_, "Uuid"), context_.now() + poll_interval,
+    const json::value* began = find(stack_, "Began");
+    const bool early =
+        began && context_.now() - from_epoch_seconds(began->to_number<double>()) < 1min;
+    context_.set_timer("cloudformation", text(stack_, "Uuid"),
+                       context_.now() + (early ? poll_interval : later_poll_interval),
                        {{"Uuid", text(stack_, "Uuid")}, {"Region", text(stack_, "Region")}});
   }
 
@@ -156,7 +175,7 @@ class Machine {
       for (const auto& other : resources()) {
         if (!flag(other.value().as_object(), "Waiting")) continue;
         broken.emplace_back(other.key());
-        give_up(broken.back(), "Resource creation cancelled");
+        give_up(broken.back(), cancelled(broken.back()));
       }
       return fail("ResourceFailed",
                   fmt::format("The following resource(s) failed to {}: [{}]. ",
@@ -168,6 +187,11 @@ class Machine {
     index_exports(context_, before, stack_);
     complete(present);
     return true;
+  }
+
+  std::string cancelled(const std::string& id) {
+    const bool update = text(resources()[id].as_object(), "Verb") == "UPDATE";
+    return update ? "Resource update cancelled" : "Resource creation cancelled";
   }
 
   void give_up(const std::string& id, const std::string& why) {
@@ -195,7 +219,8 @@ class Machine {
       resources()[id] = {{"LogicalId", id}, {"Type", text(declared, "Type")}};
     }
     json::object& resource = resources()[id].as_object();
-    resource["DeletionPolicy"] = text(declared, "DeletionPolicy", "Delete");
+    resource["DeletionPolicy"] =
+        text(declared, "DeletionPolicy", text(type, "DefaultPolicy", "Delete"));
     resource["UpdateReplacePolicy"] = text(declared, "UpdateReplacePolicy", "Delete");
     json::array needs;
     if (const auto found = graph.needs.find(id); found != graph.needs.end()) {
@@ -217,7 +242,7 @@ class Machine {
     }
     if (!resource.contains("PhysicalId")) return make(resource, id, properties, lifecycle);
     const auto changes = cfn::compare(type, resource.at("Properties").as_object(), properties);
-    if (changes.empty()) return Progress::Done;
+    if (changes.empty() && !resource.contains("Attempted")) return Progress::Done;
     const bool replace = std::ranges::any_of(
         changes, [](const cfn::PropertyChange& change) { return change.replaces; });
     json::object& touched = stack_["Touched"].as_object();
@@ -235,7 +260,8 @@ class Machine {
     set_resource(resource, id, "UPDATE_IN_PROGRESS",
                  "Requested update requires the creation of a new physical resource; hence "
                  "creating one.");
-    for (const std::string_view member : {"PhysicalId", "Attributes", "Name", "Properties"}) {
+    for (const std::string_view member :
+         {"PhysicalId", "Attributes", "Name", "Properties", "Attempted"}) {
       resource.erase(member);
     }
     resource["Verb"] = "UPDATE";
@@ -272,13 +298,27 @@ class Machine {
     const std::string verb = text(resource, "Verb");
     if (!progress) return progress;
     const bool waiting = *progress == Progress::Waiting;
+    if (waiting && overdue(resource, flag(resource, "Waiting"))) {
+      return fail("NotStabilized", fmt::format("{} did not stabilize within {} hours: it {}", id,
+                                               std::chrono::hours(settle_max / 1h).count(),
+                                               text(resource, "Reason")));
+    }
     // AWS tells the physical id as soon as there is one.
     if (waiting && !flag(resource, "Waiting") && verb == "CREATE") {
+      const std::string waits = text(resource, "Reason");
       set_resource(resource, id, "CREATE_IN_PROGRESS", "Resource creation Initiated");
+      resource["Reason"] = waits;
     }
     resource["Waiting"] = waiting;
     if (!waiting) set_resource(resource, id, verb + "_COMPLETE");
     return progress;
+  }
+
+  // Of what began to wait now, or waits already.
+  bool overdue(json::object& row, bool already) {
+    if (!already || !row.contains("Since")) row["Since"] = epoch_seconds(context_.now());
+    const Timestamp since = from_epoch_seconds(row.at("Since").to_number<double>());
+    return context_.now() - since >= settle_max;
   }
 
   void complete(const std::set<std::string>& present) {
@@ -452,8 +492,13 @@ class Machine {
       row["End"] = "GONE";
       return Progress::Done;
     }
-    if (text(row, "Status") != "DELETE_IN_PROGRESS") tell("DELETE_IN_PROGRESS");
-    const auto progress = Lifecycle(context_, stack_, as_).remove(row, policy);
+    const bool already = text(row, "Status") == "DELETE_IN_PROGRESS";
+    if (!already) tell("DELETE_IN_PROGRESS");
+    auto progress = Lifecycle(context_, stack_, as_).remove(row, policy);
+    if (progress && *progress == Progress::Waiting && overdue(row, already)) {
+      progress = fail("NotStabilized", fmt::format("{} was not gone after {} hours", id,
+                                                   std::chrono::hours(settle_max / 1h).count()));
+    }
     if (!progress) {
       tell("DELETE_FAILED", reason_of(progress.error()));
       row["End"] = "FAILED";
@@ -511,6 +556,7 @@ class Machine {
 void begin(Context& context, json::object& stack, const std::string& kind) {
   keep_caller(context, stack);
   stack["Kind"] = kind;
+  stack["Began"] = epoch_seconds(context.now());
   stack["Done"] = json::object{};
   stack["Touched"] = json::object{};
   stack["Doomed"] = json::array{};
@@ -551,6 +597,11 @@ void begin_update(Context& context, json::object& stack, const json::object& des
   set_status(context, stack, "UPDATE_IN_PROGRESS", "User Initiated");
 }
 
+void cancel_update(Context& context, json::object& stack) {
+  keep_caller(context, stack);
+  Machine(context, stack).cancel();
+}
+
 void begin_rollback(Context& context, json::object& stack, const json::array& skipped) {
   keep_caller(context, stack);
   if (text(stack, "Status") == "CREATE_FAILED") {
@@ -565,8 +616,19 @@ void begin_rollback(Context& context, json::object& stack, const json::array& sk
     return;
   }
   json::object& touched = stack["Touched"].as_object();
+  const json::object& backup = stack.at("Backup").as_object();
   for (const json::value& id : skipped) {
-    if (touched.contains(id.as_string())) touched[id.as_string()] = "reverted";
+    const std::string_view name = id.as_string();
+    touched[name] = "reverted";
+    if (!backup.contains(name)) continue;
+    // It counts as rolled back from then on.
+    json::object& row = stack["Resources"].as_object()[name].as_object();
+    row["Properties"] = backup.at(name).at("Properties");
+    row.erase("Attempted");
+    row["Status"] = "UPDATE_COMPLETE";
+    row["Reason"] = "";
+    row["Time"] = epoch_seconds(context.now());
+    add_event(context, stack, &row, std::string(name), "UPDATE_COMPLETE");
   }
   stack["Kind"] = "UPDATE_ROLLBACK";
   set_status(context, stack, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated");

@@ -93,13 +93,27 @@ Result<json::object> describe_stack_events(Context& context, const json::object&
   const std::string name = text(input, "StackName");
   const auto stack = find_stack(context, name);
   if (!stack) return fail("ValidationError", fmt::format("Stack [{}] does not exist", name));
-  json::array all;
-  for (json::object& event :
-       list_json(context, row_key(text(*stack, "Region"), "event", text(*stack, "Uuid") + "/"))) {
-    all.push_back(std::move(event));
+  // The newest first. A token is the number of the oldest event shown, so that new events move
+  // nothing from one page to another.
+  const std::string prefix = row_key(text(*stack, "Region"), "event", text(*stack, "Uuid") + "/");
+  const std::string before = text(input, "NextToken");
+  std::vector<store::Row> rows = context.scan(prefix);
+  if (!before.empty()) {
+    const auto known = std::ranges::find(rows, prefix + before, &store::Row::key);
+    if (known == rows.end()) return fail("ValidationError", "Invalid NextToken");
+    rows.erase(known, rows.end());
   }
-  std::ranges::reverse(all);
-  return page_of(all, input, "StackEvents");
+  const std::size_t shown = std::min(rows.size(), entries_per_page);
+  json::object out{{"StackEvents", json::array{}}};
+  for (std::size_t i = 0; i < shown; ++i) {
+    const store::Row& row = rows[rows.size() - 1 - i];
+    KIBAN_TRY(json::value event, parse_json(row.value));
+    out["StackEvents"].as_array().push_back(std::move(event));
+  }
+  if (shown < rows.size()) {
+    out["NextToken"] = rows[rows.size() - shown].key.substr(prefix.size());
+  }
+  return out;
 }
 
 json::object resource_of(const json::object& stack, const json::object& row,

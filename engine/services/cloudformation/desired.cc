@@ -91,8 +91,15 @@ Result<json::object> given_in(const json::object& input, const json::object& sta
 
 Result<void> check_capabilities(const json::object& tree, const json::object& input) {
   const Needed needed = needed_capability(tree);
-  if (needed.capability.empty()) return {};
   const json::array* given = find_array(input, "Capabilities");
+  // A change set shows what a transform made, so that nobody need acknowledge it beforehand.
+  const json::value expand("CAPABILITY_AUTO_EXPAND");
+  if (tree.contains("Transform") && !input.contains("ChangeSetName") &&
+      (!given || std::ranges::find(*given, expand) == given->end())) {
+    return fail("InsufficientCapabilitiesException",
+                "Requires capabilities : [CAPABILITY_AUTO_EXPAND]");
+  }
+  if (needed.capability.empty()) return {};
   for (const json::value& one : given ? *given : json::array{}) {
     const std::string_view capability = one.as_string();
     if (capability == "CAPABILITY_NAMED_IAM" || capability == needed.capability) return {};
@@ -249,10 +256,12 @@ Result<std::optional<std::vector<cfn::ResourceChange>>> changes_of(Context& cont
   KIBAN_TRY(
       std::vector<cfn::ResourceChange> changes,
       cfn::plan(tree, old_tree, evaluator, existing_in(stack), desired.at("Tags").as_array()));
-  const bool quiet =
-      changes.empty() && !first && same(find(tree, "Outputs"), find(old_tree, "Outputs")) &&
-      desired.at("Tags") == stack.at("Tags") && desired.at("Given") == stack.at("Given") &&
-      desired.at("Ssm") == stack.at("Ssm");
+  const bool failed = text(stack, "Status").ends_with("_FAILED");
+  const bool quiet = changes.empty() && !first && !failed &&
+                     same(find(tree, "Outputs"), find(old_tree, "Outputs")) &&
+                     desired.at("Tags") == stack.at("Tags") &&
+                     desired.at("Given") == stack.at("Given") &&
+                     desired.at("Ssm") == stack.at("Ssm");
   if (quiet) return std::nullopt;
   return changes;
 }

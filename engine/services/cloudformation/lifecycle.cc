@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "cfn/plan.h"
 #include "services/base/table_service.h"
@@ -10,6 +11,8 @@
 
 namespace kiban::services::cloudformation {
 namespace {
+
+constexpr std::size_t versions_kept = 4;  // Of a managed policy, before one more is made.
 
 bool holds(const json::object& entry, std::string_view list, const json::value& value) {
   const json::array* all = find_array(entry, list);
@@ -62,18 +65,73 @@ std::optional<json::value> replied(const cfn::Scope& scope, const std::string& p
   return cfn::fill(json::value(json::string("=@reply." + path)), scope);
 }
 
+// What is there: the properties as applied and, where an update failed on its way, those it wanted.
+struct Before {
+  json::object applied{};
+  std::optional<json::object> attempted{};
+
+  bool had(std::string_view property) const {
+    return applied.contains(property) || (attempted && attempted->contains(property));
+  }
+  bool differs(std::string_view property, const json::object& now) const {
+    const json::value* wanted = find(now, property);
+    const auto other = [&](const json::object& there) {
+      const json::value* value = find(there, property);
+      return value && wanted ? *value != *wanted : value != wanted;
+    };
+    return other(applied) || (attempted && other(*attempted));
+  }
+};
+
 // What a step runs for, one after the other; nullopt: once.
-std::optional<json::array> items_of(const json::object& step, const json::object& before,
+std::optional<json::array> items_of(const json::object& step, const Before& before,
                                     const json::object& now) {
   const std::string key = text(step, "key");
   if (const std::string name = text(step, "each"); !name.empty()) return list_of(now, name);
   if (const std::string name = text(step, "gone"); !name.empty()) {
-    return without(list_of(before, name), list_of(now, name), key);
+    json::array there = list_of(before.applied, name);
+    if (before.attempted) {
+      for (json::value& one : without(list_of(*before.attempted, name), there, key)) {
+        there.push_back(std::move(one));
+      }
+    }
+    return without(there, list_of(now, name), key);
   }
   if (const std::string name = text(step, "new"); !name.empty()) {
-    return without(list_of(now, name), list_of(before, name), key);
+    // An update that failed may have taken any of them away.
+    if (before.attempted) return list_of(now, name);
+    return without(list_of(now, name), list_of(before.applied, name), key);
   }
   return std::nullopt;
+}
+
+// A list of Key and Value, or a map.
+std::set<std::string> tag_keys(const json::object& properties) {
+  std::set<std::string> out;
+  for (const json::value& tag : list_of(properties, "Tags")) {
+    out.insert(text(tag.as_object(), "Key"));
+  }
+  if (const json::object* tags = find_object(properties, "Tags")) {
+    for (const auto& tag : *tags) out.emplace(tag.key());
+  }
+  return out;
+}
+
+// "true" is as good as true.
+bool meets(const json::object& step, const json::object& now) {
+  const json::object* wanted = find_object(step, "if");
+  return !wanted || std::ranges::all_of(*wanted, [&](const auto& member) {
+    const json::value* value = find(now, member.key());
+    return value && (*value == member.value() ||
+                     (value->is_string() && value->get_string() == print_json(member.value())));
+  });
+}
+
+bool any_changed(const json::object& step, const Before& before, const json::object& now) {
+  const json::array* names = find_array(step, "changed");
+  return !names || std::ranges::any_of(*names, [&](const json::value& name) {
+    return before.differs(std::string_view(name.as_string()), now);
+  });
 }
 
 Result<std::string> secret_value(Context& context, const Caller& as, const std::string& reference) {
@@ -159,7 +217,7 @@ cfn::Ports make_ports(Context& context, const json::object& stack, const Caller&
 struct Lifecycle::Work {
   const json::object& type;
   cfn::Scope scope{};
-  json::object before{};  // Properties as applied until now.
+  Before before{};
 };
 
 Result<Lifecycle::Work> Lifecycle::work_on(const json::object& resource,
@@ -176,7 +234,12 @@ Result<Lifecycle::Work> Lifecycle::work_on(const json::object& resource,
     work.scope.own["generated"] = resource.at("Name");
   }
   if (resource.contains("Attributes")) work.scope.own["attributes"] = resource.at("Attributes");
-  if (const json::object* before = find_object(resource, "Properties")) work.before = *before;
+  if (const json::object* applied = find_object(resource, "Properties")) {
+    work.before.applied = *applied;
+  }
+  if (const json::object* attempted = find_object(resource, "Attempted")) {
+    work.before.attempted = *attempted;
+  }
   return work;
 }
 
@@ -188,7 +251,9 @@ Result<json::object> Lifecycle::ask(const Work& work, const json::object& step) 
 Result<void> Lifecycle::once(Work& work, const json::object& step) {
   auto reply = ask(work, step);
   if (!reply) {
-    if (holds(step, "ignore", json::value(json::string(reply.error().name)))) return {};
+    const json::value code(json::string(reply.error().name));
+    if (holds(step, "ignore", code)) return {};
+    if (work.before.attempted && holds(step, "again", code)) return {};
     return fail(reply.error().name,
                 fmt::format("{} (Service: {}, Operation: {}, Error Code: {})", reply.error().cause,
                             text(work.type, "Service"), text(step, "op"), reply.error().name));
@@ -210,7 +275,10 @@ Result<void> Lifecycle::run(Work& work, std::string_view list) {
     const json::object& now = work.scope.properties;
     if (step.contains("when") && !now.contains(text(step, "when"))) continue;
     const std::string dropped = text(step, "dropped");
-    if (!dropped.empty() && (now.contains(dropped) || !work.before.contains(dropped))) continue;
+    if (!dropped.empty() && (now.contains(dropped) || !work.before.had(dropped))) continue;
+    const std::string fresh = text(step, "fresh");
+    if (!fresh.empty() && (!now.contains(fresh) || work.before.applied.contains(fresh))) continue;
+    if (!any_changed(step, work.before, now) || !meets(step, now)) continue;
     const auto items = items_of(step, work.before, now);
     if (!items) {
       KIBAN_TRY_VOID(once(work, step));
@@ -261,39 +329,42 @@ Result<Progress> Lifecycle::create(json::object& resource, const json::object& p
 
 Result<Progress> Lifecycle::update(json::object& resource, const json::object& properties) {
   KIBAN_TRY(Work work, work_on(resource, properties));
+  json::object& now = work.scope.properties;
+  const json::object* defaults = find_object(work.type, "Defaults");
+  for (const auto& one : defaults ? *defaults : json::object{}) {
+    if (!now.contains(one.key()) && work.before.had(one.key())) now[one.key()] = one.value();
+  }
+  // What an update that failed wanted is what may be there.
+  work.scope.own["before"] = work.before.attempted.value_or(work.before.applied);
+  resource["Attempted"] = properties;
   KIBAN_TRY_VOID(prepare(work));
-  const auto changes = cfn::compare(work.type, work.before, properties);
-  const bool tags_only = std::ranges::all_of(
-      changes, [](const cfn::PropertyChange& change) { return change.name == "Tags"; });
-  if (!tags_only) KIBAN_TRY_VOID(run(work, "Update"));
-  KIBAN_TRY_VOID(change_tags(work, work.before));
+  const auto mutable_differs = [&](const json::value& name) {
+    return work.before.differs(std::string_view(name.as_string()), properties);
+  };
+  const json::array* mutable_ones = find_array(work.type, "Updates");
+  if (mutable_ones && std::ranges::any_of(*mutable_ones, mutable_differs)) {
+    KIBAN_TRY_VOID(run(work, "Update"));
+  }
+  KIBAN_TRY_VOID(change_tags(work));
+  resource.erase("Attempted");
   resource["Properties"] = properties;
   finish_attributes(work.type, work.scope, resource);
   return settled(resource);
 }
 
-Result<void> Lifecycle::change_tags(Work& work, const json::object& before) {
+Result<void> Lifecycle::change_tags(Work& work) {
   const json::object* steps = cfn::find_tag_steps(work.type);
-  const json::value* old = find(before, "Tags");
   const json::value* now = find(work.scope.properties, "Tags");
-  if (!steps || (old && now ? *old == *now : old == now)) return {};
+  if (!steps || !work.before.differs("Tags", work.scope.properties)) return {};
   work.scope.own["tagid"] = cfn::fill(work.type.at("TagId"), work.scope).value_or(nullptr);
+  std::set<std::string> gone = tag_keys(work.before.applied);
+  if (work.before.attempted) gone.merge(tag_keys(*work.before.attempted));
+  for (const std::string& kept : tag_keys(work.scope.properties)) gone.erase(kept);
   json::array keys;
   json::array tags;
-  const auto key_of = [](const json::value& tag) { return text(tag.as_object(), "Key"); };
-  for (const json::value& tag : list_of(before, "Tags")) {
-    const json::array& kept = list_of(work.scope.properties, "Tags");
-    if (std::ranges::any_of(kept,
-                            [&](const json::value& one) { return key_of(one) == key_of(tag); }))
-      continue;
-    keys.push_back(json::string(key_of(tag)));
-    tags.push_back(json::object{{"Key", key_of(tag)}});
-  }
-  if (old && old->is_object()) {
-    for (const auto& tag : old->get_object()) {
-      if (!now || !now->is_object() || !now->get_object().contains(tag.key()))
-        keys.push_back(json::string(tag.key()));
-    }
+  for (const std::string& key : gone) {
+    keys.push_back(json::string(key));
+    tags.push_back(json::object{{"Key", key}});
   }
   if (!keys.empty()) {
     work.scope.own["untag"] = {{"Keys", keys}, {"Tags", tags}};
@@ -315,7 +386,12 @@ Result<Progress> Lifecycle::settled(json::object& resource) {
                   fmt::format("{} did not stabilize: it is {}{}", text(resource, "LogicalId"),
                               print_json(*state), why ? " because of " + print_json(*why) : ""));
     }
-    if (!state || !holds(*step, "ready", *state)) return Progress::Waiting;
+    if (!state || !holds(*step, "ready", *state)) {
+      resource["Reason"] =
+          fmt::format("waits for {} to be {}; it is {}", text(*step, "at"),
+                      print_json(step->at("ready")), state ? print_json(*state) : "not there");
+      return Progress::Waiting;
+    }
   }
   if (const json::object* read = find_object(work.type, "Read")) {
     KIBAN_TRY(work.scope.own["read"], ask(work, *read));
@@ -337,6 +413,12 @@ Result<Progress> Lifecycle::remove(json::object& resource, const std::string& po
     work.scope = std::move(bare.scope);
   }
   if (!flag(resource, "Deleting")) {
+    if (text(type, "Prepare") == "policy") {
+      if (const auto pruned = prune_versions(work, 1);
+          !pruned && pruned.error().name != "NoSuchEntityException") {
+        return std::unexpected(pruned.error());
+      }
+    }
     const bool snapshot = policy == "Snapshot" && type.contains("Snapshot");
     const std::string_view list = snapshot ? "Snapshot" : "Delete";
     if (snapshot) {
@@ -377,6 +459,8 @@ Result<void> Lifecycle::prepare(Work& work) {
   if (how == "secret") return generate_secret(work);
   if (how == "attachment") return attach_secret(work);
   if (how == "definition") return load_definition(work);
+  if (how == "rule") name_rule(work);
+  if (how == "policy" && work.scope.own.contains("id")) return prune_versions(work, versions_kept);
   return {};
 }
 
@@ -427,6 +511,33 @@ Result<void> Lifecycle::attach_secret(Work& work) {
   if (cluster.contains("DatabaseName")) out["dbname"] = text(cluster, "DatabaseName");
   out["dbClusterIdentifier"] = text(cluster, "DBClusterIdentifier");
   work.scope.own["secret"] = json::string(print_json(secret));
+  return {};
+}
+
+// The id of a rule names its bus too, unless that is the default one.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-events-rule.html
+void Lifecycle::name_rule(Work& work) {
+  std::string bus = text(work.scope.properties, "EventBusName", "default");
+  if (bus.starts_with("arn:")) bus = bus.substr(bus.find('/') + 1);
+  const std::string name = text(work.scope.own, "name");
+  work.scope.own["rule"] = bus == "default" ? name : bus + "|" + name;
+}
+
+// Makes room: a managed policy has five versions at most, and none but its default one when it is
+// deleted. https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
+Result<void> Lifecycle::prune_versions(const Work& work, std::size_t kept) {
+  const json::value& arn = work.scope.own.at("id");
+  KIBAN_TRY(const json::object listed,
+            context_.call("iam", "ListPolicyVersions", {{"PolicyArn", arn}}, as_));
+  std::size_t left = listed.at("Versions").as_array().size();
+  for (const json::value& version : listed.at("Versions").as_array()) {  // The oldest first.
+    if (left <= kept) break;
+    if (flag(version.as_object(), "IsDefaultVersion")) continue;
+    KIBAN_TRY_VOID(context_.call("iam", "DeletePolicyVersion",
+                                 {{"PolicyArn", arn}, {"VersionId", version.at("VersionId")}},
+                                 as_));
+    --left;
+  }
   return {};
 }
 

@@ -15,8 +15,9 @@ cfn::Ports make_ports(Context& context, const json::object& stack, const Caller&
 enum class Progress { Done, Waiting };
 
 // Works on a resource's row: "LogicalId", "Type", "PhysicalId"?, "Name", "Properties" (as applied,
-// dynamic references unresolved), "Attributes". What was made is in the row even when a later step
-// failed. Waiting: call settled() again later.
+// dynamic references unresolved), "Attributes", "Attempted"? (the properties of an update that
+// failed on its way). What was made is in the row even when a later step failed. Waiting: call
+// settled() again later; the row's "Reason" says what for.
 class Lifecycle {
  public:
   Lifecycle(Context& context, const json::object& stack, Caller as)
@@ -35,10 +36,12 @@ class Lifecycle {
   Result<void> once(Work& work, const json::object& step);
   Result<json::object> ask(const Work& work, const json::object& step);
   Result<void> prepare(Work& work);
+  static void name_rule(Work& work);
   Result<void> generate_secret(Work& work);
   Result<void> attach_secret(Work& work);
   Result<void> load_definition(Work& work);
-  Result<void> change_tags(Work& work, const json::object& before);
+  Result<void> change_tags(Work& work);
+  Result<void> prune_versions(const Work& work, std::size_t kept);
   Result<Work> work_on(const json::object& resource, const json::object& properties);
 
   Context& context_;

@@ -15,6 +15,8 @@ const OperationTable& description_operations();
 // Whether a stack in that state may be updated.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 bool may_update(std::string_view status);
+// Change sets that were made of a stack as it no longer is.
+void make_obsolete(Context& context, const json::object& stack);
 Result<std::string> template_of_change_set(Context& context, const json::object& input);
 
 }  // namespace kiban::services::cloudformation

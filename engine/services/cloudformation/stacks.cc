@@ -9,6 +9,25 @@
 namespace kiban::services::cloudformation {
 namespace {
 
+// Asked for once more with the same token an operation is not done again.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html
+Result<bool> repeated(const json::object& stack, const json::object& input,
+                      std::string_view operation) {
+  const std::string token = text(input, "ClientRequestToken");
+  if (token.empty() || text(stack, "Token") != token) return false;
+  if (text(stack, "TokenOf") == operation) return true;
+  return fail("TokenAlreadyExistsException",
+              fmt::format("A client request token already exists: {} was used with {}", token,
+                          text(stack, "TokenOf", "another operation")));
+}
+
+void keep_token(json::object& stack, const json::object& input, std::string_view operation) {
+  stack["Token"] = text(input, "ClientRequestToken");
+  stack["TokenOf"] = operation;
+}
+
+json::object id_of(const json::object& stack) { return {{"StackId", stack.at("StackId")}}; }
+
 Result<json::object> create_stack(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(
       refuse_others(input, "CreateStack",
@@ -16,7 +35,9 @@ Result<json::object> create_stack(Context& context, const json::object& input) {
                      "RoleARN", "Tags", "ClientRequestToken", "NotificationARNs", "DisableRollback",
                      "OnFailure", "EnableTerminationProtection"}));
   const std::string name = text(input, "StackName");
-  if (find_stack(context, name)) {
+  if (const auto old = find_stack(context, name)) {
+    KIBAN_TRY(const bool again, repeated(*old, input, "CreateStack"));
+    if (again) return id_of(*old);
     return fail("AlreadyExistsException", fmt::format("Stack [{}] already exists", name));
   }
   if (input.contains("DisableRollback") && input.contains("OnFailure")) {
@@ -24,13 +45,13 @@ Result<json::object> create_stack(Context& context, const json::object& input) {
   }
   json::object stack = new_stack(context, name);
   KIBAN_TRY(const json::object desired, make_desired(context, stack, input, false));
-  stack["Token"] = text(input, "ClientRequestToken");
+  keep_token(stack, input, "CreateStack");
   stack["TerminationProtection"] = flag(input, "EnableTerminationProtection");
   stack["OnFailure"] =
       flag(input, "DisableRollback") ? "DO_NOTHING" : text(input, "OnFailure", "ROLLBACK");
   begin_create(context, stack, desired);
   advance(context, stack);
-  return json::object{{"StackId", stack.at("StackId")}};
+  return id_of(stack);
 }
 
 Result<json::object> update_stack(Context& context, const json::object& input) {
@@ -44,6 +65,8 @@ Result<json::object> update_stack(Context& context, const json::object& input) {
                 fmt::format("Stack [{}] does not exist", text(input, "StackName")));
   }
   json::object& stack = *found;
+  KIBAN_TRY(const bool again, repeated(stack, input, "UpdateStack"));
+  if (again) return id_of(stack);
   if (!may_update(text(stack, "Status"))) {
     return fail("ValidationError", fmt::format("Stack:{} is in {} state and can not be updated.",
                                                text(stack, "StackId"), text(stack, "Status")));
@@ -51,11 +74,12 @@ Result<json::object> update_stack(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object desired, make_desired(context, stack, input, true));
   KIBAN_TRY(const auto changes, changes_of(context, stack, desired));
   if (!changes) return fail("ValidationError", "No updates are to be performed.");
-  stack["Token"] = text(input, "ClientRequestToken");
+  keep_token(stack, input, "UpdateStack");
   stack["KeepOnFailure"] = flag(input, "DisableRollback");
+  make_obsolete(context, stack);
   begin_update(context, stack, desired);
   advance(context, stack);
-  return json::object{{"StackId", stack.at("StackId")}};
+  return id_of(stack);
 }
 
 // A role given with an operation is the stack's from then on.
@@ -99,7 +123,7 @@ Result<json::object> delete_stack(Context& context, const json::object& input) {
                             text(stack, "StackId")));
   }
   KIBAN_TRY_VOID(take_role(context, stack, input));
-  stack["Token"] = text(input, "ClientRequestToken");
+  keep_token(stack, input, "DeleteStack");
   begin_delete(context, stack, retained ? *retained : json::array{});
   advance(context, stack);
   return json::object{};
@@ -110,6 +134,8 @@ Result<json::object> rollback_stack(Context& context, const json::object& input)
   KIBAN_TRY_VOID(
       refuse_others(input, "RollbackStack", {"StackName", "RoleARN", "ClientRequestToken"}));
   KIBAN_TRY(json::object stack, find_stack(context, text(input, "StackName")));
+  KIBAN_TRY(const bool again, repeated(stack, input, "RollbackStack"));
+  if (again) return id_of(stack);
   const std::string status = text(stack, "Status");
   if (status != "CREATE_FAILED" && status != "UPDATE_FAILED") {
     return fail("ValidationError",
@@ -117,11 +143,11 @@ Result<json::object> rollback_stack(Context& context, const json::object& input)
                             "state {} for stack {}",
                             status, text(stack, "StackId")));
   }
-  stack["Token"] = text(input, "ClientRequestToken");
+  keep_token(stack, input, "RollbackStack");
   KIBAN_TRY_VOID(take_role(context, stack, input));
   begin_rollback(context, stack, {});
   advance(context, stack);
-  return json::object{{"StackId", stack.at("StackId")}};
+  return id_of(stack);
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html
@@ -129,15 +155,40 @@ Result<json::object> continue_update_rollback(Context& context, const json::obje
   KIBAN_TRY_VOID(refuse_others(input, "ContinueUpdateRollback",
                                {"StackName", "ResourcesToSkip", "RoleARN", "ClientRequestToken"}));
   KIBAN_TRY(json::object stack, find_stack(context, text(input, "StackName")));
+  KIBAN_TRY(const bool again, repeated(stack, input, "ContinueUpdateRollback"));
+  if (again) return json::object{};
   if (text(stack, "Status") != "UPDATE_ROLLBACK_FAILED") {
     return fail("ValidationError",
                 fmt::format("Stack:{} is in {} state and can not continue to roll back.",
                             text(stack, "StackId"), text(stack, "Status")));
   }
   const json::array* skipped = find_array(input, "ResourcesToSkip");
-  stack["Token"] = text(input, "ClientRequestToken");
+  for (const json::value& id : skipped ? *skipped : json::array{}) {
+    // Only what could not be rolled back can be skipped.
+    const json::object* row = find_object(stack.at("Resources").as_object(), id.as_string());
+    if (row && text(*row, "Status") == "UPDATE_FAILED") continue;
+    return fail("ValidationError",
+                fmt::format("Resource [{}] can not be skipped: only resources in the state "
+                            "UPDATE_FAILED because the rollback failed can be.",
+                            std::string_view(id.as_string())));
+  }
+  keep_token(stack, input, "ContinueUpdateRollback");
   KIBAN_TRY_VOID(take_role(context, stack, input));
   begin_rollback(context, stack, skipped ? *skipped : json::array{});
+  advance(context, stack);
+  return json::object{};
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CancelUpdateStack.html
+Result<json::object> cancel_update_stack(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object stack, find_stack(context, text(input, "StackName")));
+  KIBAN_TRY(const bool again, repeated(stack, input, "CancelUpdateStack"));
+  if (again) return json::object{};
+  if (text(stack, "Status") != "UPDATE_IN_PROGRESS") {
+    return fail("ValidationError", "CancelUpdateStack cannot be called from current stack status");
+  }
+  keep_token(stack, input, "CancelUpdateStack");
+  cancel_update(context, stack);
   advance(context, stack);
   return json::object{};
 }
@@ -153,7 +204,8 @@ Result<json::object> update_termination_protection(Context& context, const json:
 
 const OperationTable& stack_operations() {
   static const auto* const table =
-      new OperationTable{{"CreateStack", create_stack},
+      new OperationTable{{"CancelUpdateStack", cancel_update_stack},
+                         {"CreateStack", create_stack},
                          {"UpdateStack", update_stack},
                          {"DeleteStack", delete_stack},
                          {"RollbackStack", rollback_stack},

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "services/base/table_service.h"
+#include "services/cloudwatch/tags.h"
 
 namespace kiban::services::cloudwatch {
 namespace {
@@ -34,9 +35,6 @@ const std::set<std::string_view> honoured = {"AlarmName",
                                              "TreatMissingData",
                                              "Tags"};
 
-std::string alarm_key(const Context& context, std::string_view name) {
-  return fmt::format("cloudwatch/{}/alarm/{}", context.caller().region, name);
-}
 std::string history_key(const Context& context, std::string_view name) {
   return fmt::format("cloudwatch/{}/history/{}", context.caller().region, name);
 }
@@ -224,7 +222,9 @@ Result<json::object> put_alarm(Context& context, const json::object& input) {
     if (!alarm.contains(list)) alarm[list] = json::array{};
   }
   const auto old = get_json(context, alarm_key(context, name));
-  alarm["AlarmArn"] = make_arn(context, "cloudwatch", "alarm:" + name);
+  alarm["AlarmArn"] = alarm_arn(context, name);
+  // Tags given for an alarm that is there already are ignored, by the API reference.
+  if (!old) set_tags(context, text(alarm, "AlarmArn"), input);
   alarm["StateValue"] = old ? text(*old, "StateValue") : "INSUFFICIENT_DATA";
   alarm["StateReason"] = old ? text(*old, "StateReason") : "Unchecked: Initial alarm creation";
   const double now = epoch_seconds(context.now());
@@ -284,6 +284,7 @@ Result<json::object> delete_alarms(Context& context, const json::object& input) 
     if (!context.get(alarm_key(context, alarm))) return no_alarm(alarm);
     context.erase(alarm_key(context, alarm));
     context.erase(history_key(context, alarm));
+    drop_tags(context, alarm_arn(context, alarm));
     context.cancel_timer("cloudwatch", timer_id(context, alarm));
   }
   return json::object{};

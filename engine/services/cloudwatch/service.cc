@@ -7,6 +7,7 @@
 #include "services/base/table_service.h"
 #include "services/cloudwatch/alarms.h"
 #include "services/cloudwatch/metrics.h"
+#include "services/cloudwatch/tags.h"
 
 namespace kiban::services::cloudwatch {
 namespace {
@@ -151,22 +152,17 @@ Result<json::object> list_metrics_page(Context& context, const json::object& inp
   return reply;
 }
 
-std::string dashboard_key(const Context& context, std::string_view name) {
-  return fmt::format("cloudwatch/{}/dashboard/{}", context.caller().region, name);
-}
-
 Result<json::object> put_dashboard(Context& context, const json::object& input) {
   const auto body = parse_json(text(input, "DashboardBody"));
   if (!body || !body->is_object())
     return fail("DashboardInvalidInputError", "The field DashboardBody must be a JSON object");
-  put_json(context, dashboard_key(context, text(input, "DashboardName")),
+  const std::string key = dashboard_key(context, text(input, "DashboardName"));
+  // Only of a new one, as with alarms.
+  if (!context.get(key))
+    set_tags(context, dashboard_arn(context, text(input, "DashboardName")), input);
+  put_json(context, key,
            {{"Body", text(input, "DashboardBody")}, {"Modified", epoch_seconds(context.now())}});
   return json::object{{"DashboardValidationMessages", json::array{}}};
-}
-
-json::value dashboard_arn(const Context& context, std::string_view name) {
-  return json::value(
-      fmt::format("arn:aws:cloudwatch::{}:dashboard/{}", context.caller().account, name));
 }
 
 Result<json::object> get_dashboard(Context& context, const json::object& input) {
@@ -174,7 +170,7 @@ Result<json::object> get_dashboard(Context& context, const json::object& input) 
   const auto row = get_json(context, dashboard_key(context, name));
   if (!row) return fail("DashboardNotFoundError", fmt::format("Dashboard {} does not exist", name));
   return json::object{{"DashboardName", name},
-                      {"DashboardArn", dashboard_arn(context, name)},
+                      {"DashboardArn", json::value(dashboard_arn(context, name))},
                       {"DashboardBody", row->at("Body")}};
 }
 
@@ -185,7 +181,7 @@ Result<json::object> list_dashboards(Context& context, const json::object& input
     KIBAN_TRY(const json::value fields, parse_json(row.value));
     const std::string name = row.key.substr(base.size());
     entries.push_back({{"DashboardName", name},
-                       {"DashboardArn", dashboard_arn(context, name)},
+                       {"DashboardArn", json::value(dashboard_arn(context, name))},
                        {"LastModified", fields.at("Modified")},
                        {"Size", fields.at("Body").as_string().size()}});
   }
@@ -194,8 +190,11 @@ Result<json::object> list_dashboards(Context& context, const json::object& input
 
 Result<json::object> delete_dashboards(Context& context, const json::object& input) {
   const json::array* names = find_array(input, "DashboardNames");
-  for (const json::value& name : names ? *names : json::array{})
-    context.erase(dashboard_key(context, std::string_view(name.as_string())));
+  for (const json::value& name : names ? *names : json::array{}) {
+    const std::string_view dashboard = name.as_string();
+    context.erase(dashboard_key(context, dashboard));
+    drop_tags(context, dashboard_arn(context, dashboard));
+  }
   return json::object{};
 }
 
@@ -219,10 +218,13 @@ const OperationTable operations = {
     {"GetMetricStatistics", get_metric_statistics},
     {"ListDashboards", list_dashboards},
     {"ListMetrics", list_metrics_page},
+    {"ListTagsForResource", list_tags},
     {"PutDashboard", put_dashboard},
     {"PutMetricAlarm", put_alarm},
     {"PutMetricData", put_metric_data},
     {"SetAlarmState", set_alarm_state},
+    {"TagResource", tag_resource},
+    {"UntagResource", untag_resource},
 };
 
 class CloudWatch : public TableService {

@@ -127,6 +127,70 @@ Result<json::object> create_endpoint(Context& context, const json::object& input
   return json::object{{"VpcEndpoint", row}};
 }
 
+// `before` without what REMOVE names, and with what ADD names.
+json::array changed_list(const json::array& before, const json::object& input, std::string_view add,
+                         std::string_view remove) {
+  const json::array gone = list_of(input, remove);
+  json::array out;
+  for (const json::value& id : before) {
+    if (std::ranges::find(gone, id) == gone.end()) out.push_back(id);
+  }
+  for (const json::value& id : list_of(input, add)) {
+    if (std::ranges::find(out, id) == out.end()) out.push_back(id);
+  }
+  return out;
+}
+
+// Other interfaces for other subnets or groups; its DNS names stay.
+Result<void> move_interfaces(Context& context, const json::object& input, json::object& row) {
+  json::array groups;
+  for (const json::value& group : row.at("Groups").as_array()) {
+    groups.push_back(group.at("GroupId"));
+  }
+  const json::object wanted{
+      {"SubnetIds",
+       changed_list(row.at("SubnetIds").as_array(), input, "AddSubnetIds", "RemoveSubnetIds")},
+      {"SecurityGroupIds",
+       changed_list(groups, input, "AddSecurityGroupIds", "RemoveSecurityGroupIds")},
+      {"PrivateDnsEnabled", flag(input, "PrivateDnsEnabled", flag(row, "PrivateDnsEnabled"))}};
+  for (const json::value& interface : row.at("NetworkInterfaceIds").as_array()) {
+    KIBAN_TRY_VOID(release_address(context, {{"NetworkInterfaceId", interface}}));
+  }
+  const json::value names = row.at("DnsEntries");
+  KIBAN_TRY_VOID(place_interfaces(context, wanted, {}, row));
+  row["DnsEntries"] = names;
+  return {};
+}
+
+// docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcEndpoint.html
+Result<json::object> modify_endpoint(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object row, load(context, kinds::vpc_endpoint, text(input, "VpcEndpointId")));
+  const bool gateway = text(row, "VpcEndpointType") == "Gateway";
+  for (const auto& member : input) {
+    const std::string_view name = member.key();
+    const bool of_gateways = name.ends_with("RouteTableIds");
+    const bool of_interfaces = name.ends_with("SubnetIds") || name.ends_with("SecurityGroupIds") ||
+                               name == "PrivateDnsEnabled";
+    if (gateway ? of_interfaces : of_gateways) {
+      return fail("InvalidParameter", fmt::format("{} does not apply to endpoints of the type {}",
+                                                  name, text(row, "VpcEndpointType")));
+    }
+  }
+  if (flag(input, "ResetPolicy")) row["PolicyDocument"] = full_access;
+  if (input.contains("PolicyDocument")) row["PolicyDocument"] = input.at("PolicyDocument");
+  if (gateway) {
+    KIBAN_TRY_VOID(
+        place_gateway(context,
+                      {{"RouteTableIds", changed_list(row.at("RouteTableIds").as_array(), input,
+                                                      "AddRouteTableIds", "RemoveRouteTableIds")}},
+                      row));
+  } else {
+    KIBAN_TRY_VOID(move_interfaces(context, input, row));
+  }
+  save(context, kinds::vpc_endpoint, row);
+  return json::object{{"Return", true}};
+}
+
 // What can't be deleted is told in the reply.
 // docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpcEndpoints.html
 Result<json::object> delete_endpoints(Context& context, const json::object& input) {
@@ -166,6 +230,11 @@ CheckedTable endpoint_operations() {
             "VpcId ServiceName VpcEndpointType RouteTableIds SubnetIds SecurityGroupIds "
             "PrivateDnsEnabled PolicyDocument TagSpecifications ClientToken"}},
           {"DeleteVpcEndpoints", {delete_endpoints, "VpcEndpointIds"}},
+          {"ModifyVpcEndpoint",
+           {modify_endpoint,
+            "VpcEndpointId ResetPolicy PolicyDocument AddRouteTableIds RemoveRouteTableIds "
+            "AddSubnetIds RemoveSubnetIds AddSecurityGroupIds RemoveSecurityGroupIds "
+            "PrivateDnsEnabled"}},
           {"DescribeVpcEndpoints",
            {describe_all<kinds::vpc_endpoint>, "VpcEndpointIds Filters MaxResults NextToken"}}};
 }

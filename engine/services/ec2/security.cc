@@ -261,6 +261,46 @@ Result<json::object> revoke(Context& context, const json::object& input) {
   return json::object{{"Return", true}, {"RevokedSecurityGroupRules", std::move(gone)}};
 }
 
+// docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySecurityGroupRules.html
+Result<json::object> modify_rules(Context& context, const json::object& input) {
+  const std::string group_id = text(input, "GroupId");
+  KIBAN_TRY_VOID(load(context, kinds::security_group, group_id));
+  for (const json::value& one : input.at("SecurityGroupRules").as_array()) {
+    const std::string id = text(one.as_object(), "SecurityGroupRuleId");
+    KIBAN_TRY(json::object row, load(context, kinds::security_group_rule, id));
+    if (text(row, "GroupId") != group_id) return not_found(kinds::security_group_rule, id);
+    const json::object* wanted = find_object(one.as_object(), "SecurityGroupRule");
+    if (!wanted) continue;
+    json::object permission = *wanted;
+    json::object peer;
+    if (wanted->contains("Description")) peer["Description"] = wanted->at("Description");
+    if (wanted->contains("CidrIpv4")) {
+      peer["CidrIp"] = wanted->at("CidrIpv4");
+      permission["IpRanges"] = json::array{peer};
+    } else if (wanted->contains("ReferencedGroupId")) {
+      peer["GroupId"] = wanted->at("ReferencedGroupId");
+      permission["UserIdGroupPairs"] = json::array{peer};
+    } else {
+      return fail("UnsupportedOperation", "kiban supports IPv4 ranges and groups only");
+    }
+    KIBAN_TRY(const std::vector<json::object> rules, rules_in(context, json::array{permission}));
+    for (const json::object& other : rules_of(context, group_id)) {
+      if (text(other, "SecurityGroupRuleId") == id || is_egress(other) != is_egress(row) ||
+          !same_rule(other, rules.front())) {
+        continue;
+      }
+      return fail("InvalidPermission.Duplicate", "the specified rule already exists");
+    }
+    for (const std::string_view member :
+         {"IpProtocol", "FromPort", "ToPort", "CidrIpv4", "ReferencedGroupInfo", "Description"}) {
+      row.erase(member);
+    }
+    for (const auto& member : rules.front()) row[member.key()] = member.value();
+    save(context, kinds::security_group_rule, row);
+  }
+  return json::object{{"Return", true}};
+}
+
 // Groups ------------------------------------------------------------------------------------------
 
 Result<std::string> make_group(Context& context, const json::object& input) {
@@ -407,6 +447,7 @@ CheckedTable security_operations() {
             "SecurityGroupRuleIds Filters MaxResults NextToken"}},
           {"DescribeSecurityGroups",
            {describe_groups, "GroupIds GroupNames Filters MaxResults NextToken"}},
+          {"ModifySecurityGroupRules", {modify_rules, "GroupId SecurityGroupRules"}},
           {"RevokeSecurityGroupEgress", {revoke<true>, revoke_members}},
           {"RevokeSecurityGroupIngress", {revoke<false>, revoke_members}}};
 }

@@ -22,6 +22,11 @@ json::object described_role(const json::object& row) {
   return role;
 }
 
+void set_boundary(json::object& row, const json::object& input) {
+  row["PermissionsBoundary"] = {{"PermissionsBoundaryType", "Policy"},
+                                {"PermissionsBoundaryArn", text(input, "PermissionsBoundary")}};
+}
+
 Result<json::object> create_role(Context& context, const json::object& input) {
   const std::string name = text(input, "RoleName");
   if (context.get(role_key(name))) {
@@ -42,10 +47,7 @@ Result<json::object> create_role(Context& context, const json::object& input) {
                    {"Policies", json::object{}},
                    {"Attached", json::array{}}};
   if (input.contains("Description")) row["Description"] = text(input, "Description");
-  if (input.contains("PermissionsBoundary")) {
-    row["PermissionsBoundary"] = {{"PermissionsBoundaryType", "Policy"},
-                                  {"PermissionsBoundaryArn", text(input, "PermissionsBoundary")}};
-  }
+  if (input.contains("PermissionsBoundary")) set_boundary(row, input);
   put_json(context, role_key(name), row);
   return json::object{{"Role", described_role(row)}};
 }
@@ -70,7 +72,26 @@ Result<json::object> update_role(Context& context, const json::object& input) {
   for (const std::string_view member : {"Description", "MaxSessionDuration"}) {
     if (input.contains(member)) row[member] = input.at(member);
   }
+  if (text(row, "Description").empty()) row.erase("Description");
   put_json(context, role_key(text(input, "RoleName")), row);
+  return json::object{};
+}
+
+Result<json::object> put_boundary(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
+  set_boundary(row, input);
+  put_json(context, role_key(text(input, "RoleName")), row);
+  return json::object{};
+}
+
+Result<json::object> delete_boundary(Context& context, const json::object& input) {
+  const std::string name = text(input, "RoleName");
+  KIBAN_TRY(json::object row, load_role(context, name));
+  if (row.erase("PermissionsBoundary") == 0) {
+    return fail("NoSuchEntityException",
+                fmt::format("Role {} does not have a permissions boundary.", name));
+  }
+  put_json(context, role_key(name), row);
   return json::object{};
 }
 
@@ -237,6 +258,7 @@ const OperationTable& operations() {
     all.insert({{"AttachRolePolicy", attach_role_policy},
                 {"CreateRole", create_role},
                 {"DeleteRole", delete_role},
+                {"DeleteRolePermissionsBoundary", delete_boundary},
                 {"DeleteRolePolicy", delete_role_policy},
                 {"DetachRolePolicy", detach_role_policy},
                 {"GetRole", get_role},
@@ -247,6 +269,7 @@ const OperationTable& operations() {
                 {"ListRolePolicies", list_role_policies},
                 {"ListRoleTags", list_role_tags},
                 {"ListRoles", list_roles},
+                {"PutRolePermissionsBoundary", put_boundary},
                 {"PutRolePolicy", put_role_policy},
                 {"TagRole", tag_role},
                 {"UntagRole", untag_role},
