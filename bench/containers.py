@@ -79,8 +79,8 @@ class Engine:
 
     def __init__(self, work: Path) -> None:
         self.data = work / "data"
-        command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--auth", "any", "--data", self.data, "--tasks", "containers"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        serving = ["--listen", "127.0.0.1:0", "--auth", "any", "--data", self.data, "--tasks", "containers"]
+        self.process = subprocess.Popen([BINARY, "serve", *serving], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout
         found = re.search(r"http://127\.0\.0\.1:(\d+)", self.process.stdout.readline())
         assert found, "the server did not start"
@@ -89,9 +89,9 @@ class Engine:
         ecr = self.client("ecr")
         ecr.create_repository(repositoryName="bench")
         token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+        options = ["--quiet", "--dest-tls-verify=false", f"--dest-creds={base64.b64decode(token).decode()}"]
         subprocess.run(
-            ["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"--dest-creds={base64.b64decode(token).decode()}",
-             f"oci:{work}/image:latest", f"docker://127.0.0.1:{self.port}/bench:v1"],
+            ["skopeo", "copy", *options, f"oci:{work}/image:latest", f"docker://127.0.0.1:{self.port}/bench:v1"],
             check=True,
             env={**os.environ, "NO_PROXY": "127.0.0.1"},
         )

@@ -160,6 +160,7 @@ Result<void> erase_tasks(const std::string& directory) {
   host.bridge = bridge.get();
   for (const auto& entry : fs::directory_iterator{host.directory, failed})
     remove_task(host, entry.path().string());
+  Bridge::remove_unused();
   fs::remove_all(directory, failed);
   if (failed)
     return fail("EraseFailed", fmt::format("can't remove {}: {}", directory, failed.message()));

@@ -276,6 +276,10 @@ Result<std::unique_ptr<Bridge>> Bridge::create() {
   return bridge;
 }
 
+void Bridge::remove_unused() {
+  if (::if_nametoindex(bridge_name) != 0) (void)create();  // Which goes at once, and with it all.
+}
+
 std::unique_ptr<Bridge> Bridge::borrow() {
   return std::unique_ptr<Bridge>{new Bridge{find_program("ip"), -1}};
 }

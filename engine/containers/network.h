@@ -32,6 +32,8 @@ class Bridge {
   // Makes the bridge, or takes over one that a kiban that has ended left behind. Errors:
   // `BridgeTaken` when the other is alive, `ProgramFailed`.
   static Result<std::unique_ptr<Bridge>> create();
+  // Removes the bridge unless somebody owns it or tasks are on it.
+  static void remove_unused();
   // For detach() only, beside whoever owns it.
   static std::unique_ptr<Bridge> borrow();
   ~Bridge();  // Leaves the bridge to the tasks that go on, or removes it when there are none.

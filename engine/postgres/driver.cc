@@ -29,11 +29,6 @@ constexpr const char* available = "available";
 // Where servers are that run as another user, when that user can't reach the data directory.
 constexpr const char* reachable_directory = "/var/lib/kiban/databases";
 
-std::string text(const json::object& object, std::string_view key) {
-  const json::string* found = find_string(object, key);
-  return found ? to_string(*found) : std::string();
-}
-
 // The folder of all servers, made when it is first asked for, where their user can reach it.
 class Home {
  public:

@@ -15,6 +15,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -153,6 +154,10 @@ def wait(server, task: str, status: str = "STOPPED") -> dict:
     return until(lambda: (found := described())["lastStatus"] == status and found, described)
 
 
+def bridge_is_there() -> bool:
+    return subprocess.run(["ip", "link", "show", "kiban0"], capture_output=True, check=False).returncode == 0
+
+
 @pytest.fixture
 def server(network, serve, tmp_path):
     return serve("--auth", "any", "--data", tmp_path / "data", "--tasks", "containers")
@@ -213,6 +218,81 @@ def test_a_task_takes_its_role(server, image):
     assert who["Arn"].startswith("arn:aws:sts::000000000000:assumed-role/task/")
 
 
+def test_a_task_asks_about_itself(server, image):
+    network = deploy(server, push(server, image))
+    ask = (
+        "ask() { path=${1#http://*/}; "
+        f"exec 3<>/dev/tcp/169.254.170.2/{server.port}; "
+        'printf "GET /$path HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3; echo; }; '
+    )
+    task = run(
+        server,
+        network,
+        ask + "sleep 0.5; ask $ECS_CONTAINER_METADATA_URI_V4; ask $ECS_CONTAINER_METADATA_URI_V4/task; "
+        "ask $ECS_CONTAINER_METADATA_URI_V4/stats; echo $AWS_EXECUTION_ENV ${ECS_AGENT_URI-none}",
+    )
+    ended = wait(server, task)
+    said = messages(server)
+    container, whole, stats = (json.loads(line) for line in said if line.startswith("{"))
+    assert container["DockerId"] == ended["containers"][0]["runtimeId"]
+    assert container["Networks"][0]["IPv4Addresses"] == [
+        ended["containers"][0]["networkInterfaces"][0]["privateIpv4Address"]
+    ]
+    assert (whole["TaskARN"], whole["KnownStatus"], whole["LaunchType"]) == (task, "RUNNING", "FARGATE")
+    assert whole["Containers"] == [container]
+    assert stats["message"] == "kiban does not serve stats"
+    assert said[-1] == "AWS_ECS_FARGATE none"
+
+
+@pytest.fixture
+def world(network):
+    """A namespace that this test's network has a default route to, and a server there that tells who called."""
+    name = f"kiban-world-{os.getpid()}"
+
+    def ip(*words: str) -> None:
+        subprocess.run(["ip", *words], check=True)
+
+    ip("netns", "add", name)
+    ip("link", "add", "up0", "type", "veth", "peer", "name", "eth0", "netns", name)
+    ip("addr", "add", "198.51.100.1/24", "dev", "up0")
+    ip("link", "set", "up0", "up")
+    ip("route", "add", "default", "via", "198.51.100.2")
+    ip("-n", name, "addr", "add", "198.51.100.2/24", "dev", "eth0")
+    ip("-n", name, "link", "set", "eth0", "up")
+    tell = (
+        "import socket\ns = socket.create_server(('198.51.100.2', 80))\nprint(flush=True)\n"
+        "while True:\n c, a = s.accept()\n c.sendall((a[0] + '\\n').encode())\n c.close()"
+    )
+    there = ["nsenter", f"--net=/run/netns/{name}", sys.executable, "-c", tell]
+    with subprocess.Popen(there, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield
+        process.kill()
+    ip("link", "del", "up0")
+    ip("netns", "del", name)
+
+
+@pytest.mark.skipif(not shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin"), reason="no nft")
+def test_the_routes_of_its_subnet_let_a_task_out(world, server, image):
+    network = deploy(server, push(server, image))["awsvpcConfiguration"]
+    ec2 = server.client("ec2")
+    call = "(exec 3<>/dev/tcp/198.51.100.2/80; cat <&3) & sleep 1; kill $! 2>/dev/null; echo over"
+
+    def called(public: str) -> list[str]:
+        before = len(messages(server))
+        wait(server, run(server, {"awsvpcConfiguration": {**network, "assignPublicIp": public}}, call))
+        return messages(server)[before:]
+
+    assert called("ENABLED") == ["over"]
+    vpc = ec2.describe_subnets(SubnetIds=network["subnets"])["Subnets"][0]["VpcId"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+    ec2.create_route(RouteTableId=tables[0]["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    assert called("DISABLED") == ["over"]
+    assert called("ENABLED") == ["198.51.100.1", "over"]
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -265,6 +345,7 @@ def test_ctrl_c_ends_tasks_and_a_service_manager_does_not(network, serve, tmp_pa
     assert wait(server, task, "RUNNING")["desiredStatus"] == "RUNNING"
     assert server.stop() == 0
     assert not Path(f"/run/netns/kiban-{task.rsplit('/', 1)[1]}").exists()
+    assert not bridge_is_there()
     server = serve(*arguments, port=server.port)
     stopped = wait(server, task)
     assert (stopped["stopCode"], stopped["containers"][0]["exitCode"]) == ("TerminationNotice", 0)
@@ -294,6 +375,7 @@ def test_a_reset_ends_what_a_killed_engine_left(server, image, tmp_path):
     assert kiban("reset", "--data", tmp_path / "data", "--yes").returncode == 0
     assert not Path(f"/run/netns/kiban-{task.rsplit('/', 1)[1]}").exists()
     assert not (tmp_path / "data" / "tasks").exists()
+    assert not bridge_is_there()
 
 
 def test_a_second_kiban_does_not_take_the_bridge(server, tmp_path):

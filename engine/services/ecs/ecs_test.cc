@@ -634,7 +634,9 @@ TEST_F(Ecs, AnImageIsResolvedAsTheExecutionRole) {
   EXPECT_EQ(digest(registry + "api:index"), "sha256:one");
   EXPECT_EQ(digest(registry + "api@sha256:one"), "sha256:one");
   EXPECT_EQ(digest(registry + "api:v1@sha256:one"), "sha256:one");
-  EXPECT_EQ(digest("127.0.0.1:4566/api:v1"), "sha256:one");  // As repositoryUri has it.
+  // As repositoryUri has it, or had it before the server was given another port.
+  EXPECT_EQ(digest("127.0.0.1:4566/api:v1"), "sha256:one");
+  EXPECT_EQ(digest("127.0.0.1:5000/api:v1"), "sha256:one");
   for (const auto& missing : {registry + "api:v2", registry + "api", registry + "none:v1"})
     EXPECT_EQ(digest(missing),
               "pull image manifest has been retried 1 time(s): failed to resolve ref " + missing +

@@ -48,6 +48,19 @@ std::optional<std::string> ecr_region(std::string_view host) {
   return std::string(rest.substr(0, rest.find('.')));
 }
 
+// A host without its port; IPv6 addresses are in brackets.
+std::string_view without_port(std::string_view host) {
+  const std::size_t colon = host.rfind(':');
+  return colon == host.npos || host.find(']', colon) != host.npos ? host : host.substr(0, colon);
+}
+
+// repositoryUri names this server itself, on the port that it had when it was asked.
+bool is_own(std::string_view host, std::string_view endpoint) {
+  const std::string_view name = without_port(host);
+  return name == without_port(endpoint.substr(endpoint.find("://") + 3)) || name == "127.0.0.1" ||
+         name == "localhost";
+}
+
 std::unexpected<Error> refuse(std::string_view why) {
   return fail("CannotPullContainerError", std::string(why));
 }
@@ -110,9 +123,7 @@ Result<Image> resolve_image(Context& context, std::string_view name, const Calle
   const Name parsed = parse_name(name);
   const auto region = ecr_region(parsed.host);
   const std::string_view endpoint = context.endpoint();
-  // repositoryUri names this server itself.
-  const bool own = parsed.host == endpoint.substr(endpoint.find("://") + 3);
-  if (!region && !own)
+  if (!region && !is_own(parsed.host, endpoint))
     return refuse(fmt::format(
         "kiban pulls images from its own ECR only, not {0}. Create a repository there and push it: "
         "skopeo copy docker://{0} docker://{1}/REPOSITORY:TAG --dest-tls-verify=false",
