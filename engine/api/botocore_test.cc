@@ -131,7 +131,7 @@ TEST_F(Botocore, ItsRequestsAreUnderstood) {
       if (!c.at("tree").as_object().contains(added)) decoded->input.erase(added);
     }
     EXPECT_EQ(without_empty(decoded->input), without_empty(c.at("tree")));
-    if (c.at("bulk").is_string()) EXPECT_EQ(encode_base64(decoded->bulk), text(c, "bulk"));
+    EXPECT_EQ(decoded->bulk_member.has_value(), c.at("bulk").is_string());
   }
 }
 

@@ -1,10 +1,12 @@
 #include "api/codec.h"
 
 #include <fmt/format.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
-#include <charconv>
+#include <array>
 
+#include "api/checksums.h"
 #include "api/protocols.h"
 #include "api/sigv4.h"
 #include "api/values.h"
@@ -118,34 +120,29 @@ std::unexpected<Error> unknown_operation(const Wire& wire) {
               fmt::format("kiban does not serve {}:{}", wire.service->folder, name));
 }
 
-// aws-chunked: "SIZE;chunk-signature=…\r\nBYTES\r\n … 0\r\ntrailer:value\r\n\r\n". Chunk signatures
-// are not checked: the seed signature, which covers the headers, is.
-// https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
-Result<std::string> remove_chunks(std::string_view body) {
-  std::string out;
-  const auto broken = [] {
-    return fail("IncompleteBody", "The request body terminated unexpectedly");
-  };
-  while (true) {
-    const std::size_t line_end = body.find("\r\n");
-    if (line_end == std::string_view::npos) return broken();
-    const std::string_view line = body.substr(0, line_end);
-    const std::string_view digits = line.substr(0, line.find(';'));
-    std::size_t size = 0;
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), size, 16);
-    if (error != std::errc{} || end != digits.data() + digits.size()) return broken();
-    body.remove_prefix(line_end + 2);
-    if (size == 0) return out;
-    if (size > body.size() || body.substr(size, 2) != "\r\n") return broken();
-    out += body.substr(0, size);
-    body.remove_prefix(size + 2);
+// What the client says that the body's MD5 and checksums are. Texts as users quote them of AWS.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+Result<void> check_digests(const HttpRequest& request, const Wire& wire) {
+  if (request.body.empty()) return {};
+  if (const auto md5 = header(request, "content-md5")) {
+    std::array<unsigned char, 16> digest{};
+    EVP_Digest(request.body.data(), request.body.size(), digest.data(), nullptr, EVP_md5(),
+               nullptr);
+    if (*md5 != encode_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}))
+      return fail("BadDigest", "The Content-MD5 you specified did not match what we received.");
   }
-}
-
-bool is_chunked(const HttpRequest& request) {
-  const auto hash = header(request, "x-amz-content-sha256");
-  return hash && hash->starts_with("STREAMING-");
+  // Where the model has a member for it, it is not the body's: CompleteMultipartUpload.
+  const Shape* input =
+      wire.operation->input == no_shape ? nullptr : &wire.service->shape(wire.operation->input);
+  if (input && wire.service->member(*input, "ChecksumCRC32")) return {};
+  for (const ChecksumKind kind : checksum_kinds) {
+    const auto given = header(request, fmt::format("x-amz-checksum-{}", name_of(kind)));
+    if (given && *given != checksum_of(kind, request.body))
+      return fail("BadDigest",
+                  fmt::format("The {} you specified did not match the calculated checksum.",
+                              name_of(kind)));
+  }
+  return {};
 }
 
 Result<void> decode_form_request(const HttpRequest& request, const Wire& wire, Request& decoded) {
@@ -222,6 +219,12 @@ Wire identify(const HttpRequest& request) {
   return wire;
 }
 
+bool takes_bulk(const Wire& wire) {
+  if (!wire.operation || wire.operation->input == no_shape) return false;
+  const Shape& input = wire.service->shape(wire.operation->input);
+  return input.payload != no_shape && wire.service->members_of(input)[input.payload].streaming;
+}
+
 Result<Request> decode(const HttpRequest& request, const Wire& wire) {
   if (!wire.operation) return unknown_operation(wire);
   Request decoded{.service = std::string(wire.service->folder),
@@ -246,10 +249,8 @@ Result<Request> decode(const HttpRequest& request, const Wire& wire) {
       KIBAN_TRY_VOID(decode_form_request(request, wire, decoded));
       break;
     default:
+      if (wire.protocol == Protocol::RestXml) KIBAN_TRY_VOID(check_digests(request, wire));
       KIBAN_TRY_VOID(decode_rest(request, wire, decoded));
-      if (decoded.bulk_member && is_chunked(request)) {
-        KIBAN_TRY(decoded.bulk, remove_chunks(request.body));
-      }
   }
   return decoded;
 }

@@ -25,6 +25,8 @@ struct HttpRequest {
   std::string query{};    // As sent, without the question mark.
   Headers headers{};      // Names in any case, in the order sent.
   std::string body{};
+  // SHA-256 in hex of a body that was taken elsewhere piece by piece, as takes_bulk() allows.
+  std::optional<std::string> body_sha256{};
 };
 
 // Bytes that the caller streams from its blob store.
@@ -39,7 +41,8 @@ struct HttpResponse {
   unsigned status{200};
   Headers headers{};
   std::string body{};
-  std::optional<Bulk> bulk{};  // When set, these bytes are the body and `body` is empty.
+  // When set, these bytes one after the other are the body and `body` is empty.
+  std::optional<std::vector<Bulk>> bulk{};
 };
 
 // What a request is, before its input is read: enough to answer an error in the right protocol.
@@ -58,10 +61,9 @@ struct Request {
   std::string service{};  // The folder's name, what Kernel's Command::service wants.
   std::string operation{};
   json::object input{};
-  // Name of the input's streaming member when the operation has one. Then `bulk` holds its bytes
-  // (aws-chunked framing removed) and the caller sets input[bulk_member] with bulk_value().
+  // Name of the input's streaming member when the operation has one: the body, which is the
+  // caller's to keep. It sets input[bulk_member] with bulk_value().
   std::optional<std::string> bulk_member{};
-  std::string bulk{};
 };
 
 // The value first, if any, of a header; names compare without case.
@@ -70,8 +72,11 @@ std::optional<std::string_view> header(const HttpRequest& request, std::string_v
 // Never fails: what can't be told stays empty.
 Wire identify(const HttpRequest& request);
 
+// The body is one streaming member, which need not be in memory.
+bool takes_bulk(const Wire& wire);
+
 // Errors are AWS's: UnknownOperationException (json), InvalidAction (query, ec2),
-// SerializationException, MalformedQueryString, MalformedXML, …
+// SerializationException, MalformedQueryString, MalformedXML, BadDigest, …
 Result<Request> decode(const HttpRequest& request, const Wire& wire);
 
 json::object bulk_value(std::string_view digest, std::uint64_t size);

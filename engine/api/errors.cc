@@ -32,6 +32,7 @@ constexpr std::array statuses = {
     Status{"InternalServiceError", 500},
     Status{"InvalidAccessKeyId", 403},
     Status{"InvalidClientTokenId", 403},
+    Status{"InvalidPartNumber", 416},
     Status{"InvalidRange", 416},
     Status{"MethodNotAllowed", 405},
     Status{"MissingAuthenticationToken", 403},

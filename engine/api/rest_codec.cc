@@ -80,8 +80,11 @@ int fitness(const KnownOperation& operation, const HttpRequest& request,
   }
   if (!operation.required_headers.empty()) {
     for (const std::string_view name : split(operation.required_headers, '&')) {
-      if (!header(request, name)) return -1;
-      ++points;
+      if (header(request, name)) {
+        ++points;
+      } else if (mark == std::string_view::npos) {
+        return -1;  // A query that names the operation says enough: ?attributes.
+      }
     }
   }
   return points;
@@ -201,7 +204,6 @@ class RestReader {
       decoded.input.insert_or_assign(member.name, std::move(body));
     } else if (shape.kind == Kind::Blob && member.streaming) {
       decoded.bulk_member = std::string(member.name);
-      decoded.bulk = request_.body;
     } else if (!request_.body.empty()) {
       const bool blob = shape.kind == Kind::Blob;
       decoded.input.insert_or_assign(member.name,
@@ -232,6 +234,9 @@ std::string_view root_of(const Operation& operation) {
       {"ListObjectsV2", "ListBucketResult"},
       {"CreateMultipartUpload", "InitiateMultipartUploadResult"},
       {"CompleteMultipartUpload", "CompleteMultipartUploadResult"},
+      {"GetObjectAttributes", "GetObjectAttributesResponse"},
+      {"ListMultipartUploads", "ListMultipartUploadsResult"},
+      {"ListParts", "ListPartsResult"},
   };
   for (const auto& [name, root] : roots) {
     if (name == operation.name) return root;
@@ -271,7 +276,7 @@ void encode_headers(const Service& service, const Member& member, const json::va
   }
 }
 
-Bulk read_bulk(const json::object& value) {
+Bulk read_piece(const json::object& value) {
   Bulk bulk;
   if (const json::string* digest = find_string(value, "Digest")) bulk.digest = to_string(*digest);
   const auto number = [&](std::string_view name) {
@@ -281,6 +286,17 @@ Bulk read_bulk(const json::object& value) {
   bulk.offset = number("Offset");
   bulk.size = number("Size");
   return bulk;
+}
+
+// {"Digest", "Offset", "Size"}, or {"Pieces": [such]}.
+std::vector<Bulk> read_bulk(const json::object& value) {
+  const json::array* pieces = find_array(value, "Pieces");
+  if (!pieces) return {read_piece(value)};
+  std::vector<Bulk> all;
+  for (const json::value& piece : *pieces) {
+    if (piece.is_object()) all.push_back(read_piece(piece.get_object()));
+  }
+  return all;
 }
 
 void encode_payload(const Wire& wire, const Member& member, const json::value& value,
@@ -344,7 +360,9 @@ void encode_rest(const Wire& wire, const json::object& output, HttpResponse& res
     if (value && !value->is_null()) encode_headers(service, member, *value, response);
   }
   // A part of an object answers 206; the model knows only 200.
-  if (wire.operation->name == "GetObject" && output.contains("ContentRange")) response.status = 206;
+  const bool reads_object =
+      wire.operation->name == "GetObject" || wire.operation->name == "HeadObject";
+  if (reads_object && output.contains("ContentRange")) response.status = 206;
   if (shape.payload != no_shape) {
     const Member& member = service.members_of(shape)[shape.payload];
     const json::value* value = output.if_contains(member.name);

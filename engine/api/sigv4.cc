@@ -337,7 +337,7 @@ Result<std::string> payload_hash(const HttpRequest& request, const Wire& wire, c
     return std::string(*given);
   }
   if (!given && claim.signature.presigned && s3) return std::string(unsigned_payload);
-  std::string own = hex(sha256(request.body));
+  std::string own = request.body_sha256 ? *request.body_sha256 : hex(sha256(request.body));
   if (given && *given != own) {
     return refuse(wire, bad_payload,
                   "The provided 'x-amz-content-sha256' header does not match what was computed.");

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/asio.hpp>
@@ -78,8 +79,8 @@ class Server final : public HttpServer {
   asio::awaitable<HttpReply> answer(Connection& connection, HttpRequest request);
   asio::awaitable<bool> write(Connection& connection, unsigned version, bool head, bool keep_alive,
                               HttpReply reply);
-  asio::awaitable<bool> write_file(Connection& connection, http::response<http::empty_body> header,
-                                   FilePart file);
+  asio::awaitable<bool> write_files(Connection& connection, http::response<http::empty_body> header,
+                                    std::vector<FilePart> parts);
   void watch(Connection& connection);
   void wait_for_signal();
   void begin_stop();
@@ -310,13 +311,17 @@ asio::awaitable<bool> Server::write(Connection& connection, unsigned version, bo
   response.result(static_cast<unsigned>(reply.status));
   response.set(http::field::date, http_date());
   for (const auto& [name, value] : reply.headers) response.insert(name, value);
-  if (reply.file && !head) {
-    http::response<http::empty_body> header{std::move(response.base())};
-    header.content_length(reply.file->size);
-    header.keep_alive(keep_alive);
-    co_return co_await write_file(connection, std::move(header), *std::move(reply.file));
+  std::uint64_t size = reply.body.size();
+  if (!reply.files.empty()) {
+    size = 0;
+    for (const FilePart& part : reply.files) size += part.size;
   }
-  const std::uint64_t size = reply.file ? reply.file->size : reply.body.size();
+  if (!reply.files.empty() && !head) {
+    http::response<http::empty_body> header{std::move(response.base())};
+    header.content_length(size);
+    header.keep_alive(keep_alive);
+    co_return co_await write_files(connection, std::move(header), std::move(reply.files));
+  }
   const bool bodiless = reply.status == 204 || reply.status == 304 || reply.status < 200;
   if (!head && !bodiless) response.body() = std::move(reply.body);
   if (!bodiless && !(head && response.find(http::field::content_length) != response.end()))
@@ -328,11 +333,11 @@ asio::awaitable<bool> Server::write(Connection& connection, unsigned version, bo
 }
 
 // A file that can't be read to its end breaks the connection off: the length was promised.
-asio::awaitable<bool> Server::write_file(Connection& connection,
-                                         http::response<http::empty_body> header, FilePart part) {
-  std::ifstream file{part.path, std::ios::binary};
-  file.seekg(static_cast<std::streamoff>(part.offset));
-  if (!file) {
+asio::awaitable<bool> Server::write_files(Connection& connection,
+                                          http::response<http::empty_body> header,
+                                          std::vector<FilePart> parts) {
+  for (const FilePart& part : parts) {
+    if (::access(part.path.c_str(), R_OK) == 0) continue;
     HttpReply failed = plain(500, "The bytes can't be read.");
     co_return co_await write(connection, header.version(), false, false, std::move(failed));
   }
@@ -342,15 +347,19 @@ asio::awaitable<bool> Server::write_file(Connection& connection,
       co_await http::async_write_header(connection.stream, serializer, as_result);
   if (error) co_return false;
   std::string piece(256 * 1024, '\0');
-  while (part.size > 0) {
-    const std::uint64_t want = std::min<std::uint64_t>(part.size, piece.size());
-    file.read(piece.data(), static_cast<std::streamsize>(want));
-    if (!file) co_return false;
-    connection.stream.expires_after(limits_.body_progress);
-    const auto [failed, written] =
-        co_await asio::async_write(connection.stream, asio::buffer(piece.data(), want), as_result);
-    if (failed) co_return false;
-    part.size -= want;
+  for (FilePart& part : parts) {
+    std::ifstream file{part.path, std::ios::binary};
+    file.seekg(static_cast<std::streamoff>(part.offset));
+    while (part.size > 0) {
+      const std::uint64_t want = std::min<std::uint64_t>(part.size, piece.size());
+      file.read(piece.data(), static_cast<std::streamsize>(want));
+      if (!file) co_return false;
+      connection.stream.expires_after(limits_.body_progress);
+      const auto [failed, written] = co_await asio::async_write(
+          connection.stream, asio::buffer(piece.data(), want), as_result);
+      if (failed) co_return false;
+      part.size -= want;
+    }
   }
   co_return true;
 }

@@ -46,7 +46,8 @@ struct HttpReply {
   int status{200};
   Headers headers{};  // Content-Length and Connection are the server's.
   std::string body{};
-  std::optional<FilePart> file{};  // Is the body when set, and is read while it is sent.
+  // When there are any, they are the body, one after the other; read while they are sent.
+  std::vector<FilePart> files{};
 };
 
 // Call `respond` once, from any thread; what it is given makes the reply on the I/O thread.

@@ -71,7 +71,7 @@ class HttpServerTest : public testing::Test {
             return;
           }
           if (request.target == "/file") {
-            HttpReply sent{.file = FilePart{.path = file_, .offset = 2, .size = 3}};
+            HttpReply sent{.files = {{.path = file_, .offset = 2, .size = 3}}};
             respond([sent] { return sent; });
             return;
           }

@@ -139,37 +139,7 @@ Registry::Registry(KernelThread& kernel, store::Blobs& blobs, std::unique_ptr<Up
       uploads_(std::move(uploads)),
       post_(std::move(post)),
       options_(std::move(options)),
-      ids_((static_cast<std::uint64_t>(std::random_device{}()) << 32U) | std::random_device{}()),
-      worker_([this] { work(); }) {}
-
-Registry::~Registry() {
-  {
-    const std::scoped_lock lock{mutex_};
-    stopping_ = true;
-  }
-  wake_.notify_one();
-  worker_.join();
-}
-
-void Registry::work() {
-  for (;;) {
-    std::unique_lock<std::mutex> lock{mutex_};
-    wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-    if (stopping_) return;
-    const std::function<void()> job = std::move(jobs_.front());
-    jobs_.pop_front();
-    lock.unlock();
-    job();
-  }
-}
-
-void Registry::work_on(std::function<void()> job) {
-  {
-    const std::scoped_lock lock{mutex_};
-    jobs_.push_back(std::move(job));
-  }
-  wake_.notify_one();
-}
+      ids_((static_cast<std::uint64_t>(std::random_device{}()) << 32U) | std::random_device{}()) {}
 
 std::shared_ptr<BodySink> Registry::sink(const HttpRequest& request) {
   const bool sends =
@@ -300,7 +270,7 @@ void Registry::send_blob(const Shared& exchange, std::uint64_t size) {
     made.headers.emplace_back("Content-Range", fmt::format("bytes {}-{}/{}", range->offset,
                                                            range->offset + range->size - 1, size));
   if (auto file = blobs_.file(hex)) {
-    made.file = FilePart{.path = *file, .offset = range->offset, .size = range->size};
+    made.files = {{.path = *file, .offset = range->offset, .size = range->size}};
   } else {
     const Result<std::string> bytes = blobs_.read(hex);
     if (!bytes)
@@ -415,7 +385,7 @@ void Registry::start_upload(const Shared& exchange) {
 
 void Registry::open_upload(const Shared& exchange) {
   ask(exchange, "kiban:OpenUpload", {}, [this, exchange](const json::object&) {
-    work_on([this, exchange] {
+    worker_.post([this, exchange] {
       const std::string id = ids_.uuid();
       if (const auto begun = uploads_->begin(id); !begun)
         return exchange->answer(error_reply(begun.error()));
@@ -426,7 +396,7 @@ void Registry::open_upload(const Shared& exchange) {
 }
 
 void Registry::upload(const Shared& exchange) {
-  work_on([this, exchange] {
+  worker_.post([this, exchange] {
     const std::string& id = exchange->path.reference;
     const std::string& method = exchange->request.method;
     if (method == "PUT") return finish_upload(exchange, id);

@@ -7,14 +7,10 @@
 // from the socket to a file and from a file to the socket.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 
 #include "core/random.h"
 #include "kernel/kernel.h"
@@ -22,6 +18,7 @@
 #include "runtime/kernel_thread.h"
 #include "runtime/registry_path.h"
 #include "runtime/uploads.h"
+#include "runtime/worker.h"
 #include "store/blobs.h"
 
 namespace kiban::runtime {
@@ -51,7 +48,6 @@ class Registry {
   // `post`: how to get back to the I/O thread.
   Registry(KernelThread& kernel, store::Blobs& blobs, std::unique_ptr<Uploads> uploads,
            std::function<void(std::function<void()>)> post, RegistryOptions options);
-  ~Registry();
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
@@ -88,8 +84,6 @@ class Registry {
            std::function<void(const json::object&)> done);
   void ask_raw(const Shared& exchange, std::string operation, json::object input,
                std::function<void(const Result<json::object>&)> done);
-  void work();
-  void work_on(std::function<void()> job);
 
   KernelThread& kernel_;
   store::Blobs& blobs_;
@@ -99,12 +93,7 @@ class Registry {
   Random ids_;
   std::map<std::string, Seen> seen_{};
 
-  // What reads, hashes and syncs files waits for its turn on one thread.
-  std::mutex mutex_{};
-  std::condition_variable wake_{};
-  std::deque<std::function<void()>> jobs_{};
-  bool stopping_{false};
-  std::thread worker_{};
+  Worker worker_{};  // The last: its jobs use all of the above.
 };
 
 }  // namespace kiban::runtime

@@ -40,6 +40,8 @@ class Spool final : public BodySink {
   // Error `StoreFailed` when not every piece could be written.
   Result<void> close();
   std::uint64_t size() const { return size_; }
+  const std::string& path() const { return path_; }
+  std::string sha256() { return digest_.hex(); }  // Once.
 
  private:
   friend class Uploads;

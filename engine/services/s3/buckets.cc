@@ -20,9 +20,11 @@ bool valid_name(std::string_view name) {
 Result<json::object> create_bucket(Context& context, const json::object& input) {
   const std::string name = text(input, "Bucket");
   if (!valid_name(name)) return fail("InvalidBucketName", "The specified bucket is not valid.");
-  if (flag(input, "ObjectLockEnabledForBucket")) {
-    return fail("NotImplemented", "kiban does not honour ObjectLockEnabledForBucket");
-  }
+  KIBAN_TRY_VOID(check_key(input));  // For its ACL.
+  if (text(input, "ObjectOwnership", "BucketOwnerEnforced") != "BucketOwnerEnforced")
+    return fail("NotImplemented",
+                "kiban's buckets have no ACLs: ObjectOwnership must be "
+                "BucketOwnerEnforced");
   if (context.get(bucket_key(name))) {
     return fail("BucketAlreadyOwnedByYou",
                 "Your previous request to create the named bucket succeeded and you already own "
@@ -39,16 +41,28 @@ Result<json::object> create_bucket(Context& context, const json::object& input) 
 
 Result<json::object> delete_bucket(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object bucket, load_bucket(context, input));
-  if (!context.scan(object_key(text(bucket, "Name"), ""), {}, 1).empty()) {
+  const std::string name = text(bucket, "Name");
+  if (!context.scan(object_key(name, ""), {}, 1).empty())
     return fail("BucketNotEmpty", "The bucket you tried to delete is not empty");
+  if (!context.scan(version_prefix(name), {}, 1).empty())
+    return fail("BucketNotEmpty",
+                "The bucket you tried to delete is not empty. You must delete all versions in the "
+                "bucket.");
+  for (const store::Row& upload : context.scan(upload_prefix(name))) {
+    if (const auto row = get_json(context, upload.key)) {
+      for (const store::Row& part : context.scan(part_prefix(text(*row, "UploadId"))))
+        context.erase(part.key);
+    }
+    context.erase(upload.key);
   }
-  context.erase(bucket_key(text(bucket, "Name")));
+  context.erase(bucket_key(name));
   return json::object{};
 }
 
 Result<json::object> head_bucket(Context& context, const json::object& input) {
   // A HEAD reply has no body, so clients see the bare status: 404 "NotFound".
   const auto bucket = load_bucket(context, input);
+  if (!bucket && bucket.error().name != "NoSuchBucket") return std::unexpected(bucket.error());
   if (!bucket) return fail("NotFound", "Not Found");
   return json::object{{"BucketRegion", bucket->at("Region")}};
 }
@@ -175,30 +189,46 @@ Result<json::object> forget_member(Context& context, const json::object& input) 
 
 }  // namespace
 
-const OperationTable& bucket_operations() {
-  static const OperationTable table = {
-      {"CreateBucket", create_bucket},
-      {"DeleteBucket", delete_bucket},
-      {"DeleteBucketEncryption", forget_member<"ServerSideEncryptionConfiguration">},
-      {"DeleteBucketLifecycle", forget_member<"LifecycleConfiguration">},
-      {"DeleteBucketPolicy", forget_member<"Policy">},
-      {"DeleteBucketTagging", forget_member<"Tagging">},
-      {"DeletePublicAccessBlock", forget_member<"PublicAccessBlockConfiguration">},
-      {"GetBucketEncryption", get_encryption},
-      {"GetBucketLifecycleConfiguration", get_lifecycle},
-      {"GetBucketLocation", get_location},
-      {"GetBucketPolicy", get_policy},
-      {"GetBucketTagging", get_tagging},
-      {"GetBucketVersioning", get_versioning},
-      {"GetPublicAccessBlock", get_public_access_block},
-      {"HeadBucket", head_bucket},
-      {"ListBuckets", list_buckets},
-      {"PutBucketEncryption", keep_member<"ServerSideEncryptionConfiguration">},
-      {"PutBucketLifecycleConfiguration", keep_member<"LifecycleConfiguration">},
-      {"PutBucketPolicy", put_policy},
-      {"PutBucketTagging", keep_member<"Tagging">},
-      {"PutBucketVersioning", keep_member<"VersioningConfiguration">},
-      {"PutPublicAccessBlock", keep_member<"PublicAccessBlockConfiguration">},
+const CheckedTable& bucket_operations() {
+  static const CheckedTable table = {
+      {"CreateBucket", {create_bucket, "ACL Bucket CreateBucketConfiguration ObjectOwnership"}},
+      {"DeleteBucket", {delete_bucket, "Bucket ExpectedBucketOwner"}},
+      {"DeleteBucketEncryption",
+       {forget_member<"ServerSideEncryptionConfiguration">, "Bucket ExpectedBucketOwner"}},
+      {"DeleteBucketLifecycle",
+       {forget_member<"LifecycleConfiguration">, "Bucket ExpectedBucketOwner"}},
+      {"DeleteBucketPolicy", {forget_member<"Policy">, "Bucket ExpectedBucketOwner"}},
+      {"DeleteBucketTagging", {forget_member<"Tagging">, "Bucket ExpectedBucketOwner"}},
+      {"DeletePublicAccessBlock",
+       {forget_member<"PublicAccessBlockConfiguration">, "Bucket ExpectedBucketOwner"}},
+      {"GetBucketEncryption", {get_encryption, "Bucket ExpectedBucketOwner"}},
+      {"GetBucketLifecycleConfiguration", {get_lifecycle, "Bucket ExpectedBucketOwner"}},
+      {"GetBucketLocation", {get_location, "Bucket ExpectedBucketOwner"}},
+      {"GetBucketPolicy", {get_policy, "Bucket ExpectedBucketOwner"}},
+      {"GetBucketTagging", {get_tagging, "Bucket ExpectedBucketOwner"}},
+      {"GetBucketVersioning", {get_versioning, "Bucket ExpectedBucketOwner"}},
+      {"GetPublicAccessBlock", {get_public_access_block, "Bucket ExpectedBucketOwner"}},
+      {"HeadBucket", {head_bucket, "Bucket ExpectedBucketOwner"}},
+      {"ListBuckets", {list_buckets, "MaxBuckets ContinuationToken Prefix"}},
+      {"PutBucketEncryption",
+       {keep_member<"ServerSideEncryptionConfiguration">,
+        "Bucket ContentMD5 ChecksumAlgorithm ServerSideEncryptionConfiguration "
+        "ExpectedBucketOwner"}},
+      {"PutBucketLifecycleConfiguration",
+       {keep_member<"LifecycleConfiguration">,
+        "Bucket ChecksumAlgorithm LifecycleConfiguration ExpectedBucketOwner"}},
+      {"PutBucketPolicy",
+       {put_policy,
+        "Bucket ContentMD5 ChecksumAlgorithm ConfirmRemoveSelfBucketAccess Policy "
+        "ExpectedBucketOwner"}},
+      {"PutBucketTagging",
+       {keep_member<"Tagging">, "Bucket ContentMD5 ChecksumAlgorithm Tagging ExpectedBucketOwner"}},
+      {"PutBucketVersioning",
+       {keep_member<"VersioningConfiguration">,
+        "Bucket ContentMD5 ChecksumAlgorithm VersioningConfiguration ExpectedBucketOwner"}},
+      {"PutPublicAccessBlock",
+       {keep_member<"PublicAccessBlockConfiguration">,
+        "Bucket ContentMD5 ChecksumAlgorithm PublicAccessBlockConfiguration ExpectedBucketOwner"}},
   };
   return table;
 }

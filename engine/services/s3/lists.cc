@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <vector>
 
 #include "api/codec.h"
 #include "services/s3/rows.h"
@@ -24,11 +26,16 @@ std::string shown(const json::object& input, std::string_view name) {
 }
 
 json::object entry_of(const json::object& row, const json::object& input) {
-  return {{"Key", shown(input, text(row, "Key"))},
-          {"LastModified", row.at("LastModified")},
-          {"ETag", row.at("ETag")},
-          {"Size", row.at("Size")},
-          {"StorageClass", text(row, "StorageClass", "STANDARD")}};
+  json::object entry{{"Key", shown(input, text(row, "Key"))},
+                     {"LastModified", row.at("LastModified")},
+                     {"ETag", row.at("ETag")},
+                     {"Size", row.at("Size")},
+                     {"StorageClass", text(row, "StorageClass", "STANDARD")}};
+  if (const json::object* checksum = find_object(row, "Checksum"); checksum && !checksum->empty()) {
+    entry["ChecksumAlgorithm"] = json::array{checksum->begin()->key()};
+    entry["ChecksumType"] = text(row, "ChecksumType", "FULL_OBJECT");
+  }
+  return entry;
 }
 
 // Keys under the prefix, behind `after`, in byte order; those with the delimiter behind the prefix
@@ -80,6 +87,12 @@ std::int64_t limit_of(const json::object& input) {
   return std::clamp<std::int64_t>(number(input, "MaxKeys", keys_max), 0, keys_max);
 }
 
+void add_owner(const Context& context, json::array& contents) {
+  for (json::value& entry : contents)
+    entry.as_object()["Owner"] = {{"DisplayName", context.caller().account},
+                                  {"ID", context.caller().account}};
+}
+
 Result<json::object> list_v2(Context& context, const json::object& input) {
   KIBAN_TRY([[maybe_unused]] const json::object bucket, load_bucket(context, input));
   std::string after = text(input, "StartAfter");
@@ -94,7 +107,11 @@ Result<json::object> list_v2(Context& context, const json::object& input) {
   const Listing listing = list(context, input, after, limit);
   json::object out = frame(input, listing, limit);
   out["KeyCount"] = listing.contents.size() + listing.common_prefixes.size();
-  if (!listing.contents.empty()) out["Contents"] = listing.contents;
+  if (!listing.contents.empty()) {
+    json::array contents = listing.contents;
+    if (flag(input, "FetchOwner")) add_owner(context, contents);
+    out["Contents"] = std::move(contents);
+  }
   if (input.contains("StartAfter")) out["StartAfter"] = shown(input, text(input, "StartAfter"));
   if (input.contains("ContinuationToken")) out["ContinuationToken"] = input.at("ContinuationToken");
   if (listing.truncated) {
@@ -109,7 +126,11 @@ Result<json::object> list_v1(Context& context, const json::object& input) {
   const Listing listing = list(context, input, text(input, "Marker"), limit);
   json::object out = frame(input, listing, limit);
   out["Marker"] = shown(input, text(input, "Marker"));
-  if (!listing.contents.empty()) out["Contents"] = listing.contents;
+  if (!listing.contents.empty()) {
+    json::array contents = listing.contents;
+    add_owner(context, contents);
+    out["Contents"] = std::move(contents);
+  }
   // Only with a delimiter; without, the last key is the next marker: API_ListObjects.html
   if (listing.truncated && input.contains("Delimiter")) {
     out["NextMarker"] = shown(input, listing.last);
@@ -117,36 +138,115 @@ Result<json::object> list_v1(Context& context, const json::object& input) {
   return out;
 }
 
-// Nothing but the current version of each object, whose id is "null" as in a bucket that never had
-// versioning.
+// All versions of one key, newest first; the first is the latest.
+using Versions = std::vector<json::object>;
+
+std::map<std::string, Versions> all_versions(const Context& context, const std::string& bucket,
+                                             const std::string& prefix) {
+  std::map<std::string, Versions> keys;
+  for (json::object& row : list_json(context, object_key(bucket, prefix)))
+    keys[text(row, "Key")].push_back(std::move(row));
+  for (json::object& row : list_json(context, version_prefix(bucket) + prefix))
+    keys[text(row, "Key")].push_back(std::move(row));
+  return keys;
+}
+
+struct VersionListing {
+  json::array versions{};
+  json::array markers{};
+  json::array prefixes{};
+  bool truncated{false};
+  std::string last_key{};
+  std::string last_id{};
+  std::size_t size() const { return versions.size() + markers.size() + prefixes.size(); }
+};
+
+void add_version(VersionListing& listing, const json::object& row, const json::object& input,
+                 bool latest) {
+  listing.last_key = text(row, "Key");
+  listing.last_id = text(row, "VersionId", "null");
+  json::object entry{{"Key", shown(input, listing.last_key)},
+                     {"LastModified", row.at("LastModified")}};
+  const bool marker = flag(row, "DeleteMarker");
+  if (!marker) entry = entry_of(row, input);
+  entry["VersionId"] = listing.last_id;
+  entry["IsLatest"] = latest;
+  (marker ? listing.markers : listing.versions).push_back(std::move(entry));
+}
+
+// Behind KeyMarker, or behind the version VersionIdMarker of it.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+VersionListing versions_page(const Context& context, const json::object& input,
+                             std::int64_t limit) {
+  const std::string prefix = text(input, "Prefix");
+  const std::string delimiter = text(input, "Delimiter");
+  const std::string marker = text(input, "KeyMarker");
+  const std::string id_marker = text(input, "VersionIdMarker");
+  VersionListing listing;
+  std::string rolled;
+  if (!delimiter.empty() && marker.ends_with(delimiter)) rolled = marker;
+  for (const auto& [key, versions] : all_versions(context, text(input, "Bucket"), prefix)) {
+    if (!marker.empty() && (key < marker || (key == marker && id_marker.empty()))) continue;
+    if (!rolled.empty() && key.starts_with(rolled)) continue;
+    const std::size_t at =
+        delimiter.empty() ? std::string::npos : key.find(delimiter, prefix.size());
+    bool behind = key != marker;
+    for (std::size_t i = 0; i < versions.size(); ++i) {
+      if (!behind) {
+        behind = text(versions[i], "VersionId", "null") == id_marker;
+        continue;
+      }
+      if (listing.size() == static_cast<std::size_t>(limit)) {
+        listing.truncated = true;
+        return listing;
+      }
+      if (at == std::string::npos) {
+        add_version(listing, versions[i], input, i == 0);
+        continue;
+      }
+      rolled = key.substr(0, at + delimiter.size());
+      listing.prefixes.push_back(json::object{{"Prefix", shown(input, rolled)}});
+      listing.last_key = rolled;
+      listing.last_id.clear();
+      break;
+    }
+  }
+  return listing;
+}
+
 Result<json::object> list_versions(Context& context, const json::object& input) {
   KIBAN_TRY([[maybe_unused]] const json::object bucket, load_bucket(context, input));
   const std::int64_t limit = limit_of(input);
-  const Listing listing = list(context, input, text(input, "KeyMarker"), limit);
-  json::object out = frame(input, listing, limit);
+  VersionListing listing = versions_page(context, input, limit);
+  json::object out =
+      frame(input, {.common_prefixes = std::move(listing.prefixes), .truncated = listing.truncated},
+            limit);
   out["KeyMarker"] = shown(input, text(input, "KeyMarker"));
-  json::array versions;
-  for (const json::value& entry : listing.contents) {
-    json::object version = entry.as_object();
-    version["VersionId"] = "null";
-    version["IsLatest"] = true;
-    versions.push_back(std::move(version));
-  }
-  if (!versions.empty()) out["Versions"] = std::move(versions);
+  out["VersionIdMarker"] = text(input, "VersionIdMarker");
+  if (!listing.versions.empty()) out["Versions"] = std::move(listing.versions);
+  if (!listing.markers.empty()) out["DeleteMarkers"] = std::move(listing.markers);
   if (listing.truncated) {
-    out["NextKeyMarker"] = shown(input, listing.last);
-    out["NextVersionIdMarker"] = "null";
+    out["NextKeyMarker"] = shown(input, listing.last_key);
+    if (!listing.last_id.empty()) out["NextVersionIdMarker"] = listing.last_id;
   }
   return out;
 }
 
 }  // namespace
 
-const OperationTable& list_operations() {
-  static const OperationTable table = {
-      {"ListObjectVersions", list_versions},
-      {"ListObjects", list_v1},
-      {"ListObjectsV2", list_v2},
+const CheckedTable& list_operations() {
+  static const CheckedTable table = {
+      {"ListObjectVersions",
+       {list_versions,
+        "Bucket Delimiter EncodingType ExpectedBucketOwner KeyMarker MaxKeys Prefix RequestPayer "
+        "VersionIdMarker"}},
+      {"ListObjects",
+       {list_v1,
+        "Bucket Delimiter EncodingType ExpectedBucketOwner Marker MaxKeys Prefix RequestPayer"}},
+      {"ListObjectsV2",
+       {list_v2,
+        "Bucket ContinuationToken Delimiter EncodingType ExpectedBucketOwner FetchOwner MaxKeys "
+        "Prefix RequestPayer StartAfter"}},
   };
   return table;
 }

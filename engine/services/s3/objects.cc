@@ -1,46 +1,18 @@
-// Objects, one at a time.
+// Objects, one at a time: put, get, head, delete.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "api/codec.h"
+#include "services/s3/content.h"
 #include "services/s3/rows.h"
-#include "store/blobs.h"
 
 namespace kiban::services::s3 {
 namespace {
 
 constexpr std::size_t key_bytes_max = 1'024;
-
-// Members that a PUT gives and a GET returns.
-constexpr std::string_view kept_members[] = {
-    "CacheControl",         "ContentDisposition", "ContentEncoding",
-    "ContentLanguage",      "ContentType",        "Metadata",
-    "ServerSideEncryption", "StorageClass",       "WebsiteRedirectLocation"};
-// Members whose meaning kiban does not have; what asks for them is refused.
-constexpr std::string_view refused_members[] = {"SSECustomerAlgorithm", "ObjectLockMode",
-                                                "ObjectLockRetainUntilDate", "WriteOffsetBytes",
-                                                "ObjectLockLegalHoldStatus"};
-
-Result<void> refuse_unsupported(const json::object& input) {
-  for (const std::string_view member : refused_members) {
-    if (input.contains(member)) {
-      return fail("NotImplemented", fmt::format("kiban does not honour {}", member));
-    }
-  }
-  return {};
-}
-
-Result<json::object> load_object(const Context& context, const json::object& input,
-                                 std::string_view error) {
-  KIBAN_TRY([[maybe_unused]] const json::object bucket, load_bucket(context, input));
-  auto row = get_json(context, object_key(text(input, "Bucket"), text(input, "Key")));
-  if (!row) return fail(std::string(error), "The specified key does not exist.");
-  const std::string version = text(input, "VersionId", "null");
-  if (version != "null") return fail("NoSuchVersion", "The specified version does not exist.");
-  return *std::move(row);
-}
 
 std::string quoted(std::string_view etag) {
   return etag.starts_with('"') ? std::string(etag) : fmt::format("\"{}\"", etag);
@@ -50,82 +22,42 @@ bool one_of(const std::string& list, const std::string& etag) {
   return list == "*" || list.find(quoted(etag)) != std::string::npos || quoted(list) == etag;
 }
 
-// Hex to base64, as x-amz-checksum-sha256 carries it.
-std::string base64_of_hex(std::string_view hex) {
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    unsigned value = 0;
-    std::from_chars(hex.data() + i, hex.data() + i + 2, value, 16);
-    bytes += static_cast<char>(value);
-  }
-  return api::encode_base64(bytes);
-}
-
-Result<void> check_put(const Context& context, const json::object& input,
-                       const std::string& digest) {
-  KIBAN_TRY_VOID(refuse_unsupported(input));
-  if (text(input, "Key").size() > key_bytes_max) {
-    return fail("KeyTooLongError", "Your key is too long");
-  }
-  if (input.contains("ChecksumSHA256") && text(input, "ChecksumSHA256") != base64_of_hex(digest)) {
-    return fail("BadDigest", "The SHA256 you specified did not match the calculated checksum.");
-  }
-  const auto old = get_json(context, object_key(text(input, "Bucket"), text(input, "Key")));
-  const bool none = !input.contains("IfNoneMatch") || !old;
-  const bool match =
-      !input.contains("IfMatch") || (old && one_of(text(input, "IfMatch"), text(*old, "ETag")));
-  if (none && match) return {};
+std::unexpected<Error> precondition_failed() {
   return fail("PreconditionFailed",
               "At least one of the pre-conditions you specified did not hold");
 }
 
-// The MD5 of the content, which came with it over the wire.
-// https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
-Result<std::string> etag_of(const Context& context, const json::object* body,
-                            const std::string& digest) {
-  if (body && body->contains("Md5")) return fmt::format("\"{}\"", text(*body, "Md5"));
-  KIBAN_TRY(const std::string bytes, context.read_blob(digest));
-  return fmt::format("\"{}\"", store::md5_hex(bytes));
-}
-
 Result<json::object> put_object(Context& context, const json::object& input) {
-  KIBAN_TRY([[maybe_unused]] const json::object bucket, load_bucket(context, input));
-  const json::object* body = find_object(input, "Body");
-  const std::string digest = body ? text(*body, "Digest") : context.put_blob("");
-  KIBAN_TRY_VOID(check_put(context, input, digest));
-  KIBAN_TRY(const std::string etag, etag_of(context, body, digest));
-  json::object row{{"Key", input.at("Key")},
-                   {"Digest", digest},
-                   {"Size", body ? number(*body, "Size", 0) : 0},
-                   {"ETag", etag},
-                   {"LastModified", epoch_seconds(context.now())}};
-  for (const std::string_view member : kept_members) {
-    if (input.contains(member)) row[member] = input.at(member);
+  KIBAN_TRY(const json::object bucket, load_bucket(context, input));
+  KIBAN_TRY_VOID(check_key(input));
+  KIBAN_TRY(const Wanted wanted, wanted_checksum(input));
+  // S3 keeps a CRC64NVME of what came without a checksum.
+  // https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+  const api::ChecksumKind kind = wanted.kind.value_or(api::ChecksumKind::Crc64nvme);
+  KIBAN_TRY(const Content content, read_content(context, input, kind));
+  KIBAN_TRY_VOID(check_content(content, input, wanted));
+  KIBAN_TRY_VOID(check_write_conditions(context, input));
+  json::object row{
+      {"Key", input.at("Key")},
+      {"Size", content.size},
+      {"ETag", quoted(content.md5)},
+      {"LastModified", now_seconds(context)},
+      {"Checksum", {{api::name_of(kind), text(content.checksums, api::name_of(kind))}}},
+      {"ServerSideEncryption", "AES256"}};
+  set_pieces(row, content.pieces);
+  for (const KeptMember& member : kept_members) {
+    if (input.contains(member.name)) row[member.name] = input.at(member.name);
   }
-  if (!row.contains("ServerSideEncryption")) row["ServerSideEncryption"] = "AES256";
-  put_json(context, object_key(text(input, "Bucket"), text(input, "Key")), row);
-  json::object out{{"ETag", etag}, {"ServerSideEncryption", row.at("ServerSideEncryption")}};
-  if (input.contains("ChecksumSHA256")) out["ChecksumSHA256"] = input.at("ChecksumSHA256");
+  if (input.contains("Tagging")) {
+    KIBAN_TRY(json::array tags, read_tagging_header(text(input, "Tagging")));
+    row["Tags"] = std::move(tags);
+  }
+  json::object out = write_object(context, bucket, row);
+  out["ETag"] = row.at("ETag");
+  for (const std::string_view member : {"ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled"})
+    if (row.contains(member)) out[member] = row.at(member);
+  show_checksum(row, out);
   return out;
-}
-
-// 304 and 412: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
-Result<void> check_conditions(const json::object& row, const json::object& input) {
-  const std::string etag = text(row, "ETag");
-  const double modified = row.at("LastModified").to_number<double>();
-  const auto time = [&](std::string_view member) { return input.at(member).to_number<double>(); };
-  const bool has_match = input.contains("IfMatch");
-  const bool has_none = input.contains("IfNoneMatch");
-  if ((has_match && !one_of(text(input, "IfMatch"), etag)) ||
-      (!has_match && input.contains("IfUnmodifiedSince") && modified > time("IfUnmodifiedSince"))) {
-    return fail("PreconditionFailed",
-                "At least one of the pre-conditions you specified did not hold");
-  }
-  if ((has_none && one_of(text(input, "IfNoneMatch"), etag)) ||
-      (!has_none && input.contains("IfModifiedSince") && modified <= time("IfModifiedSince"))) {
-    return fail("NotModified", "Not Modified");
-  }
-  return {};
 }
 
 struct Part {
@@ -160,107 +92,218 @@ Result<Part> part_of(const std::string& range, std::int64_t size) {
   return Part{.from = from, .size = to - from + 1, .whole = false};
 }
 
+// PartNumber of a GET: what was uploaded as that part. An object that came in one is its part 1.
+Result<Part> numbered_part(const json::object& row, std::int64_t wanted) {
+  const json::array* parts = find_array(row, "Parts");
+  if (!parts && wanted == 1) return Part{.size = number(row, "Size", 0), .whole = false};
+  std::int64_t from = 0;
+  for (const json::value& value : parts ? *parts : json::array{}) {
+    const json::object& part = value.as_object();
+    const std::int64_t size = number(part, "Size", 0);
+    if (number(part, "PartNumber", 0) == wanted)
+      return Part{.from = from, .size = size, .whole = false};
+    from += size;
+  }
+  return fail("InvalidPartNumber", "The requested partnumber is not satisfiable");
+}
+
+Result<Part> wanted_part(const json::object& row, const json::object& input) {
+  if (!input.contains("PartNumber")) return part_of(text(input, "Range"), number(row, "Size", 0));
+  if (input.contains("Range"))
+    return fail("InvalidRequest",
+                "Cannot specify both Range header and partNumber query parameter");
+  return numbered_part(row, number(input, "PartNumber", 0));
+}
+
 json::object described(const json::object& row, const json::object& input, const Part& part) {
   const std::int64_t size = number(row, "Size", 0);
   json::object out{{"AcceptRanges", "bytes"},
                    {"ETag", row.at("ETag")},
                    {"LastModified", row.at("LastModified")},
-                   {"ContentLength", part.size}};
-  for (const std::string_view member : kept_members) {
-    if (row.contains(member)) out[member] = row.at(member);
-    const std::string response = fmt::format("Response{}", member);
-    if (input.contains(response)) out[member] = input.at(response);
+                   {"ContentLength", part.size},
+                   {"Metadata", json::object()}};
+  for (const KeptMember& member : kept_members) {
+    if (row.contains(member.name)) out[member.name] = row.at(member.name);
+    const std::string response = fmt::format("Response{}", member.name);
+    if (input.contains(response)) out[member.name] = input.at(response);
   }
   if (!out.contains("ContentType")) out["ContentType"] = "binary/octet-stream";
   if (text(out, "StorageClass") == "STANDARD") out.erase("StorageClass");
-  if (!part.whole) {
+  if (row.contains("VersionId")) out["VersionId"] = row.at("VersionId");
+  if (const json::array* tags = find_array(row, "Tags"); tags && !tags->empty())
+    out["TagCount"] = tags->size();
+  if (!part.whole && size > 0)
     out["ContentRange"] = fmt::format("bytes {}-{}/{}", part.from, part.from + part.size - 1, size);
-  }
-  if (text(input, "ChecksumMode") == "ENABLED" && part.whole) {
-    out["ChecksumSHA256"] = base64_of_hex(text(row, "Digest"));
-  }
+  if (const json::array* parts = find_array(row, "Parts"); parts && input.contains("PartNumber"))
+    out["PartsCount"] = parts->size();
+  if (text(input, "ChecksumMode") == "ENABLED" && part.size == size) show_checksum(row, out);
   return out;
 }
 
 Result<json::object> get_object(Context& context, const json::object& input) {
-  KIBAN_TRY_VOID(refuse_unsupported(input));
-  KIBAN_TRY(const json::object row, load_object(context, input, "NoSuchKey"));
-  KIBAN_TRY_VOID(check_conditions(row, input));
-  KIBAN_TRY(const Part part, part_of(text(input, "Range"), number(row, "Size", 0)));
+  KIBAN_TRY(const json::object row, load_object(context, input));
+  KIBAN_TRY_VOID(check_read_conditions(row, input, ""));
+  KIBAN_TRY(const Part part, wanted_part(row, input));
   json::object out = described(row, input, part);
-  out["Body"] = {{"Digest", row.at("Digest")}, {"Offset", part.from}, {"Size", part.size}};
+  const json::array pieces =
+      part.whole ? pieces_of(row) : cut_pieces(pieces_of(row), part.from, part.size);
+  out["Body"] = body_of(pieces, part.size);
   return out;
 }
 
 Result<json::object> head_object(Context& context, const json::object& input) {
-  auto row = load_object(context, input, "NotFound");
-  if (!row) return fail("NotFound", "Not Found");
-  KIBAN_TRY_VOID(check_conditions(*row, input));
-  return described(*row, input, {.size = number(*row, "Size", 0)});
+  const auto row = load_object(context, input);
+  // A HEAD reply has no body, so clients see the bare status: 404 "NotFound".
+  if (!row && row.error().name.starts_with("NoSuch")) return fail("NotFound", "Not Found");
+  if (!row) return std::unexpected(row.error());
+  KIBAN_TRY_VOID(check_read_conditions(*row, input, ""));
+  KIBAN_TRY(const Part part, wanted_part(*row, input));
+  return described(*row, input, part);
+}
+
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html
+Result<json::object> get_attributes(Context& context, const json::object& input) {
+  KIBAN_TRY(const json::object row, load_object(context, input));
+  json::object out{{"LastModified", row.at("LastModified")}};
+  if (row.contains("VersionId")) out["VersionId"] = row.at("VersionId");
+  const json::array* names = find_array(input, "ObjectAttributes");
+  for (const json::value& value : names ? *names : json::array{}) {
+    const std::string name = value.is_string() ? to_string(value.get_string()) : std::string();
+    if (name == "ETag") {
+      const std::string etag = text(row, "ETag");
+      out["ETag"] = etag.substr(1, etag.size() - 2);
+    } else if (name == "ObjectSize") {
+      out["ObjectSize"] = row.at("Size");
+    } else if (name == "StorageClass") {
+      out["StorageClass"] = text(row, "StorageClass", "STANDARD");
+    } else if (name == "Checksum") {
+      json::object checksum;
+      show_checksum(row, checksum);
+      if (!checksum.empty()) out["Checksum"] = std::move(checksum);
+    } else if (const json::array* parts = find_array(row, "Parts");
+               parts && name == "ObjectParts") {
+      out["ObjectParts"] = {{"TotalPartsCount", parts->size()}};
+    }
+  }
+  return out;
 }
 
 Result<json::object> delete_object(Context& context, const json::object& input) {
-  KIBAN_TRY([[maybe_unused]] const json::object bucket, load_bucket(context, input));
-  context.erase(object_key(text(input, "Bucket"), text(input, "Key")));
-  return json::object{};
+  KIBAN_TRY(const json::object bucket, load_bucket(context, input));
+  return remove_object(context, bucket, text(input, "Key"), text(input, "VersionId"));
 }
 
 Result<json::object> delete_objects(Context& context, const json::object& input) {
-  KIBAN_TRY([[maybe_unused]] const json::object bucket, load_bucket(context, input));
+  constexpr std::size_t keys_max = 1'000;
+  KIBAN_TRY(const json::object bucket, load_bucket(context, input));
   const json::object* request = find_object(input, "Delete");
   const json::array* objects = request ? find_array(*request, "Objects") : nullptr;
-  if (!objects) return fail("MalformedXML", "Delete must name its Objects");
+  if (!objects || objects->empty() || objects->size() > keys_max)
+    return fail("MalformedXML",
+                "The XML you provided was not well-formed or did not validate against our "
+                "published schema");
   json::array deleted;
-  for (const json::value& object : *objects) {
-    const std::string key = text(object.as_object(), "Key");
-    context.erase(object_key(text(input, "Bucket"), key));
-    deleted.push_back(json::object{{"Key", key}});
+  for (const json::value& value : *objects) {
+    const json::object& object = value.as_object();
+    for (const std::string_view member : {"ETag", "LastModifiedTime", "Size"})
+      if (object.contains(member))
+        return fail("NotImplemented",
+                    fmt::format("kiban does not support {} of s3:DeleteObjects", member));
+    const std::string version = text(object, "VersionId");
+    KIBAN_TRY(const json::object removed,
+              remove_object(context, bucket, text(object, "Key"), version));
+    json::object entry{{"Key", object.at("Key")}};
+    if (!version.empty()) entry["VersionId"] = version;
+    if (flag(removed, "DeleteMarker")) {
+      entry["DeleteMarker"] = true;
+      entry["DeleteMarkerVersionId"] = removed.at("VersionId");
+    }
+    deleted.push_back(std::move(entry));
   }
   if (flag(*request, "Quiet")) return json::object{};
   return json::object{{"Deleted", std::move(deleted)}};
 }
 
-// CopySource: "/bucket/key" or "bucket/key", percent-encoded, perhaps with ?versionId=…
-Result<json::object> source_of_copy(const Context& context, const json::object& input) {
-  const std::string given = text(input, "CopySource");
-  const std::string decoded =
-      api::decode_uri(std::string_view(given).substr(0, given.find('?'))).value_or("");
-  const std::size_t start = decoded.starts_with('/') ? 1 : 0;
-  const std::size_t slash = decoded.find('/', start);
-  if (slash == std::string::npos) {
-    return fail("InvalidArgument", "Copy Source must mention the source bucket and key");
-  }
-  return load_object(
-      context,
-      {{"Bucket", decoded.substr(start, slash - start)}, {"Key", decoded.substr(slash + 1)}},
-      "NoSuchKey");
-}
-
-Result<json::object> copy_object(Context& context, const json::object& input) {
-  KIBAN_TRY_VOID(refuse_unsupported(input));
-  KIBAN_TRY([[maybe_unused]] const json::object bucket, load_bucket(context, input));
-  KIBAN_TRY(json::object row, source_of_copy(context, input));
-  const bool replace = text(input, "MetadataDirective", "COPY") == "REPLACE";
-  for (const std::string_view member : kept_members) {
-    const bool about_content = member != "ServerSideEncryption" && member != "StorageClass";
-    if (replace && about_content) row.erase(member);
-    if (input.contains(member) && (replace || !about_content)) row[member] = input.at(member);
-  }
-  row["Key"] = input.at("Key");
-  row["LastModified"] = epoch_seconds(context.now());
-  put_json(context, object_key(text(input, "Bucket"), text(input, "Key")), row);
-  return json::object{
-      {"CopyObjectResult", {{"ETag", row.at("ETag")}, {"LastModified", row.at("LastModified")}}},
-      {"ServerSideEncryption", text(row, "ServerSideEncryption", "AES256")}};
-}
-
 }  // namespace
 
-const OperationTable& object_operations() {
-  static const OperationTable table = {
-      {"CopyObject", copy_object},       {"DeleteObject", delete_object},
-      {"DeleteObjects", delete_objects}, {"GetObject", get_object},
-      {"HeadObject", head_object},       {"PutObject", put_object},
+Result<void> check_key(const json::object& input) {
+  const std::string key = text(input, "Key");
+  if (key.size() > key_bytes_max) return fail("KeyTooLongError", "Your key is too long");
+  if (key.find('\0') != std::string::npos)
+    return fail("InvalidArgument", "kiban keeps no keys with a zero byte");
+  // Buckets have ACLs switched off, as AWS's since 2023.
+  // https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+  const std::string acl = text(input, "ACL", "private");
+  if (acl != "private" && acl != "bucket-owner-full-control")
+    return fail("AccessControlListNotSupported", "The bucket does not allow ACLs");
+  return {};
+}
+
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+Result<void> check_write_conditions(const Context& context, const json::object& input) {
+  const auto old = get_json(context, object_key(text(input, "Bucket"), text(input, "Key")));
+  if (input.contains("IfNoneMatch") && old) return precondition_failed();
+  if (!input.contains("IfMatch")) return {};
+  if (!old) return fail("NoSuchKey", "The specified key does not exist.");
+  if (!one_of(text(input, "IfMatch"), text(*old, "ETag"))) return precondition_failed();
+  return {};
+}
+
+// 304 and 412: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+Result<void> check_read_conditions(const json::object& row, const json::object& input,
+                                   std::string_view prefix) {
+  const std::string etag = text(row, "ETag");
+  const double modified = std::floor(row.at("LastModified").to_number<double>());
+  const auto name = [&](std::string_view member) { return fmt::format("{}{}", prefix, member); };
+  const auto has = [&](std::string_view member) { return input.contains(name(member)); };
+  const auto matches = [&](std::string_view member) {
+    return one_of(text(input, name(member)), etag);
+  };
+  const auto time = [&](std::string_view member) {
+    return input.at(name(member)).to_number<double>();
+  };
+  if (has("IfMatch") ? !matches("IfMatch")
+                     : has("IfUnmodifiedSince") && modified > time("IfUnmodifiedSince"))
+    return precondition_failed();
+  const bool same = has("IfNoneMatch")
+                        ? matches("IfNoneMatch")
+                        : has("IfModifiedSince") && modified <= time("IfModifiedSince");
+  if (!same) return {};
+  if (!prefix.empty()) return precondition_failed();  // A copy has no 304.
+  return fail("NotModified", "Not Modified");
+}
+
+const CheckedTable& object_operations() {
+  static const CheckedTable table = {
+      {"DeleteObject",
+       {delete_object,
+        "Bucket Key VersionId RequestPayer ExpectedBucketOwner "
+        "BypassGovernanceRetention"}},
+      {"DeleteObjects",
+       {delete_objects,
+        "Bucket Delete RequestPayer ExpectedBucketOwner ChecksumAlgorithm "
+        "BypassGovernanceRetention"}},
+      {"GetObject",
+       {get_object,
+        "Bucket Key VersionId Range PartNumber IfMatch IfNoneMatch IfModifiedSince "
+        "IfUnmodifiedSince ResponseCacheControl ResponseContentDisposition "
+        "ResponseContentEncoding ResponseContentLanguage ResponseContentType ResponseExpires "
+        "ChecksumMode RequestPayer ExpectedBucketOwner"}},
+      {"GetObjectAttributes",
+       {get_attributes, "Bucket Key VersionId ObjectAttributes RequestPayer ExpectedBucketOwner"}},
+      {"HeadObject",
+       {head_object,
+        "Bucket Key VersionId Range PartNumber IfMatch IfNoneMatch IfModifiedSince "
+        "IfUnmodifiedSince ResponseCacheControl ResponseContentDisposition "
+        "ResponseContentEncoding ResponseContentLanguage ResponseContentType ResponseExpires "
+        "ChecksumMode RequestPayer ExpectedBucketOwner"}},
+      {"PutObject",
+       {put_object,
+        "ACL Body Bucket BucketKeyEnabled CacheControl ChecksumAlgorithm ChecksumCRC32 "
+        "ChecksumCRC32C ChecksumCRC64NVME ChecksumSHA1 ChecksumSHA256 ContentDisposition "
+        "ContentEncoding ContentLanguage ContentLength ContentMD5 ContentType Expires "
+        "ExpectedBucketOwner IfMatch IfNoneMatch Key Metadata RequestPayer SSEKMSKeyId "
+        "ServerSideEncryption StorageClass Tagging WebsiteRedirectLocation"}},
   };
   return table;
 }

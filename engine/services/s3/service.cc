@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "services/s3/rows.h"
 
 namespace kiban::services::s3 {
@@ -12,20 +14,43 @@ std::string object_key(std::string_view bucket, std::string_view key) {
   return fmt::format("s3/object/{}/{}", bucket, key);
 }
 
-Result<json::object> load_bucket(const Context& context, const json::object& input) {
-  auto row = get_json(context, bucket_key(text(input, "Bucket")));
-  if (row) return *std::move(row);
-  return fail("NoSuchBucket", "The specified bucket does not exist");
+std::string version_prefix(std::string_view bucket) {
+  return fmt::format("s3/version/{}/", bucket);
 }
 
+std::string upload_prefix(std::string_view bucket) { return fmt::format("s3/upload/{}/", bucket); }
+
+std::string part_prefix(std::string_view upload_id) {
+  return fmt::format("s3/part/{}/", upload_id);
+}
+
+Result<json::object> load_bucket(const Context& context, const json::object& input) {
+  auto row = get_json(context, bucket_key(text(input, "Bucket")));
+  if (!row) return fail("NoSuchBucket", "The specified bucket does not exist");
+  const std::string& own = context.caller().account;
+  if (text(input, "ExpectedBucketOwner", own) != own) return fail("AccessDenied", "Access Denied");
+  return *std::move(row);
+}
+
+std::uint64_t next_sequence(Context& context) {
+  constexpr std::string_view key = "s3/sequence";
+  const std::uint64_t next = std::stoull(context.get(key).value_or("0")) + 1;
+  context.put(key, std::to_string(next));
+  return next;
+}
+
+double now_seconds(const Context& context) { return std::floor(epoch_seconds(context.now())); }
+
 std::unique_ptr<Service> make_s3() {
-  static const OperationTable operations = [] {
-    OperationTable all = bucket_operations();
-    all.insert(object_operations().begin(), object_operations().end());
-    all.insert(list_operations().begin(), list_operations().end());
+  static const CheckedTable operations = [] {
+    CheckedTable all = bucket_operations();
+    for (const CheckedTable* more :
+         {&object_operations(), &copy_operations(), &multipart_operations(), &tag_operations(),
+          &list_operations()})
+      all.insert(more->begin(), more->end());
     return all;
   }();
-  return std::make_unique<TableService>("s3", operations);
+  return std::make_unique<CheckedService>("s3", "NotImplemented", operations);
 }
 
 }  // namespace kiban::services::s3

@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "api/model.h"
+#include "services/base/bulk.h"
 #include "services/base/table_service.h"
 
 namespace kiban::services::states {
@@ -30,8 +31,17 @@ constexpr Title titles[] = {{"sns", "SNS", "AmazonSNS"},
                             {"ecs", "ECS", "AmazonECS"},
                             {"events", "EventBridge", "AmazonCloudWatchEvents"}};
 
-// The names of the request's shape for names in upper camel case. What is null was not given.
-json::value to_request(const api::Service& model, std::uint16_t index, const json::value& value) {
+const api::Member* member_shown(const asl::TaskResource& resource, const api::Service& model,
+                                const api::Shape& shape, std::string_view key) {
+  for (const api::Member& member : model.members_of(shape)) {
+    if (shown_member(resource, member.name) == key) return &member;
+  }
+  return nullptr;
+}
+
+// The names of the request's shape for names as they are shown. What is null was not given.
+json::value to_request(const asl::TaskResource& resource, const api::Service& model,
+                       std::uint16_t index, const json::value& value) {
   if (index == api::no_shape) return value;
   const api::Shape& shape = model.shape(index);
   if (const json::object* object = value.if_object()) {
@@ -39,13 +49,14 @@ json::value to_request(const api::Service& model, std::uint16_t index, const jso
     for (const auto& [key, member_value] : *object) {
       if (member_value.is_null() && shape.kind == api::Kind::Structure) continue;
       if (shape.kind == api::Kind::Map) {
-        out[key] = to_request(model, model.members_of(shape)[1].shape, member_value);
+        out[key] = to_request(resource, model, model.members_of(shape)[1].shape, member_value);
         continue;
       }
-      const api::Member* member = model.member(shape, key);
-      if (!member) member = model.member(shape, with_first(key, std::tolower));
+      const api::Member* member = shape.kind == api::Kind::Structure
+                                      ? member_shown(resource, model, shape, key)
+                                      : nullptr;
       if (member)
-        out[member->name] = to_request(model, member->shape, member_value);
+        out[member->name] = to_request(resource, model, member->shape, member_value);
       else
         out[key] = member_value;
     }
@@ -56,7 +67,7 @@ json::value to_request(const api::Service& model, std::uint16_t index, const jso
   if (const json::array* array = value.if_array(); array && shape.kind == api::Kind::List) {
     json::array out;
     for (const json::value& element : *array)
-      out.push_back(to_request(model, model.members_of(shape)[0].shape, element));
+      out.push_back(to_request(resource, model, model.members_of(shape)[0].shape, element));
     return out;
   }
   if (shape.kind == api::Kind::String && !value.is_string()) return json::value(print_json(value));
@@ -72,22 +83,23 @@ void put_bodies(Context& context, const api::Service& model, const api::Operatio
     const json::value* given = member.streaming ? find(request, member.name) : nullptr;
     if (!given) continue;
     const std::string bytes = print_json(*given);
-    if (model.folder == "s3" && !request.contains("ContentType"))
-      request["ContentType"] = "text/plain; charset=UTF-8";
+    if (model.folder == "s3") {
+      if (!request.contains("ContentType")) request["ContentType"] = "text/plain; charset=UTF-8";
+      // As the SDK that Step Functions uses does of its own accord: test_s3_put_object[str].
+      if (!request.contains("ChecksumAlgorithm")) request["ChecksumAlgorithm"] = "CRC32";
+    }
     request[member.name] = {{"Digest", context.put_blob(bytes)}, {"Size", bytes.size()}};
   }
 }
 
-enum class Times : std::uint8_t { Iso8601, Milliseconds };
-
-// A reply as states see it: members in upper camel case, keys of maps as they are. Instants are
+// A reply as states see it: members under their shown names, keys of maps as they are. Instants are
 // texts in aws-sdk integrations and milliseconds in the optimised ones, which are older.
 json::value shown_reply(const Context& context, const api::Service& model, std::uint16_t index,
-                        const json::value& value, Times times) {
+                        const json::value& value, const asl::TaskResource& resource) {
   if (index == api::no_shape) return upper_camel(value);
   const api::Shape& shape = model.shape(index);
   const auto inner = [&](const api::Member& member, const json::value& of) {
-    return shown_reply(context, model, member.shape, of, times);
+    return shown_reply(context, model, member.shape, of, resource);
   };
   if (const json::object* object = value.if_object()) {
     json::object out;
@@ -97,9 +109,9 @@ json::value shown_reply(const Context& context, const api::Service& model, std::
     }
     for (const auto& [key, of] : *object) {
       const api::Member* member = model.member(shape, key);
-      const std::string name = with_first(key, std::toupper);
+      const std::string name = shown_member(resource, key);
       if (member && member->streaming && of.is_object()) {
-        auto bytes = context.read_blob(text(of.get_object(), "Digest"));
+        auto bytes = read_bulk(context, of.get_object());
         out[name] = bytes ? *bytes : std::string();
       } else {
         out[name] = member ? inner(*member, of) : upper_camel(of);
@@ -115,7 +127,7 @@ json::value shown_reply(const Context& context, const api::Service& model, std::
   }
   if (shape.kind == api::Kind::Timestamp && value.is_number()) {
     const Timestamp time = from_epoch_seconds(value.to_number<double>());
-    if (times == Times::Iso8601) return json::value(format_iso8601(time));
+    if (resource.service.starts_with("aws-sdk:")) return json::value(format_iso8601(time));
     return json::value(time.time_since_epoch().count());
   }
   return value;
@@ -131,30 +143,6 @@ json::object http_metadata(Context& context, std::string_view content_type) {
           {"SdkResponseMetadata", {{"RequestId", id}}}};
 }
 
-// "Secrets Manager" is SecretsManager, "SFN" is Sfn, "DynamoDB" is DynamoDb: the names of the SDK
-// for Java 2, which aws-sdk errors begin with.
-// https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
-std::string sdk_prefix(std::string_view service_id) {
-  std::string out;
-  bool begins = true;
-  bool was_upper = false;
-  for (const char c : service_id) {
-    if (c == ' ' || c == '-') {
-      begins = true;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    const bool upper = std::isupper(byte) != 0;
-    if (begins)
-      out += static_cast<char>(std::toupper(byte));
-    else
-      out += upper && was_upper ? static_cast<char>(std::tolower(byte)) : c;
-    was_upper = upper;
-    begins = false;
-  }
-  return out;
-}
-
 std::string exception_name(std::string_view shape) {
   std::string name(shape);
   if (name.ends_with("Exception")) return name;
@@ -162,21 +150,32 @@ std::string exception_name(std::string_view shape) {
   return name + "Exception";
 }
 
+// What the SDK for Java makes of a 404 without a body.
+Refused head_found_nothing(Context& context, std::string_view operation) {
+  return {operation == "HeadBucket" ? "S3.NoSuchBucketException" : "S3.NoSuchKeyException",
+          fmt::format("null (Service: S3, Status Code: 404, Request ID: {}, Extended Request ID: {})",
+                      context.random().uuid(), context.random().hex(32))};
+}
+
 // An error that the model does not know is the service's own exception. Recorded by AWS for SQS.
 Refused refused_by(Context& context, const api::Service& model, const api::Operation* operation,
                    const asl::TaskResource& resource, const Error& error) {
+  // HEAD has no body to say more. https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+  if (model.folder == "s3" && error.name == "NotFound")
+    return head_found_nothing(context, operation->name);
   const api::Shape* shape = model.error(operation, error.name);
   const int status = shape && shape->http_status != 0 ? shape->http_status : 400;
   const std::string id = context.random().uuid();
   if (resource.service.starts_with("aws-sdk:")) {
-    const std::string service = sdk_prefix(model.service_id);
+    const std::string service = sdk_class(model.service_id);
     // S3 has a second id. Recorded by AWS: test_no_such_bucket.
     const std::string ids =
         model.folder == "s3"
             ? fmt::format("Request ID: {}, Extended Request ID: {})", id, context.random().hex(32))
             : fmt::format("Request ID: {}) (SDK Attempt Count: 1)", id);
     return {
-        fmt::format("{}.{}", service, shape ? exception_name(shape->name) : service + "Exception"),
+        fmt::format("{}.{}", service,
+                    shape ? exception_name(sdk_class(shape->name)) : service + "Exception"),
         fmt::format("{} (Service: {}, Status Code: {}, {}", error.cause, service, status, ids)};
   }
   const auto* title = std::ranges::find(titles, model.folder, &Title::folder);
@@ -244,7 +243,7 @@ std::optional<json::object> request_of(std::string_view folder, std::string_view
   const api::Operation* operation =
       model ? model->operation(with_first(action, std::toupper)) : nullptr;
   if (!operation || !parameters.is_object()) return std::nullopt;
-  json::value request = to_request(*model, operation->input, parameters);
+  json::value request = to_request({}, *model, operation->input, parameters);
   return std::move(request.get_object());
 }
 
@@ -326,7 +325,7 @@ std::variant<Called, Refused> call_integration(Context& context, const asl::Star
   const api::Operation* operation = model ? model->operation(action) : nullptr;
   const bool sync = waits_for_end(resource);
   if (!serves(resource)) return not_served(resource);
-  json::value tree = to_request(*model, operation->input, task.parameters.tree());
+  json::value tree = to_request(resource, *model, operation->input, task.parameters.tree());
   if (!tree.is_object()) return Refused{"States.Runtime", "Parameters must be an object"};
   json::object& request = tree.get_object();
   if (resource.service == "ecs" && sync && !request.contains("startedBy"))
@@ -344,8 +343,7 @@ std::variant<Called, Refused> call_integration(Context& context, const asl::Star
   }
   const bool sdk = resource.service.starts_with("aws-sdk:");
   if (sdk) add_header_maps(*model, *operation, *reply);
-  json::value shown = shown_reply(context, *model, operation->output, *reply,
-                                  sdk ? Times::Iso8601 : Times::Milliseconds);
+  json::value shown = shown_reply(context, *model, operation->output, *reply, resource);
   called.output = std::move(shown.get_object());
   if (auto failed = failed_entries(resource, called.output)) return *std::move(failed);
   called.poll = long_poll(resource, request, called.output);

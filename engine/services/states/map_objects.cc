@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "services/base/bulk.h"
 #include "services/base/table_service.h"
 #include "services/states/integrations.h"
 #include "services/states/item_reader.h"
@@ -20,12 +21,9 @@ Result<std::string> read_object(Context& context, const json::object& request, c
   if (!object) return fail(std::string(reader_failed), object.error().cause);
   const json::object* body = find_object(*object, "Body");
   if (!body) return std::string();
-  auto bytes = context.read_blob(text(*body, "Digest"));
+  auto bytes = read_bulk(context, *body);
   if (!bytes) return fail(std::string(reader_failed), bytes.error().cause);
-  const auto from = static_cast<std::size_t>(number(*body, "Offset", 0));
-  return bytes->substr(
-      std::min(from, bytes->size()),
-      static_cast<std::size_t>(number(*body, "Size", static_cast<std::int64_t>(bytes->size()))));
+  return bytes;
 }
 
 // Members as AWS's items have them, recorded: test_map_item_reader_base_list_objects_v2.

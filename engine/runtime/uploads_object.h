@@ -1,0 +1,62 @@
+// The body of an S3 object or part on its way from the socket to a blob, never in memory as a
+// whole.
+#pragma once
+
+#include <openssl/evp.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/aws_chunked.h"
+#include "api/checksums.h"
+#include "runtime/uploads.h"
+
+namespace kiban::runtime {
+
+class Md5 {
+ public:
+  Md5();
+  void add(std::string_view bytes);
+  std::string hex();  // Once, when all was added.
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
+};
+
+// Takes aws-chunked framing off and calculates what S3 says of the content: MD5, the checksum that
+// headers or trailers announce, and CRC64NVME.
+class ObjectBody final : public BodySink {
+ public:
+  ObjectBody(std::string path, const api::HttpRequest& head);
+
+  void write(std::string_view piece) override;
+  // Once, when all was written. Errors IncompleteBody, ServiceUnavailable.
+  Result<void> finish();
+  // After finish(), of the content.
+  const std::string& sha256() const { return sha256_; }
+  // What the framing adds to the request and takes from it: ChecksumCRC32 and the like that came in
+  // the trailer, and aws-chunked in ContentEncoding.
+  void amend(json::object& input) const;
+  // {"Digest", "Size", "Md5", "Checksums"}; the bytes are a durable blob then. Blocks: not for the
+  // I/O thread.
+  Result<json::object> store(store::Blobs& blobs);
+
+ private:
+  void take(std::string_view content);
+
+  Spool spool_;
+  std::optional<api::ChunkReader> chunks_{};
+  std::optional<std::uint64_t> length_{};  // x-amz-decoded-content-length.
+  Md5 md5_{};
+  std::vector<api::Checksum> checksums_{};
+  std::string sha256_{};
+};
+
+// The same digests of blobs that are there: `body` is {"Pieces": [{"Digest", "Offset", "Size"}],
+// "Size", "Algorithm", "Md5", "Checksums"}. Adds the last two, CRC64NVME and that of Algorithm,
+// where they are missing. Error NoSuchBlob. Blocks likewise.
+Result<void> complete_digests(const store::Blobs& blobs, json::object& body);
+
+}  // namespace kiban::runtime
