@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "cli/commands.h"
+#include "cli/completion.h"
 #include "cli/report.h"
 #include "cli/serve.h"
 
@@ -24,10 +25,11 @@ struct Chosen {
   ScheduleOptions schedule{};
   std::string machine{};
   std::string status{};
-  std::string execution{};
+  HistoryOptions history{};
   std::string cluster{};
-  std::string clock_value{};
+  ClockOptions clock{};
   std::vector<std::string> aws{};
+  std::string shell{};
   bool yes{false};
   std::function<int()> command{};
 };
@@ -112,19 +114,33 @@ void add_clients(CLI::App& app, Chosen& chosen) {
 
   CLI::App* history = with_json(
       add_client(app, chosen, "history", "Print the events of an execution",
-                 [&] { return print_history(chosen.client, chosen.execution, chosen.output); }),
+                 [&] { return print_history(chosen.client, chosen.history, chosen.output); }),
       chosen);
-  history->add_option("EXECUTION", chosen.execution, "The execution's ARN")->required();
+  history
+      ->add_option(
+          "EXECUTION", chosen.history.execution,
+          "Its ARN, its name or the beginning of it; or a state machine's name: the newest")
+      ->required();
+  history->add_flag("--follow", chosen.history.follow,
+                    "Show its states as they run, as start does");
+  history->footer(
+      "  kiban history nightly              the newest execution of the state machine nightly\n"
+      "  kiban history 3f2a --json          as GetExecutionHistory answers, all pages");
 
   CLI::App* start = with_json(
       add_client(app, chosen, "start", "Start an execution",
                  [&] { return start_execution(chosen.client, chosen.start, chosen.output); }),
       chosen);
   start->add_option("STATE_MACHINE", chosen.start.machine, "Name or ARN")->required();
-  start->add_option("--input", chosen.start.input, "JSON, or @FILE")->capture_default_str();
+  start->add_option("--input", chosen.start.input, "JSON, @FILE, or - for stdin")
+      ->capture_default_str();
   start->add_option("--name", chosen.start.name, "The execution's name");
   start->add_flag("--follow", chosen.start.follow,
                   "Show its states as they run; exit 1 unless it succeeds");
+  start->footer(
+      "  kiban start nightly --follow\n"
+      "  kiban start nightly --input '{\"day\": \"2026-11-24\"}'\n"
+      "  kiban start nightly --input @input.json --name try-1");
 
   CLI::App* logs =
       with_json(add_client(app, chosen, "logs", "Print a log group's events, or list the groups",
@@ -132,6 +148,12 @@ void add_clients(CLI::App& app, Chosen& chosen) {
                 chosen);
   logs->add_option("LOG_GROUP", chosen.logs.group, "Its name");
   logs->add_option("--filter", chosen.logs.pattern, "CloudWatch Logs filter pattern");
+  logs->add_option("--since", chosen.logs.since, "Only what is younger: 90s, 5m, 24h or 7d");
+  logs->add_flag("--follow", chosen.logs.follow, "Print what comes, until Ctrl-C");
+  logs->footer(
+      "  kiban logs                                   the log groups\n"
+      "  kiban logs /dev/ecs/api --since 1h --filter ERROR\n"
+      "  kiban logs /dev/ecs/api --follow");
 
   CLI::App* tasks = with_json(
       add_client(app, chosen, "tasks", "List ECS tasks",
@@ -147,21 +169,34 @@ void add_clients(CLI::App& app, Chosen& chosen) {
 void add_clock(CLI::App& app, Chosen& chosen) {
   CLI::App* clock = app.add_subcommand("clock", "Show or move the server's virtual clock");
   clock->require_subcommand(1);
+  clock->footer(
+      "A server that was started with --clock virtual begins frozen at the host's time. Waits,\n"
+      "retries, timeouts and schedules all read its clock; containers run for real.\n\n"
+      "  kiban clock advance 24h          a day's schedules and waits, in order, at once\n"
+      "  kiban clock scale 3600           an hour passes in a second, until it is frozen\n"
+      "  kiban clock freeze               it stands, over a restart too");
+  ClockOptions& options = chosen.clock;
   const auto add = [&](const std::string& action, const std::string& help) {
     return with_json(add_client(*clock, chosen, action, help,
                                 [&chosen, action] {
-                                  return move_clock(chosen.client, action, chosen.clock_value,
-                                                    chosen.output);
+                                  chosen.clock.action = action;
+                                  return move_clock(chosen.client, chosen.clock, chosen.output);
                                 }),
                      chosen);
   };
-  add("show", "Show the time and the first timer");
-  add("advance", "Move it forward; all that comes due happens, in order")
-      ->add_option("DURATION", chosen.clock_value, "90s, 5m, 24h or 7d")
-      ->required();
-  add("set", "Move it to a time")
-      ->add_option("TIME", chosen.clock_value, "2026-11-24T17:00:00Z")
-      ->required();
+  add("show", "Show the time, the first timer, and what is in flight");
+  CLI::App* advance = add("advance", "Move it forward; all that comes due happens, in order");
+  advance->add_option("DURATION", options.value, "250ms, 90s, 5m, 24h or 7d")->required();
+  CLI::App* set = add("set", "Move it forward to a time");
+  set->add_option("TIME", options.value, "2026-11-24T17:00:00Z")->required();
+  CLI::App* scale = add("scale", "Let it run, N times as fast as the host's");
+  scale->add_option("N", options.value, "1: as the host's; 3600: an hour in a second")->required();
+  add("freeze", "Let it stand");
+  for (CLI::App* command : {advance, set, scale})
+    command->add_option("--hold", options.hold,
+                        "How long, in real time, tasks that run to completion and deliveries may "
+                        "each hold it at an instant (default: as last given, at first 60s). Then "
+                        "advance and set stop there and name them; a running clock goes on");
 }
 
 void add_schedule(CLI::App& app, Chosen& chosen) {
@@ -213,6 +248,34 @@ void add_local(CLI::App& app, Chosen& chosen) {
           "Read JSON lines {\"expr\": ..., \"data\": ..., \"bindings\": {...}}, answer "
           "each with {\"result\": ...}, {\"undefined\": true} or {\"error\": {...}}")
       ->callback([&] { chosen.command = evaluate_jsonata; });
+}
+
+void add_completion(CLI::App& app, Chosen& chosen) {
+  CLI::App* completion = app.add_subcommand("completion", "Print a shell's script for the Tab key");
+  completion->add_option("SHELL", chosen.shell, "bash, zsh or fish")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+      ->required();
+  completion->footer(
+      "  source <(kiban completion bash)                 in ~/.bashrc\n"
+      "  source <(kiban completion zsh)                  in ~/.zshrc, after compinit\n"
+      "  kiban completion fish > ~/.config/fish/completions/kiban.fish");
+  completion->callback([&] {
+    chosen.command = [&] {
+      fmt::print("{}", completion_script(chosen.shell));
+      return exit_done;
+    };
+  });
+  // What the scripts ask; shown in no help.
+  CLI::App* complete_command = app.add_subcommand("__complete", "")->group("");
+  complete_command->prefix_command();
+  complete_command->callback([&, complete_command] {
+    std::vector<std::string> words = complete_command->remaining();
+    if (!words.empty() && words.front() == "--") words.erase(words.begin());
+    chosen.command = [&app, words] {
+      for (const std::string& line : complete(app, words, find_names)) fmt::print("{}\n", line);
+      return exit_done;
+    };
+  });
 }
 
 void add_asl(CLI::App& app, Chosen& chosen) {
@@ -283,6 +346,7 @@ int run(int argc, char** argv) {
   add_schedule(app, chosen);
   add_local(app, chosen);
   add_asl(app, chosen);
+  add_completion(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -90,7 +90,7 @@ Result<json::object> Client::call(const std::string& service, const std::string&
                                                             .url = endpoint + "/",
                                                             .headers = request.headers,
                                                             .body = request.body,
-                                                            .timeout = std::chrono::seconds{60}}));
+                                                            .timeout = timeout}));
   if (reply.status != 200) return std::unexpected(error_of(reply));
   KIBAN_TRY(json::value value, parse_json(reply.body.empty() ? "{}" : reply.body));
   if (!value.is_object()) return fail("BadReply", reply.body.substr(0, 200));
@@ -111,12 +111,26 @@ Result<json::array> Client::list(const std::string& service, const std::string& 
   }
 }
 
-Result<json::object> Client::health() const {
-  KIBAN_TRY(const runtime::HttpReply reply, runtime::fetch({.url = endpoint + "/_kiban/health",
-                                                            .timeout = std::chrono::seconds{5}}));
-  KIBAN_TRY(const json::value value, parse_json(reply.body));
-  if (!value.is_object()) return fail("BadReply", "this is not kiban");
-  return value.get_object();
+namespace {
+
+Result<json::object> get_own(const std::string& url) {
+  KIBAN_TRY(const runtime::HttpReply reply,
+            runtime::fetch({.url = url, .timeout = std::chrono::seconds{5}}));
+  const auto value = parse_json(reply.body);
+  if (reply.status != 200 || !value || !value->is_object())
+    return fail("BadReply", "what answers there is not kiban, or another version of it");
+  return value->get_object();
+}
+
+}  // namespace
+
+Result<json::object> Client::health() const { return get_own(endpoint + "/_kiban/health"); }
+
+Result<Timestamp> Client::clock() const {
+  KIBAN_TRY(const json::object clock, get_own(endpoint + "/_kiban/clock"));
+  const json::string* now = find_string(clock, "now");
+  if (now == nullptr) return fail("BadReply", "the server does not tell its time");
+  return parse_iso8601(to_string(*now));
 }
 
 int complain_about_call(const std::string& what, const Client& client, const Error& error) {

@@ -1,11 +1,12 @@
 // The server as the other commands see it: signed calls over HTTP.
 #pragma once
 
+#include <chrono>
 #include <string>
-#include <vector>
 
 #include "core/json.h"
 #include "core/result.h"
+#include "core/time.h"
 
 namespace kiban::cli {
 
@@ -20,7 +21,8 @@ struct Client {
   std::string account{};
   std::string access_key_id{};
   std::string secret_access_key{};
-  bool key_found{false};  // False: `--auth any` serves, or every call will be refused.
+  std::chrono::seconds timeout{60};  // Of each call.
+  bool key_found{false};             // False: `--auth any` serves, or every call will be refused.
 
   // An operation of a service that speaks json 1.0 or 1.1. Errors: AWS's own, `ConnectFailed`.
   Result<json::object> call(const std::string& service, const std::string& operation,
@@ -30,6 +32,7 @@ struct Client {
                            json::object input, const std::string& member,
                            std::size_t most = 10'000) const;
   Result<json::object> health() const;
+  Result<Timestamp> clock() const;  // The server's time, which may be virtual.
 };
 
 Client make_client(const ClientOptions& options);

@@ -17,12 +17,17 @@ int print_environment(const ClientOptions& client);
 int run_aws(const ClientOptions& client, const std::vector<std::string>& arguments);
 int list_executions(const ClientOptions& client, const std::string& machine,
                     const std::string& status, const OutputOptions& output);
-int print_history(const ClientOptions& client, const std::string& execution,
+
+struct HistoryOptions {
+  std::string execution{};  // As find_execution takes it.
+  bool follow{false};
+};
+int print_history(const ClientOptions& client, const HistoryOptions& history,
                   const OutputOptions& output);
 
 struct StartOptions {
   std::string machine{};
-  std::string input{"{}"};  // JSON, or @FILE.
+  std::string input{"{}"};  // JSON, @FILE, or - for stdin.
   std::string name{};
   bool follow{false};
 };
@@ -32,13 +37,19 @@ int start_execution(const ClientOptions& client, const StartOptions& start,
 struct LogsOptions {
   std::string group{};  // Empty: list the groups.
   std::string pattern{};
+  std::string since{};  // A duration such as 1h; empty: from the beginning.
+  bool follow{false};
 };
 int print_logs(const ClientOptions& client, const LogsOptions& logs, const OutputOptions& output);
 int list_tasks(const ClientOptions& client, const std::string& cluster,
                const OutputOptions& output);
-// action: show, advance (by a duration such as 90s or 24h) or set (to a time).
-int move_clock(const ClientOptions& client, const std::string& action, const std::string& value,
-               const OutputOptions& output);
+
+struct ClockOptions {
+  std::string action{};  // show, advance, set, scale or freeze.
+  std::string value{};   // A duration such as 24h, a time, or a number.
+  std::string hold{};    // A duration; empty: as the server has it.
+};
+int move_clock(const ClientOptions& client, const ClockOptions& clock, const OutputOptions& output);
 
 struct ScheduleOptions {
   std::string rule{};        // Empty: all.

@@ -2,18 +2,19 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <charconv>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <map>
+#include <iterator>
 
 #include "cli/commands.h"
 #include "cli/data_directory.h"
 #include "cli/report.h"
 #include "cli/table.h"
+#include "cli/terminal.h"
 #include "containers/driver.h"
 #include "containers/program.h"
 #include "core/time.h"
@@ -50,21 +51,6 @@ std::string quote(const std::string& text) {
   std::string quoted = "'";
   for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return quoted + "'";
-}
-
-// 90s, 5m, 24h, 7d, or milliseconds: 250ms.
-Result<Duration> parse_duration(const std::string& text) {
-  std::int64_t count = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, count);
-  const std::string unit{stop, end};
-  constexpr std::int64_t count_max = 1'000'000'000'000;
-  const std::map<std::string, std::int64_t> units{
-      {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
-  const auto found = units.find(unit);
-  if (error != std::errc{} || found == units.end() || count < 0 || count > count_max)
-    return fail("WrongUsage", "'" + text + "' is no duration such as 250ms, 90s, 5m, 24h or 7d");
-  return Duration{count * found->second};
 }
 
 // A key that the server will take: the data directory's, or any under --auth any.
@@ -107,58 +93,117 @@ int run_aws(const ClientOptions& options, const std::vector<std::string>& argume
                   "Install it: apt-get install awscli, or pip install awscli.");
 }
 
-int doctor(const ClientOptions& options, const OutputOptions& output) {
-  const Client client = make_client(options);
-  const std::string data = options.data.empty() ? default_data_directory() : options.data;
-  struct Check {
-    std::string name{};
-    bool good{false};
-    bool needed{false};
-    std::string text{};
-  };
-  std::vector<Check> checks;
+namespace {
+
+struct Check {
+  std::string name{};
+  bool good{false};
+  std::string text{};
+  std::string what_to_do{};  // When it is not good.
+  bool needed{false};
+};
+
+struct Tool {
+  const char* name;
+  const char* purpose;
+  const char* package;  // Debian's.
+};
+
+constexpr Tool tools[] = {
+    {"runc", "ECS tasks as containers", "runc"},
+    {"conmon", "ECS tasks as containers", "conmon"},
+    {"umoci", "ECS tasks as containers: unpacks images", "umoci"},
+    {"ip", "ECS tasks as containers: their networks", "iproute2"},
+    {"nft", "ECS tasks as containers: their way out", "nftables"},
+    {"skopeo", "pushing images to ECR", "skopeo"},
+    {"aws", "kiban aws", "awscli"},
+    {"psql", "looking into databases", "postgresql-client"},
+    {"node", "the CDK CLI; it wants 20 or newer, which npm has", "nodejs npm"}};
+
+Check check_tool(const Tool& tool) {
+  const std::string found = containers::find_program(tool.name);
+  return {.name = tool.name,
+          .good = !found.empty(),
+          .text = found.empty() ? std::string("missing; for ") + tool.purpose : found,
+          .what_to_do = std::string("apt-get install ") + tool.package};
+}
+
+std::vector<Check> check_server(const Client& client, const std::string& data) {
   const auto health = client.health();
-  checks.push_back({"server", health.has_value(), true,
-                    health ? fmt::format("{} (auth {})", client.endpoint, text_of(*health, "auth"))
-                           : "none at " + client.endpoint + ": start one with 'kiban serve'"});
-  checks.push_back({"key", client.key_found, false,
-                    client.key_found ? "in " + data : "no credentials.json in " + data});
   std::error_code ignored;
   const bool there = std::filesystem::exists(data, ignored);
-  checks.push_back({"data", there && ::access(data.c_str(), W_OK) == 0, false,
-                    there ? data : data + " (not made yet)"});
-  struct Program {
-    const char* name;
-    const char* purpose;
-  };
-  for (const Program& program : {Program{"aws", "kiban aws; apt-get install awscli"},
-                                 Program{"runc", "containers; apt-get install runc"},
-                                 Program{"conmon", "containers; apt-get install conmon"},
-                                 Program{"umoci", "images; apt-get install umoci"},
-                                 Program{"ip", "containers; apt-get install iproute2"},
-                                 Program{"skopeo", "pushing images; apt-get install skopeo"}}) {
-    const std::string found = containers::find_program(program.name);
-    checks.push_back({program.name, !found.empty(), false,
-                      found.empty() ? std::string("missing, for ") + program.purpose : found});
-  }
-  checks.push_back({"containers", containers::missing_here().empty(), false,
-                    containers::missing_here().empty()
-                        ? "can be run here: each task gets a network and limits of its own"
-                        : "can't be run here" +
-                              std::string(::geteuid() == 0 ? "" : ": kiban must run as root")});
+  const bool writable = there && ::access(data.c_str(), W_OK) == 0;
+  return {{.name = "server",
+           .good = health.has_value(),
+           .text = health ? fmt::format("{}, version {}, auth {}", client.endpoint,
+                                        text_of(*health, "version"), text_of(*health, "auth"))
+                          : "none at " + client.endpoint,
+           .what_to_do = "kiban serve; or name it with --data or --endpoint",
+           .needed = true},
+          {.name = "key",
+           .good = client.key_found,
+           .text = client.key_found ? "in " + data : "no credentials.json in " + data,
+           .what_to_do = "name the server's directory with --data"},
+          {.name = "data",
+           .good = writable,
+           .text = there ? data + (writable ? "" : ", not writable") : data + ", not made yet",
+           .what_to_do = there ? "see who owns it" : "kiban serve makes it"}};
+}
+
+std::vector<Check> check_host() {
+  std::vector<Check> checks;
+  std::string lacking;
+  for (const std::string& each : containers::missing_here())
+    lacking += (lacking.empty() ? "" : ", ") + each;
+  checks.push_back({.name = "containers",
+                    .good = lacking.empty(),
+                    .text = lacking.empty()
+                                ? "can be run: each task gets a network and limits of its own"
+                                : "can't be run for want of " + lacking,
+                    .what_to_do = lacking.starts_with("root")
+                                      ? "run kiban as root, or use --tasks process --source DIR"
+                                      : "install what is missing, or use --tasks process"});
+  for (const Tool& tool : tools) checks.push_back(check_tool(tool));
   const std::vector<std::string> postgres = postgres::postgres_folders();
-  checks.push_back({"postgres", !postgres.empty(), false,
-                    postgres.empty() ? "missing, for RDS; apt-get install postgresql-15"
-                                     : postgres.front() + "/postgres"});
-  checks.push_back({"policies", false, false,
-                    "IAM policies are recorded, not evaluated: who may call may call anything"});
+  checks.push_back({.name = "postgres",
+                    .good = !postgres.empty(),
+                    .text = postgres.empty() ? "missing; for RDS" : postgres.front() + "/postgres",
+                    .what_to_do = "apt-get install postgresql-15"});
+  return checks;
+}
+
+// True when the answer is yes.
+bool ask(const std::string& question) {
+  fmt::print(stderr, "{} [y/N] ", question);
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+}  // namespace
+
+int doctor(const ClientOptions& options, const OutputOptions& output) {
+  const Client client = make_client(options);
+  std::vector<Check> checks =
+      check_server(client, options.data.empty() ? default_data_directory() : options.data);
+  std::ranges::move(check_host(), std::back_inserter(checks));
+  checks.push_back({.name = "policies",
+                    .text = "IAM policies are recorded, not evaluated: who may call may call "
+                            "anything"});
   bool failed = false;
   std::vector<TableRow> rows;
   json::array list;
   for (const Check& check : checks) {
     failed = failed || (check.needed && !check.good);
-    rows.push_back({check.name, check.good ? "ok" : check.needed ? "FAILED" : "note", check.text});
-    list.push_back(json::object{{"check", check.name}, {"ok", check.good}, {"text", check.text}});
+    const std::string advice = check.good ? "" : check.what_to_do;
+    rows.push_back({check.name,
+                    check.good     ? "ok"
+                    : check.needed ? "FAILED"
+                                   : "note",
+                    check.text + (advice.empty() ? "" : ". " + advice)});
+    json::object shown{{"check", check.name}, {"ok", check.good}, {"text", check.text}};
+    if (!advice.empty()) shown["do"] = advice;
+    list.push_back(std::move(shown));
   }
   if (output.json)
     print_json_line(list);
@@ -167,59 +212,29 @@ int doctor(const ClientOptions& options, const OutputOptions& output) {
   return failed ? exit_failed : exit_done;
 }
 
-int move_clock(const ClientOptions& options, const std::string& action, const std::string& value,
-               const OutputOptions& output) {
-  const Client client = make_client(options);
-  runtime::Fetch request{.url = client.endpoint + "/_kiban/clock",
-                         .timeout = std::chrono::minutes{10}};
-  if (action != "show") {
-    json::object body;
-    if (action == "advance") {
-      const auto duration = parse_duration(value);
-      if (!duration) {
-        complain("clock", duration.error().cause, "Write for example 'kiban clock advance 24h'.");
-        return exit_usage;
-      }
-      body["advance"] = duration->count();
-    } else {
-      body["set"] = value;
-    }
-    request.method = "POST";
-    request.headers = {{"Content-Type", "application/json"},
-                       {"X-Kiban-Token", runtime::own_token(client.secret_access_key)}};
-    request.body = print_json(body);
-  }
-  const auto reply = runtime::fetch(request);
-  if (!reply) return complain_about_call("clock", client, reply.error());
-  const auto answer = parse_json(reply->body);
-  if (!answer || !answer->is_object())
-    return complain("clock", "this is not kiban: " + reply->body.substr(0, 100), "See --endpoint.");
-  if (reply->status != 200)
-    return complain("clock", text_of(answer->get_object(), "message"),
-                    "'kiban clock --help' tells more.");
-  if (output.json)
-    print_json_line(*answer);
-  else
-    fmt::print("{} clock, now {}, next timer {}\n", text_of(answer->get_object(), "clock"),
-               text_of(answer->get_object(), "now"), text_of(answer->get_object(), "next_timer"));
-  return exit_done;
-}
-
 int reset(const std::string& wanted, bool yes) {
   const std::string data = wanted.empty() ? default_data_directory() : wanted;
   std::error_code failed;
   if (!std::filesystem::exists(data + "/rows", failed))
     return complain("reset", "there is no data of kiban in " + data,
                     "Name the directory with --data DIR.");
-  if (!yes) {
-    complain("reset", "this erases everything in " + data, "Say --yes if you mean it.");
-    return exit_usage;
-  }
   {
     const auto store = store::open_rocksdb_store(data + "/rows");
     if (!store)
       return complain("reset", store.error().cause, "Stop the kiban that serves it first.");
   }
+  const std::string what = "this erases everything in " + data +
+                           ": stacks, executions, logs, "
+                           "images and databases";
+  if (!yes && ::isatty(STDIN_FILENO) != 1) {
+    complain("reset", what, "Say --yes if you mean it.");
+    return exit_usage;
+  }
+  if (!yes && !ask("kiban: reset: " + what + ". Go on?")) {
+    fmt::print("Nothing was erased.\n");
+    return exit_failed;
+  }
+  const Progress progress{"Erasing " + data};
   if (const auto erased = postgres::erase_servers(data + "/databases"); !erased)
     return complain("reset", erased.error().cause, "See who owns it.");
   if (const auto erased = containers::erase_tasks(data + "/tasks"); !erased)

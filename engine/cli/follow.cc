@@ -2,13 +2,16 @@
 
 #include <fmt/core.h>
 
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <list>
 #include <map>
 #include <thread>
 
 #include "cli/table.h"
+#include "cli/terminal.h"
 
 namespace kiban::cli {
 namespace {
@@ -49,27 +52,47 @@ class Follower {
   Follower(const Client& client, std::string arn) : client_(client), arn_(std::move(arn)) {}
 
   Result<std::string> run() {
-    while (true) {
+    const Interruption interruption;
+    while (!interruption.happened()) {
       KIBAN_TRY(const json::object state,
                 client_.call("states", "DescribeExecution", {{"executionArn", arn_}}));
-      KIBAN_TRY(const json::array events, client_.list("states", "GetExecutionHistory",
-                                                       {{"executionArn", arn_}}, "events", 25'000));
-      for (; shown_ < events.size(); ++shown_) {
-        const json::object& event = events[shown_].as_object();
-        // A container's lines are complete before its task ends: they come first.
-        if (text_of(event, "type").starts_with("Task")) show_logs();
-        show(event);
-      }
+      KIBAN_TRY_VOID(show_new());
       show_logs();
       std::fflush(stdout);
       if (text_of(state, "status") != "RUNNING") return text_of(state, "status");
       std::this_thread::sleep_for(look_interval);
     }
+    return "RUNNING";
   }
 
  private:
-  void line(double at, std::size_t level, const std::string& text) const {
-    fmt::print("{:>9.3f} s  {}{}\n", at - began_, std::string(level * 2, ' '), text);
+  // Events that came since, from the page on that was the last one.
+  Result<void> show_new() {
+    for (;;) {
+      json::object request{{"executionArn", arn_}, {"maxResults", 1000}};
+      if (!page_.empty()) request["nextToken"] = page_;
+      KIBAN_TRY(const json::object reply, client_.call("states", "GetExecutionHistory", request));
+      const json::array* events = find_array(reply, "events");
+      for (; events != nullptr && shown_ < events->size(); ++shown_) {
+        const json::object& event = (*events)[shown_].as_object();
+        // A container's lines are complete before its task ends: they come first.
+        if (text_of(event, "type").starts_with("Task")) show_logs();
+        show(event);
+      }
+      const json::string* next = find_string(reply, "nextToken");
+      if (next == nullptr) return {};
+      page_ = to_string(*next);
+      shown_ = 0;
+    }
+  }
+
+  void line(double at, std::size_t level, const std::string& text,
+            Colour colour = Colour::Plain) const {
+    const std::string indent(level * 2, ' ');
+    const std::size_t before = 13 + indent.size();
+    const std::size_t room = width_ > before + 20 ? width_ - before : std::string::npos;
+    fmt::print("{}  {}{}\n", paint(Colour::Dim, fmt::format("{:>9.3f} s", at - began_)), indent,
+               paint(colour, fit(text, room)));
   }
 
   // Branches and iterations lie one level deeper than the state that they are in. A state that is
@@ -101,12 +124,13 @@ class Follower {
       places_[number_of(event, "id")].level = --level;
     if (type.ends_with("StateEntered")) {
       entered_[{level, name}] = at;
-      line(at, level, "> " + name);
+      line(at, level, "> " + name, Colour::Bold);
     } else if (type.ends_with("StateExited")) {
-      line(at, level, fmt::format("< {}  {:.3f} s", name, at - entered_[{level, name}]));
+      line(at, level, fmt::format("< {}  {:.3f} s", name, at - entered_[{level, name}]),
+           Colour::Green);
     } else if (type.ends_with("Failed") || type.ends_with("TimedOut") ||
                type.ends_with("Aborted")) {
-      line(at, level, fmt::format("! {} {}", type, why_of(event)));
+      line(at, level, fmt::format("! {} {}", type, why_of(event)), Colour::Red);
     } else if (type == "TaskSubmitted" && details != nullptr) {
       find_logs(*details, level + 1);
     }
@@ -160,14 +184,32 @@ class Follower {
 
   const Client& client_;
   std::string arn_;
-  std::size_t shown_{0};
+  std::string page_{};    // Token of the page that is read; empty: the first.
+  std::size_t shown_{0};  // Of that page.
+  std::size_t width_{terminal_width().value_or(0)};  // 0: lines are not cut.
   double began_{0};
   std::map<double, Place> places_{};                                 // By event id.
   std::map<std::pair<std::size_t, std::string>, double> entered_{};  // When, by level and state.
   std::list<Stream> streams_{};
 };
 
+std::atomic<bool> interrupted{false};
+
+void on_interrupt(int /*number*/) {
+  interrupted = true;
+  std::signal(SIGINT, SIG_DFL);
+}
+
 }  // namespace
+
+Interruption::Interruption() {
+  interrupted = false;
+  std::signal(SIGINT, on_interrupt);
+}
+
+Interruption::~Interruption() { std::signal(SIGINT, SIG_DFL); }
+
+bool Interruption::happened() const { return interrupted; }
 
 Result<std::string> follow(const Client& client, const std::string& execution_arn) {
   return Follower{client, execution_arn}.run();

@@ -8,7 +8,17 @@
 
 namespace kiban::cli {
 
-// Until the execution ends; its status.
+// While it lives, the first Ctrl-C is only noticed; the second ends the program.
+class Interruption {
+ public:
+  Interruption();
+  ~Interruption();
+  Interruption(const Interruption&) = delete;
+  Interruption& operator=(const Interruption&) = delete;
+  bool happened() const;
+};
+
+// Until the execution ends; its status. RUNNING after Ctrl-C.
 Result<std::string> follow(const Client& client, const std::string& execution_arn);
 
 }  // namespace kiban::cli

@@ -18,6 +18,7 @@
 #include "containers/task_route.h"
 #include "postgres/driver.h"
 #include "postgres/server.h"
+#include "runtime/clock_route.h"
 #include "runtime/effects.h"
 #include "runtime/frontend.h"
 #include "runtime/http_server.h"
@@ -140,6 +141,17 @@ runtime::HttpReply certificate_reply(runtime::MessageSigner& signer,
   return {.headers = {{"Content-Type", "application/x-pem-file"}}, .body = certificate->pem};
 }
 
+void log_line(const std::string& line) { std::fprintf(stderr, "kiban: %s\n", line.c_str()); }
+
+// Rows must not lie in the future of a clock that nobody can move.
+Result<void> check_time(const store::Store& rows, bool is_virtual) {
+  const auto kept = is_virtual ? std::nullopt : kernel::kept_time(rows);
+  const auto now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
+  if (!kept || *kept <= now) return {};
+  return fail("WrongClock", "a virtual clock left this data at " + format_iso8601(*kept) +
+                                ", ahead of the host's clock");
+}
+
 // Everything that lives while the server runs, in the order in which it must end.
 int run_server(const ServeOptions& options, const Address& address, Data data,
                const WiringOptions& wiring) {
@@ -177,11 +189,11 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                       "Tasks reach kiban there. Choose another port with --listen ADDRESS:PORT.");
   }
 
-  std::unique_ptr<runtime::VirtualClock> virtual_clock;
-  std::unique_ptr<runtime::Clock> real_clock = runtime::make_real_clock();
-  if (options.clock == "virtual") virtual_clock = std::make_unique<runtime::VirtualClock>();
-  runtime::Clock& clock =
-      virtual_clock ? static_cast<runtime::Clock&>(*virtual_clock) : *real_clock;
+  const bool is_virtual = options.clock == "virtual";
+  const Result<void> usable = check_time(*data.store, is_virtual);
+  if (!usable)
+    return complain("clock", usable.error().cause,
+                    "Go on with --clock virtual, or begin anew: kiban reset.");
 
   runtime::MessageSigner signer{data.directory, endpoint};
   std::unique_ptr<runtime::Fetcher> fetcher = runtime::make_fetcher();
@@ -199,38 +211,46 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                         .folders = postgres::postgres_folders(),
                         .erase_at_end = options.ephemeral});
   databases->add_to(effects);
-  kernel::Kernel kernel{
-      *data.store,
-      make_services(wiring),
-      {.account = options.account,
-       .region = options.region,
-       .endpoint = endpoint,
-       .auth = auth,
-       .blobs = data.blobs.get(),
-       .sink = &effects,
-       .log = [](const std::string& line) { std::fprintf(stderr, "kiban: %s\n", line.c_str()); }}};
+  kernel::Kernel kernel{*data.store,
+                        make_services(wiring),
+                        {.account = options.account,
+                         .region = options.region,
+                         .endpoint = endpoint,
+                         .auth = auth,
+                         .blobs = data.blobs.get(),
+                         .sink = &effects,
+                         .keep_time = is_virtual,
+                         .log = log_line}};
+  const std::unique_ptr<runtime::Clock> real_clock = runtime::make_real_clock();
+  std::unique_ptr<runtime::VirtualClock> virtual_clock;
+  if (is_virtual) {
+    virtual_clock = std::make_unique<runtime::VirtualClock>(
+        runtime::kept_clock(*data.store),
+        runtime::VirtualClock::Ports{.in_flight = [&kernel] { return find_in_flight(kernel); },
+                                     .log = log_line});
+    runtime::keep_clock(kernel, virtual_clock->state());
+  }
   int exit_code = exit_done;
   runtime::KernelThread thread{
-      kernel, clock, [&](const Error& error) {
+      kernel, is_virtual ? static_cast<runtime::Clock&>(*virtual_clock) : *real_clock,
+      [&](const Error& error) {
         exit_code = complain("store", error.cause,
                              "What was acknowledged is safe. Make room or mend the disk, then "
                              "start kiban again.");
         server->stop();
       }};
   effects.set_kernel(&thread);
-  const std::string uploads_directory =
-      in_memory ? temporary_directory("uploads") : data.directory + "/uploads";
   runtime::Frontend made{thread,
                          *data.blobs,
                          {.account = options.account,
                           .region = options.region,
                           .auth = auth,
                           .root = data.root,
-                          .bodies = uploads_directory,
-                          .find_session = find_session,
-                          .clock = virtual_clock.get()}};
+                          .find_session = find_session}};
   const auto post = [&server](std::function<void()> work) { server->post(std::move(work)); };
   made.set_post(post);
+  const std::string uploads_directory =
+      in_memory ? temporary_directory("uploads") : data.directory + "/uploads";
   auto uploads = runtime::Uploads::open(uploads_directory, *data.blobs);
   if (!uploads) return complain_about_data(uploads.error());
   runtime::Registry registry{thread,
@@ -241,11 +261,8 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                               .region = options.region,
                               .auth = auth,
                               .find_token = find_registry_token,
-                              .virtual_clock = virtual_clock != nullptr}};
-  server->set_sinks([&registry, &made](const runtime::HttpRequest& head) {
-    auto sink = registry.sink(head);
-    return sink ? sink : made.sink(head);
-  });
+                              .virtual_clock = is_virtual}};
+  server->set_sinks([&registry](const runtime::HttpRequest& head) { return registry.sink(head); });
   made.add_route("/v2/", [&registry](runtime::HttpRequest request, runtime::Respond respond) {
     registry.handle(std::move(request), std::move(respond));
   });
@@ -256,6 +273,10 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                  [&signer](const runtime::HttpRequest& request, const runtime::Respond& respond) {
                    respond([made = certificate_reply(signer, request)] { return made; });
                  });
+  made.add_route("/_kiban/clock",
+                 runtime::make_clock_route(
+                     thread, virtual_clock.get(),
+                     [&made](const runtime::HttpRequest& each) { return made.may_change(each); }));
   frontend = &made;
   thread.begin();
   // By then it has asked again for the tasks that were running.
@@ -272,6 +293,8 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   // Ctrl-C ends all of it; otherwise tasks and databases go on for the next start to take up.
   const bool ends_all = server->run() == SIGINT || options.ephemeral;
   if (ends_all) runner->end_tasks();
+  if (is_virtual)
+    thread.visit([&](kernel::Kernel& last) { runtime::keep_clock(last, virtual_clock->state()); });
   thread.stop();
   runner->end();
   if (!ends_all) databases->leave();

@@ -1,5 +1,7 @@
 #include "cli/wiring.h"
 
+#include <fmt/core.h>
+
 #include "services/applicationautoscaling/service.h"
 #include "services/cloudformation/service.h"
 #include "services/cloudwatch/service.h"
@@ -72,6 +74,22 @@ std::optional<runtime::RegistryToken> find_registry_token(kernel::Kernel& kernel
   if (!token) return std::nullopt;
   return runtime::RegistryToken{
       .caller = token->caller, .region = token->region, .expires = token->expires};
+}
+
+std::vector<std::string> find_in_flight(const kernel::Kernel& kernel) {
+  std::vector<std::string> names;
+  for (const services::Effect& effect : kernel.pending_effects()) {
+    const auto member = [&](std::string_view key) {
+      const json::string* found = find_string(effect.payload, key);
+      return found == nullptr ? std::string{} : to_string(*found);
+    };
+    if (effect.kind == "task.run" && !member("Group").starts_with("service:"))
+      names.push_back(fmt::format("ECS task {} ({})", effect.id.substr(effect.id.rfind('/') + 1),
+                                  member("Group")));
+    if (effect.kind == "http.post")
+      names.push_back(fmt::format("delivery {} to {}", effect.id, member("Url")));
+  }
+  return names;
 }
 
 }  // namespace kiban::cli

@@ -28,4 +28,8 @@ std::optional<runtime::SessionKey> find_session(kernel::Kernel& kernel,
 std::optional<runtime::RegistryToken> find_registry_token(kernel::Kernel& kernel,
                                                           const std::string& password);
 
+// What holds a virtual clock: tasks that run to completion (a service's never do) and deliveries,
+// named for people. A state that waits for a task token holds nothing by itself.
+std::vector<std::string> find_in_flight(const kernel::Kernel& kernel);
+
 }  // namespace kiban::cli

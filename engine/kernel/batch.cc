@@ -352,6 +352,9 @@ void Kernel::Batch::run() {
 
 Result<void> Kernel::Batch::finish() {
   keep_events();
+  for (auto& [key, value] : std::exchange(kernel_.kept, {})) rows_.put(key, std::move(value));
+  if (kernel_.options.keep_time && !rows_.writes().empty())
+    rows_.put(time_row, std::to_string(milliseconds_of(now_)));
   std::map<std::pair<std::string_view, std::string_view>, std::size_t> last;
   for (std::size_t i = 0; i < effects_.size(); ++i) last[{effects_[i].service, effects_[i].id}] = i;
   if (!rows_.writes().empty()) {

@@ -33,6 +33,7 @@ struct Kernel::Impl {
   std::deque<std::pair<std::string, services::Outcome>> outcomes{};
   std::map<std::uint64_t, Deferred> deferred{};  // In order of arrival.
   std::uint64_t deferred_next{0};
+  std::map<std::string, std::string> kept{};  // Rows that the next batch writes.
   std::deque<Authorisation> authorisations{};
   // No timer row has an earlier time: scans begin here, not in front of what was erased.
   std::int64_t timer_floor{0};
@@ -45,6 +46,8 @@ struct Kernel::Impl {
   }
   void refresh_next_due();
 };
+
+constexpr std::string_view time_row = "kernel/time";
 
 std::string timer_key(Timestamp at, std::string_view service, std::string_view id);
 std::string effect_key(std::string_view service, std::string_view id);

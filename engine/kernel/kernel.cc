@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "kernel/batch.h"
 
@@ -88,7 +89,13 @@ Result<void> Kernel::run_batch(Timestamp now, std::uint64_t seed) {
   return finished;
 }
 
-bool Kernel::busy() const { return !impl_->commands.empty() || !impl_->outcomes.empty(); }
+void Kernel::keep(std::string key, std::string value) {
+  impl_->kept.insert_or_assign(std::move(key), std::move(value));
+}
+
+bool Kernel::busy() const {
+  return !impl_->commands.empty() || !impl_->outcomes.empty() || !impl_->kept.empty();
+}
 
 std::optional<Timestamp> Kernel::next_timer() const {
   std::optional<Timestamp> next = impl_->next_due;
@@ -150,5 +157,13 @@ std::vector<services::Effect> Kernel::pending_effects() const {
 const std::deque<Authorisation>& Kernel::authorisations() const { return impl_->authorisations; }
 
 std::size_t Kernel::waiting_long_polls() const { return impl_->deferred.size(); }
+
+std::optional<Timestamp> kept_time(const store::Store& store) {
+  const std::optional<std::string> row = store.get(time_row);
+  std::int64_t time = 0;
+  if (!row) return std::nullopt;
+  const auto [stop, error] = std::from_chars(row->data(), row->data() + row->size(), time);
+  return error == std::errc{} ? std::optional{Timestamp{Duration{time}}} : std::nullopt;
+}
 
 }  // namespace kiban::kernel

@@ -47,6 +47,7 @@ struct Options {
   Auth auth{Auth::Any};
   store::Blobs* blobs{nullptr};  // Outlives the kernel; nullptr: a store in memory of its own.
   EffectSink* sink{nullptr};     // Outlives the kernel; nullptr: effects stay pending rows.
+  bool keep_time{false};         // Each batch writes its time, for kept_time().
   // Our own mistakes (an exception out of a service, a timer for a service that is gone).
   std::function<void(const std::string&)> log{};
 };
@@ -85,11 +86,14 @@ class Kernel {
   // Ignored when the effect is unknown or had its final outcome.
   void outcome(std::string service, services::Outcome outcome);
 
+  // A row of the runtime's own, "kernel/…", written by the next batch, for which it makes busy().
+  void keep(std::string key, std::string value);
+
   // Decides what waits and what is due at `now`, commits once, replies, hands effects over. Error
   // `StoreFailed`: nothing was decided, those who waited were told, and every later call fails too:
   // the caller ends the process.
   Result<void> run_batch(Timestamp now, std::uint64_t seed);
-  // Commands, outcomes or left-overs wait for a batch.
+  // Commands, outcomes, left-overs or rows to keep wait for a batch.
   bool busy() const;
   // When run_batch must run next though nothing was submitted: timers and ends of long polls.
   std::optional<Timestamp> next_timer() const;
@@ -117,5 +121,8 @@ class Kernel {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// The time of the last batch that wrote anything, if the kernel kept it.
+std::optional<Timestamp> kept_time(const store::Store& store);
 
 }  // namespace kiban::kernel

@@ -486,5 +486,19 @@ TEST_F(KernelTest, KeepsBlobsByDigest) {
   EXPECT_THAT(replies_, ElementsAre(R"({"Bytes":"abc"})"));
 }
 
+TEST(KernelTime, IsKeptWithWhatWasWritten) {
+  const auto store = store::make_memory_store();
+  EXPECT_EQ(kept_time(*store), std::nullopt);
+  Kernel kernel{*store, {}, {.keep_time = true}};
+  ASSERT_TRUE(kernel.run_batch(start, 1));
+  EXPECT_EQ(kept_time(*store), std::nullopt);  // Nothing was written.
+  kernel.keep("kernel/row", "text");
+  EXPECT_TRUE(kernel.busy());
+  ASSERT_TRUE(kernel.run_batch(start + 5s, 2));
+  EXPECT_FALSE(kernel.busy());
+  EXPECT_EQ(kept_time(*store), start + 5s);
+  EXPECT_EQ(kernel.read("kernel/row"), "text");
+}
+
 }  // namespace
 }  // namespace kiban::kernel

@@ -34,10 +34,12 @@ bool needs_no_signature(const api::Wire& wire) {
          wire.operation_name == "ConfirmSubscription";
 }
 
-// What a copy reads is hashed by us: the kernel must not read gigabytes.
-bool wants_copy(const api::Wire& wire) {
-  return wire.service->folder == "s3" &&
-         (wire.operation->name == "CopyObject" || wire.operation->name == "UploadPartCopy");
+// An address, or a name without a dot: no web page of somebody else's comes from such a host.
+bool is_own_host(std::string_view host) {
+  if (host.starts_with('[')) return true;
+  host = host.substr(0, host.find(':'));
+  return host.find('.') == std::string_view::npos || host.ends_with(".localhost") ||
+         host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
 }  // namespace
@@ -49,7 +51,6 @@ struct Frontend::Exchange {
   std::string request_id{};
   std::optional<api::Signature> signature{};
   services::Caller caller{};
-  std::shared_ptr<ObjectBody> body{};  // When the operation takes_bulk().
   std::function<bool()> gone{};
   Respond respond{};
 };
@@ -73,7 +74,6 @@ void Frontend::handle(HttpRequest request, Respond respond) {
     }
   if (handle_own(request, respond)) return;
   auto exchange = std::make_shared<Exchange>();
-  exchange->body = std::static_pointer_cast<ObjectBody>(request.sink);
   const std::size_t question = request.target.find('?');
   exchange->request = {
       .method = std::move(request.method),
@@ -90,27 +90,7 @@ void Frontend::handle(HttpRequest request, Respond respond) {
   exchange->request_id = request_ids_.uuid();
   exchange->gone = std::move(request.gone);
   exchange->respond = std::move(respond);
-  if (exchange->body) {
-    const Result<void> whole = exchange->body->finish();
-    if (!whole) return refuse(*exchange, whole.error());
-    exchange->request.body_sha256 = exchange->body->sha256();
-  }
   authenticate(std::move(exchange));
-}
-
-std::shared_ptr<BodySink> Frontend::sink(const HttpRequest& request) {
-  if (request.method != "PUT" || request.target.starts_with("/_kiban/")) return nullptr;
-  for (const auto& [prefix, handler] : routes_)
-    if (request.target.starts_with(prefix)) return nullptr;
-  const std::size_t question = request.target.find('?');
-  const api::HttpRequest head{
-      .method = request.method,
-      .path = request.target.substr(0, question),
-      .query = question == std::string::npos ? "" : request.target.substr(question + 1),
-      .headers = request.headers};
-  if (!api::takes_bulk(api::identify(head))) return nullptr;
-  return std::make_shared<ObjectBody>(fmt::format("{}/object-{}", options_.bodies, ++bodies_),
-                                      head);
 }
 
 // Identity --------------------------------------------------------------------------------------
@@ -161,69 +141,32 @@ void Frontend::with_session(Shared exchange, const std::optional<SessionKey>& se
 
 // Operations ------------------------------------------------------------------------------------
 
-void Frontend::refuse(const Exchange& exchange, const Error& error) {
-  respond_with(exchange.respond, encode_failure(exchange, error));
-}
-
 void Frontend::submit(Shared exchange) {
+  const auto refuse = [&](const Error& error) {
+    respond_with(exchange->respond, encode_failure(*exchange, error));
+  };
   Result<api::Request> decoded = api::decode(exchange->request, exchange->wire);
-  if (!decoded) return refuse(*exchange, decoded.error());
+  if (!decoded) return refuse(decoded.error());
   exchange->request.body.clear();
+  if (decoded->bulk_member) {
+    const Result<std::string> digest = blobs_.put(decoded->bulk);
+    if (!digest) return refuse({.name = "ServiceUnavailable", .cause = digest.error().cause});
+    json::object bulk = api::bulk_value(*digest, decoded->bulk.size());
+    bulk["Md5"] = store::md5_hex(decoded->bulk);
+    decoded->input[*decoded->bulk_member] = std::move(bulk);
+  }
   const Result<void> valid =
       api::validate(*exchange->wire.service, *exchange->wire.operation, decoded->input);
-  if (!valid) return refuse(*exchange, valid.error());
-  if (decoded->bulk_member)
-    keep_body(exchange, *std::move(decoded));
-  else if (wants_copy(exchange->wire))
-    prepare_copy(exchange, *std::move(decoded));
-  else
-    ask(exchange, *std::move(decoded));
-}
-
-void Frontend::ask(const Shared& exchange, api::Request request) {
-  kernel_.submit({.service = std::move(request.service),
-                  .operation = std::move(request.operation),
-                  .input = std::move(request.input),
+  if (!valid) return refuse(valid.error());
+  kernel_.submit({.service = std::move(decoded->service),
+                  .operation = std::move(decoded->operation),
+                  .input = std::move(decoded->input),
                   .caller = exchange->caller,
                   .reply =
                       [this, exchange](Result<json::object> result) {
                         auto shared = std::make_shared<Result<json::object>>(std::move(result));
                         exchange->respond(
                             [this, exchange, shared] { return encode(*exchange, *shared); });
-                      },
-                  .abandoned = exchange->gone});
-}
-
-void Frontend::keep_body(const Shared& exchange, api::Request request) {
-  if (!exchange->body) return ask(exchange, std::move(request));  // There is none.
-  exchange->body->amend(request.input);
-  worker_.post([this, exchange, request = std::move(request)]() mutable {
-    Result<json::object> kept = exchange->body->store(blobs_);
-    exchange->body.reset();
-    if (!kept)
-      return refuse(*exchange, {.name = "ServiceUnavailable", .cause = kept.error().cause});
-    request.input[*request.bulk_member] = *std::move(kept);
-    ask(exchange, std::move(request));
-  });
-}
-
-void Frontend::prepare_copy(const Shared& exchange, api::Request request) {
-  auto asked = std::make_shared<api::Request>(std::move(request));
-  kernel_.submit({.service = asked->service,
-                  .operation = "kiban:CopySource",
-                  .input = asked->input,
-                  .caller = exchange->caller,
-                  .reply =
-                      [this, exchange, asked](Result<json::object> source) {
-                        if (!source) return refuse(*exchange, source.error());
-                        worker_.post([this, exchange, asked, body = *std::move(source)]() mutable {
-                          const Result<void> hashed = complete_digests(blobs_, body);
-                          if (!hashed)
-                            return refuse(*exchange, {.name = "InternalFailure",
-                                                      .cause = hashed.error().cause});
-                          asked->input["Body"] = std::move(body);
-                          ask(exchange, std::move(*asked));
-                        });
                       },
                   .abandoned = exchange->gone});
 }
@@ -242,23 +185,19 @@ HttpReply Frontend::to_reply(const Exchange& exchange, api::HttpResponse respons
                   .headers = std::move(response.headers),
                   .body = std::move(response.body)};
   if (!response.bulk) return reply;
-  std::uint64_t size = 0;
-  for (const api::Bulk& piece : *response.bulk) size += piece.size;
   if (exchange.wire.head) {
-    reply.headers.emplace_back("Content-Length", std::to_string(size));
+    reply.headers.emplace_back("Content-Length", std::to_string(response.bulk->size));
     return reply;
   }
-  for (const api::Bulk& piece : *response.bulk) {
-    if (const auto file = blobs_.file(piece.digest)) {
-      reply.files.push_back({.path = *file, .offset = piece.offset, .size = piece.size});
-      continue;
-    }
-    const Result<std::string> bytes = blobs_.read(piece.digest);
-    if (!bytes)
-      return encode_failure(exchange, {.name = "InternalFailure",
-                                       .cause = "the bytes of " + piece.digest + " can't be read"});
-    reply.body += bytes->substr(std::min<std::uint64_t>(piece.offset, bytes->size()), piece.size);
-  }
+  Result<std::string> bytes = blobs_.read(response.bulk->digest);
+  if (!bytes)
+    return encode_failure(exchange,
+                          {.name = "InternalFailure",
+                           .cause = "the bytes of " + response.bulk->digest + " can't be read"});
+  reply.body = response.bulk->offset == 0 && response.bulk->size == bytes->size()
+                   ? *std::move(bytes)
+                   : bytes->substr(std::min<std::uint64_t>(response.bulk->offset, bytes->size()),
+                                   response.bulk->size);
   return reply;
 }
 
@@ -279,10 +218,6 @@ bool Frontend::handle_own(const HttpRequest& request, const Respond& respond) {
                                   {"region", options->region},
                                   {"auth", options->auth == kernel::Auth::Any ? "any" : "sigv4"}}));
     });
-    return true;
-  }
-  if (path == "/_kiban/clock") {
-    handle_clock(request, respond);
     return true;
   }
   constexpr std::string_view timers = "/_kiban/timers/";  // Behind it SERVICE/ID.
@@ -320,6 +255,7 @@ std::string own_token(const std::string& secret_access_key) {
 
 bool Frontend::may_change(const HttpRequest& request) const {
   std::string token;
+  std::string host;
   for (const auto& [name, value] : request.headers) {
     std::string lower = name;
     std::ranges::transform(lower, lower.begin(), [](char c) {
@@ -327,56 +263,11 @@ bool Frontend::may_change(const HttpRequest& request) const {
     });
     if (lower == "origin") return false;  // A web page.
     if (lower == "x-kiban-token") token = value;
+    if (lower == "host") host = value;
   }
+  if (!is_own_host(host)) return false;
   return token == own_token(options_.root.secret_access_key) ||
          (options_.auth == kernel::Auth::Any && token == own_token("test"));
-}
-
-// GET shows the time; POST {"advance": milliseconds} or {"set": "2026-11-24T00:00:00Z"} moves it
-// and answers when all that came due has been decided.
-void Frontend::handle_clock(const HttpRequest& request, const Respond& respond) {
-  const auto refuse = [&](int status, const std::string& why) {
-    respond_with(respond, json_reply(status, json::object{{"message", why}}));
-  };
-  if (request.method == "GET") return answer_clock(respond, 0);
-  if (request.method != "POST") return refuse(405, "GET shows the clock, POST moves it.");
-  if (!may_change(request)) return refuse(403, "X-Kiban-Token is missing or wrong.");
-  if (options_.clock == nullptr)
-    return refuse(409, "The clock is real. Start 'kiban serve --clock virtual' to move it.");
-  const Result<json::value> body = parse_json(request.body);
-  if (!body || !body->is_object()) return refuse(400, "The body is no JSON object.");
-  const json::value* advance = find(body->get_object(), "advance");
-  const json::string* set = find_string(body->get_object(), "set");
-  Timestamp to{};
-  if (advance != nullptr && advance->is_int64() && advance->get_int64() >= 0) {
-    constexpr std::int64_t century = 100LL * 366 * 24 * 3600 * 1000;
-    to = options_.clock->now() + Duration{std::min(advance->get_int64(), century)};
-  } else if (set != nullptr) {
-    const Result<Timestamp> parsed = parse_iso8601(to_string(*set));
-    if (!parsed) return refuse(400, parsed.error().cause);
-    to = *parsed;
-  } else {
-    return refuse(400, "Give \"advance\", milliseconds, or \"set\", a time.");
-  }
-  if (!options_.clock->advance_to(to)) return refuse(409, "The clock does not go backwards.");
-  answer_clock(respond, 0);
-}
-
-void Frontend::answer_clock(const Respond& respond, int hops) {
-  constexpr int hops_max = 100'000;  // Batches waited for; then the answer shows how far it got.
-  kernel_.visit([this, respond, hops](kernel::Kernel& kernel) {
-    if (options_.clock != nullptr && !kernel.failed() && hops < hops_max &&
-        (!options_.clock->arrived() || kernel.busy()))
-      return answer_clock(respond, hops + 1);
-    const Timestamp now = options_.clock != nullptr ? options_.clock->now() : host_now();
-    const std::optional<Timestamp> next = kernel.next_timer();
-    respond_with(
-        respond,
-        json_reply(200, json::object{{"clock", options_.clock != nullptr ? "virtual" : "real"},
-                                     {"now", format_iso8601(now)},
-                                     {"next_timer", next ? json::value(format_iso8601(*next))
-                                                         : json::value(nullptr)}}));
-  });
 }
 
 }  // namespace kiban::runtime

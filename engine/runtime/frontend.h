@@ -13,8 +13,6 @@
 #include "runtime/http_server.h"
 #include "runtime/kernel_thread.h"
 #include "runtime/keys.h"
-#include "runtime/uploads_object.h"
-#include "runtime/worker.h"
 #include "store/blobs.h"
 
 namespace kiban::runtime {
@@ -30,11 +28,9 @@ struct FrontendOptions {
   std::string region{"ap-northeast-1"};
   kernel::Auth auth{kernel::Auth::Sigv4};
   RootKey root{};
-  std::string bodies{"/tmp"};  // Where bodies of objects lie on their way, beside the blobs.
   std::string version{"0.1.0"};
   // Looks a temporary key up on the kernel's thread; empty: there are none.
   std::function<std::optional<SessionKey>(kernel::Kernel&, std::string_view)> find_session{};
-  VirtualClock* clock{nullptr};  // nullptr: real time, which nobody can move.
 };
 
 // What the header X-Kiban-Token must hold: only who can read the secret knows it.
@@ -46,30 +42,23 @@ class Frontend {
   Frontend(KernelThread& kernel, store::Blobs& blobs, FrontendOptions options);
 
   void handle(HttpRequest request, Respond respond);
-  // Where the body of an object goes; nullptr when it is to be held in memory.
-  std::shared_ptr<BodySink> sink(const HttpRequest& request);
-  // Requests whose path begins with `prefix` go to `handler` as they are: /v2/ of the registry.
   // How to get back to the I/O thread; set before the first request.
   void set_post(std::function<void(std::function<void()>)> post) { post_ = std::move(post); }
+  // Requests whose path begins with `prefix` go to `handler` as they are: /v2/ of the registry.
   void add_route(std::string prefix, Handler handler);
+  // What changes state below /_kiban/ wants the token and comes from no web page: it has no Origin,
+  // and its Host is an address or a name of this machine, not one that somebody made point here.
+  bool may_change(const HttpRequest& request) const;
 
  private:
   struct Exchange;
   using Shared = std::shared_ptr<Exchange>;
 
-  // Ours, below /_kiban/. What changes state there wants the token and comes from no web page.
+  // Ours, below /_kiban/.
   bool handle_own(const HttpRequest& request, const Respond& respond);
-  void handle_clock(const HttpRequest& request, const Respond& respond);
-  void answer_clock(const Respond& respond, int hops);
-  bool may_change(const HttpRequest& request) const;
   void authenticate(Shared exchange);
   void with_session(Shared exchange, const std::optional<SessionKey>& session);
   void submit(Shared exchange);
-  // What the operation `wants_copy` reads is hashed before it is asked for.
-  void prepare_copy(const Shared& exchange, api::Request request);
-  void keep_body(const Shared& exchange, api::Request request);
-  void ask(const Shared& exchange, api::Request request);
-  void refuse(const Exchange& exchange, const Error& error);
   HttpReply encode(const Exchange& exchange, const Result<json::object>& result);
   HttpReply encode_failure(const Exchange& exchange, const Error& error);
   HttpReply to_reply(const Exchange& exchange, api::HttpResponse response);
@@ -81,8 +70,6 @@ class Frontend {
   api::Verifier verifier_{};
   std::function<void(std::function<void()>)> post_{};
   std::vector<std::pair<std::string, Handler>> routes_{};
-  std::uint64_t bodies_{0};
-  Worker worker_{};  // The last: its jobs use all of the above.
 };
 
 }  // namespace kiban::runtime

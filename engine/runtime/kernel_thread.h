@@ -11,38 +11,9 @@
 #include <vector>
 
 #include "kernel/kernel.h"
+#include "runtime/clock.h"
 
 namespace kiban::runtime {
-
-// What the kernel's time is.
-class Clock {
- public:
-  virtual ~Clock() = default;
-  virtual Timestamp now() = 0;
-  // The time of the next batch when nothing waits and the first timer is due at `next`.
-  virtual Timestamp step(std::optional<Timestamp> next) = 0;
-  // How long, in the host's time, until this clock shows `at`; nullopt: not by itself.
-  virtual std::optional<std::chrono::milliseconds> until(Timestamp at) = 0;
-};
-
-std::unique_ptr<Clock> make_real_clock();
-// Starts frozen at the host's time. advance_to() moves it, and only forward, from timer to timer:
-// each fires at its own time.
-class VirtualClock final : public Clock {
- public:
-  VirtualClock();
-  Timestamp now() override;
-  Timestamp step(std::optional<Timestamp> next) override;
-  std::optional<std::chrono::milliseconds> until(Timestamp at) override;
-  // False when `to` lies in the past.
-  bool advance_to(Timestamp to);
-  bool arrived();
-
- private:
-  std::mutex mutex_{};
-  Timestamp now_{};
-  Timestamp target_{};
-};
 
 class KernelThread {
  public:
@@ -59,6 +30,8 @@ class KernelThread {
   void outcome(std::string service, services::Outcome outcome);
   // Runs `work` on the kernel's thread, between two batches.
   void visit(std::function<void(kernel::Kernel&)> work);
+  // The same after every batch, until `work` returns true.
+  void visit_until(std::function<bool(kernel::Kernel&)> work);
   // Decides what was submitted so far and ends the thread.
   void stop();
 
@@ -66,7 +39,7 @@ class KernelThread {
   struct Inbox {
     std::vector<kernel::Command> commands{};
     std::vector<std::pair<std::string, services::Outcome>> outcomes{};
-    std::vector<std::function<void(kernel::Kernel&)>> visits{};
+    std::vector<std::function<bool(kernel::Kernel&)>> visits{};
     bool empty() const { return commands.empty() && outcomes.empty() && visits.empty(); }
   };
   void run();
