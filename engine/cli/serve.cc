@@ -240,17 +240,18 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
         server->stop();
       }};
   effects.set_kernel(&thread);
+  const std::string uploads_directory =
+      in_memory ? temporary_directory("uploads") : data.directory + "/uploads";
   runtime::Frontend made{thread,
                          *data.blobs,
                          {.account = options.account,
                           .region = options.region,
                           .auth = auth,
                           .root = data.root,
+                          .bodies = uploads_directory,
                           .find_session = find_session}};
   const auto post = [&server](std::function<void()> work) { server->post(std::move(work)); };
   made.set_post(post);
-  const std::string uploads_directory =
-      in_memory ? temporary_directory("uploads") : data.directory + "/uploads";
   auto uploads = runtime::Uploads::open(uploads_directory, *data.blobs);
   if (!uploads) return complain_about_data(uploads.error());
   runtime::Registry registry{thread,
@@ -262,7 +263,10 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                               .auth = auth,
                               .find_token = find_registry_token,
                               .virtual_clock = is_virtual}};
-  server->set_sinks([&registry](const runtime::HttpRequest& head) { return registry.sink(head); });
+  server->set_sinks([&registry, &made](const runtime::HttpRequest& head) {
+    auto sink = registry.sink(head);
+    return sink ? sink : made.sink(head);
+  });
   made.add_route("/v2/", [&registry](runtime::HttpRequest request, runtime::Respond respond) {
     registry.handle(std::move(request), std::move(respond));
   });

@@ -34,6 +34,12 @@ bool needs_no_signature(const api::Wire& wire) {
          wire.operation_name == "ConfirmSubscription";
 }
 
+// What a copy reads is hashed by us: the kernel must not read gigabytes.
+bool wants_copy(const api::Wire& wire) {
+  return wire.service->folder == "s3" &&
+         (wire.operation->name == "CopyObject" || wire.operation->name == "UploadPartCopy");
+}
+
 // An address, or a name without a dot: no web page of somebody else's comes from such a host.
 bool is_own_host(std::string_view host) {
   if (host.starts_with('[')) return true;
@@ -51,6 +57,7 @@ struct Frontend::Exchange {
   std::string request_id{};
   std::optional<api::Signature> signature{};
   services::Caller caller{};
+  std::shared_ptr<ObjectBody> body{};  // When the operation takes_bulk().
   std::function<bool()> gone{};
   Respond respond{};
 };
@@ -74,6 +81,7 @@ void Frontend::handle(HttpRequest request, Respond respond) {
     }
   if (handle_own(request, respond)) return;
   auto exchange = std::make_shared<Exchange>();
+  exchange->body = std::static_pointer_cast<ObjectBody>(request.sink);
   const std::size_t question = request.target.find('?');
   exchange->request = {
       .method = std::move(request.method),
@@ -90,7 +98,27 @@ void Frontend::handle(HttpRequest request, Respond respond) {
   exchange->request_id = request_ids_.uuid();
   exchange->gone = std::move(request.gone);
   exchange->respond = std::move(respond);
+  if (exchange->body) {
+    const Result<void> whole = exchange->body->finish();
+    if (!whole) return refuse(*exchange, whole.error());
+    exchange->request.body_sha256 = exchange->body->sha256();
+  }
   authenticate(std::move(exchange));
+}
+
+std::shared_ptr<BodySink> Frontend::sink(const HttpRequest& request) {
+  if (request.method != "PUT" || request.target.starts_with("/_kiban/")) return nullptr;
+  for (const auto& [prefix, handler] : routes_)
+    if (request.target.starts_with(prefix)) return nullptr;
+  const std::size_t question = request.target.find('?');
+  const api::HttpRequest head{
+      .method = request.method,
+      .path = request.target.substr(0, question),
+      .query = question == std::string::npos ? "" : request.target.substr(question + 1),
+      .headers = request.headers};
+  if (!api::takes_bulk(api::identify(head))) return nullptr;
+  return std::make_shared<ObjectBody>(fmt::format("{}/object-{}", options_.bodies, ++bodies_),
+                                      head);
 }
 
 // Identity --------------------------------------------------------------------------------------
@@ -141,32 +169,69 @@ void Frontend::with_session(Shared exchange, const std::optional<SessionKey>& se
 
 // Operations ------------------------------------------------------------------------------------
 
+void Frontend::refuse(const Exchange& exchange, const Error& error) {
+  respond_with(exchange.respond, encode_failure(exchange, error));
+}
+
 void Frontend::submit(Shared exchange) {
-  const auto refuse = [&](const Error& error) {
-    respond_with(exchange->respond, encode_failure(*exchange, error));
-  };
   Result<api::Request> decoded = api::decode(exchange->request, exchange->wire);
-  if (!decoded) return refuse(decoded.error());
+  if (!decoded) return refuse(*exchange, decoded.error());
   exchange->request.body.clear();
-  if (decoded->bulk_member) {
-    const Result<std::string> digest = blobs_.put(decoded->bulk);
-    if (!digest) return refuse({.name = "ServiceUnavailable", .cause = digest.error().cause});
-    json::object bulk = api::bulk_value(*digest, decoded->bulk.size());
-    bulk["Md5"] = store::md5_hex(decoded->bulk);
-    decoded->input[*decoded->bulk_member] = std::move(bulk);
-  }
   const Result<void> valid =
       api::validate(*exchange->wire.service, *exchange->wire.operation, decoded->input);
-  if (!valid) return refuse(valid.error());
-  kernel_.submit({.service = std::move(decoded->service),
-                  .operation = std::move(decoded->operation),
-                  .input = std::move(decoded->input),
+  if (!valid) return refuse(*exchange, valid.error());
+  if (decoded->bulk_member)
+    keep_body(exchange, *std::move(decoded));
+  else if (wants_copy(exchange->wire))
+    prepare_copy(exchange, *std::move(decoded));
+  else
+    ask(exchange, *std::move(decoded));
+}
+
+void Frontend::ask(const Shared& exchange, api::Request request) {
+  kernel_.submit({.service = std::move(request.service),
+                  .operation = std::move(request.operation),
+                  .input = std::move(request.input),
                   .caller = exchange->caller,
                   .reply =
                       [this, exchange](Result<json::object> result) {
                         auto shared = std::make_shared<Result<json::object>>(std::move(result));
                         exchange->respond(
                             [this, exchange, shared] { return encode(*exchange, *shared); });
+                      },
+                  .abandoned = exchange->gone});
+}
+
+void Frontend::keep_body(const Shared& exchange, api::Request request) {
+  if (!exchange->body) return ask(exchange, std::move(request));  // There is none.
+  exchange->body->amend(request.input);
+  worker_.post([this, exchange, request = std::move(request)]() mutable {
+    Result<json::object> kept = exchange->body->store(blobs_);
+    exchange->body.reset();
+    if (!kept)
+      return refuse(*exchange, {.name = "ServiceUnavailable", .cause = kept.error().cause});
+    request.input[*request.bulk_member] = *std::move(kept);
+    ask(exchange, std::move(request));
+  });
+}
+
+void Frontend::prepare_copy(const Shared& exchange, api::Request request) {
+  auto asked = std::make_shared<api::Request>(std::move(request));
+  kernel_.submit({.service = asked->service,
+                  .operation = "kiban:CopySource",
+                  .input = asked->input,
+                  .caller = exchange->caller,
+                  .reply =
+                      [this, exchange, asked](Result<json::object> source) {
+                        if (!source) return refuse(*exchange, source.error());
+                        worker_.post([this, exchange, asked, body = *std::move(source)]() mutable {
+                          const Result<void> hashed = complete_digests(blobs_, body);
+                          if (!hashed)
+                            return refuse(*exchange, {.name = "InternalFailure",
+                                                      .cause = hashed.error().cause});
+                          asked->input["Body"] = std::move(body);
+                          ask(exchange, std::move(*asked));
+                        });
                       },
                   .abandoned = exchange->gone});
 }
@@ -185,19 +250,23 @@ HttpReply Frontend::to_reply(const Exchange& exchange, api::HttpResponse respons
                   .headers = std::move(response.headers),
                   .body = std::move(response.body)};
   if (!response.bulk) return reply;
+  std::uint64_t size = 0;
+  for (const api::Bulk& piece : *response.bulk) size += piece.size;
   if (exchange.wire.head) {
-    reply.headers.emplace_back("Content-Length", std::to_string(response.bulk->size));
+    reply.headers.emplace_back("Content-Length", std::to_string(size));
     return reply;
   }
-  Result<std::string> bytes = blobs_.read(response.bulk->digest);
-  if (!bytes)
-    return encode_failure(exchange,
-                          {.name = "InternalFailure",
-                           .cause = "the bytes of " + response.bulk->digest + " can't be read"});
-  reply.body = response.bulk->offset == 0 && response.bulk->size == bytes->size()
-                   ? *std::move(bytes)
-                   : bytes->substr(std::min<std::uint64_t>(response.bulk->offset, bytes->size()),
-                                   response.bulk->size);
+  for (const api::Bulk& piece : *response.bulk) {
+    if (const auto file = blobs_.file(piece.digest)) {
+      reply.files.push_back({.path = *file, .offset = piece.offset, .size = piece.size});
+      continue;
+    }
+    const Result<std::string> bytes = blobs_.read(piece.digest);
+    if (!bytes)
+      return encode_failure(exchange, {.name = "InternalFailure",
+                                       .cause = "the bytes of " + piece.digest + " can't be read"});
+    reply.body += bytes->substr(std::min<std::uint64_t>(piece.offset, bytes->size()), piece.size);
+  }
   return reply;
 }
 

@@ -13,6 +13,8 @@
 #include "runtime/http_server.h"
 #include "runtime/kernel_thread.h"
 #include "runtime/keys.h"
+#include "runtime/uploads_object.h"
+#include "runtime/worker.h"
 #include "store/blobs.h"
 
 namespace kiban::runtime {
@@ -28,6 +30,7 @@ struct FrontendOptions {
   std::string region{"ap-northeast-1"};
   kernel::Auth auth{kernel::Auth::Sigv4};
   RootKey root{};
+  std::string bodies{"/tmp"};  // Where bodies of objects lie on their way, beside the blobs.
   std::string version{"0.1.0"};
   // Looks a temporary key up on the kernel's thread; empty: there are none.
   std::function<std::optional<SessionKey>(kernel::Kernel&, std::string_view)> find_session{};
@@ -42,6 +45,8 @@ class Frontend {
   Frontend(KernelThread& kernel, store::Blobs& blobs, FrontendOptions options);
 
   void handle(HttpRequest request, Respond respond);
+  // Where the body of an object goes; nullptr when it is to be held in memory.
+  std::shared_ptr<BodySink> sink(const HttpRequest& request);
   // How to get back to the I/O thread; set before the first request.
   void set_post(std::function<void(std::function<void()>)> post) { post_ = std::move(post); }
   // Requests whose path begins with `prefix` go to `handler` as they are: /v2/ of the registry.
@@ -59,6 +64,11 @@ class Frontend {
   void authenticate(Shared exchange);
   void with_session(Shared exchange, const std::optional<SessionKey>& session);
   void submit(Shared exchange);
+  // What the operation `wants_copy` reads is hashed before it is asked for.
+  void prepare_copy(const Shared& exchange, api::Request request);
+  void keep_body(const Shared& exchange, api::Request request);
+  void ask(const Shared& exchange, api::Request request);
+  void refuse(const Exchange& exchange, const Error& error);
   HttpReply encode(const Exchange& exchange, const Result<json::object>& result);
   HttpReply encode_failure(const Exchange& exchange, const Error& error);
   HttpReply to_reply(const Exchange& exchange, api::HttpResponse response);
@@ -70,6 +80,8 @@ class Frontend {
   api::Verifier verifier_{};
   std::function<void(std::function<void()>)> post_{};
   std::vector<std::pair<std::string, Handler>> routes_{};
+  std::uint64_t bodies_{0};
+  Worker worker_{};  // The last: its jobs use all of the above.
 };
 
 }  // namespace kiban::runtime
