@@ -2,16 +2,17 @@
 
 #include <algorithm>
 
+#include "core/letters.h"
+
 namespace kiban::api {
 namespace {
 
 // "CloudWatch Logs" is spelt cloudwatchlogs in aws-sdk integrations.
 bool spells(std::string_view service_id, std::string_view sdk_name) {
   std::size_t at = 0;
-  for (char c : service_id) {
+  for (const char c : service_id) {
     if (c == ' ' || c == '-') continue;
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (at == sdk_name.size() || sdk_name[at] != c) return false;
+    if (at == sdk_name.size() || sdk_name[at] != lower_case(c)) return false;
     ++at;
   }
   return at == sdk_name.size();

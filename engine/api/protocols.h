@@ -42,9 +42,6 @@ Result<json::object> decode_form(const Service& service, const Shape& shape,
 enum class XmlNames { Query, Ec2, Rest };
 std::string encode_xml(const Service& service, const Shape& shape, const json::object& output,
                        XmlNames names);
-// One member with its tags.
-std::string encode_xml_member(const Service& service, const Member& member,
-                              const json::value& value, XmlNames names);
 // Error `MalformedXML`.
 Result<json::object> decode_xml(const Service& service, const Shape& shape, std::string_view body);
 

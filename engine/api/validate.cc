@@ -11,6 +11,7 @@
 
 #include "api/codec.h"
 #include "api/values.h"
+#include "core/letters.h"
 
 namespace kiban::api {
 namespace {
@@ -51,7 +52,7 @@ std::string translate_pattern(std::string_view pattern) {
     if (at + 6 > pattern.size() || pattern.substr(at, 2) != "\\u") return -1;
     long value = 0;
     for (const char c : pattern.substr(at + 2, 4)) {
-      const char low = c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c;
+      const char low = lower_case(c);
       if (low >= '0' && low <= '9') {
         value = value * 16 + (low - '0');
       } else if (low >= 'a' && low <= 'f') {
@@ -234,7 +235,7 @@ class Checker {
     std::string out = path.empty() ? std::string() : path + '.';
     out += name;
     char& first = out[out.size() - name.size()];
-    if (first >= 'A' && first <= 'Z') first = static_cast<char>(first + 32);
+    first = lower_case(first);
     return out;
   }
 

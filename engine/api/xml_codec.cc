@@ -209,13 +209,6 @@ std::string encode_xml(const Service& service, const Shape& shape, const json::o
   return writer.take();
 }
 
-std::string encode_xml_member(const Service& service, const Member& member,
-                              const json::value& value, XmlNames names) {
-  XmlWriter writer(service, names);
-  writer.write(member, value, writer.name_of(member));
-  return writer.take();
-}
-
 Result<json::object> decode_xml(const Service& service, const Shape& shape, std::string_view body) {
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return json::object{};
   pugi::xml_document document;

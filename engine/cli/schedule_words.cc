@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cctype>
 #include <optional>
 #include <vector>
+
+#include "core/letters.h"
 
 namespace kiban::cli {
 
@@ -48,11 +49,7 @@ std::string name_of(const std::string& text, const Names& names) {
     return at >= 1 && at <= names.size() ? names[at - 1] : text;
   }
   for (const std::string& name : names) {
-    bool same = text.size() == 3;
-    for (std::size_t i = 0; same && i < 3; ++i)
-      same = std::toupper(static_cast<unsigned char>(name[i])) ==
-             std::toupper(static_cast<unsigned char>(text[i]));
-    if (same) return name;
+    if (same_letters(text, std::string_view(name).substr(0, 3))) return name;
   }
   return text;
 }

@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "core/letters.h"
 
 namespace kiban::schedule {
 namespace {
@@ -55,12 +56,6 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
-bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return std::toupper(static_cast<unsigned char>(x)) == y;
-         });
-}
-
 std::optional<int> plain_number(std::string_view text) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -70,7 +65,7 @@ std::optional<int> plain_number(std::string_view text) {
 
 Result<int> number(const Field& field, std::string_view text) {
   for (std::size_t i = 0; i < field.names.size(); ++i) {
-    if (same_word(text, field.names[i])) return field.first + static_cast<int>(i);
+    if (same_letters(text, field.names[i])) return field.first + static_cast<int>(i);
   }
   const auto value = plain_number(text);
   if (!value || *value < field.first || *value > field.last) return wrong(field, text);
@@ -162,9 +157,9 @@ Result<Cron> Cron::parse(std::string_view fields) {
 }
 
 Result<void> Cron::parse_month_day(std::string_view text) {
-  if (same_word(text, "L")) {
+  if (same_letters(text, "L")) {
     month_day_ = Day::Last;
-  } else if (same_word(text, "LW")) {
+  } else if (same_letters(text, "LW")) {
     month_day_ = Day::LastWorkday;
   } else if (text.size() > 1 && (text.back() == 'W' || text.back() == 'w')) {
     KIBAN_TRY(number_, number(month_day_field, text.substr(0, text.size() - 1)));
@@ -178,7 +173,7 @@ Result<void> Cron::parse_month_day(std::string_view text) {
 
 Result<void> Cron::parse_weekday(std::string_view text) {
   const auto hash = text.find('#');
-  if (same_word(text, "L")) {  // Quartz: the last day of the week.
+  if (same_letters(text, "L")) {  // Quartz: the last day of the week.
     weekdays_.set(7);
     weekday_ = Day::Set;
   } else if (hash != std::string_view::npos) {

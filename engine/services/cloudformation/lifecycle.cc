@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cfn/plan.h"
+#include "core/letters.h"
 #include "services/base/table_service.h"
 #include "services/cloudformation/rows.h"
 
@@ -19,11 +20,6 @@ bool holds(const json::object& entry, std::string_view list, const json::value& 
   return all && std::ranges::find(*all, value) != all->end();
 }
 
-std::string lower(std::string name) {
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return name;
-}
-
 // LogicalResourceId and a random tail behind the stack's name:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
 std::string generated_name(Context& context, const json::object& stack, const std::string& id,
@@ -35,7 +31,7 @@ std::string generated_name(Context& context, const json::object& stack, const st
   std::string name = text(stack, "StackName") + "-" + id;
   if (name.size() + tail.size() > limit) name.resize(limit - tail.size());
   name += tail;
-  return flag(type, "Lower") ? lower(name) : name;
+  return flag(type, "Lower") ? lower_case(name) : name;
 }
 
 const json::array& list_of(const json::object& properties, const std::string& name) {
@@ -423,8 +419,8 @@ Result<Progress> Lifecycle::remove(json::object& resource, const std::string& po
     const std::string_view list = snapshot ? "Snapshot" : "Delete";
     if (snapshot) {
       work.scope.own["snapshot"] =
-          lower(fmt::format("{}-snapshot-{}-{}", text(stack_, "StackName"),
-                            text(resource, "LogicalId"), context_.random().hex(12)));
+          lower_case(fmt::format("{}-snapshot-{}-{}", text(stack_, "StackName"),
+                                 text(resource, "LogicalId"), context_.random().hex(12)));
     }
     if (auto done = run(work, list); !done) {
       const json::value code(json::string(done.error().name));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/letters.h"
 #include "services/ec2/cidr.h"
 #include "services/ec2/records.h"
 
@@ -195,10 +196,7 @@ Result<json::object> authorize(Context& context, const json::object& input) {
   for (const json::object& rule : wanted) {
     for (const json::object& other : present) {
       if (is_egress(other) != egress || !same_rule(rule, other)) continue;
-      std::string protocol = text(rule, "IpProtocol");
-      std::ranges::transform(protocol, protocol.begin(), [](char c) {
-        return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-      });
+      const std::string protocol = upper_case(text(rule, "IpProtocol"));
       return fail("InvalidPermission.Duplicate",
                   fmt::format("the specified rule \"peer: {}, {}, from port: {}, to port: {}, "
                               "ALLOW\" already exists",

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "core/letters.h"
+
 namespace kiban::services::rds {
 namespace {
 
@@ -13,13 +15,6 @@ constexpr std::size_t events_max = 1'000;
 constexpr std::chrono::days event_life{14};
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeEvents.html
 constexpr std::chrono::minutes events_span_default{60};
-
-std::string lower(std::string_view from) {
-  std::string to{from};
-  std::ranges::transform(to, to.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return to;
-}
 
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 bool is_alphanumeric(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
@@ -109,7 +104,7 @@ std::string row_key(const Context& context, std::string_view kind, std::string_v
 
 std::string name_of(std::string_view id) {
   if (id.starts_with("arn:")) id = id.substr(id.rfind(':') + 1);
-  return lower(id);
+  return lower_case(id);
 }
 
 json::object described(const json::object& row) {

@@ -3,23 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "api/model.h"
 #include "api/validate.h"
+#include "services/states/parameters.h"
+#include "services/states/sdk_names.h"
 
 namespace kiban::services::states {
 namespace {
 
+struct Mocked {
+  const asl::TaskResource& resource;
+  const api::Service& model;
+  FieldValidation mode{FieldValidation::Strict};
+};
+
 std::unexpected<Error> wrong(std::string_view what) {
   return fail("ValidationException", fmt::format("Mock result schema validation error: {}", what));
-}
-
-// Outputs of integrations have upper camel case names.
-std::string shown_name(std::string_view member) {
-  std::string name(member);
-  if (!name.empty()) name[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(name[0])));
-  return name;
 }
 
 Result<void> check_number(const api::Shape& shape, const json::value& value,
@@ -47,48 +47,50 @@ Result<void> check_length(const api::Shape& shape, std::int64_t length, std::str
   return {};
 }
 
-Result<void> check(const api::Service& model, const api::Shape& shape, const json::value& value,
-                   std::string_view name, FieldValidation mode);
+Result<void> check(const Mocked& mocked, const api::Shape& shape, const json::value& value,
+                   std::string_view name);
 
-Result<void> check_structure(const api::Service& model, const api::Shape& shape,
-                             const json::object& value, FieldValidation mode) {
-  for (const api::Member& member : model.members_of(shape)) {
-    const std::string name = shown_name(member.name);
+Result<void> check_structure(const Mocked& mocked, const api::Shape& shape,
+                             const json::object& value) {
+  for (const api::Member& member : mocked.model.members_of(shape)) {
+    const std::string name = shown_member(mocked.resource, member.name);
     const json::value* given = find(value, name);
     if (given) {
-      KIBAN_TRY_VOID(check(model, model.shape(member), *given, name, mode));
-    } else if (member.required && mode == FieldValidation::Strict) {
+      KIBAN_TRY_VOID(check(mocked, mocked.model.shape(member), *given, name));
+    } else if (member.required && mocked.mode == FieldValidation::Strict) {
       return wrong(fmt::format("Required field '{}' is missing", name));
     }
   }
   return {};
 }
 
-Result<void> check(const api::Service& model, const api::Shape& shape, const json::value& value,
-                   std::string_view name, FieldValidation mode) {
+Result<void> check(const Mocked& mocked, const api::Shape& shape, const json::value& value,
+                   std::string_view name) {
   const auto must_be = [&](std::string_view what) {
     return wrong(fmt::format("Field '{}' must be {}", name, what));
   };
   switch (shape.kind) {
     case api::Kind::Structure:
       if (!value.is_object()) return must_be("an object");
-      return check_structure(model, shape, value.get_object(), mode);
+      return check_structure(mocked, shape, value.get_object());
     case api::Kind::List:
       if (!value.is_array()) return must_be("an array");
       KIBAN_TRY_VOID(check_length(shape, std::ssize(value.get_array()), name));
       for (const json::value& element : value.get_array()) {
-        KIBAN_TRY_VOID(check(model, model.shape(model.members_of(shape)[0]), element, name, mode));
+        KIBAN_TRY_VOID(
+            check(mocked, mocked.model.shape(mocked.model.members_of(shape)[0]), element, name));
       }
       return {};
     case api::Kind::Map:
       if (!value.is_object()) return must_be("an object");
       for (const auto& [key, element] : value.get_object()) {
-        KIBAN_TRY_VOID(check(model, model.shape(model.members_of(shape)[1]), element, key, mode));
+        KIBAN_TRY_VOID(
+            check(mocked, mocked.model.shape(mocked.model.members_of(shape)[1]), element, key));
       }
       return {};
     case api::Kind::String: {
       if (!value.is_string()) return must_be("a string");
-      const auto values = model.values_of(shape);
+      const auto values = mocked.model.values_of(shape);
       if (!values.empty() &&
           std::ranges::find(values, std::string_view(value.get_string())) == values.end())
         return wrong(fmt::format("Field '{}' is not an expected value", name));
@@ -115,16 +117,6 @@ Result<void> check(const api::Service& model, const api::Shape& shape, const jso
   return {};
 }
 
-const api::Service* model_for(const asl::TaskResource& resource) {
-  if (!resource.service.starts_with("aws-sdk:")) {
-    const api::Service* served = api::find_service(resource.service);
-    return served ? served : api::find_unserved_service(resource.service);
-  }
-  const std::string sdk_name = resource.service.substr(8);
-  const api::Service* served = api::find_service_by_sdk_name(sdk_name);
-  return served ? served : api::find_unserved_service(sdk_name);
-}
-
 }  // namespace
 
 Result<void> check_mock(const asl::TaskResource& resource, const json::value& result,
@@ -132,12 +124,14 @@ Result<void> check_mock(const asl::TaskResource& resource, const json::value& re
   // What a job that was waited for returns is not the operation's own reply.
   if (mode == FieldValidation::None || resource.pattern != asl::TaskPattern::RequestResponse)
     return {};
-  const api::Service* model = model_for(resource);
-  const api::Operation* operation = model ? model->operation(shown_name(resource.action)) : nullptr;
+  const api::Service* model = model_of(resource);
+  const api::Operation* operation =
+      model ? model->operation(shown_member({}, resource.action)) : nullptr;
   if (!operation || operation->output == api::no_shape) return {};
   const api::Shape& shape = model->shape(operation->output);
   if (!result.is_object()) return wrong("The result must be an object");
-  return check_structure(*model, shape, result.get_object(), mode);
+  return check_structure({.resource = resource, .model = *model, .mode = mode}, shape,
+                         result.get_object());
 }
 
 }  // namespace kiban::services::states

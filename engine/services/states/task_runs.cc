@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "asl/mocks.h"
+#include "core/letters.h"
 #include "services/base/table_service.h"
 #include "services/states/executions.h"
 #include "services/states/integrations.h"
@@ -109,7 +109,7 @@ json::object shown_job(const json::object& job, bool is_execution) {
   for (const auto& [name, value] : job) {
     if (name == "updatedAt") continue;
     std::string key(name);
-    key[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(key[0])));
+    key[0] = upper_case(key[0]);
     const bool users = is_execution && (name == "input" || name == "output");
     if (is_execution && name.ends_with("Date") && value.is_number())
       shown[key] = static_cast<std::int64_t>(value.to_number<double>() * 1000);
