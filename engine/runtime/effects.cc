@@ -1,6 +1,24 @@
 #include "runtime/effects.h"
 
 namespace kiban::runtime {
+namespace {
+
+constexpr std::uint64_t reply_bytes_max = 1024 * 1024;
+
+json::object told(const HttpReply& reply) {
+  json::array headers;
+  for (const auto& [name, value] : reply.headers) headers.push_back(json::array{name, value});
+  json::object out{
+      {"Status", reply.status}, {"Reason", reason_of(reply.status)}, {"Headers", std::move(headers)}};
+  // What is no text can't be kept in a row, which is JSON. Parsing tells.
+  if (parse_json(print_json(json::value(reply.body))))
+    out["Body"] = reply.body;
+  else
+    out["Binary"] = true;
+  return out;
+}
+
+}  // namespace
 
 void Effects::add(std::string kind, Performer performer) {
   performers_.insert_or_assign(std::move(kind), std::move(performer));
@@ -27,8 +45,12 @@ Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer) {
       const json::string* found = find_string(effect.payload, key);
       return found ? to_string(*found) : std::string(fallback);
     };
-    Fetch request{
-        .method = text("Method", "POST"), .url = text("Url", ""), .body = text("Body", "")};
+    const json::value* timeout = find(effect.payload, "TimeoutSeconds");
+    Fetch request{.method = text("Method", "POST"),
+                  .url = text("Url", ""),
+                  .body = text("Body", ""),
+                  .timeout = std::chrono::seconds{timeout ? timeout->to_number<int>() : 15},
+                  .reply_bytes_max = reply_bytes_max};
     if (const json::object* headers = find_object(effect.payload, "Headers"))
       for (const auto& [name, value] : *headers)
         if (value.is_string()) request.headers.emplace_back(name, to_string(value.get_string()));
@@ -38,10 +60,9 @@ Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer) {
         return {};
       };
     fetcher.start(std::move(request), [report](Result<HttpReply> reply) {
-      if (reply)
-        report({.payload = {{"Status", reply->status}, {"Body", reply->body}}});
-      else
-        report({.payload = {{"Error", reply.error().name}, {"Cause", reply.error().cause}}});
+      report({.payload = reply ? told(*reply)
+                               : json::object{{"Error", reply.error().name},
+                                              {"Cause", reply.error().cause}}});
     });
   };
 }

@@ -23,6 +23,13 @@ using Tcp = asio::ip::tcp;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
+std::unexpected<Error> failed(const Fetch& fetch, const boost::system::error_code& error) {
+  const char* name = error == beast::error::timeout     ? "TimedOut"
+                     : error == http::error::body_limit ? "ReplyTooLong"
+                                                        : "FetchFailed";
+  return fail(name, fetch.url + ": " + error.message());
+}
+
 http::request<http::string_body> make_request(const Fetch& fetch, const Url& url) {
   http::request<http::string_body> request;
   request.method_string(fetch.method);
@@ -42,13 +49,13 @@ template <typename Stream>
 asio::awaitable<Result<HttpReply>> exchange(Stream& stream, const Fetch& fetch, const Url& url) {
   http::request<http::string_body> request = make_request(fetch, url);
   const auto [write_error, written] = co_await http::async_write(stream, request, as_result);
-  if (write_error) co_return fail("FetchFailed", fetch.url + ": " + write_error.message());
+  if (write_error) co_return failed(fetch, write_error);
   beast::flat_buffer buffer;
   http::response_parser<http::string_body> parser;
   parser.body_limit(fetch.reply_bytes_max);
   if (fetch.method == "HEAD") parser.skip(true);
   const auto [error, bytes] = co_await http::async_read(stream, buffer, parser, as_result);
-  if (error) co_return fail("FetchFailed", fetch.url + ": " + error.message());
+  if (error) co_return failed(fetch, error);
   HttpReply reply{.status = static_cast<int>(parser.get().result_int()),
                   .headers = {},
                   .body = std::move(parser.get().body())};
@@ -139,6 +146,10 @@ Result<Url> parse_url(std::string_view text) {
       !std::ranges::all_of(url.target, printable) || !std::ranges::all_of(url.host, printable))
     return fail("InvalidUrl", fmt::format("'{}' is not a URL", text));
   return url;
+}
+
+std::string reason_of(int status) {
+  return std::string(http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status))));
 }
 
 Result<HttpReply> fetch(const Fetch& request) {

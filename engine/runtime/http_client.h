@@ -33,7 +33,11 @@ struct Url {
 // Error `InvalidUrl`.
 Result<Url> parse_url(std::string_view text);
 
-// Blocks. Errors: `InvalidUrl`, `ConnectFailed`, `FetchFailed`.
+// "Not Found"
+std::string reason_of(int status);
+
+// Blocks. Errors: `InvalidUrl`, `ConnectFailed`, `TimedOut` (once connected), `ReplyTooLong`,
+// `FetchFailed`. Redirects are not followed.
 Result<HttpReply> fetch(const Fetch& request);
 
 // Many at a time on a thread of its own, which begins with the first.

@@ -7,6 +7,7 @@
 #include "core/arn.h"
 #include "patterns/input.h"
 #include "services/base/table_service.h"
+#include "services/events/destinations.h"
 #include "services/events/invoke.h"
 #include "services/events/names.h"
 
@@ -64,27 +65,65 @@ void give_up(Context& context, const Delivery& delivery, const Failure& failure,
 }
 
 void retry_later(Context& context, const Delivery& delivery, Timestamp at) {
-  context.set_timer(
-      "events", fmt::format("retry/{}", context.random().uuid()), at,
-      {{"Kind", "retry"},
-       {"Region", context.caller().region},
-       {"Account", context.caller().account},
-       {"Rule",
-        {{"Name", delivery.rule.at("Name")}, {"EventBusName", delivery.rule.at("EventBusName")}}},
-       {"Target", delivery.target},
-       {"Event", delivery.event},
-       {"Input", delivery.input},
-       {"Hops", delivery.hops},
-       {"Retries", delivery.retries},
-       {"Began", delivery.began.time_since_epoch().count()}});
+  json::object payload = to_json(context, delivery);
+  payload["Kind"] = "retry";
+  context.set_timer("events", fmt::format("retry/{}", context.random().uuid()), at,
+                    std::move(payload));
 }
 
 void attempt(Context& context, Delivery delivery) {
+  if (is_destination_arn(text(delivery.target, "Arn"))) {
+    const Result<Timestamp> turn = turn_of(context, delivery);
+    if (turn && *turn > context.now()) {
+      delivery.admitted = true;
+      return retry_later(context, delivery, *turn);
+    }
+    delivery.admitted = false;
+    if (const auto failure = call_destination(context, delivery))
+      conclude(context, std::move(delivery), failure);
+    return;
+  }
   const std::optional<Failure> failure = invoke(context, {.rule_name = text(delivery.rule, "Name"),
                                                           .target = delivery.target,
                                                           .event = delivery.event,
                                                           .input = delivery.input,
                                                           .hops = delivery.hops});
+  conclude(context, std::move(delivery), failure);
+}
+
+}  // namespace
+
+json::object to_json(const Context& context, const Delivery& delivery) {
+  return {
+      {"Region", context.caller().region},
+      {"Account", context.caller().account},
+      {"Rule",
+       {{"Name", delivery.rule.at("Name")}, {"EventBusName", delivery.rule.at("EventBusName")}}},
+      {"Target", delivery.target},
+      {"Event", delivery.event},
+      {"Input", delivery.input},
+      {"Hops", delivery.hops},
+      {"Retries", delivery.retries},
+      {"Began", delivery.began.time_since_epoch().count()},
+      {"Admitted", delivery.admitted}};
+}
+
+Delivery delivery_from(const json::object& payload) {
+  const auto object = [&](std::string_view key) {
+    const json::object* found = find_object(payload, key);
+    return found ? *found : json::object{};
+  };
+  return {.rule = object("Rule"),
+          .target = object("Target"),
+          .event = object("Event"),
+          .input = text(payload, "Input"),
+          .hops = number(payload, "Hops", 0),
+          .retries = number(payload, "Retries", 0),
+          .began = Timestamp{Duration{number(payload, "Began", 0)}},
+          .admitted = flag(payload, "Admitted")};
+}
+
+void conclude(Context& context, Delivery delivery, const std::optional<Failure>& failure) {
   if (!failure) {
     count(context, delivery.rule, {"Invocations"});
     return;
@@ -100,12 +139,11 @@ void attempt(Context& context, Delivery delivery) {
   if (context.now() >= end) return give_up(context, delivery, *failure, "MaximumEventAgeInSeconds");
   ++delivery.retries;
   count(context, delivery.rule, {"RetryInvocationAttempts"});
+  const Duration delay =
+      std::max(delay_before(delivery.retries, context.random()), failure->not_before);
   // The last try is made as the event's age reaches its limit.
-  retry_later(context, delivery,
-              std::min(end, context.now() + delay_before(delivery.retries, context.random())));
+  retry_later(context, delivery, std::min(end, context.now() + delay));
 }
-
-}  // namespace
 
 void deliver(Context& context, Delivery delivery) {
   delivery.began = context.now();
@@ -124,17 +162,7 @@ void deliver(Context& context, Delivery delivery) {
 }
 
 void retry(Context& context, const json::object& payload) {
-  const auto object = [&](std::string_view key) {
-    const json::object* found = find_object(payload, key);
-    return found ? *found : json::object{};
-  };
-  attempt(context, {.rule = object("Rule"),
-                    .target = object("Target"),
-                    .event = object("Event"),
-                    .input = text(payload, "Input"),
-                    .hops = number(payload, "Hops", 0),
-                    .retries = number(payload, "Retries", 0),
-                    .began = Timestamp{Duration{number(payload, "Began", 0)}}});
+  attempt(context, delivery_from(payload));
 }
 
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html

@@ -10,6 +10,7 @@
 // EXHAUSTED_RETRY_CONDITION and RETRY_ATTEMPTS.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "services/base/service.h"
@@ -29,7 +30,14 @@ struct Delivery {
   std::int64_t hops{0};
   std::int64_t retries{0};
   Timestamp began{};
+  bool admitted{false};  // By the rate of its API destination.
 };
+json::object to_json(const Context& context, const Delivery& delivery);
+Delivery delivery_from(const json::object& object);
+
+struct Failure;
+// The target took it, or it is tried again, or it goes to the dead letters.
+void conclude(Context& context, Delivery delivery, const std::optional<Failure>& failure);
 
 // Makes the target's input and delivers.
 void deliver(Context& context, Delivery delivery);

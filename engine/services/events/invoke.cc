@@ -137,16 +137,6 @@ Call put_log_event(const Context& context, const Invocation& invocation, std::st
            {"logEvents", {{{"timestamp", timestamp}, {"message", message}}}}}};
 }
 
-Result<Caller> caller_for(Context& context, const Invocation& invocation, const Arn& arn) {
-  const std::string role = text(invocation.target, "RoleArn");
-  if (role.empty()) return events_caller(arn.account, arn.region);
-  const std::string session =
-      fmt::format("AWSEvents_{}", invocation.rule_name).substr(0, session_name_max);
-  KIBAN_TRY(Caller caller, context.assume_role(role, "events.amazonaws.com", session));
-  caller.region = arn.region;
-  return caller;
-}
-
 std::optional<Failure> perform(Context& context, const Call& call, const Caller& as) {
   const auto reply = context.call(call.service, call.operation, call.input, as);
   if (!reply) return classify(reply.error());
@@ -174,11 +164,22 @@ std::optional<Failure> write_log(Context& context, const Invocation& invocation,
 
 }  // namespace
 
+Result<Caller> caller_for(Context& context, const Invocation& invocation) {
+  KIBAN_TRY(const Arn arn, parse_arn(text(invocation.target, "Arn")));
+  const std::string role = text(invocation.target, "RoleArn");
+  if (role.empty()) return events_caller(arn.account, arn.region);
+  const std::string session =
+      fmt::format("AWSEvents_{}", invocation.rule_name).substr(0, session_name_max);
+  KIBAN_TRY(Caller caller, context.assume_role(role, "events.amazonaws.com", session));
+  caller.region = arn.region;
+  return caller;
+}
+
 std::optional<Failure> invoke(Context& context, const Invocation& invocation) {
   const auto arn = parse_arn(text(invocation.target, "Arn"));
   if (!arn)
     return Failure{.code = "INVALID_PARAMETER", .message = arn.error().cause, .may_pass = false};
-  const auto as = caller_for(context, invocation, *arn);
+  const auto as = caller_for(context, invocation);
   if (!as)
     return Failure{.code = "FAILED_TO_ASSUME_ROLE", .message = as.error().cause, .may_pass = false};
   if (arn->service == "states") return perform(context, start_execution(context, invocation), *as);

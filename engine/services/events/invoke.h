@@ -21,8 +21,12 @@ struct Failure {
   // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-event-delivery.html
   std::string code{};
   std::string message{};
-  bool may_pass{true};  // Worth another try.
+  bool may_pass{true};     // Worth another try.
+  Duration not_before{0};  // Which comes after so long at the earliest.
 };
+
+// The target's role, assumed, or EventBridge itself when it has none.
+Result<Caller> caller_for(Context& context, const Invocation& invocation);
 
 // Nothing when the target took it.
 std::optional<Failure> invoke(Context& context, const Invocation& invocation);

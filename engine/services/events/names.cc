@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::size_t tags_max = 50;  // Of one resource.
 
-std::string region_key(const Context& context, std::string_view rest) {
-  return fmt::format("events/{}/{}", context.caller().region, rest);
-}
-
 // A tagged resource: the row's key and its content.
 struct Tagged {
   std::string key{};
@@ -53,6 +49,16 @@ json::object& tags_in(json::object& row) {
 
 std::unexpected<Error> invalid(std::string cause) {
   return fail("ValidationException", std::move(cause));
+}
+
+std::string region_key(const Context& context, std::string_view rest) {
+  return fmt::format("events/{}/{}", context.caller().region, rest);
+}
+std::string connection_key(const Context& context, std::string_view name) {
+  return region_key(context, fmt::format("connection/{}", name));
+}
+std::string destination_key(const Context& context, std::string_view name) {
+  return region_key(context, fmt::format("destination/{}", name));
 }
 
 std::string bus_key(const Context& context, std::string_view bus) {

@@ -4,6 +4,10 @@
 //                                        "default" has no row until it has tags or a policy
 //   events/REGION/rule/BUS/RULE          as DescribeRule shows it, and Tags, Anchor (ms)
 //   events/REGION/target/BUS/RULE/ID     as PutTargets got it
+//   events/REGION/connection/NAME        see connections.cc
+//   events/REGION/token/NAME             of an OAuth connection; awaiting-token/NAME/ID: calls
+//   events/REGION/destination/NAME       as DescribeApiDestination shows it; pace/NAME: how many
+//                                        calls of which second
 //   events/REGION/generation             changes with every rule of the region
 //
 // Neither custom buses nor rules have a slash in their names.
@@ -20,6 +24,9 @@ constexpr std::string_view default_bus = "default";
 
 std::unexpected<Error> invalid(std::string cause);  // ValidationException
 
+std::string region_key(const Context& context, std::string_view rest);
+std::string connection_key(const Context& context, std::string_view name);
+std::string destination_key(const Context& context, std::string_view name);
 std::string bus_key(const Context& context, std::string_view bus);
 std::string rule_key(const Context& context, std::string_view bus, std::string_view rule);
 std::string target_key(const Context& context, std::string_view bus, std::string_view rule,

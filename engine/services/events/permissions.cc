@@ -54,6 +54,17 @@ Result<json::object> statement_of(const Context& context, const json::object& in
   return statement;
 }
 
+// A whole statement, as CloudFormation's EventBusPolicy has it; the API has no such parameter.
+Result<json::object> given_statement(const json::object& input) {
+  const auto parsed = parse_json(text(input, "Statement"));
+  if (!parsed || !parsed->is_object())
+    return invalid("Parameter Statement is not valid. Reason: it is no policy statement.");
+  json::object statement{{"Sid", text(input, "StatementId")}};
+  for (const auto& [name, value] : parsed->get_object())
+    if (name != "Sid") statement[name] = value;
+  return statement;
+}
+
 }  // namespace
 
 Result<json::object> put_permission(Context& context, const json::object& input) {
@@ -66,7 +77,9 @@ Result<json::object> put_permission(Context& context, const json::object& input)
     KIBAN_TRY_VOID(save(context, name, std::move(bus), policy));
     return json::object{};
   }
-  KIBAN_TRY(const json::object statement, statement_of(context, input, name));
+  KIBAN_TRY(const json::object statement, input.contains("Statement")
+                                              ? given_statement(input)
+                                              : statement_of(context, input, name));
   json::array statements;
   for (const json::value& old : statements_of(bus))
     if (!has_id(old, text(input, "StatementId"))) statements.push_back(old);

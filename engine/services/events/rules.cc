@@ -106,6 +106,21 @@ Result<json::object> create_bus(Context& context, const json::object& input) {
   return reply;
 }
 
+// What is left out stays.
+Result<json::object> update_bus(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(refuse_members(input, "UpdateEventBus",
+                                {"KmsKeyIdentifier", "DeadLetterConfig", "LogConfig"}));
+  const std::string name = text(input, "Name", default_bus);
+  KIBAN_TRY(json::object bus, load_bus(context, name));
+  json::object reply{{"Arn", bus_arn(context, name)}, {"Name", name}};
+  if (input.contains("Description")) {
+    bus["Description"] = input.at("Description");
+    reply["Description"] = input.at("Description");
+  }
+  put_json(context, bus_key(context, name), bus);
+  return reply;
+}
+
 Result<json::object> delete_bus(Context& context, const json::object& input) {
   const std::string name = text(input, "Name");
   if (name == default_bus) return invalid("Cannot delete event bus default.");

@@ -8,6 +8,7 @@
 namespace kiban::services::events {
 
 Result<json::object> create_bus(Context& context, const json::object& input);
+Result<json::object> update_bus(Context& context, const json::object& input);
 Result<json::object> delete_bus(Context& context, const json::object& input);
 Result<json::object> describe_bus(Context& context, const json::object& input);
 Result<json::object> list_buses(Context& context, const json::object& input);

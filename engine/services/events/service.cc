@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include "services/base/table_service.h"
+#include "services/events/connections.h"
 #include "services/events/delivery.h"
+#include "services/events/destinations.h"
+#include "services/events/http_calls.h"
 #include "services/events/names.h"
 #include "services/events/permissions.h"
 #include "services/events/router.h"
@@ -13,17 +16,28 @@
 namespace kiban::services::events {
 namespace {
 
-// Timers have no region of their own: what they bring is decided as this operation, in the rule's.
+// Timers and outcomes have no region of their own: what they bring is decided as these operations,
+// in the rule's or connection's.
 constexpr std::string_view timer_operation = "kiban:Timer";
+constexpr std::string_view outcome_operation = "kiban:Outcome";
 
 const OperationTable operations = {
+    {"CreateApiDestination", create_destination},
+    {"CreateConnection", create_connection},
     {"CreateEventBus", create_bus},
+    {"DeauthorizeConnection", deauthorize_connection},
+    {"DeleteApiDestination", delete_destination},
+    {"DeleteConnection", delete_connection},
     {"DeleteEventBus", delete_bus},
     {"DeleteRule", delete_rule},
+    {"DescribeApiDestination", describe_destination},
+    {"DescribeConnection", describe_connection},
     {"DescribeEventBus", describe_bus},
     {"DescribeRule", describe_rule},
     {"DisableRule", disable_rule},
     {"EnableRule", enable_rule},
+    {"ListApiDestinations", list_destinations},
+    {"ListConnections", list_connections},
     {"ListEventBuses", list_buses},
     {"ListRuleNamesByTarget", list_rules_by_target},
     {"ListRules", list_rules},
@@ -37,7 +51,18 @@ const OperationTable operations = {
     {"TagResource", tag_resource},
     {"TestEventPattern", test_event_pattern},
     {"UntagResource", untag_resource},
+    {"UpdateApiDestination", update_destination},
+    {"UpdateConnection", update_connection},
+    {"UpdateEventBus", update_bus},
 };
+
+// With the id behind the name when it is there already.
+std::string resource_arn(const Context& context, std::string_view kind, const json::object& input) {
+  const std::string name = text(input, "Name");
+  const auto row = get_json(context, kind == "connection" ? connection_key(context, name)
+                                                          : destination_key(context, name));
+  return row ? text(*row, "Arn") : make_arn(context, "events", fmt::format("{}/{}", kind, name));
+}
 
 // The ARN that a policy would name for the operation.
 std::string resource_of(const Context& context, std::string_view operation,
@@ -45,6 +70,8 @@ std::string resource_of(const Context& context, std::string_view operation,
   if (input.contains("ResourceARN")) return text(input, "ResourceARN");
   if (operation.ends_with("Rule") && input.contains("Name"))
     return rule_arn(context, bus_of(input), text(input, "Name"));
+  if (operation.ends_with("Connection")) return resource_arn(context, "connection", input);
+  if (operation.ends_with("ApiDestination")) return resource_arn(context, "api-destination", input);
   if (input.contains("Rule")) return rule_arn(context, bus_of(input), text(input, "Rule"));
   if (operation.ends_with("EventBus"))
     return bus_arn(context, bus_of({{"EventBusName", text(input, "Name", default_bus)}}));
@@ -60,6 +87,16 @@ class Events : public TableService {
                             const json::object& input) override {
     if (operation == "PutEvents") return router_.put_events(context, input);
     if (operation == route_operation) return take_from_bus(context, input);
+    if (operation == call_operation) return call_http(context, input);
+    if (operation == invoke_operation) return invoke_destination(context, input);
+    if (operation == delivered_operation) {
+      on_delivered(context, input);
+      return json::object{};
+    }
+    if (operation == outcome_operation) {
+      on_http_outcome(context, input.at("Effect").as_object(), input.at("Reply").as_object());
+      return json::object{};
+    }
     if (operation == timer_operation) {
       if (text(input, "Kind") == "schedule")
         fire(context, input);
@@ -77,6 +114,13 @@ class Events : public TableService {
 
   void on_timer(Context& context, const json::object& payload) override {
     (void)context.call("events", timer_operation, payload,
+                       events_caller(text(payload, "Account"), text(payload, "Region")));
+  }
+
+  void on_outcome(Context& context, std::string_view /*kind*/, const json::object& payload,
+                  const Outcome& outcome) override {
+    (void)context.call("events", outcome_operation,
+                       {{"Effect", payload}, {"Reply", outcome.payload}},
                        events_caller(text(payload, "Account"), text(payload, "Region")));
   }
 

@@ -6,8 +6,12 @@
 //   rule was made or enabled). A firing that nobody served is not made up for, unless it is less
 //   than a minute late.
 // - Rules see what PutEvents brings to their bus, and on the default bus what services publish.
-// - Targets: Step Functions, SQS, SNS, CloudWatch Logs, ECS tasks and other buses (see delivery.h).
-// - Archives, connections, API destinations, pipes and partner sources are not served.
+// - Targets: Step Functions, SQS, SNS, CloudWatch Logs, ECS tasks, API destinations and other buses
+//   (see delivery.h).
+// - Connections and API destinations (connections.h, destinations.h); Step Functions' HTTP tasks
+// use
+//   the former through http_calls.h.
+// - Archives, pipes and partner sources are not served.
 // - Without effect, as there is one account and no rule that AWS manages: a bus's policy, a rule's
 //   RoleArn (for buses of other accounts; a target has its own) and Force.
 #pragma once

@@ -7,6 +7,7 @@
 #include "core/arn.h"
 #include "patterns/input.h"
 #include "services/base/table_service.h"
+#include "services/events/destinations.h"
 #include "services/events/names.h"
 
 namespace kiban::services::events {
@@ -18,7 +19,7 @@ constexpr std::size_t targets_max = 5;
 
 // The last part of what is served, as ARNs name it.
 constexpr std::string_view served =
-    "Step Functions, SQS, SNS, CloudWatch Logs, ECS and event buses";
+    "Step Functions, SQS, SNS, CloudWatch Logs, ECS, API destinations and event buses";
 
 Result<void> check_arn(const json::object& target) {
   const std::string text_of_arn = text(target, "Arn");
@@ -31,7 +32,8 @@ Result<void> check_arn(const json::object& target) {
                      (arn->service == "states" && resource.starts_with("stateMachine:")) ||
                      (arn->service == "logs" && resource.starts_with("log-group:")) ||
                      (arn->service == "ecs" && resource.starts_with("cluster/")) ||
-                     (arn->service == "events" && resource.starts_with("event-bus/"));
+                     (arn->service == "events" && resource.starts_with("event-bus/")) ||
+                     is_destination_arn(text_of_arn);
   if (known) return {};
   return invalid(fmt::format("kiban does not deliver to {} (target {}): it serves {}", text_of_arn,
                              text(target, "Id"), served));
@@ -40,14 +42,17 @@ Result<void> check_arn(const json::object& target) {
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 Result<void> check_service(const json::object& target, std::string_view service) {
   const std::string arn = text(target, "Arn");
-  if ((service == "states" || service == "ecs") && text(target, "RoleArn").empty())
+  const bool destination = is_destination_arn(arn);
+  if ((service == "states" || service == "ecs" || destination) && text(target, "RoleArn").empty())
     return invalid(fmt::format("RoleArn is required for target {}.", arn));
   if ((service == "ecs") != target.contains("EcsParameters"))
     return invalid(
         service == "ecs"
             ? fmt::format("EcsParameters is required for target {}.", arn)
             : fmt::format("Parameter EcsParameters is not supported for target {}.", arn));
-  if (service == "events") {
+  if (!destination && target.contains("HttpParameters"))
+    return invalid(fmt::format("Parameter HttpParameters is not supported for target {}.", arn));
+  if (service == "events" && !destination) {
     // The receiving bus gets the event as it is; its rules may change it.
     for (const char* member : {"Input", "InputPath", "InputTransformer"})
       if (target.contains(member))
@@ -61,10 +66,10 @@ Result<void> check_service(const json::object& target, std::string_view service)
 
 Result<void> check_target(const json::object& target) {
   KIBAN_TRY_VOID(check_arn(target));
-  KIBAN_TRY_VOID(refuse_members(target, "targets",
-                                {"KinesisParameters", "RunCommandParameters", "BatchParameters",
-                                 "SqsParameters", "HttpParameters", "RedshiftDataParameters",
-                                 "SageMakerPipelineParameters", "AppSyncParameters"}));
+  KIBAN_TRY_VOID(refuse_members(
+      target, "targets",
+      {"KinesisParameters", "RunCommandParameters", "BatchParameters", "SqsParameters",
+       "RedshiftDataParameters", "SageMakerPipelineParameters", "AppSyncParameters"}));
   KIBAN_TRY_VOID(check_service(target, parse_arn(text(target, "Arn"))->service));
   if (const json::object* dead_letters = find_object(target, "DeadLetterConfig")) {
     const auto queue = parse_arn(text(*dead_letters, "Arn"));

@@ -118,7 +118,7 @@ Result<std::string> add_version(Context& context, json::object& row, const json:
 Result<void> check_name(std::string_view name) {
   const bool valid = !name.empty() && std::ranges::all_of(name, [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) ||
-           std::string_view("/_+=.@-").find(c) != std::string_view::npos;
+           std::string_view("/_+=.@!-").find(c) != std::string_view::npos;
   });
   if (valid) return {};
   return fail("ValidationException",

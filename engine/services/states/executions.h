@@ -35,6 +35,8 @@ class Executions {
   void on_timer(Context& context, const json::object& payload);
   // Something that a .sync task waits for ended: {"Source", "Resource", "Detail"} of the event.
   void on_ended(Context& context, const json::object& event);
+  // What came of the call of an HTTP Task (http_task.h).
+  Result<json::object> on_http_answered(Context& context, const json::object& input);
   // An activity's worker took its task.
   void on_activity_started(Context& context, const json::object& pending,
                            std::optional<std::string> worker);

@@ -12,7 +12,8 @@ namespace kiban::services::states {
 
 struct Called {  // The call was accepted.
   json::object output{};
-  // .sync, and StartSyncExecution: the ECS task or execution whose end is the task's.
+  // .sync, StartSyncExecution and HTTP Tasks: the ECS task, execution or call whose end is the
+  // task's.
   std::string waits_for{};
   // A long poll that found nothing: the task may call again for so long.
   std::optional<Duration> poll{};

@@ -8,6 +8,7 @@
 #include "services/base/table_service.h"
 #include "services/states/activities.h"
 #include "services/states/executions.h"
+#include "services/states/http_task.h"
 #include "services/states/machines.h"
 #include "services/states/test_state.h"
 #include "services/states/versions.h"
@@ -72,6 +73,8 @@ class States final : public Service {
         {"ValidateStateMachineDefinition", validate_definition},
         {"kiban:AwaitExecution", bind(&Executions::await_sync)},
         {"kiban:QueueActivityTask", queue_activity_task},
+        {await_test_operation, await_test_state},
+        {answered_operation, bind(&Executions::on_http_answered)},
         {ended_operation,
          [this](Context& context, const json::object& input) -> Result<json::object> {
            executions_.on_ended(context, input);

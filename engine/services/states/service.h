@@ -20,6 +20,7 @@
 //   states/REGION/call/PATH/TASK          a task to start, or to call again, by a timer
 //   states/REGION/stop/PATH/TASK          how the work of a .sync task is stopped
 //   states/REGION/sync/PATH               a result of StartSyncExecution until it is fetched
+//   states/REGION/test/ID                 a TestState whose HTTP call is under way
 //   states/REGION/activity/NAME, states/REGION/pending/NAME/SEQUENCE
 #pragma once
 

@@ -8,6 +8,7 @@
 #include "asl/program.h"
 #include "asl/validate.h"
 #include "services/base/table_service.h"
+#include "services/states/http_task.h"
 #include "services/states/integrations.h"
 #include "services/states/mock_schema.h"
 #include "services/states/names.h"
@@ -40,6 +41,7 @@ struct Subject {  // The state under test and all that was given with it.
   std::int64_t retry_count{0};
   std::optional<std::int64_t> failed_iterations{};
   std::optional<json::value> reader_data{};
+  std::optional<json::object> answer{};  // What came of an HTTP Task's call.
 
   bool is(asl::StateType type) const { return state->type == type; }
   bool has_branches() const { return is(asl::StateType::Map) || is(asl::StateType::Parallel); }
@@ -280,18 +282,29 @@ asl::Input mocked_answer(const Subject& subject, const asl::StartTask& task,
   return asl::TaskSucceeded{.task = task.task, .output = *mock.result};
 }
 
-asl::Input real_answer(Context& context, const Subject& subject, const asl::StartTask& task) {
+asl::Input input_of(const asl::StartTask& task, std::variant<Called, Refused> result) {
+  if (const auto* refused = std::get_if<Refused>(&result))
+    return asl::TaskFailed{.task = task.task, .error = refused->error, .cause = refused->cause};
+  return asl::TaskSucceeded{
+      .task = task.task, .output = Payload::from_tree(std::move(std::get<Called>(result).output))};
+}
+
+// Nothing: an HTTP call began, and the test goes on with its answer.
+std::optional<asl::Input> real_answer(Context& context, const Subject& subject,
+                                      const asl::StartTask& task, const std::string& id) {
+  if (subject.answer) return input_of(task, read_http_answer(*subject.answer));
   const std::string role_arn =
       task.credentials_role.empty() ? subject.role_arn : task.credentials_role;
   const auto role = context.assume_role(role_arn, "states.amazonaws.com", "TestState");
   if (!role)
     return asl::TaskFailed{
         .task = task.task, .error = "States.TaskFailed", .cause = role.error().cause};
-  auto result = call_integration(context, task, {}, *role);
-  if (const auto* refused = std::get_if<Refused>(&result))
-    return asl::TaskFailed{.task = task.task, .error = refused->error, .cause = refused->cause};
-  return asl::TaskSucceeded{
-      .task = task.task, .output = Payload::from_tree(std::move(std::get<Called>(result).output))};
+  if (!is_http_task(task.resource))
+    return input_of(task, call_integration(context, task, {}, *role));
+  const Origin origin{.machine_arn = make_arn(context, "states", "stateMachine:TestState")};
+  auto begun = call_http(context, task, origin, *role, {{"Test", id}});
+  if (std::holds_alternative<Refused>(begun)) return input_of(task, std::move(begun));
+  return std::nullopt;
 }
 
 // How many items the Map has: those that its reader was given, or that it was asked to map over.
@@ -300,7 +313,9 @@ std::size_t count_items(const Subject& subject, const asl::StartTask& task) {
   return items.is_array() ? items.get_array().size() : 0;
 }
 
-Result<asl::Finished> run(Context& context, const Subject& subject, asl::Execution& execution) {
+// Nothing: it waits for an HTTP call.
+Result<std::optional<asl::Finished>> run(Context& context, const Subject& subject,
+                                         asl::Execution& execution, const std::string& id) {
   asl::Input next = asl::Start{};
   while (true) {
     const asl::Decision decision = execution.take(next, context.now(), context.random());
@@ -311,7 +326,9 @@ Result<asl::Finished> run(Context& context, const Subject& subject, asl::Executi
     }
     KIBAN_CHECK(task != nullptr, "a state alone neither ended nor asked for anything");
     if (!subject.mock) {
-      next = real_answer(context, subject, *task);
+      const auto answer = real_answer(context, subject, *task, id);
+      if (!answer) return std::nullopt;
+      next = *answer;
       continue;
     }
     const std::size_t items = count_items(subject, *task);
@@ -365,10 +382,20 @@ std::string plain_cause(const std::string& cause) {
   return cause.substr(end + 3);
 }
 
-}  // namespace
+// As long as TestState may take.
+constexpr std::chrono::minutes test_max{5};
 
-Result<json::object> test_state(Context& context, const json::object& input) {
-  KIBAN_TRY(const Subject subject, read_request(input));
+std::string test_channel(std::string_view id) { return fmt::format("states/test/{}", id); }
+
+// `kept`: the row of a test whose HTTP call is over.
+Result<json::object> test(Context& context, const json::object& input, const json::object* kept) {
+  KIBAN_TRY(Subject subject, read_request(input));
+  if (kept) {
+    subject.context = kept->at("Context").as_object();
+    subject.answer = kept->at("Answer").as_object();
+  } else if (!subject.context) {
+    subject.context = default_context(context, subject);
+  }
   asl::Execution execution(
       subject.program,
       {.role_arn = subject.role_arn,
@@ -377,9 +404,19 @@ Result<json::object> test_state(Context& context, const json::object& input) {
        .input = subject.input,
        .only_state = subject.state->name,
        .variables = subject.variables,
-       .context = subject.context ? *subject.context : default_context(context, subject),
+       .context = subject.context,
        .retry_count = subject.retry_count});
-  KIBAN_TRY(const asl::Finished finished, run(context, subject, execution));
+  const std::string id = context.random().uuid();
+  KIBAN_TRY(const std::optional<asl::Finished> end, run(context, subject, execution, id));
+  if (!end) {
+    if (context.last_attempt())
+      return invalid("kiban serves TestState of an HTTP Task to clients only, not to Task states.");
+    put_json(context, row_key(context, "test", id),
+             {{"Input", input}, {"Context", *subject.context}});
+    context.reply_with(await_test_operation, {{"Test", id}});
+    return json::object{};
+  }
+  const asl::Finished& finished = *end;
   const asl::Inspection& inspection = execution.inspection();
   const bool succeeded = finished.status == asl::Status::Succeeded;
   const bool caught = succeeded && inspection.caught;
@@ -398,9 +435,47 @@ Result<json::object> test_state(Context& context, const json::object& input) {
     if (finished.output) reply["output"] = finished.output->text();
     if (!inspection.next_state.empty()) reply["nextState"] = inspection.next_state;
   }
-  if (text(input, "inspectionLevel", "INFO") != "INFO")
-    reply["inspectionData"] = inspection_data(subject, inspection);
+  const std::string level = text(input, "inspectionLevel", "INFO");
+  if (level != "INFO") reply["inspectionData"] = inspection_data(subject, inspection);
+  if (level == "TRACE" && subject.answer) {
+    const Secrets secrets = flag(input, "revealSecrets") ? Secrets::Reveal : Secrets::Hide;
+    for (auto& [name, value] : http_trace(*subject.answer, secrets))
+      reply["inspectionData"].as_object()[name] = value;
+  }
   return reply;
+}
+
+}  // namespace
+
+Result<json::object> test_state(Context& context, const json::object& input) {
+  return test(context, input, nullptr);
+}
+
+Result<json::object> await_test_state(Context& context, const json::object& input) {
+  const std::string id = text(input, "Test");
+  const std::string key = row_key(context, "test", id);
+  const auto row = get_json(context, key);
+  if (row && row->contains("Answer")) {
+    context.erase(key);
+    return test(context, row->at("Input").as_object(), &*row);
+  }
+  if (context.last_attempt()) {
+    context.erase(key);
+    return json::object{{"status", "FAILED"}, {"error", "States.Timeout"}};
+  }
+  context.defer(test_channel(id), context.now() + test_max);
+  return json::object{};
+}
+
+Result<json::object> take_test_answer(Context& context, const json::object& input) {
+  const std::string id = text(input.at("Payload").as_object(), "Test");
+  const std::string key = row_key(context, "test", id);
+  auto row = get_json(context, key);
+  if (!row) return json::object{};
+  (*row)["Answer"] = input;
+  put_json(context, key, *row);
+  context.notify(test_channel(id));
+  return json::object{};
 }
 
 }  // namespace kiban::services::states

@@ -10,4 +10,10 @@ namespace kiban::services::states {
 // does not wait, failures are not retried, only told.
 Result<json::object> test_state(Context& context, const json::object& input);
 
+// Not in the API: {"Test"}, a TestState that waits for what comes of its HTTP call.
+constexpr std::string_view await_test_operation = "kiban:AwaitTestState";
+Result<json::object> await_test_state(Context& context, const json::object& input);
+// What came of it, as http_calls.h of EventBridge tells it, its Payload {"Test"}.
+Result<json::object> take_test_answer(Context& context, const json::object& input);
+
 }  // namespace kiban::services::states

@@ -1,0 +1,38 @@
+#include "cfn/type_lists.h"
+
+namespace kiban::cfn {
+
+// EventBusPolicy's Statement is a whole statement, for which PutPermission has a parameter of our
+// own. A connection is there when it is authorised, or can't be: AWS does not fail it either.
+const std::string_view events_types = R"([
+{"Type":"AWS::Events::EventBus","Service":"events","TagId":"=@attributes.Arn","Known":["Description","Name","Policy"],"Replace":["Name"],
+ "Create":[{"op":"CreateEventBus","in":{"Name":"=Name","Description":"=Description","Tags":"=Tags"}},
+  {"op":"PutPermission","when":"Policy","in":{"EventBusName":"=Name","Policy":"=json:Policy"}}],
+ "Update":[{"op":"UpdateEventBus","when":"Description","in":{"Name":"=@id","Description":"=Description"}},
+  {"op":"UpdateEventBus","dropped":"Description","in":{"Name":"=@id","Description":""}},
+  {"op":"PutPermission","when":"Policy","in":{"EventBusName":"=@id","Policy":"=json:Policy"}},
+  {"op":"RemovePermission","dropped":"Policy","in":{"EventBusName":"=@id","RemoveAllPermissions":true}}],"Updates":["Description","Policy"],
+ "Delete":[{"op":"DeleteEventBus","in":{"Name":"=@id"}}],
+ "Id":"=Name","Attributes":{"Arn":"~arn:aws:events:{@region}:{@account}:event-bus/{@id}","Name":"=@id"}},
+{"Type":"AWS::Events::EventBusPolicy","Service":"events","Known":["Action","Condition","EventBusName","Principal","Statement","StatementId"],"Replace":["EventBusName","StatementId"],
+ "Create":[{"op":"PutPermission","when":"Statement","in":{"EventBusName":"=EventBusName","StatementId":"=StatementId","Statement":"=json:Statement"}},
+  {"op":"PutPermission","when":"Action","in":{"EventBusName":"=EventBusName","StatementId":"=StatementId","Action":"=Action","Principal":"=Principal","Condition":"=Condition"}}],
+ "Update":"Create","Updates":["Action","Condition","Principal","Statement"],
+ "Delete":[{"op":"RemovePermission","in":{"EventBusName":"=EventBusName","StatementId":"=StatementId"},"ignore":["ResourceNotFoundException"]}],
+ "Id":"=@generated","Attributes":{"Id":"=@id"}},
+{"Type":"AWS::Events::Connection","Service":"events","Known":["AuthParameters","AuthorizationType","Description","KmsKeyIdentifier","Name"],"Replace":["Name","KmsKeyIdentifier"],"Name":"Name","NameMax":64,
+ "Create":[{"op":"CreateConnection","in":{"Name":"=@name","Description":"=Description","AuthorizationType":"=AuthorizationType","AuthParameters":"=AuthParameters","KmsKeyIdentifier":"=KmsKeyIdentifier"}}],
+ "Update":[{"op":"UpdateConnection","in":{"Name":"=@id","Description":"=Description","AuthorizationType":"=AuthorizationType","AuthParameters":"=AuthParameters"}}],"Updates":["AuthParameters","AuthorizationType","Description"],
+ "Wait":{"op":"DescribeConnection","in":{"Name":"=@id"},"at":"ConnectionState","ready":["AUTHORIZED","DEAUTHORIZED"],"failed":[]},
+ "Read":{"op":"DescribeConnection","in":{"Name":"=@id"}},
+ "Delete":[{"op":"DeleteConnection","in":{"Name":"=@id"},"ignore":["ResourceNotFoundException"]}],
+ "Id":"=@name","Attributes":{"Arn":"=@read.ConnectionArn","SecretArn":"=@read.SecretArn","ArnForPolicy":"~arn:aws:events:{@region}:{@account}:connection/{@id}"}},
+{"Type":"AWS::Events::ApiDestination","Service":"events","Known":["ConnectionArn","Description","HttpMethod","InvocationEndpoint","InvocationRateLimitPerSecond","Name"],"Replace":["Name"],"Name":"Name","NameMax":64,
+ "Create":[{"op":"CreateApiDestination","in":{"Name":"=@name","Description":"=Description","ConnectionArn":"=ConnectionArn","HttpMethod":"=HttpMethod","InvocationEndpoint":"=InvocationEndpoint","InvocationRateLimitPerSecond":"=int:InvocationRateLimitPerSecond"}}],
+ "Update":[{"op":"UpdateApiDestination","in":{"Name":"=@id","Description":"=Description","ConnectionArn":"=ConnectionArn","HttpMethod":"=HttpMethod","InvocationEndpoint":"=InvocationEndpoint","InvocationRateLimitPerSecond":"=int:InvocationRateLimitPerSecond"}}],"Updates":["ConnectionArn","Description","HttpMethod","InvocationEndpoint","InvocationRateLimitPerSecond"],
+ "Read":{"op":"DescribeApiDestination","in":{"Name":"=@id"}},
+ "Delete":[{"op":"DeleteApiDestination","in":{"Name":"=@id"},"ignore":["ResourceNotFoundException"]}],
+ "Id":"=@name","Attributes":{"Arn":"=@read.ApiDestinationArn","ArnForPolicy":"~arn:aws:events:{@region}:{@account}:api-destination/{@id}"}}
+])";
+
+}  // namespace kiban::cfn
