@@ -145,6 +145,8 @@ Result<json::object> stack_for(Context& context, const json::object& input, bool
 }
 
 Result<json::object> create_change_set(Context& context, const json::object& input) {
+  const std::string type = text(input, "ChangeSetType", "UPDATE");
+  if (type == "IMPORT") return fail("ValidationError", "kiban does not import resources");
   // ImportExistingResources, which `cdk bootstrap` sets, imports nothing here: what exists already
   // makes its creation fail, by its service's own error.
   KIBAN_TRY_VOID(
@@ -153,8 +155,6 @@ Result<json::object> create_change_set(Context& context, const json::object& inp
                      "UsePreviousTemplate", "Parameters", "Capabilities", "RoleARN", "Tags",
                      "ClientToken", "Description", "IncludeNestedStacks", "NotificationARNs",
                      "OnStackFailure", "ImportExistingResources"}));
-  const std::string type = text(input, "ChangeSetType", "UPDATE");
-  if (type == "IMPORT") return fail("ValidationError", "kiban does not import resources");
   const bool update = type == "UPDATE";
   KIBAN_TRY(json::object stack, stack_for(context, input, !update));
   const std::string name = text(input, "ChangeSetName");

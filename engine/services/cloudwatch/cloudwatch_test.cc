@@ -78,6 +78,33 @@ TEST_F(CloudWatch, MissingDataCountsAsTheAlarmSays) {
   EXPECT_EQ(state(), "ALARM");
 }
 
+TEST_F(CloudWatch, AlarmsAndDashboardsHaveTags) {
+  const auto tags = [&](const std::string& arn) {
+    return print_json(call("ListTagsForResource", {{"ResourceARN", arn}}).at("Tags"));
+  };
+  const auto pair = [](const char* key, const char* value) {
+    return json::array{json::object{{"Key", key}, {"Value", value}}};
+  };
+  json::object made = alarm("missing");
+  made["Tags"] = pair("a", "1");
+  call("PutMetricAlarm", made);
+  made["Tags"] = pair("a", "ignored");
+  call("PutMetricAlarm", made);
+  const std::string arn = "arn:aws:cloudwatch:ap-northeast-1:000000000000:alarm:failed";
+  EXPECT_EQ(tags(arn), R"([{"Key":"a","Value":"1"}])");
+  call("TagResource", {{"ResourceARN", arn}, {"Tags", pair("a", "2")}});
+  call("TagResource", {{"ResourceARN", arn}, {"Tags", pair("b", "3")}});
+  call("UntagResource", {{"ResourceARN", arn}, {"TagKeys", json::array{"a"}}});
+  EXPECT_EQ(tags(arn), R"([{"Key":"b","Value":"3"}])");
+  call("DeleteAlarms", {{"AlarmNames", json::array{"failed"}}});
+  EXPECT_EQ(refused("ListTagsForResource", {{"ResourceARN", arn}}), "ResourceNotFoundException");
+  call("PutDashboard", {{"DashboardName", "d"}, {"DashboardBody", "{}"}, {"Tags", pair("a", "1")}});
+  EXPECT_EQ(tags("arn:aws:cloudwatch::000000000000:dashboard/d"), R"([{"Key":"a","Value":"1"}])");
+  EXPECT_EQ(
+      refused("TagResource", {{"ResourceARN", "arn:aws:sns:x:0:t"}, {"Tags", pair("a", "1")}}),
+      "InvalidParameterValueException");
+}
+
 TEST_F(CloudWatch, RefusesWhatItDoesNotHonour) {
   json::object percentile = alarm("missing");
   percentile.erase("Statistic");

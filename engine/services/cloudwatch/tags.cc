@@ -27,7 +27,7 @@ void save(Context& context, const std::string& arn, json::array tags) {
 
 // The ARN of the request, if an alarm or a dashboard of ours has it.
 Result<std::string> known_arn(const Context& context, const json::object& input) {
-  const std::string arn = text(input, "ResourceARN");
+  std::string arn = text(input, "ResourceARN");
   const std::string alarms = alarm_arn(context, "");
   const std::string dashboards = dashboard_arn(context, "");
   std::string key;

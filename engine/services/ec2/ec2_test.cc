@@ -318,6 +318,27 @@ TEST_F(Ec2Test, SecurityGroupsAndTheirRules) {
   EXPECT_EQ(at(shown, "IpPermissionsEgress.0.ToPort"), 86);
   EXPECT_EQ(at(shown, "IpPermissionsEgress").as_array().size(), 1U);
 
+  const json::value rule_id = at(rule, "SecurityGroupRules.0.SecurityGroupRuleId");
+  const auto change = [&](std::int64_t port) {
+    return json::object{
+        {"GroupId", app},
+        {"SecurityGroupRules", json::array{json::object{{"SecurityGroupRuleId", rule_id},
+                                                        {"SecurityGroupRule",
+                                                         {{"IpProtocol", "tcp"},
+                                                          {"FromPort", port},
+                                                          {"ToPort", port},
+                                                          {"CidrIpv4", "10.0.0.0/8"},
+                                                          {"Description", "changed"}}}}}}};
+  };
+  call("ModifySecurityGroupRules", change(81));
+  const json::value changed =
+      at(call("DescribeSecurityGroupRules", {{"SecurityGroupRuleIds", {rule_id}}}),
+         "SecurityGroupRules.0");
+  EXPECT_EQ(at(changed, "FromPort"), 81);
+  EXPECT_EQ(at(changed, "CidrIpv4"), "10.0.0.0/8");
+  EXPECT_EQ(at(changed, "Description"), "changed");
+  EXPECT_FALSE(changed.as_object().contains("ReferencedGroupInfo"));
+
   call("RevokeSecurityGroupIngress",
        {{"GroupId", app},
         {"SecurityGroupRuleIds", {at(rule, "SecurityGroupRules.0.SecurityGroupRuleId")}}});
@@ -372,6 +393,20 @@ TEST_F(Ec2Test, EndpointsTakeAddresses) {
             "InvalidServiceName");
   call("CreateVpcEndpoint", {{"VpcId", vpc}, {"ServiceName", "com.amazonaws.ap-northeast-1.s3"}});
   EXPECT_EQ(count("DescribeVpcEndpoints", "VpcEndpoints", "vpc-endpoint-type", "Gateway"), 1U);
+  const json::value id = at(made, "VpcEndpoint.VpcEndpointId");
+  const std::string other = make_subnet(vpc, "10.0.1.0/24");
+  call("ModifyVpcEndpoint", {{"VpcEndpointId", id},
+                             {"AddSubnetIds", {other}},
+                             {"RemoveSubnetIds", {subnet}},
+                             {"PolicyDocument", R"({"Statement":[]})"}});
+  const json::value moved =
+      at(call("DescribeVpcEndpoints", {{"VpcEndpointIds", {id}}}), "VpcEndpoints.0");
+  EXPECT_EQ(at(moved, "SubnetIds"), (json::array{json::value(other)}));
+  EXPECT_EQ(at(moved, "PolicyDocument"), R"({"Statement":[]})");
+  EXPECT_EQ(at(moved, "DnsEntries"), at(made, "VpcEndpoint.DnsEntries"));
+  EXPECT_EQ(name("DeleteSubnet", {{"SubnetId", other}}), "DependencyViolation");
+  EXPECT_EQ(name("ModifyVpcEndpoint", {{"VpcEndpointId", id}, {"AddRouteTableIds", {"rtb-1"}}}),
+            "InvalidParameter");
   const json::value gone =
       call("DeleteVpcEndpoints",
            {{"VpcEndpointIds", {at(made, "VpcEndpoint.VpcEndpointId"), "vpce-1"}}});

@@ -55,6 +55,22 @@ TEST_F(Iam, PoliciesKeepARoleFromBeingDeleted) {
   call("DeleteRole", {{"RoleName", "r"}});
 }
 
+TEST_F(Iam, RolesHaveBoundaries) {
+  create_role("r", trusting_account);
+  const std::string arn = "arn:aws:iam::aws:policy/PowerUserAccess";
+  call("PutRolePermissionsBoundary", {{"RoleName", "r"}, {"PermissionsBoundary", arn}});
+  const auto boundary = [&] {
+    return find(call("GetRole", {{"RoleName", "r"}}).at("Role").as_object(), "PermissionsBoundary")
+               ? "there"
+               : "none";
+  };
+  EXPECT_STREQ(boundary(), "there");
+  call("DeleteRolePermissionsBoundary", {{"RoleName", "r"}});
+  EXPECT_STREQ(boundary(), "none");
+  EXPECT_EQ(refusal("DeleteRolePermissionsBoundary", {{"RoleName", "r"}}).name,
+            "NoSuchEntityException");
+}
+
 TEST_F(Iam, ManagedPoliciesHaveVersions) {
   const std::string arn =
       text(call("CreatePolicy", {{"PolicyName", "p"}, {"PolicyDocument", R"({"Statement":[]})"}})
