@@ -456,7 +456,8 @@ Result<TaskResource> parse_resource(std::string_view arn) {
   return out;
 }
 
-Result<std::shared_ptr<const Program>> compile(std::string_view definition, MachineType type) {
+Result<std::shared_ptr<const Program>> compile(std::string_view definition, MachineType type,
+                                               ParametersCheck check) {
   if (definition.size() > definition_bytes_max)
     return invalid("The definition is larger than 1 MB");
   const auto tree = parse_json(definition);
@@ -465,6 +466,7 @@ Result<std::shared_ptr<const Program>> compile(std::string_view definition, Mach
   const json::object& object = tree->get_object();
   auto program = std::make_shared<Program>();
   program->type = type;
+  program->check = std::move(check);
   if (const json::value* timeout = object.if_contains("TimeoutSeconds");
       timeout && timeout->is_number())
     program->timeout_seconds = std::clamp(timeout->to_number<double>(), 0.0, 99'999'999.0);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,9 +27,15 @@ enum class MachineType : std::uint8_t { Standard, Express };
 
 class Program;  // Immutable; shared by all executions of a revision. Its inside is in program.h.
 
+struct TaskResource;
+// What AWS finds in a task's parameters before it schedules it, "[…, …]"; nothing: they are good.
+using ParametersCheck =
+    std::function<std::optional<std::string>(const TaskResource&, const json::value&)>;
+
 // Error `InvalidDefinition`, whose cause reads as AWS's. Only what cannot be run is refused here;
 // all that AWS's validator refuses besides is asl/validate.h's business, to be asked first.
-Result<std::shared_ptr<const Program>> compile(std::string_view definition, MachineType type);
+Result<std::shared_ptr<const Program>> compile(std::string_view definition, MachineType type,
+                                               ParametersCheck check = {});
 
 // The machine that a distributed Map's child executions run: the ItemProcessor of the state with
 // that name. nullptr when there is no such state. Remember it per map run: it is a copy.

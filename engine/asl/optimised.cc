@@ -92,7 +92,11 @@ bool has(std::string_view list, std::string_view word) {
 
 bool recognised(const TaskResource& resource) {
   const bool job = resource.pattern == TaskPattern::Sync || resource.pattern == TaskPattern::Sync2;
-  if (resource.service.starts_with("aws-sdk:")) return !job && !resource.action.empty();
+  // "The action is in camel case."
+  // https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+  if (resource.service.starts_with("aws-sdk:"))
+    return !job && !resource.action.empty() &&
+           !(resource.action[0] >= 'A' && resource.action[0] <= 'Z');
   const auto* found = std::ranges::find(table, resource.service, &Optimised::service);
   if (found == std::end(table)) return false;
   if (resource.pattern == TaskPattern::Sync2 && resource.service != "states") return false;

@@ -138,6 +138,7 @@ class Program {
   Region root{};
   MachineType type{MachineType::Standard};
   std::optional<double> timeout_seconds{};
+  ParametersCheck check{};
   const State* find(std::string_view name) const;
 };
 

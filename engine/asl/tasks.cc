@@ -75,7 +75,10 @@ void Machine::run_task(Track& track) {
     parameters = *std::move(made);
     inspect("afterParameters", parameters);
   }
-  if (const auto problem = parameters_problem(state.resource, parameters))
+  auto problem = parameters_problem(state.resource, parameters);
+  if (!problem && program_->check && state.resource.kind == TaskKind::Integration)
+    problem = program_->check(state.resource, parameters.tree());
+  if (problem)
     return fail_state(
         track,
         runtime_failure(track, fmt::format("The Parameters '{}' could not be used to start the "

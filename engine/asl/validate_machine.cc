@@ -690,7 +690,16 @@ struct Validator {
     if (listed(fields_of(*kind), "Next")) leaving(fields, location);
     if (const json::value* assign = find(fields, "Assign"))
       variables(*assign, location + "/Assign");
-    for (const char* name : {"Error", "Cause"}) only_one(fields, name, location);
+    for (const char* name : {"Error", "Cause"}) {
+      only_one(fields, name, location);
+      const json::string* text = find_string(fields, name);
+      if (!jsonata && text && looks_like_path(std::string_view(*text)))
+        warn("NO_PATH",
+             fmt::format("The value of '{0}' looks like a JSONPath, but the name is not '{0}Path': "
+                         "it is taken as it stands",
+                         name),
+             fmt::format("{}/{}", location, name));
+    }
     language_fields(fields, jsonata, location);
     numbers(fields, location);
     expressions(fields, jsonata, location);

@@ -163,6 +163,9 @@ TEST(Validate, WarnsOfPathsThatAreNone) {
   EXPECT_EQ(found.severity, Severity::Warning);
   EXPECT_EQ(found.code, "NO_DOLLAR");
   EXPECT_EQ(found.location, "/States/S/Parameters/a");
+  const auto fail = only(one_state(R"("Type":"Fail","Cause":"$.cause")"));
+  EXPECT_EQ(fail.code, "NO_PATH");
+  EXPECT_EQ(fail.location, "/States/S/Cause");
 }
 
 TEST(Validate, WarnsOfWhatIsNotServed) {

@@ -131,6 +131,30 @@ TEST_F(Sns, DeliversWhatTheFilterPolicyWants) {
   EXPECT_EQ(got, (std::multiset<std::string>{"first", R"({"a":{"b":"c"}})", "fourth"}));
 }
 
+// Recorded by AWS: test_fifo_message_attribute.
+TEST_F(Sns, FifoTopicsAskForAGroupAndKnowAMessageAgain) {
+  EXPECT_EQ(refused("CreateTopic", {{"Name", "orders.fifo"}}), "InvalidParameterException");
+  EXPECT_EQ(refused("CreateTopic", {{"Name", "orders"}, {"Attributes", {{"FifoTopic", "true"}}}}),
+            "InvalidParameterException");
+  const std::string topic =
+      text(call("sns", "CreateTopic",
+                {{"Name", "orders.fifo"}, {"Attributes", {{"FifoTopic", "true"}}}}),
+           "TopicArn");
+  json::object message{{"TopicArn", topic}, {"Message", "m"}};
+  EXPECT_EQ(refused("Publish", message), "InvalidParameterException");
+  message["MessageGroupId"] = "g";
+  EXPECT_EQ(refused("Publish", message), "InvalidParameterException");
+  message["MessageDeduplicationId"] = "1";
+  const json::object first = call("sns", "Publish", message);
+  EXPECT_EQ(text(first, "SequenceNumber").size(), 20U);
+  EXPECT_EQ(call("sns", "Publish", message), first);
+  now_ += 5min;
+  EXPECT_LT(text(first, "SequenceNumber"), text(call("sns", "Publish", message), "SequenceNumber"));
+  EXPECT_EQ(refused("Subscribe",
+                    {{"TopicArn", topic}, {"Protocol", "http"}, {"Endpoint", "http://127.0.0.1/"}}),
+            "InvalidParameterException");
+}
+
 TEST_F(Sns, RefusesByAwsName) {
   EXPECT_EQ(refused("Publish", {{"TopicArn", "arn:aws:sns:ap-northeast-1:000000000000:none"},
                                 {"Message", "x"}}),
@@ -140,6 +164,11 @@ TEST_F(Sns, RefusesByAwsName) {
             "InvalidParameterException");
   EXPECT_EQ(refused("Publish", {{"TopicArn", topic}, {"Message", ""}}),
             "InvalidParameterException");
+  EXPECT_EQ(refused("Publish", {{"TopicArn", topic}, {"Message", "m"}, {"Subject", "a\nb"}}),
+            "InvalidParameterException");
+  EXPECT_EQ(
+      refused("Publish", {{"TopicArn", topic}, {"Message", "m"}, {"MessageDeduplicationId", "d"}}),
+      "InvalidParameterException");
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ struct Queue {
   json::object tags{};
   double created{};
 
-  std::int64_t seconds_of(std::string_view attribute) const {
+  std::int64_t number_of(std::string_view attribute) const {
     const json::string* value = find_string(attributes, attribute);
     return value ? std::stoll(to_string(*value))
                  : std::stoll(std::string(default_attributes.at(attribute)));
@@ -178,7 +178,7 @@ Result<json::object> purge_queue(Context& context, const json::object& input) {
 
 bool expired(const Context& context, const Queue& queue, const Message& message) {
   const auto age = context.now() - from_epoch_seconds(message.body.at("Sent").to_number<double>());
-  return age >= seconds{queue.seconds_of("MessageRetentionPeriod")};
+  return age >= seconds{queue.number_of("MessageRetentionPeriod")};
 }
 
 Result<json::object> get_queue_attributes(Context& context, const json::object& input) {
@@ -230,12 +230,18 @@ Result<json::object> send(Context& context, const Queue& queue, const json::obje
   const std::string body = text(input, "MessageBody");
   if (body.empty())
     return fail("MissingParameter", "The request must contain the parameter MessageBody.");
-  if (body.size() > message_bytes_max)
+  const auto bytes_max = static_cast<std::size_t>(queue.number_of("MaximumMessageSize"));
+  if (body.size() > std::min(bytes_max, message_bytes_max))
     return fail("InvalidParameterValue",
                 fmt::format("One or more parameters are invalid. Reason: Message must be shorter "
                             "than {} bytes.",
-                            message_bytes_max));
-  const std::int64_t delay = number(input, "DelaySeconds", queue.seconds_of("DelaySeconds"));
+                            std::min(bytes_max, message_bytes_max)));
+  if (const std::string id = text(input, "MessageDeduplicationId"); !id.empty())
+    return fail("InvalidParameterValue",
+                fmt::format("Value {} for parameter MessageDeduplicationId is invalid. Reason: The "
+                            "request include parameter that is not valid for this queue type.",
+                            id));
+  const std::int64_t delay = number(input, "DelaySeconds", queue.number_of("DelaySeconds"));
   if (delay < 0 || delay > 900)
     return fail("InvalidParameterValue",
                 fmt::format("Value {} for parameter DelaySeconds is invalid. Reason: DelaySeconds "
@@ -249,6 +255,10 @@ Result<json::object> send(Context& context, const Queue& queue, const json::obje
       {"MessageId", reply.at("MessageId")},        {"Body", body},
       {"MD5OfBody", reply.at("MD5OfMessageBody")}, {"SenderId", context.caller().account},
       {"Sent", epoch_seconds(context.now())},      {"Receives", 0}};
+  // Standard queues share fairly by it.
+  // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+  if (const json::value* group = find(input, "MessageGroupId"))
+    message.body["MessageGroupId"] = *group;
   const json::object* attributes = find_object(input, "MessageAttributes");
   if (attributes && !attributes->empty()) {
     reply["MD5OfMessageAttributes"] = md5_of_attributes(*attributes);
@@ -317,8 +327,9 @@ json::object delivered(const json::object& input, const Message& message) {
                       {"SentTimestamp", milliseconds("Sent")},
                       {"ApproximateReceiveCount", std::to_string(number(body, "Receives", 0))},
                       {"ApproximateFirstReceiveTimestamp", milliseconds("FirstReceived")}};
-  if (const json::value* source = find(body, "DeadLetterQueueSourceArn"))
-    system["DeadLetterQueueSourceArn"] = *source;
+  for (const char* name : {"DeadLetterQueueSourceArn", "MessageGroupId"}) {
+    if (const json::value* value = find(body, name)) system[name] = *value;
+  }
   json::object chosen;
   for (const auto& member : system) {
     if (wants(input, "AttributeNames", member.key()) ||
@@ -367,9 +378,9 @@ Result<json::object> receive_message(Context& context, const json::object& input
                             "be between 1 and 10, if provided.",
                             most));
   const seconds visibility{
-      number(input, "VisibilityTimeout", queue.seconds_of("VisibilityTimeout"))};
+      number(input, "VisibilityTimeout", queue.number_of("VisibilityTimeout"))};
   const seconds wait{
-      number(input, "WaitTimeSeconds", queue.seconds_of("ReceiveMessageWaitTimeSeconds"))};
+      number(input, "WaitTimeSeconds", queue.number_of("ReceiveMessageWaitTimeSeconds"))};
   json::array messages;
   for (Message& message : list_messages(context, queue.name, 100)) {
     if (message.visible_at > context.now() || std::ssize(messages) == most) break;

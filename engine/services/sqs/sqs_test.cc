@@ -86,6 +86,16 @@ TEST_F(Sqs, RefusesByAwsName) {
             "InvalidParameterValue");
   EXPECT_EQ(call("DeleteMessage", {{"QueueUrl", url}, {"ReceiptHandle", "zz"}}).error().name,
             "ReceiptHandleIsInvalid");
+  EXPECT_EQ(call("SendMessage",
+                 {{"QueueUrl", url}, {"MessageBody", "x"}, {"MessageDeduplicationId", "d"}})
+                .error()
+                .name,
+            "InvalidParameterValue");
+  const std::string small = make_queue("small", {{"MaximumMessageSize", "1024"}});
+  EXPECT_EQ(call("SendMessage", {{"QueueUrl", small}, {"MessageBody", std::string(1025, 'x')}})
+                .error()
+                .name,
+            "InvalidParameterValue");
 }
 
 TEST_F(Sqs, ABatchReportsEachEntry) {

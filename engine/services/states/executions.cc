@@ -10,6 +10,7 @@
 #include "services/states/machines.h"
 #include "services/states/names.h"
 #include "services/states/observers.h"
+#include "services/states/parameters.h"
 #include "services/states/versions.h"
 
 namespace kiban::services::states {
@@ -121,9 +122,10 @@ std::shared_ptr<const asl::Program> Executions::program_of(const Context& contex
   } else {
     const auto revision = get_json(context, key);
     KIBAN_CHECK(revision.has_value(), "an execution's revision is gone");
-    auto compiled = asl::compile(text(*revision, "definition"), text(*revision, "type") == "EXPRESS"
-                                                                    ? asl::MachineType::Express
-                                                                    : asl::MachineType::Standard);
+    auto compiled = asl::compile(text(*revision, "definition"),
+                                 text(*revision, "type") == "EXPRESS" ? asl::MachineType::Express
+                                                                      : asl::MachineType::Standard,
+                                 check_parameters);
     KIBAN_CHECK(compiled.has_value(), "a stored definition does not compile");
     program = keep(*std::move(compiled));
   }

@@ -8,7 +8,8 @@
 #include "api/model.h"
 #include "services/base/bulk.h"
 #include "services/base/table_service.h"
-#include "services/states/http_task.h"
+#include "services/states/parameters.h"
+#include "services/states/sdk_names.h"
 
 namespace kiban::services::states {
 namespace {
@@ -53,9 +54,8 @@ json::value to_request(const asl::TaskResource& resource, const api::Service& mo
         out[key] = to_request(resource, model, model.members_of(shape)[1].shape, member_value);
         continue;
       }
-      const api::Member* member = shape.kind == api::Kind::Structure
-                                      ? member_shown(resource, model, shape, key)
-                                      : nullptr;
+      const api::Member* member =
+          shape.kind == api::Kind::Structure ? member_shown(resource, model, shape, key) : nullptr;
       if (member)
         out[member->name] = to_request(resource, model, member->shape, member_value);
       else
@@ -153,15 +153,17 @@ std::string exception_name(std::string_view shape) {
 
 // What the SDK for Java makes of a 404 without a body.
 Refused head_found_nothing(Context& context, std::string_view operation) {
-  return {operation == "HeadBucket" ? "S3.NoSuchBucketException" : "S3.NoSuchKeyException",
-          fmt::format("null (Service: S3, Status Code: 404, Request ID: {}, Extended Request ID: {})",
-                      context.random().uuid(), context.random().hex(32))};
+  return {
+      operation == "HeadBucket" ? "S3.NoSuchBucketException" : "S3.NoSuchKeyException",
+      fmt::format("null (Service: S3, Status Code: 404, Request ID: {}, Extended Request ID: {})",
+                  context.random().uuid(), context.random().hex(32))};
 }
 
 // An error that the model does not know is the service's own exception. Recorded by AWS for SQS.
 Refused refused_by(Context& context, const api::Service& model, const api::Operation* operation,
                    const asl::TaskResource& resource, const Error& error) {
-  // HEAD has no body to say more. https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+  // HEAD has no body to say more.
+  // https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
   if (model.folder == "s3" && error.name == "NotFound")
     return head_found_nothing(context, operation->name);
   const api::Shape* shape = model.error(operation, error.name);
@@ -174,10 +176,9 @@ Refused refused_by(Context& context, const api::Service& model, const api::Opera
         model.folder == "s3"
             ? fmt::format("Request ID: {}, Extended Request ID: {})", id, context.random().hex(32))
             : fmt::format("Request ID: {}) (SDK Attempt Count: 1)", id);
-    return {
-        fmt::format("{}.{}", service,
-                    shape ? exception_name(sdk_class(shape->name)) : service + "Exception"),
-        fmt::format("{} (Service: {}, Status Code: {}, {}", error.cause, service, status, ids)};
+    return {fmt::format("{}.{}", service,
+                        shape ? exception_name(sdk_class(shape->name)) : service + "Exception"),
+            fmt::format("{} (Service: {}, Status Code: {}, {}", error.cause, service, status, ids)};
   }
   const auto* title = std::ranges::find(titles, model.folder, &Title::folder);
   const bool known = title != std::end(titles);
@@ -202,10 +203,10 @@ bool waits_for_end(const asl::TaskResource& resource) {
   return resource.pattern == asl::TaskPattern::Sync || resource.pattern == asl::TaskPattern::Sync2;
 }
 
-const api::Service* model_of(const asl::TaskResource& resource) {
-  if (resource.service.starts_with("aws-sdk:"))
-    return api::find_service_by_sdk_name(resource.service.substr(8));
-  return api::find_service(resource.service);
+const api::Service* served_model(const asl::TaskResource& resource) {
+  const api::Service* model = model_of(resource);
+  return model && std::ranges::find(api::services(), model) != api::services().end() ? model
+                                                                                     : nullptr;
 }
 
 // events:putEvents fails the task when one entry failed. Recorded by AWS.
@@ -299,8 +300,8 @@ std::optional<Duration> long_poll(const asl::TaskResource& resource, const json:
 }
 
 bool serves(const asl::TaskResource& resource) {
-  if (resource.kind == asl::TaskKind::Activity || is_http_task(resource)) return true;
-  const api::Service* model = model_of(resource);
+  if (resource.kind == asl::TaskKind::Activity) return true;
+  const api::Service* model = served_model(resource);
   const bool can_wait = resource.service == "ecs" || resource.service == "states";
   return model && model->operation(with_first(resource.action, std::toupper)) &&
          (can_wait || !waits_for_end(resource));
@@ -310,8 +311,7 @@ bool serves(const asl::TaskResource& resource) {
 
 asl::Answer answer_of(const asl::TaskResource& resource) {
   if (resource.kind == asl::TaskKind::Integration && resource.service.starts_with("aws-sdk:")) {
-    const std::string name = resource.service.substr(8);
-    const api::Service* model = api::find_service_by_sdk_name(name);
+    const api::Service* model = model_of(resource);
     if (model && !model->has_operation(with_first(resource.action, std::toupper)))
       return asl::Answer::NoSuchOperation;
   }
@@ -321,13 +321,7 @@ asl::Answer answer_of(const asl::TaskResource& resource) {
 std::variant<Called, Refused> call_integration(Context& context, const asl::StartTask& task,
                                                const Origin& origin, const Caller& as) {
   const asl::TaskResource& resource = task.resource;
-  if (is_http_task(resource)) {
-    const std::string id = fmt::format("http/{}", context.random().uuid());
-    auto called = call_http(context, task, origin, as, {{"Id", id}});
-    if (auto* begun = std::get_if<Called>(&called)) begun->waits_for = id;
-    return called;
-  }
-  const api::Service* model = model_of(resource);
+  const api::Service* model = served_model(resource);
   const std::string action = with_first(resource.action, std::toupper);
   const api::Operation* operation = model ? model->operation(action) : nullptr;
   const bool sync = waits_for_end(resource);

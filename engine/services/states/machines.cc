@@ -44,9 +44,20 @@ Result<json::object> logging_of(const json::object& input) {
   if (!logging.contains("level")) logging["level"] = "OFF";
   if (!logging.contains("includeExecutionData")) logging["includeExecutionData"] = false;
   const json::array* destinations = find_array(logging, "destinations");
-  if (text(logging, "level") != "OFF" && (!destinations || destinations->size() != 1))
+  const auto refuse = [](std::string_view why) {
     return fail("InvalidLoggingConfiguration",
-                "Invalid Logging Configuration: Must specify exactly one Log Destination.");
+                fmt::format("Invalid Logging Configuration: {}", why));
+  };
+  if (text(logging, "level") == "OFF") return logging;
+  if (!destinations || destinations->size() != 1)
+    return refuse("Must specify exactly one Log Destination.");
+  // Measured: github.com/badmintoncryer/cdk-preflight, pf-sfn-logging-destination.
+  const json::object* group = find_object((*destinations)[0].as_object(), "cloudWatchLogsLogGroup");
+  const std::string arn = group ? text(*group, "logGroupArn") : std::string();
+  if (!arn.starts_with("arn:")) return refuse("Must set valid CloudWatch Log Group ARN.");
+  if (!arn.contains(":logs:") || !arn.contains(":log-group:"))
+    return refuse("Provided ARN is not CloudWatch Logs Log Group ARN.");
+  if (!arn.ends_with(":*")) return refuse("Log Group ARN must be provided with '*' qualifier.");
   return logging;
 }
 

@@ -12,6 +12,7 @@
 #include "services/states/integrations.h"
 #include "services/states/mock_schema.h"
 #include "services/states/names.h"
+#include "services/states/parameters.h"
 
 namespace kiban::services::states {
 namespace {
@@ -92,7 +93,7 @@ Result<void> find_state(const json::object& input, Subject& subject) {
   const auto refused =
       asl::refusal(asl::validate(definition, asl::MachineType::Standard, answer_of));
   if (refused) return fail("InvalidDefinition", *refused);
-  KIBAN_TRY(subject.program, asl::compile(definition, asl::MachineType::Standard));
+  KIBAN_TRY(subject.program, asl::compile(definition, asl::MachineType::Standard, check_parameters));
   subject.state = subject.program->find(name);
   if (!subject.state)
     return invalid(fmt::format("State '{}' does not exist in the definition", name));
