@@ -1,7 +1,9 @@
 #include "services/states/item_reader.h"
 
 #include <fmt/format.h>
+#include <zlib.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -93,6 +95,55 @@ Result<json::value> parse_document(std::string_view bytes, const json::object& c
   return *found;
 }
 
+constexpr std::size_t unpacked_bytes_max = 1UL << 30U;
+
+// Gzip members one behind the other, as programs that append make them.
+class Inflater {
+ public:
+  explicit Inflater(std::string& packed) : stream_() {
+    stream_.next_in = reinterpret_cast<Bytef*>(packed.data());
+    left_ = packed.size();
+    constexpr int gzip_window = 15 + 16;  // zlib.h: the largest window, with gzip's header.
+    good_ = ::inflateInit2(&stream_, gzip_window) == Z_OK;
+  }
+  ~Inflater() { ::inflateEnd(&stream_); }
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+
+  Result<void> all(std::string& out) {
+    std::string piece(256UL * 1024, '\0');
+    while (good_) {
+      feed();
+      stream_.next_out = reinterpret_cast<Bytef*>(piece.data());
+      stream_.avail_out = static_cast<uInt>(piece.size());
+      const int state = ::inflate(&stream_, Z_NO_FLUSH);
+      const std::size_t got = piece.size() - stream_.avail_out;
+      if (out.size() + got > unpacked_bytes_max)
+        return failed("kiban unpacks objects to at most one gibibyte");
+      out.append(piece, 0, got);
+      if (state == Z_STREAM_END) {
+        if (left_ + stream_.avail_in == 0) return {};
+        good_ = ::inflateReset(&stream_) == Z_OK;
+      } else {
+        good_ = state == Z_OK;
+      }
+    }
+    return failed("The gzip of the object is broken");
+  }
+
+ private:
+  void feed() {
+    if (stream_.avail_in != 0) return;
+    constexpr std::size_t most = 1UL << 30U;
+    stream_.avail_in = static_cast<uInt>(std::min(left_, most));
+    left_ -= stream_.avail_in;
+  }
+
+  z_stream stream_;
+  std::size_t left_{0};  // Behind what the stream was given.
+  bool good_{false};
+};
+
 }  // namespace
 
 Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, char delimiter) {
@@ -139,16 +190,27 @@ Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, c
   return records;
 }
 
+Result<std::string> unpack(std::string bytes) {
+  constexpr std::string_view gzip = "\x1F\x8B";
+  constexpr std::string_view zstd = "\x28\xB5\x2F\xFD";
+  if (bytes.starts_with(zstd)) return failed("kiban does not unpack zstd. Use gzip");
+  if (!bytes.starts_with(gzip)) return bytes;
+  Inflater inflater{bytes};
+  std::string out;
+  KIBAN_TRY_VOID(inflater.all(out));
+  return out;
+}
+
 Result<json::value> parse_items(std::string_view bytes, const json::object& config) {
   bytes = without_mark(bytes);
   const std::string type = text(config, "InputType", "JSON");
   if (type == "CSV") return parse_table(bytes, config);
   if (type == "JSONL") return parse_lines(bytes);
   if (type == "JSON") return parse_document(bytes, config);
+  if (type == "PARQUET")
+    return failed("kiban does not read the InputType PARQUET. Use JSON, JSONL, CSV or a manifest");
   return failed(
-      fmt::format("kiban does not read the InputType {}. Use JSON, JSONL, CSV or a "
-                  "MANIFEST of an S3 inventory.",
-                  type));
+      fmt::format("InputType must be JSON, JSONL, CSV, PARQUET or MANIFEST, not {}", type));
 }
 
 }  // namespace kiban::services::states

@@ -2,6 +2,7 @@
 // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "core/json.h"
@@ -12,6 +13,10 @@ namespace kiban::services::states {
 // a ReaderConfig. An array, or an object whose entries are the items. Error
 // States.ItemReaderFailed.
 Result<json::value> parse_items(std::string_view bytes, const json::object& config);
+
+// Gzip taken off bytes that have it, whatever their name; other bytes as they are. Error
+// States.ItemReaderFailed for what is broken or unpacks to more than a gibibyte, our own bound.
+Result<std::string> unpack(std::string bytes);
 
 // The records of a CSV text: fields may be quoted, empty lines are none.
 Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, char delimiter);

@@ -57,10 +57,31 @@ void append(json::array& all, json::value items) {
   }
 }
 
-// The manifest.json of an S3 inventory whose files are plain CSV.
+// Items are read up to MaxItems: 0 and absent mean all of them.
+struct Reading {
+  const json::object& config;
+  const Caller& as;
+  std::size_t items_max{SIZE_MAX};
+
+  bool enough(const json::array& items) const { return items.size() >= items_max; }
+};
+
+Reading reading_of(const json::object& config, const Caller& as) {
+  const std::int64_t most = number(config, "MaxItems", 0);
+  return {.config = config,
+          .as = as,
+          .items_max = most > 0 ? static_cast<std::size_t>(most) : SIZE_MAX};
+}
+
+Result<std::string> read_unpacked(Context& context, const json::object& request, const Caller& as) {
+  KIBAN_TRY(std::string bytes, read_object(context, request, as));
+  return unpack(std::move(bytes));
+}
+
+// The manifest.json of an S3 inventory in CSV, whose files are gzipped.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
 Result<json::value> read_inventory(Context& context, std::string_view manifest_text,
-                                   const Caller& as) {
+                                   const Reading& reading) {
   const auto manifest = parse_json(manifest_text);
   const json::object* object = manifest ? manifest->if_object() : nullptr;
   const json::array* files = object ? find_array(*object, "files") : nullptr;
@@ -80,25 +101,52 @@ Result<json::value> read_inventory(Context& context, std::string_view manifest_t
       {"InputType", "CSV"}, {"CSVHeaderLocation", "GIVEN"}, {"CSVHeaders", headers}};
   json::array items;
   for (const json::value& file : *files) {
-    const std::string key = text(file.as_object(), "key");
-    if (key.ends_with(".gz"))
-      return fail(std::string(reader_failed),
-                  fmt::format("kiban does not unpack {} of the inventory", key));
-    KIBAN_TRY(const std::string bytes,
-              read_object(context, {{"Bucket", bucket}, {"Key", key}}, as));
+    if (reading.enough(items)) break;
+    const json::object* entry = file.if_object();
+    if (!entry) return fail(std::string(reader_failed), "A file of the manifest is no object");
+    KIBAN_TRY(
+        const std::string bytes,
+        read_unpacked(context, {{"Bucket", bucket}, {"Key", text(*entry, "key")}}, reading.as));
     KIBAN_TRY(json::value rows, parse_items(bytes, config));
     append(items, std::move(rows));
   }
   return json::value(std::move(items));
 }
 
+// What Athena's UNLOAD leaves: a line for each data file, s3://bucket/key. InputType says what they
+// hold. https://docs.aws.amazon.com/athena/latest/ug/querying-finding-output-files.html
+Result<json::value> read_athena(Context& context, std::string_view manifest,
+                                const Reading& reading) {
+  constexpr std::string_view scheme = "s3://";
+  KIBAN_TRY(const auto lines, parse_csv(manifest, ','));
+  json::array items;
+  for (const std::vector<std::string>& line : lines) {
+    if (reading.enough(items)) break;
+    const std::string& uri = line[0];
+    const std::size_t slash = uri.find('/', std::min(scheme.size(), uri.size()));
+    if (!uri.starts_with(scheme) || slash == std::string::npos)
+      return fail(std::string(reader_failed),
+                  fmt::format("A line of the manifest is no s3://bucket/key: {}", uri));
+    KIBAN_TRY(const std::string bytes,
+              read_unpacked(context,
+                            {{"Bucket", uri.substr(scheme.size(), slash - scheme.size())},
+                             {"Key", uri.substr(slash + 1)}},
+                            reading.as));
+    KIBAN_TRY(json::value rows, parse_items(bytes, reading.config));
+    append(items, std::move(rows));
+  }
+  return json::value(std::move(items));
+}
+
+// S3_INVENTORY comes without an InputType, or with MANIFEST, as before there was a ManifestType.
 Result<json::value> read_one(Context& context, const json::object& request,
-                             const json::object& config, const Caller& as) {
-  KIBAN_TRY(const std::string bytes, read_object(context, request, as));
-  if (text(config, "InputType") != "MANIFEST") return parse_items(bytes, config);
-  if (text(config, "ManifestType") == "ATHENA_DATA")
-    return fail(std::string(reader_failed), "kiban does not read manifests of Athena's results");
-  return read_inventory(context, bytes, as);
+                             const Reading& reading) {
+  KIBAN_TRY(const std::string bytes, read_unpacked(context, request, reading.as));
+  const std::string manifest = text(reading.config, "ManifestType");
+  if (manifest == "ATHENA_DATA") return read_athena(context, bytes, reading);
+  if (manifest == "S3_INVENTORY" || text(reading.config, "InputType") == "MANIFEST")
+    return read_inventory(context, bytes, reading);
+  return parse_items(bytes, reading.config);
 }
 
 // --- Results -------------------------------------------------------------------------------------
@@ -169,16 +217,17 @@ Result<json::value> read_items(Context& context, const asl::ReadItems& reading, 
   const auto request = request_of("s3", reading.resource.action, reading.parameters.tree());
   if (!request)
     return fail(std::string(reader_failed), "The parameters of the ItemReader must be an object");
-  if (reading.resource.action != "listObjectsV2")
-    return read_one(context, *request, reading.config, as);
+  const Reading all = reading_of(reading.config, as);
+  if (reading.resource.action != "listObjectsV2") return read_one(context, *request, all);
   KIBAN_TRY(json::array listed, list_objects(context, *request, as));
   if (text(reading.config, "Transformation") != "LOAD_AND_FLATTEN")
     return json::value(std::move(listed));
   json::array items;
   for (const json::value& object : listed) {
-    KIBAN_TRY(json::value loaded,
-              read_one(context, {{"Bucket", request->at("Bucket")}, {"Key", object.at("Key")}},
-                       reading.config, as));
+    if (all.enough(items)) break;
+    KIBAN_TRY(
+        json::value loaded,
+        read_one(context, {{"Bucket", request->at("Bucket")}, {"Key", object.at("Key")}}, all));
     append(items, std::move(loaded));
   }
   return json::value(std::move(items));

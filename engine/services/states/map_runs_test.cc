@@ -247,8 +247,85 @@ TEST(ItemReader, ReadsEachInputType) {
             R"([{"one":"1"}])");
   EXPECT_EQ(items(R"({"a":{"b":[1]}})", {{"InputType", "JSON"}, {"ItemsPointer", "/a/b"}}), "[1]");
   EXPECT_EQ(items("\"a", {{"InputType", "CSV"}}), "A quoted field of the CSV does not end");
-  EXPECT_TRUE(items("x", {{"InputType", "PARQUET"}}).starts_with("kiban does not read"));
+  for (const auto& [name, sign] :
+       {std::pair{"COMMA", ","}, {"SEMICOLON", ";"}, {"SPACE", " "}, {"TAB", "\t"}, {"PIPE", "|"}})
+    EXPECT_EQ(
+        items(fmt::format("a{0}b\n1{0}2\n", sign), {{"InputType", "CSV"}, {"CSVDelimiter", name}}),
+        R"([{"a":"1","b":"2"}])")
+        << name;
+  EXPECT_TRUE(items("x", {{"InputType", "PARQUET"}}).find("PARQUET") != std::string::npos);
   EXPECT_TRUE(items("{\n", {{"InputType", "JSONL"}}).starts_with("Line 1 is no JSON"));
+}
+
+// printf 'a,b\n1,2\n' | gzip -n
+const std::string gzipped(
+    "\037\213\010\000\000\000\000\000\002\003\113\324\111\342\062\324\061\342\002\000\173\007\227"
+    "\012\010\000\000\000",
+    28);
+
+TEST(ItemReader, TakesGzipOff) {
+  EXPECT_EQ(unpack("plain"), "plain");
+  EXPECT_EQ(unpack(gzipped), "a,b\n1,2\n");
+  EXPECT_EQ(unpack(gzipped + gzipped), "a,b\n1,2\na,b\n1,2\n");
+  EXPECT_EQ(unpack(gzipped.substr(0, gzipped.size() - 1)).error().name, "States.ItemReaderFailed");
+  EXPECT_EQ(unpack(gzipped + "x").error().name, "States.ItemReaderFailed");
+  std::string broken = gzipped;
+  broken[12] = static_cast<char>(broken[12] ^ 0x55);
+  EXPECT_FALSE(unpack(broken));
+  EXPECT_EQ(unpack("\x28\xB5\x2F\xFD").error().name, "States.ItemReaderFailed");
+}
+
+TEST_F(MapRuns, ReadsManifestsAndWhatIsListed) {
+  call("s3", "CreateBucket", {{"Bucket", "data"}});
+  const auto put = [&](std::string_view key, const std::string& bytes) {
+    call("s3", "PutObject",
+         {{"Bucket", "data"},
+          {"Key", key},
+          {"Body", {{"Digest", blobs_->put(bytes).value()}, {"Size", bytes.size()}}}});
+  };
+  put("in/1.csv.gz", gzipped);
+  put("in/2.csv", "a,b\n3,4\n");
+  put("athena.csv", "s3://data/in/1.csv.gz\ns3://data/in/2.csv\n");
+  put("inventory.json",
+      R"({"destinationBucket":"arn:aws:s3:::data","fileFormat":"CSV","fileSchema":"Bucket, Key",
+          "files":[{"key":"in/1.csv.gz"},{"key":"in/2.csv"}]})");
+  put("bad.csv", "http://data/x\n");
+  int machines = 0;
+  const auto read = [&](std::string_view action, const json::object& parameters,
+                        const json::object& config) {
+    const std::string machine =
+        fmt::format(R"({{"StartAt":"M","States":{{"M":{{"Type":"Map","ItemReader":{{
+            "Resource":"arn:aws:states:::s3:{}","Parameters":{},"ReaderConfig":{}}},
+            "ItemProcessor":{{"ProcessorConfig":{{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"}},
+            "StartAt":"P","States":{{"P":{{"Type":"Pass","End":true}}}}}},"End":true}}}}}})",
+                    action, print_json(parameters), print_json(config));
+    const json::object done = describe(start(make(fmt::format("r{}", ++machines), machine)));
+    return done.contains("output") ? text(done, "output") : text(done, "error");
+  };
+  const auto get = [](std::string_view key) {
+    return json::object{{"Bucket", "data"}, {"Key", key}};
+  };
+  const json::object csv{{"InputType", "CSV"}, {"CSVHeaderLocation", "FIRST_ROW"}};
+  const auto with = [](json::object config, std::string_view name, const json::value& value) {
+    config[name] = value;
+    return config;
+  };
+  const std::string both = R"([{"a":"1","b":"2"},{"a":"3","b":"4"}])";
+  EXPECT_EQ(read("getObject", get("in/1.csv.gz"), csv), R"([{"a":"1","b":"2"}])");
+  EXPECT_EQ(read("getObject", get("athena.csv"), with(csv, "ManifestType", "ATHENA_DATA")), both);
+  EXPECT_EQ(read("getObject", get("bad.csv"), with(csv, "ManifestType", "ATHENA_DATA")),
+            "States.ItemReaderFailed");
+  EXPECT_EQ(read("listObjectsV2", {{"Bucket", "data"}, {"Prefix", "in/"}},
+                 with(csv, "Transformation", "LOAD_AND_FLATTEN")),
+            both);
+  EXPECT_EQ(read("listObjectsV2", {{"Bucket", "data"}, {"Prefix", "in/"}},
+                 with(with(csv, "Transformation", "LOAD_AND_FLATTEN"), "MaxItems", 1)),
+            R"([{"a":"1","b":"2"}])");
+  const std::string inventory =
+      read("getObject", get("inventory.json"), {{"InputType", "MANIFEST"}});
+  EXPECT_TRUE(inventory.ends_with(R"({"Bucket":"3","Key":"4"}])")) << inventory;
+  EXPECT_EQ(read("getObject", get("inventory.json"), {{"ManifestType", "S3_INVENTORY"}}),
+            inventory);
 }
 
 }  // namespace
