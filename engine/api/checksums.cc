@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "api/codec.h"
+#include "core/letters.h"
 
 namespace kiban::api {
 namespace {
@@ -117,9 +118,8 @@ std::string_view name_of(ChecksumKind kind) {
 }
 
 std::optional<ChecksumKind> find_checksum(std::string_view name) {
-  const auto upper = [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; };
-  const auto found = std::ranges::find_if(
-      names, [&](const Name& one) { return std::ranges::equal(one.name, name, {}, {}, upper); });
+  const auto found =
+      std::ranges::find_if(names, [&](const Name& one) { return same_letters(one.name, name); });
   if (found == names.end()) return std::nullopt;
   return found->kind;
 }

@@ -10,15 +10,10 @@
 #include "api/protocols.h"
 #include "api/sigv4.h"
 #include "api/values.h"
+#include "core/letters.h"
 
 namespace kiban::api {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-bool same_letters(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
 
 bool is_form(const HttpRequest& request) {
   const auto type = header(request, "content-type");
@@ -253,10 +248,6 @@ Result<Request> decode(const HttpRequest& request, const Wire& wire) {
       KIBAN_TRY_VOID(decode_rest(request, wire, decoded));
   }
   return decoded;
-}
-
-json::object bulk_value(std::string_view digest, std::uint64_t size) {
-  return {{"Digest", digest}, {"Size", size}};
 }
 
 HttpResponse encode_reply(const Wire& wire, const json::object& output,

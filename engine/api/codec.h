@@ -62,7 +62,7 @@ struct Request {
   std::string operation{};
   json::object input{};
   // Name of the input's streaming member when the operation has one: the body, which is the
-  // caller's to keep. It sets input[bulk_member] with bulk_value().
+  // caller's to keep and to put there.
   std::optional<std::string> bulk_member{};
 };
 
@@ -78,8 +78,6 @@ bool takes_bulk(const Wire& wire);
 // Errors are AWS's: UnknownOperationException (json), InvalidAction (query, ec2),
 // SerializationException, MalformedQueryString, MalformedXML, BadDigest, …
 Result<Request> decode(const HttpRequest& request, const Wire& wire);
-
-json::object bulk_value(std::string_view digest, std::uint64_t size);
 
 HttpResponse encode_reply(const Wire& wire, const json::object& output,
                           std::string_view request_id);

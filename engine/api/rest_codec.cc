@@ -6,6 +6,7 @@
 
 #include "api/protocols.h"
 #include "api/values.h"
+#include "core/letters.h"
 
 namespace kiban::api {
 namespace {
@@ -18,13 +19,6 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     if (at == std::string_view::npos) return out;
     text.remove_prefix(at + 1);
   }
-}
-
-bool same_letters(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) {
-    const auto low = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return low(x) == low(y);
-  });
 }
 
 // Values of the labels of "/{Bucket}/{Key+}" in a path, still percent-encoded; nullopt: no match.
@@ -189,9 +183,7 @@ class RestReader {
       if (name.size() <= prefix || !same_letters(name.substr(0, prefix), member.wire_name)) {
         continue;
       }
-      std::string rest = name.substr(prefix);
-      for (char& c : rest) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-      map.insert_or_assign(rest, value);
+      map.insert_or_assign(lower_case(name.substr(prefix)), value);
     }
     if (!map.empty()) input.insert_or_assign(member.name, std::move(map));
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "api/protocols.h"
+#include "core/letters.h"
 
 namespace kiban::api {
 namespace {
@@ -222,11 +223,6 @@ std::vector<std::string_view> split_names(std::string_view names) {
     out.push_back(name);
   }
   return out;
-}
-
-bool same_letters(std::string_view a, std::string_view b) {
-  const auto low = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, low, low);
 }
 
 std::string canonical_request(const HttpRequest& request, std::string_view signed_headers, bool s3,
@@ -465,8 +461,7 @@ void sign(HttpRequest& request, const Signer& signer, Timestamp now) {
   }
   std::vector<std::string> names;
   for (const auto& [name, value] : request.headers) {
-    std::string low = name;
-    for (char& c : low) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    const std::string low = lower_case(name);
     if (low == "host" || low == "content-type" || low.starts_with("x-amz-")) names.push_back(low);
   }
   std::ranges::sort(names);

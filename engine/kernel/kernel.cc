@@ -156,8 +156,6 @@ std::vector<services::Effect> Kernel::pending_effects() const {
 
 const std::deque<Authorisation>& Kernel::authorisations() const { return impl_->authorisations; }
 
-std::size_t Kernel::waiting_long_polls() const { return impl_->deferred.size(); }
-
 std::optional<Timestamp> kept_time(const store::Store& store) {
   const std::optional<std::string> row = store.get(time_row);
   std::int64_t time = 0;

@@ -113,7 +113,6 @@ class Kernel {
   services::Caller root() const;
   std::vector<services::Effect> pending_effects() const;
   const std::deque<Authorisation>& authorisations() const;
-  std::size_t waiting_long_polls() const;
 
  private:
   class Batch;

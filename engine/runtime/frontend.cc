@@ -6,6 +6,7 @@
 #include <random>
 
 #include "api/validate.h"
+#include "core/letters.h"
 
 namespace kiban::runtime {
 
@@ -326,13 +327,9 @@ bool Frontend::may_change(const HttpRequest& request) const {
   std::string token;
   std::string host;
   for (const auto& [name, value] : request.headers) {
-    std::string lower = name;
-    std::ranges::transform(lower, lower.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    if (lower == "origin") return false;  // A web page.
-    if (lower == "x-kiban-token") token = value;
-    if (lower == "host") host = value;
+    if (same_letters(name, "origin")) return false;  // A web page.
+    if (same_letters(name, "x-kiban-token")) token = value;
+    if (same_letters(name, "host")) host = value;
   }
   if (!is_own_host(host)) return false;
   return token == own_token(options_.root.secret_access_key) ||

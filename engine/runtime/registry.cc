@@ -2,11 +2,11 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <chrono>
 #include <random>
 
 #include "api/codec.h"
+#include "core/letters.h"
 
 namespace kiban::runtime {
 
@@ -21,14 +21,8 @@ Timestamp host_now() {
 }
 
 std::string header(const HttpRequest& request, std::string_view name) {
-  const auto same = [](char a, char b) {
-    const auto lower = [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    };
-    return lower(a) == lower(b);
-  };
   for (const auto& [key, value] : request.headers)
-    if (std::ranges::equal(key, name, same)) return value;
+    if (same_letters(key, name)) return value;
   return {};
 }
 

@@ -6,27 +6,13 @@
 #include <charconv>
 #include <fstream>
 
+#include "core/letters.h"
+
 namespace kiban::runtime {
 
 namespace {
 
 constexpr std::string_view checksum_prefix = "x-amz-checksum-";
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return out;
-}
-
-std::string upper(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  });
-  return out;
-}
 
 // CRC64NVME, which S3 gives to what has no other, and what the headers name: x-amz-checksum-crc32,
 // x-amz-trailer: x-amz-checksum-crc32, x-amz-sdk-checksum-algorithm: CRC32.
@@ -37,10 +23,10 @@ std::vector<api::Checksum> announced(const api::HttpRequest& head) {
     if (kind && std::ranges::find(kinds, *kind) == kinds.end()) kinds.push_back(*kind);
   };
   for (const auto& [name, value] : head.headers) {
-    const std::string low = lower(name);
+    const std::string low = lower_case(name);
     if (low.starts_with(checksum_prefix)) add(low.substr(checksum_prefix.size()));
     if (low == "x-amz-sdk-checksum-algorithm") add(value);
-    if (low == "x-amz-trailer" && lower(value).starts_with(checksum_prefix))
+    if (low == "x-amz-trailer" && lower_case(value).starts_with(checksum_prefix))
       add(value.substr(checksum_prefix.size()));
   }
   return {kinds.begin(), kinds.end()};
@@ -152,9 +138,9 @@ Result<void> ObjectBody::finish() {
 void ObjectBody::amend(json::object& input) const {
   if (!chunks_) return;
   for (const auto& [name, value] : chunks_->trailers()) {
-    const std::string low = lower(name);
+    const std::string low = lower_case(name);
     if (low.starts_with(checksum_prefix))
-      input["Checksum" + upper(low.substr(checksum_prefix.size()))] = value;
+      input["Checksum" + upper_case(low.substr(checksum_prefix.size()))] = value;
   }
   const json::string* encoding = find_string(input, "ContentEncoding");
   if (!encoding) return;

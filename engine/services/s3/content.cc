@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "api/codec.h"
+#include "core/letters.h"
 #include "services/base/bulk.h"
 #include "services/base/table_service.h"
 #include "store/blobs.h"
@@ -85,12 +86,8 @@ Result<void> check_content(const Content& content, const json::object& input,
   const std::string own = text(content.checksums, name);
   const auto given = api::decode_base64(wanted.value);
   if (!given || given->size() != api::decode_base64(own).value_or("").size()) {
-    std::string lower(name);
-    std::ranges::transform(lower, lower.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    });
     return fail("InvalidRequest",
-                fmt::format("Value for x-amz-checksum-{} header is invalid.", lower));
+                fmt::format("Value for x-amz-checksum-{} header is invalid.", lower_case(name)));
   }
   if (own != wanted.value)
     return fail("BadDigest",

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "api/codec.h"
+#include "core/letters.h"
 #include "services/s3/content.h"
 #include "services/s3/copies.h"
 #include "services/s3/rows.h"
@@ -44,13 +45,9 @@ Result<std::string> checksum_type(api::ChecksumKind kind, const std::string& ask
   const bool full_only = kind == api::ChecksumKind::Crc64nvme;
   if (asked.empty()) return std::string(full_only ? "FULL_OBJECT" : "COMPOSITE");
   if (asked == "FULL_OBJECT" ? api::is_crc(kind) : !full_only) return asked;
-  std::string name(api::name_of(kind));
-  std::ranges::transform(name, name.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
   return fail("InvalidRequest",
               fmt::format("The {} checksum type cannot be used with the {} checksum algorithm.",
-                          asked, name));
+                          asked, lower_case(api::name_of(kind))));
 }
 
 Result<json::object> create_upload(Context& context, const json::object& input) {
@@ -195,15 +192,11 @@ Result<json::object> find_part(const Context& context, const json::object& uploa
                 "been uploaded, or the specified entity tag may not match the part's entity tag.");
   if (text(upload, "ChecksumType") == "COMPOSITE" &&
       !named.contains(fmt::format("Checksum{}", algorithm))) {
-    std::string lower = algorithm;
-    std::ranges::transform(lower, lower.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    });
     return fail("InvalidRequest",
                 fmt::format("The upload was created using a {} checksum. The complete request must "
                             "include the checksum for each part. It was missing for part {} in the "
                             "request.",
-                            lower, part_number));
+                            lower_case(algorithm), part_number));
   }
   return *std::move(part);
 }
