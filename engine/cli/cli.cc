@@ -109,8 +109,9 @@ void add_clients(CLI::App& app, Chosen& chosen) {
       chosen);
   executions->add_option("STATE_MACHINE", chosen.machine, "Name or ARN");
   executions->add_option("--status", chosen.status, "Only these")
-      ->check(CLI::IsMember(
-          {"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"}));
+      ->transform(CLI::IsMember(std::vector<std::string>{"RUNNING", "SUCCEEDED", "FAILED",
+                                                         "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"},
+                                CLI::ignore_case));
 
   CLI::App* history = with_json(
       add_client(app, chosen, "history", "Print the events of an execution",
@@ -265,17 +266,6 @@ void add_completion(CLI::App& app, Chosen& chosen) {
       return exit_done;
     };
   });
-  // What the scripts ask; shown in no help.
-  CLI::App* complete_command = app.add_subcommand("__complete", "")->group("");
-  complete_command->prefix_command();
-  complete_command->callback([&, complete_command] {
-    std::vector<std::string> words = complete_command->remaining();
-    if (!words.empty() && words.front() == "--") words.erase(words.begin());
-    chosen.command = [&app, words] {
-      for (const std::string& line : complete(app, words, find_names)) fmt::print("{}\n", line);
-      return exit_done;
-    };
-  });
 }
 
 void add_asl(CLI::App& app, Chosen& chosen) {
@@ -347,11 +337,22 @@ int run(int argc, char** argv) {
   add_local(app, chosen);
   add_asl(app, chosen);
   add_completion(app, chosen);
+  if (argc > 1 && argv[1] == std::string_view("__complete")) {  // What the shells' scripts ask.
+    std::vector<std::string> words(argv + 2, argv + argc);
+    if (!words.empty() && words.front() == "--") words.erase(words.begin());
+    for (const std::string& line : complete(app, words, find_names)) fmt::print("{}\n", line);
+    return exit_done;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version.
     const std::vector<CLI::App*> commands = app.get_subcommands();
+    if (commands.empty() && argc > 1 && *argv[1] != '-') {
+      complain("usage", fmt::format("there is no command '{}'", argv[1]),
+               "'kiban --help' lists the commands.");
+      return exit_usage;
+    }
     complain(commands.empty() ? "usage" : commands.front()->get_name(), error.what(),
              commands.empty() ? "'kiban --help' lists the commands."
                               : "'kiban " + commands.front()->get_name() + " --help' tells more.");

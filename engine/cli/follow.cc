@@ -43,8 +43,7 @@ std::string why_of(const json::object& event) {
   const json::object* details = details_of(event);
   if (details == nullptr) return "";
   const std::string cause = text_of(*details, "cause");
-  return text_of(*details, "error") + (cause.empty() ? "" : ": ") +
-         cause.substr(0, cause_shown_max);
+  return text_of(*details, "error") + (cause.empty() ? "" : ": ") + fit(cause, cause_shown_max);
 }
 
 class Follower {
@@ -88,11 +87,8 @@ class Follower {
 
   void line(double at, std::size_t level, const std::string& text,
             Colour colour = Colour::Plain) const {
-    const std::string indent(level * 2, ' ');
-    const std::size_t before = 13 + indent.size();
-    const std::size_t room = width_ > before + 20 ? width_ - before : std::string::npos;
-    fmt::print("{}  {}{}\n", paint(Colour::Dim, fmt::format("{:>9.3f} s", at - began_)), indent,
-               paint(colour, fit(text, room)));
+    fmt::print("{}  {}{}\n", paint(Colour::Dim, fmt::format("{:>9.3f} s", at - began_)),
+               std::string(level * 2, ' '), paint(colour, fit(text)));
   }
 
   // Branches and iterations lie one level deeper than the state that they are in. A state that is
@@ -186,7 +182,6 @@ class Follower {
   std::string arn_;
   std::string page_{};    // Token of the page that is read; empty: the first.
   std::size_t shown_{0};  // Of that page.
-  std::size_t width_{terminal_width().value_or(0)};  // 0: lines are not cut.
   double began_{0};
   std::map<double, Place> places_{};                                 // By event id.
   std::map<std::pair<std::size_t, std::string>, double> entered_{};  // When, by level and state.

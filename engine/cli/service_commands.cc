@@ -22,6 +22,12 @@ namespace {
 
 constexpr std::chrono::milliseconds look_interval{500};
 
+int complain_about_group(const Client& client, const LogsOptions& logs, const Error& error) {
+  if (error.name != "ResourceNotFoundException") return complain_about_call("logs", client, error);
+  return complain("logs", "there is no log group " + logs.group,
+                  "'kiban logs' lists those there are.");
+}
+
 int list_groups(const Client& client, const OutputOptions& output) {
   const auto groups = client.list("logs", "DescribeLogGroups", {}, "logGroups");
   if (!groups) return complain_about_call("logs", client, groups.error());
@@ -49,13 +55,14 @@ void print_log_event(const json::object& event, const OutputOptions& output) {
 
 // Prints what comes, until Ctrl-C. Asks from the last event's millisecond on, which may bring more:
 // what was shown of it is left out.
-int follow_logs(const Client& client, json::object input, const OutputOptions& output) {
+int follow_logs(const Client& client, const LogsOptions& logs, json::object input,
+                const OutputOptions& output) {
   std::set<std::string> shown;
   double last = number_of(input, "startTime");
   const Interruption interruption;
   while (!interruption.happened()) {
     const auto events = client.list("logs", "FilterLogEvents", input, "events", 100'000);
-    if (!events) return complain_about_call("logs", client, events.error());
+    if (!events) return complain_about_group(client, logs, events.error());
     for (const json::value& each : *events) {
       const json::object& event = each.as_object();
       last = std::max(last, number_of(event, "timestamp"));
@@ -139,10 +146,10 @@ int print_logs(const ClientOptions& options, const LogsOptions& logs, const Outp
     if (!now) return complain_about_call("logs", client, now.error());
     input["startTime"] = (*now - *since).time_since_epoch().count();
   }
-  if (logs.follow) return follow_logs(client, std::move(input), output);
+  if (logs.follow) return follow_logs(client, logs, std::move(input), output);
   const Progress progress{"Reading the log"};
   const auto events = client.list("logs", "FilterLogEvents", input, "events", 100'000);
-  if (!events) return complain_about_call("logs", client, events.error());
+  if (!events) return complain_about_group(client, logs, events.error());
   if (output.json)
     print_json_line(*events);
   else
