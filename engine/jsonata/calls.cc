@@ -311,16 +311,6 @@ Value Evaluator::call_back(const Function* function, Value item, Value index, Va
 Value Evaluator::partial(const Node* node, const Value& input, Frame* frame) {
   const Value procedure = evaluate(node->left, input, frame);
   if (procedure.failed()) return procedure;
-  const bool named = node->left->type == NodeType::Path;
-  const std::string_view name = named ? node->left->items[0]->text : node->left->text;
-  if (!procedure.is(Kind::Function)) {
-    Node probe;
-    probe.type = NodeType::Variable;
-    probe.text = name;
-    probe.builtin = find_builtin(name);
-    const bool meant = !procedure.defined() && named && variable(&probe, Value(), frame).defined();
-    return fail(meant ? "T1007" : "T1008", node->position, name, procedure);
-  }
   Array* bound = arena.array(node->items.size());
   for (const Node* item : node->items) {
     if (item->type == NodeType::Operator) {
@@ -330,6 +320,16 @@ Value Evaluator::partial(const Node* node, const Value& input, Frame* frame) {
     const Value argument = evaluate(item, input, frame);
     if (argument.failed()) return argument;
     arena.push(*bound, argument);
+  }
+  const bool named = node->left->type == NodeType::Path;
+  const std::string_view name = named ? node->left->items[0]->text : node->left->text;
+  if (!procedure.is(Kind::Function)) {
+    Node probe;
+    probe.type = NodeType::Variable;
+    probe.text = name;
+    probe.builtin = find_builtin(name);
+    const bool meant = !procedure.defined() && named && variable(&probe, Value(), frame).defined();
+    return fail(meant ? "T1007" : "T1008", node->position, name, procedure);
   }
   // Parameters beyond the arguments given stay open.
   for (std::size_t i = bound->size; i < arity(*procedure.function); ++i) {

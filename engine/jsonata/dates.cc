@@ -200,7 +200,8 @@ Outcome<std::vector<Part>> parse_picture(std::string_view picture) {
     flush();
     auto part = parse_marker(std::string(picture.substr(i + 1, end - i - 1)));
     if (!part) return std::unexpected(part.error());
-    if (!parts.empty() && parts.back().integer && part->integer) {
+    const bool zone = part->component == 'Z' || part->component == 'z';
+    if (!parts.empty() && parts.back().integer && part->integer && !zone) {
       parts.back().integer->parse_width = parts.back().integer->mandatory;
     }
     parts.push_back(std::move(*part));
@@ -301,7 +302,7 @@ Outcome<std::string> part_pattern(const Part& part) {
     if (!inner) return inner;
     return "(" + (c == 'f' ? "[0-9]+" : *inner) + ")";
   }
-  const bool named = c == 'M' || c == 'x' || c == 'F' || c == 'P' || c == 'C' || c == 'E';
+  const bool named = c == 'M' || c == 'x' || c == 'F' || c == 'P';
   if (!named) return std::unexpected(not_a_name(c));
   return "([a-z]+)";
 }
@@ -326,9 +327,6 @@ Outcome<std::optional<double>> read_part(const Part& part, std::string_view text
     }
     case 'P':
       return cased(std::string(text), Names::Lower) == "pm" ? 1 : 0;
-    case 'C':
-    case 'E':
-      return 0;
     case 'f': {
       const std::string fraction = "0." + std::string(text.substr(0, 18));
       double value = 0;
@@ -342,10 +340,13 @@ Outcome<std::optional<double>> read_part(const Part& part, std::string_view text
   return part.component == 'F' ? name_index(week_days, text, part) : name_index(months, text, part);
 }
 
+// Is there some of `all`, and of them nothing but `allowed`? As the reference has it, a zero (am,
+// midnight) is nothing.
 bool only(const std::map<char, double>& found, std::string_view all, std::string_view allowed) {
   bool any = false;
   for (const char c : all) {
-    if (!found.contains(c)) continue;
+    const auto value = found.find(c);
+    if (value == found.end() || value->second == 0) continue;
     if (!allowed.contains(c)) return false;
     any = true;
   }
@@ -363,19 +364,21 @@ Outcome<std::optional<double>> assemble(std::map<char, double>& found, double no
   const bool twelve = !only(found, "PHhmsf", "Hmsf") && only(found, "PHhmsf", "Phmsf");
   bool started = false;
   bool ended = false;
-  for (const char c : std::string(by_day ? "Yd" : "YMD") + (twelve ? "Phmsf" : "Hmsf")) {
+  // The reference looks for D beside a day of the year, so that no time can follow that day.
+  for (const char c : std::string(by_day ? "YD" : "YMD") + (twelve ? "Phmsf" : "Hmsf")) {
     if (found.contains(c)) {
       started = true;
       if (ended) return std::unexpected(make_error("D3136", 0));
     } else if (started) {
-      found[c] = c == 'M' || c == 'D' || c == 'd' ? 1 : 0;
+      found[c] = c == 'M' || c == 'D' ? 1 : 0;
       ended = true;
     } else {
       found[c] = fragment(now, c);
     }
   }
   if (std::fabs(found['Y']) > 275'760) return std::nullopt;
-  const auto year = static_cast<std::int64_t>(found['Y']);
+  auto year = static_cast<std::int64_t>(found['Y']);
+  if (year >= 0 && year < 100) year += 1'900;  // As JavaScript's Date.UTC takes two digits.
   double days = 0;
   if (by_day) {
     days = static_cast<double>(days_of(year, 1, 1)) + found['d'] - 1;

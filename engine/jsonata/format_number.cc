@@ -218,14 +218,6 @@ void group_digits(const Format& format, const Shape& shape, Text& text) {
   }
 }
 
-double rounded(double value, std::size_t places) {
-  const double factor = std::pow(10.0, static_cast<double>(places));
-  const double scaled = value * factor;
-  if (!finite(scaled) || std::fabs(scaled) > 1e15) return value;
-  const std::string text = number_text(scaled);  // 15 digits: hides the error of multiplying.
-  return std::nearbyint(std::strtod(text.c_str(), nullptr)) / factor;
-}
-
 Text print(const Format& format, const Parts& parts, const Shape& shape, double value) {
   double number = value;
   if (parts.whole.find(format.percent) != Text::npos) number *= 100;
@@ -238,7 +230,8 @@ Text print(const Format& format, const Parts& parts, const Shape& shape, double 
     while (mantissa < least && exponent > -exponent_steps_max) mantissa *= 10, --exponent;
     while (mantissa > most && exponent < exponent_steps_max) mantissa /= 10, ++exponent;
   }
-  Text text = digits_of(format, rounded(mantissa, shape.fraction_max), shape.fraction_max);
+  Text text = digits_of(format, round_to(mantissa, static_cast<int>(shape.fraction_max)),
+                        shape.fraction_max);
   if (text.find(format.decimal) == Text::npos) text += format.decimal;
   while (!text.empty() && text.front() == format.zero[0]) text.erase(0, 1);
   while (!text.empty() && text.back() == format.zero[0]) text.pop_back();

@@ -15,6 +15,8 @@ std::vector<Builtin> object_functions();
 std::vector<Builtin> date_functions();
 std::vector<Builtin> step_functions();
 
+// Half to even on the decimal digits of its shortest form, as $round.
+double round_to(double value, int digits);
 Value format_number(const Call& call);
 
 }  // namespace kiban::jsonata

@@ -130,7 +130,7 @@ Value match(const Call& call) {
 
 Value contains(const Call& call) {
   if (!call.has(0)) return {};
-  if (!call.has(1)) return Value::of(false);
+  if (!call.has(1)) return {};
   if (call[1].is(Kind::String)) return Value::of(call[0].text().contains(call[1].text()));
   Matches matches(call, call[0].text(), call[1].function);
   const bool found = matches.next();

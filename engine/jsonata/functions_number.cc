@@ -58,31 +58,27 @@ Value apply(const Call& call) {
 }
 
 // Half to even, decided on the decimal form.
+// value * 10^by, without the error of multiplying.
+double shifted(double value, int by) {
+  char buffer[400];
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
+  const std::string_view text(buffer, static_cast<std::size_t>(end.ptr - buffer));
+  const auto e = text.find('e');
+  int exponent = 0;
+  const char* start = buffer + e + 1;
+  if (*start == '+') ++start;
+  std::from_chars(start, end.ptr, exponent);
+  const std::string moved = std::string(text.substr(0, e)) + "e" + std::to_string(exponent + by);
+  double result = value;
+  std::from_chars(moved.data(), moved.data() + moved.size(), result);
+  return result;
+}
+
 Value round(const Call& call) {
   if (!call.has(0)) return {};
-  const double x = call[0].number;
-  const int digits = call.has(1) ? static_cast<int>(std::clamp(call[1].number, -400.0, 400.0)) : 0;
-  const auto shift = [](double value, int by) {
-    char buffer[400];
-    const auto end =
-        std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
-    const std::string_view text(buffer, static_cast<std::size_t>(end.ptr - buffer));
-    const auto e = text.find('e');
-    int exponent = 0;
-    const char* start = buffer + e + 1;
-    if (*start == '+') ++start;
-    std::from_chars(start, end.ptr, exponent);
-    const std::string moved = std::string(text.substr(0, e)) + "e" + std::to_string(exponent + by);
-    double result = value;
-    std::from_chars(moved.data(), moved.data() + moved.size(), result);
-    return result;
-  };
-  if (!finite(x)) return call[0];
-  const double moved = digits != 0 ? shift(x, digits) : x;
-  double rounded = std::floor(moved + 0.5);
-  if (std::fabs(rounded - moved) == 0.5 && std::fmod(std::fabs(rounded), 2) == 1) rounded -= 1;
-  if (digits != 0) rounded = shift(rounded, -digits);
-  return Value::of(rounded == 0 ? 0.0 : rounded);
+  const double digits = call.has(1) ? std::clamp(call[1].number, -400.0, 400.0) : 0;
+  return Value::of(round_to(call[0].number, static_cast<int>(digits)));
 }
 
 Value square_root(const Call& call) {
@@ -122,6 +118,15 @@ double floored(double x) { return std::floor(x); }
 double absolute(double x) { return std::fabs(x); }
 
 }  // namespace
+
+double round_to(double value, int digits) {
+  if (!finite(value)) return value;
+  const double moved = digits != 0 ? shifted(value, digits) : value;
+  double rounded = std::floor(moved + 0.5);
+  if (std::fabs(rounded - moved) == 0.5 && std::fmod(std::fabs(rounded), 2) == 1) rounded -= 1;
+  if (digits != 0) rounded = shifted(rounded, -digits);
+  return rounded == 0 ? 0.0 : rounded;
+}
 
 std::vector<Builtin> number_functions() {
   return {

@@ -32,6 +32,7 @@ constexpr std::array<std::string_view, 8> decades = {"Twenty", "Thirty",  "Forty
                                                      "Sixty",  "Seventy", "Eighty", "Ninety"};
 constexpr std::array<std::string_view, 4> magnitudes = {"Thousand", "Million", "Billion",
                                                         "Trillion"};
+constexpr double roman_max = 1e7;   // Our own bound: ten thousand M.
 constexpr double words_max = 1e60;  // Our own bound; the words repeat "trillion" beyond 10^15.
 
 std::string in_words(double number, bool behind, bool ordinal) {
@@ -96,6 +97,17 @@ std::optional<double> word_value(std::string_view word) {
   return std::nullopt;
 }
 
+// Any of the words that word_value knows, and what joins them.
+std::string words_pattern() {
+  std::string out = "(?:[-, ]|and|hundred(?:th)?";
+  for (const std::string_view word : few) out += "|" + lower(std::string(word));
+  for (const std::string_view word : ordinals) out += "|" + lower(std::string(word));
+  for (const std::string_view word : magnitudes) out += "|" + lower(std::string(word)) + "(?:th)?";
+  for (const std::string_view word : decades)
+    out += "|" + lower(std::string(word.substr(0, word.size() - 1))) + "(?:y|ieth)";
+  return out + ")+";
+}
+
 std::optional<double> from_words(std::string_view text) {
   std::vector<double> parts{0};
   std::string word;
@@ -140,7 +152,7 @@ constexpr std::array<std::pair<int, std::string_view>, 13> roman = {{{1000, "M"}
 std::string in_roman(double value) {
   std::string out;
   for (const auto& [worth, letters] : roman) {
-    while (value >= worth && out.size() < 10'000) {
+    while (value >= worth) {
       out += letters;
       value -= worth;
     }
@@ -308,6 +320,8 @@ Outcome<std::string> print_integer(double value, const IntegerFormat& format) {
       out = in_letters(value, capital ? 'A' : 'a');
       break;
     case IntegerFormat::Style::Roman:
+      if (value > roman_max)
+        return std::unexpected(make_error("U1001", 0, {}, {}, "size of a Roman number"));
       out = capital ? in_roman(value) : lower(in_roman(value));
       break;
     case IntegerFormat::Style::Words:
@@ -372,7 +386,7 @@ Outcome<std::string> integer_pattern(const IntegerFormat& format) {
     case IntegerFormat::Style::Roman:
       return "[IVXLCDM]+";
     case IntegerFormat::Style::Words:
-      return "[a-z]+(?:(?:, | and | |-)[a-z]+)*";
+      return words_pattern();
     case IntegerFormat::Style::Unknown:
       return std::unexpected(unknown(format));
     case IntegerFormat::Style::Decimal:

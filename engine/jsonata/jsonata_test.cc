@@ -102,6 +102,28 @@ TEST(Jsonata, FindsMembersByTheWholeKey) {
   }
 }
 
+// As jsonata-js answers, found by bench/jsonata_compare.py.
+TEST(Jsonata, AnswersAsTheReference) {
+  expect({
+      {"$toMillis('2018 ISO', '[Y] [E]')", "D3133 toMillis"},
+      {"$toMillis('31GMT+00:00', '[D][z]')", "2592000000"},
+      {"$toMillis('am 2018', '[Pn] [Y]')", "1514764800000"},
+      {"$toMillis('pm 2018', '[Pn] [Y]')", "D3136 toMillis"},
+      {"$toMillis('2018-032', '[Y]-[d]')", "1517443200000"},
+      {"$toMillis('2018-032 4', '[Y]-[d] [H]')", "D3136 toMillis"},
+      {"$toMillis('MarTtwo thousand and eighteen', '[MNn,3-3]T[Yw]')", "1519862400000"},
+      {"$toMillis('twentieth March two thousand', '[Dwo] [MNn] [Yw]')", "953510400000"},
+      {"$formatInteger(1e15, 'I')", "U1001 formatInteger"},
+      {"$nope(?, 1 + 'a')", "T2002 +"},
+      {"$toMillis('70', '[Y,2]')", "0"},
+      {"[].map", "[]"},
+      {"$contains('a', nothing)", "undefined"},
+      {"nothing[1 + 'a']", "T2002 +"},
+      {"function($x) { 1 } / 2", "S0302 "},
+      {"$formatNumber(-1234.5, '#.000,0e0')", R"("-0.123,5e4")"},
+  });
+}
+
 TEST(Jsonata, RefusesWithCodeAndToken) {
   expect({
       {"1 + 'a'", "T2002 +"},

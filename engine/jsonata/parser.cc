@@ -249,7 +249,7 @@ class Parser {
       advance(",", false);
       node->third = expression(0);
     }
-    advance("|", true);
+    advance("|", false);  // As in the reference: a / behind it begins a regular expression.
     return node;
   }
 
@@ -311,7 +311,7 @@ class Parser {
       if (!token_.is(",")) break;
       advance(",", false);
     }
-    advance(")", true);
+    advance(")", false);
     return node;
   }
 
@@ -373,7 +373,7 @@ class Parser {
     if (token_.is("<") && !signature(node)) return nullptr;
     advance("{", false);
     node->right = expression(0);
-    advance("}", true);
+    advance("}", false);
     return node;
   }
 

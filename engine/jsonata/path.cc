@@ -102,7 +102,8 @@ Value Evaluator::path(const Node* node, const Value& input, Frame* frame) {
     if (current.failed()) return current;
     if (!streaming && empty(current)) {
       // Nothing is left to step through; what was written as [] stays.
-      if (i + 1 < node->items.size()) current = Value();
+      const bool written = i == 0 && part->cons_array;
+      if (!written && i + 1 < node->items.size()) current = Value();
       break;
     }
     whole = false;
@@ -256,7 +257,10 @@ Value Evaluator::tuple_step(const Node* node, const Value& input, bool whole, Ar
 }
 
 Value Evaluator::filter(const Node* predicate, const Value& input, Frame* frame) {
-  if (!input.defined()) return {};
+  if (!input.defined()) {  // The reference evaluates the predicate once all the same.
+    const Value result = evaluate(predicate, input, frame);
+    return result.failed() ? result : Value();
+  }
   Array* out = arena.sequence();
   const bool stream = input.is(Kind::Array) && !input.json && input.array->tuple_stream;
   out->tuple_stream = stream;
