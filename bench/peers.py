@@ -45,13 +45,18 @@ def ours(program: str, seconds: float) -> dict[str, dict[str, float]]:
     return {row["run_name"]: row for row in rows if row.get("aggregate_name") == "median"}
 
 
-def peer(package: str, script: Path) -> dict[str, float]:
-    """Runs of a second by name, told by a script of the npm package's."""
+def install(package: str) -> None:
+    """From npm, unless it is there."""
     PEERS.mkdir(parents=True, exist_ok=True)
     if not (PEERS / "node_modules" / package.split("@")[0]).exists():
         subprocess.run(
             ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", PEERS, package], check=True
         )
+
+
+def peer(package: str, script: Path) -> dict[str, float]:
+    """Runs of a second by name, told by a script of the npm package's."""
+    install(package)
     env = {**os.environ, "NODE_PATH": str(PEERS / "node_modules")}
     done = subprocess.run(["node", script], check=True, capture_output=True, text=True, env=env)
     return json.loads(done.stdout)
