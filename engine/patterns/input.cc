@@ -193,11 +193,9 @@ Result<std::string> InputTransformer::apply(const json::value& event,
     const auto value = value_of(placeholder.name, event, facts);
     if (!value) {
       if (!placeholder.in_quotes) out += "\"\"";
-    } else if (!placeholder.in_quotes) {
-      out += print_json(*value);
-    } else if (value->is_string()) {
+    } else if (placeholder.in_quotes && value->is_string()) {
       out += escaped(*value);
-    } else if (is_string_) {
+    } else if (placeholder.in_quotes && is_string_) {
       out += without_quotes(print_json(*value));
     } else {
       out += print_json(*value);

@@ -72,7 +72,9 @@ class PatternParser {
         KIBAN_TRY_VOID(alternation(alternatives, path));
         continue;
       }
-      const std::string below = path.empty() ? name : path + "." + name;
+      std::string below = path;
+      if (!below.empty()) below += '.';
+      below += name;
       KIBAN_TRY(const Token value, tokens_.next());
       if (value == Token::ObjectStart) {
         KIBAN_TRY_VOID(object(alternatives, below));

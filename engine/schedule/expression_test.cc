@@ -31,6 +31,7 @@ void expect_firings(const std::vector<Firings>& rows) {
     std::vector<std::string> found;
     const auto times =
         expression->next_few(at(row.after), *zone, at(row.after), row.expected.size());
+    found.reserve(times.size());
     for (const auto time : times) found.push_back(zone->format(time));
     if (found.size() < row.expected.size()) found.emplace_back("never");
     EXPECT_EQ(found, row.expected);

@@ -102,7 +102,7 @@ TEST_F(EcrTest, RefusesNamesThatAreNone) {
 
 TEST_F(EcrTest, DeletesARepositoryWithImagesOnlyByForce) {
   create("app");
-  const std::string digest = push("app", "one", "a");
+  push("app", "one", "a");
   EXPECT_EQ(refusal("DeleteRepository", {{"repositoryName", "app"}}),
             (Error{.name = "RepositoryNotEmptyException",
                    .cause = "The repository with name 'app' in registry with id '000000000000' "
@@ -201,7 +201,7 @@ TEST_F(EcrTest, DeletesByTagAndByDigest) {
   create("app");
   const std::string digest = push("app", "one", "a");
   push("app", "two", "a");
-  const auto remove = [&](json::object id) {
+  const auto remove = [&](const json::object& id) {
     return call("BatchDeleteImage", {{"repositoryName", "app"}, {"imageIds", json::array{id}}});
   };
   EXPECT_EQ(remove({{"imageTag", "one"}}).at("imageIds").as_array().size(), 1U);
