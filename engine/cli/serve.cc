@@ -11,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "cli/abandoned.h"
 #include "cli/data_directory.h"
 #include "cli/report.h"
 #include "cli/task_runner.h"
@@ -120,11 +121,6 @@ int complain_about_data(const Error& error) {
                       ? "Stop the kiban that serves it, or choose another directory with --data."
                       : "Choose a directory you can write to with --data, or keep nothing with "
                         "--ephemeral.");
-}
-
-std::string temporary_directory(std::string_view what) {
-  return fmt::format("{}/kiban-{}-{}", std::filesystem::temp_directory_path().string(), what,
-                     ::getpid());
 }
 
 void remove_directory(const std::string& path) {
@@ -316,6 +312,7 @@ int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // A file size limit is a write error, which the store reports.
   raise_descriptor_limit();
+  end_abandoned();
   const Result<Address> address = parse_listen(options.listen);
   if (!address) {
     complain("serve", address.error().cause, "Write for example --listen 127.0.0.1:4566.");

@@ -210,7 +210,7 @@ Result<Child> Container::execute(const std::vector<std::string>& command) const 
 }
 
 std::vector<LogLine> Container::read_log(bool ended) {
-  constexpr std::size_t piece_max = 256 * 1024;  // So that one report stays small.
+  constexpr std::size_t piece_max = std::size_t{256} * 1024;  // So that one report stays small.
   if (log_descriptor_ < 0)
     log_descriptor_ = ::open((directory_ + "/log").c_str(), O_RDONLY | O_CLOEXEC);
   std::string piece(piece_max, '\0');

@@ -156,13 +156,13 @@ class Containers : public testing::Test {
     // A network of our own, so that no kiban of this host is in the way.
     ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
     ::signal(SIGPIPE, SIG_IGN);
-    base_ = fs::temp_directory_path() / fmt::format("kiban-containers-{}", ::getpid());
-    fs::create_directories(base_);
-    blobs_ = store::make_memory_blobs();
-    image_ = make_image(*blobs_, base_);
+    base = fs::temp_directory_path() / fmt::format("kiban-containers-{}", ::getpid());
+    fs::create_directories(base);
+    blobs = store::make_memory_blobs();
+    image = make_image(*blobs, base);
   }
   static void TearDownTestSuite() {
-    if (!base_.empty()) fs::remove_all(base_);
+    if (!base.empty()) fs::remove_all(base);
   }
   void SetUp() override {
     std::string missing;
@@ -179,17 +179,17 @@ class Containers : public testing::Test {
     auto bridge = Bridge::create();
     ASSERT_TRUE(bridge) << bridge.error().cause;
     bridge_ = *std::move(bridge);
-    auto driver = Driver::create({.directory = base_ + "/state",
+    auto driver = Driver::create({.directory = base + "/state",
                                   .endpoint = "http://169.254.170.2:4566",
                                   .usage_interval = 1s},
-                                 *bridge_, *blobs_);
+                                 *bridge_, *blobs);
     ASSERT_TRUE(driver) << driver.error().cause;
     driver_ = *std::move(driver);
   }
-  static json::object container(const std::string& script, json::object more = {}) {
+  static json::object container(const std::string& script, const json::object& more = {}) {
     json::object plan{{"Name", "app"},
-                      {"ImageManifest", image_.manifest},
-                      {"ImageDigest", image_.digest},
+                      {"ImageManifest", image.manifest},
+                      {"ImageDigest", image.digest},
                       {"EntryPoint", {"/bin/sh", "-c"}},
                       {"Command", {script}},
                       {"Essential", true},
@@ -197,9 +197,9 @@ class Containers : public testing::Test {
     for (const auto& [name, value] : more) plan[name] = value;
     return plan;
   }
-  json::object payload(json::array containers, json::object more = {}) {
+  json::object payload(json::array containers, const json::object& more = {}) {
     json::object task{{"TaskArn", fmt::format("arn:aws:ecs:r:0:task/dev/{:012x}{:020}",
-                                              std::uint64_t(::getpid()) * 1000 + ++tasks_, 0)},
+                                              std::uint64_t(::getpid()) * 1000 + ++tasks, 0)},
                       {"Region", "ap-northeast-1"},
                       {"Containers", std::move(containers)}};
     for (const auto& [name, value] : more) task[name] = value;
@@ -213,7 +213,7 @@ class Containers : public testing::Test {
   static void expect_nothing_left(const json::object& task) {
     const std::string id = id_of(task);
     const std::vector<std::string> traces{
-        fmt::format("{}/state/tasks/{}/app", base_, id), "/run/netns/kiban-" + id,
+        fmt::format("{}/state/tasks/{}/app", base, id), "/run/netns/kiban-" + id,
         "/sys/fs/cgroup/memory/kiban/" + id, "/sys/fs/cgroup/pids/kiban/" + id};
     // It is cleared away after the end was told.
     for (const std::string& trace : traces) {
@@ -222,18 +222,18 @@ class Containers : public testing::Test {
     }
     EXPECT_EQ(read_file("/proc/self/mounts").find(id), std::string::npos);
   }
-  json::object run_script(const std::string& script, json::object more = {}) {
-    const json::object task = payload({container(script, std::move(more))});
+  json::object run_script(const std::string& script, const json::object& more = {}) {
+    const json::object task = payload({container(script, more)});
     driver_->run(task, heard_.report());
     json::object end = heard_.end();
     expect_nothing_left(task);
     return end;
   }
 
-  static inline std::string base_{};
-  static inline std::unique_ptr<store::Blobs> blobs_{};
-  static inline TestImage image_{};
-  static inline std::uint64_t tasks_{0};
+  static inline std::string base{};
+  static inline std::unique_ptr<store::Blobs> blobs{};
+  static inline TestImage image{};
+  static inline std::uint64_t tasks{0};
   std::unique_ptr<Bridge> bridge_{};
   std::unique_ptr<Driver> driver_{};
   Heard heard_{};
@@ -566,11 +566,10 @@ TEST_F(Containers, GoOnWhenTheEngineIsKilled) {
   driver_.reset();
   bridge_.reset();
   const json::object task = payload({container("echo begun; sleep 1; echo over; exit 5")});
-  const std::string flag = base_ + "/flag";
   const pid_t child = ::fork();
   if (child == 0) {  // An engine that is killed once the container has said something.
     auto bridge = Bridge::create();
-    auto driver = Driver::create({.directory = base_ + "/state"}, **bridge, *blobs_);
+    auto driver = Driver::create({.directory = base + "/state"}, **bridge, *blobs);
     Heard heard;
     (*driver)->run(task, heard.report());
     if (heard.wait_for_line("begun")) ::kill(::getpid(), SIGKILL);
@@ -611,7 +610,7 @@ TEST_F(Containers, SweepsWhatNobodyAsksForAgain) {
   const pid_t child = ::fork();
   if (child == 0) {
     auto bridge = Bridge::create();
-    auto driver = Driver::create({.directory = base_ + "/state"}, **bridge, *blobs_);
+    auto driver = Driver::create({.directory = base + "/state"}, **bridge, *blobs);
     Heard heard;
     (*driver)->run(task, heard.report());
     if (heard.wait_for_line("begun")) ::kill(::getpid(), SIGKILL);

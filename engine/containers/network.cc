@@ -330,7 +330,7 @@ Result<void> Bridge::let_out(const std::string& address) const {
 Result<std::string> Bridge::attach(const std::string& task, const std::string& address,
                                    WayOut way_out) {
   KIBAN_TRY_VOID(set_up_guard());
-  const std::string path = namespace_path(task);
+  std::string path = namespace_path(task);
   if (::access(path.c_str(), F_OK) == 0 && ::if_nametoindex(link_name(task).c_str()) != 0)
     return path;
   detach(task, address);  // What a crash left half made.

@@ -14,6 +14,7 @@ using testing::ElementsAre;
 
 std::vector<std::string> messages(const std::vector<LogLine>& lines) {
   std::vector<std::string> out;
+  out.reserve(lines.size());
   for (const LogLine& line : lines) out.push_back(line.message);
   return out;
 }
@@ -58,7 +59,7 @@ TEST(LogParser, GivesTheSamePositionsHoweverItIsCut) {
   }
 }
 
-json::object config_of(json::object image, json::object container) {
+json::object config_of(const json::object& image, const json::object& container) {
   const auto config =
       runtime_config(image, container,
                      {.passwd = "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n",
@@ -72,7 +73,7 @@ json::object config_of(json::object image, json::object container) {
 TEST(RuntimeConfig, ComposesTheCommandAsEcsDoes) {
   const json::object image{{"Entrypoint", {"entry"}}, {"Cmd", {"cmd"}}};
   const auto args = [&](json::object container) {
-    return config_of(image, std::move(container)).at("process").at("args");
+    return config_of(image, container).at("process").at("args");
   };
   EXPECT_EQ(args({}), json::value({"entry", "cmd"}));
   EXPECT_EQ(args({{"Command", {"own"}}}), json::value({"entry", "own"}));
@@ -107,7 +108,7 @@ TEST(RuntimeConfig, LetsTheNearestSettingWin) {
 TEST(RuntimeConfig, BoundsMemoryAndFiles) {
   const auto config = [](json::object container) {
     container["Command"] = json::array{"x"};
-    return config_of({}, std::move(container));
+    return config_of({}, container);
   };
   const auto limits = [&](json::object container) {
     return config(std::move(container)).at("linux").at("resources").as_object();

@@ -88,6 +88,7 @@ Result<pid_t> start(const std::vector<std::string>& arguments,
       &attributes, static_cast<short>(flags | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK));
   const auto pointers = [](const std::vector<std::string>& strings) {
     std::vector<char*> out;
+    out.reserve(strings.size() + 1);
     for (const std::string& one : strings) out.push_back(const_cast<char*>(one.c_str()));
     out.push_back(nullptr);
     return out;

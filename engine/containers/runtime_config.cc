@@ -119,7 +119,8 @@ json::array environment(const json::object& image, const json::object& container
       if (value.is_string()) all[name] = to_string(value.get_string());
   }
   json::array out;
-  for (const auto& [name, value] : all) out.push_back(json::value(name + "=" + value));
+  for (const auto& [name, value] : all)
+    out.push_back(json::value(fmt::format("{}={}", name, value)));
   return out;
 }
 

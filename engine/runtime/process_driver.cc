@@ -22,7 +22,8 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr std::chrono::milliseconds poll_interval{20};
 constexpr std::size_t log_lines_per_report_max = 1'000;
-constexpr std::size_t log_line_bytes_max = 256 * 1024;  // CloudWatch Logs' limit of one event.
+constexpr std::size_t log_line_bytes_max =
+    std::size_t{256} * 1024;  // CloudWatch Logs' limit of one event.
 
 // The child is signalled alone; this shell stays to write down how it ended.
 constexpr const char* monitor_script =
@@ -119,6 +120,7 @@ std::vector<std::string> environment_of(const json::object& payload,
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
   std::vector<char*> out;
+  out.reserve(strings.size() + 1);
   for (std::string& one : strings) out.push_back(one.data());
   out.push_back(nullptr);
   return out;
@@ -391,8 +393,8 @@ json::object task_environment(const json::object& payload, const json::object& c
   return all;
 }
 
-Result<std::unique_ptr<ProcessDriver>> ProcessDriver::create(std::string directory,
-                                                             std::string source) {
+Result<std::unique_ptr<ProcessDriver>> ProcessDriver::create(const std::string& directory,
+                                                             const std::string& source) {
   if (!fs::is_directory(source)) return fail("NoSource", fmt::format("{} is no directory", source));
   std::error_code failed;
   const fs::path absolute = fs::absolute(source, failed);

@@ -21,7 +21,8 @@ class ProcessDriver {
  public:
   // `directory` keeps the tasks' files; `source` is where commands run unless the container has an
   // own WorkingDirectory. Error `NoSource` when `source` is no directory.
-  static Result<std::unique_ptr<ProcessDriver>> create(std::string directory, std::string source);
+  static Result<std::unique_ptr<ProcessDriver>> create(const std::string& directory,
+                                                       const std::string& source);
   virtual ~ProcessDriver() = default;
   // Adds "task.run" and "task.stop".
   virtual void add_to(Effects& effects) = 0;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,15 @@ def test_errors_have_awss_codes(server):
         with pytest.raises(ClientError) as raised:
             call(**arguments)
         assert raised.value.response["Error"]["Code"] == code
+
+
+def test_the_next_start_ends_what_a_killed_ephemeral_engine_left(serve, tmp_path):
+    arguments = ("--auth", "any", "--ephemeral", "--tasks", "process", "--source", tmp_path)
+    server = serve(*arguments)
+    create(server.client("rds"))
+    directory = Path(tempfile.gettempdir()) / f"kiban-databases-{server.process.pid}"
+    assert list(directory.glob("*/data/postmaster.pid"))
+    server.kill()
+    assert directory.exists()
+    serve(*arguments)
+    assert not directory.exists()

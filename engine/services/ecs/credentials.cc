@@ -10,7 +10,7 @@ namespace {
 
 // "Valid for at most 6 hours":
 // docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
-constexpr std::int64_t session_seconds = 6 * 60 * 60;
+constexpr std::int64_t session_seconds = std::int64_t{6} * 60 * 60;
 // SDKs ask anew 15 minutes before the end; they must get others then.
 constexpr double renewed_before = 30 * 60;
 

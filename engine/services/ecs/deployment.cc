@@ -67,7 +67,7 @@ json::object* find_deployment(json::object& service, std::string_view id) {
 }
 
 void set_rollout(Context& context, const json::object& service, json::object& deployment,
-                 std::string_view state, std::string reason) {
+                 std::string_view state, const std::string& reason) {
   deployment["rolloutState"] = state;
   deployment["updatedAt"] = epoch_seconds(context.now());
   context.publish({.source = "aws.ecs",
@@ -80,7 +80,7 @@ void set_rollout(Context& context, const json::object& service, json::object& de
                               {"deploymentId", deployment.at("id")},
                               {"updatedAt", format_iso8601(context.now())},
                               {"reason", reason}}});
-  deployment["rolloutStateReason"] = std::move(reason);
+  deployment["rolloutStateReason"] = reason;
 }
 
 void publish_action(Context& context, const json::object& service, std::string_view type,

@@ -18,7 +18,7 @@ json::object* find_deployment(json::object& service, std::string_view id);
 // Publishes it as "ECS Deployment State Change" too.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
 void set_rollout(Context& context, const json::object& service, json::object& deployment,
-                 std::string_view state, std::string reason);
+                 std::string_view state, const std::string& reason);
 // An "ECS Service Action" event, of `type` INFO, WARN or ERROR.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_events.html
 void publish_action(Context& context, const json::object& service, std::string_view type,

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "kernel/kernel.h"
@@ -639,8 +640,9 @@ TEST_F(Ecs, AnImageIsResolvedAsTheExecutionRole) {
   EXPECT_EQ(digest("127.0.0.1:5000/api:v1"), "sha256:one");
   for (const auto& missing : {registry + "api:v2", registry + "api", registry + "none:v1"})
     EXPECT_EQ(digest(missing),
-              "pull image manifest has been retried 1 time(s): failed to resolve ref " + missing +
-                  ": " + missing + ": not found");
+              fmt::format("pull image manifest has been retried 1 time(s): failed to resolve ref "
+                          "{0}: {0}: not found",
+                          missing));
   for (const auto* other : {"busybox", "docker.io/library/busybox:1", "public.ecr.aws/x/y:1"})
     EXPECT_NE(digest(other).find(std::string("its own ECR only, not ") + other), std::string::npos);
 }
@@ -670,7 +672,7 @@ TEST_F(Ecs, ATaskTakesItsRoleWhileItLives) {
 
 TEST_F(Ecs, ALineHeardTwiceIsWrittenOnce) {
   const auto started = run();
-  const auto lines = [&](std::vector<int> positions) {
+  const auto lines = [&](const std::vector<int>& positions) {
     json::array out;
     for (const int position : positions)
       out.push_back({{"Container", "api"},
@@ -699,7 +701,7 @@ TEST_F(Ecs, RefusesByAwsName) {
 }
 
 TEST_F(Ecs, RefusesDefinitionsThatItWouldNotHonour) {
-  const auto with = [&](json::object container, json::object more = {}) {
+  const auto with = [&](const json::object& container, const json::object& more = {}) {
     json::object changed = definition();
     for (const auto& [name, value] : container)
       changed["containerDefinitions"].at(0).as_object()[name] = value;

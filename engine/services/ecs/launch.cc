@@ -61,7 +61,7 @@ Result<void> check_launch(const json::object& input, const json::object& cluster
 }
 
 json::array strategy_of(const json::object& input, const json::object& cluster) {
-  const json::array own = list_of(input, "capacityProviderStrategy");
+  json::array own = list_of(input, "capacityProviderStrategy");
   if (!own.empty() || input.contains("launchType")) return own;
   return list_of(cluster, "defaultCapacityProviderStrategy");
 }

@@ -42,7 +42,7 @@ Result<std::string> read_secret(Context& context, const Caller& role, std::strin
   if (parts.size() > 9 && !parts[9].empty()) request["VersionId"] = parts[9];
   KIBAN_TRY(const json::object reply,
             context.call("secretsmanager", "GetSecretValue", request, role));
-  const std::string secret = text(reply, "SecretString");
+  std::string secret = text(reply, "SecretString");
   if (parts.size() < 8 || parts[7].empty()) return secret;
   const auto fields = parse_json(secret);
   const json::value* value =
@@ -92,12 +92,12 @@ Result<json::object> container_plan(Context& context, const json::object& contai
     if (value) plan[name] = *value;
   }
   // A driver that needs no image need not care that there is none.
-  auto image = resolve_image(context, text(container, "image"), role);
+  const auto image = resolve_image(context, text(container, "image"), role);
   if (image) {
-    plan["ImageManifest"] = std::move(image->manifest);
-    plan["ImageDigest"] = std::move(image->digest);
+    plan["ImageManifest"] = image->manifest;
+    plan["ImageDigest"] = image->digest;
   } else {
-    plan["ImageError"] = std::move(image).error().cause;
+    plan["ImageError"] = image.error().cause;
   }
   return plan;
 }

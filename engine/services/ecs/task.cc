@@ -364,7 +364,7 @@ Result<json::object> stop_task(Context& context, const json::object& input) {
 
 Result<std::string> task_id(std::string_view arn_or_id, std::string_view cluster) {
   const std::size_t at = arn_or_id.find(":task/");
-  const std::string id = last_part(arn_or_id);
+  std::string id = last_part(arn_or_id);
   if (at == arn_or_id.npos) return id;
   const std::string_view path = arn_or_id.substr(at + 6);
   const std::string_view named = path.substr(0, path.find('/'));
