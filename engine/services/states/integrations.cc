@@ -8,6 +8,7 @@
 #include "api/model.h"
 #include "services/base/bulk.h"
 #include "services/base/table_service.h"
+#include "services/states/http_task.h"
 #include "services/states/parameters.h"
 #include "services/states/sdk_names.h"
 
@@ -300,7 +301,7 @@ std::optional<Duration> long_poll(const asl::TaskResource& resource, const json:
 }
 
 bool serves(const asl::TaskResource& resource) {
-  if (resource.kind == asl::TaskKind::Activity) return true;
+  if (resource.kind == asl::TaskKind::Activity || is_http_task(resource)) return true;
   const api::Service* model = served_model(resource);
   const bool can_wait = resource.service == "ecs" || resource.service == "states";
   return model && model->operation(with_first(resource.action, std::toupper)) &&
@@ -321,6 +322,12 @@ asl::Answer answer_of(const asl::TaskResource& resource) {
 std::variant<Called, Refused> call_integration(Context& context, const asl::StartTask& task,
                                                const Origin& origin, const Caller& as) {
   const asl::TaskResource& resource = task.resource;
+  if (is_http_task(resource)) {
+    const std::string id = fmt::format("http/{}", context.random().uuid());
+    auto called = call_http(context, task, origin, as, {{"Id", id}});
+    if (auto* begun = std::get_if<Called>(&called)) begun->waits_for = id;
+    return called;
+  }
   const api::Service* model = served_model(resource);
   const std::string action = with_first(resource.action, std::toupper);
   const api::Operation* operation = model ? model->operation(action) : nullptr;
