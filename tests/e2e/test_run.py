@@ -21,7 +21,10 @@ def test_help_teaches():
     assert "--once" in shown.stdout and "--process" in shown.stdout
 
 
-@pytest.mark.parametrize("arguments", [("--now",), ("--port", "high"), ("--port",), ("--stage", "test")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("--now",), ("--port", "high"), ("--port", "0"), ("--port", "65536"), ("--port",), ("--stage", "test")],
+)
 def test_wrong_usage_is_told(arguments):
     refused = run(*arguments)
     assert refused.returncode == 2
