@@ -291,7 +291,7 @@ Result<std::string> text_for(const json::object& input, std::string_view protoco
 // What a FIFO topic asks of a message: its group, and by what it is known again.
 // https://docs.aws.amazon.com/sns/latest/dg/fifo-message-dedup.html
 Result<std::string> deduplication_of(const json::object& topic, const json::object& input) {
-  const std::string given = text(input, "MessageDeduplicationId");
+  std::string given = text(input, "MessageDeduplicationId");
   if (!is_fifo(topic)) {
     if (!given.empty())
       return invalid(
