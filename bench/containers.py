@@ -182,6 +182,8 @@ def main() -> int:
     finally:
         engine.end()
         subprocess.run(["umount", work / "root"], check=False)
+        for group in Path("/sys/fs/cgroup").glob("*/kiban-bench"):
+            group.rmdir()
         shutil.rmtree(work, ignore_errors=True)
     medians = [statistics.median(column) for column in zip(*pairs, strict=True)]
     print(f"load {os.getloadavg()[0]:.1f}, {RUNS} runs of each in turn, median (fastest, slowest), milliseconds")
