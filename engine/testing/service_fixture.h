@@ -29,6 +29,7 @@ class ServiceTest : public testing::Test {
   void restart() {
     kernel_.reset();
     std::vector<std::unique_ptr<Service>> made;
+    made.reserve(services_.size());
     for (const Make& make : services_) made.push_back(make());
     kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(made), options_);
   }
