@@ -3,13 +3,14 @@
 namespace kiban::runtime {
 namespace {
 
-constexpr std::uint64_t reply_bytes_max = 1024 * 1024;
+constexpr std::uint64_t reply_bytes_max = 1024UL * 1024;
 
 json::object told(const HttpReply& reply) {
   json::array headers;
   for (const auto& [name, value] : reply.headers) headers.push_back(json::array{name, value});
-  json::object out{
-      {"Status", reply.status}, {"Reason", reason_of(reply.status)}, {"Headers", std::move(headers)}};
+  json::object out{{"Status", reply.status},
+                   {"Reason", reason_of(reply.status)},
+                   {"Headers", std::move(headers)}};
   // What is no text can't be kept in a row, which is JSON. Parsing tells.
   if (parse_json(print_json(json::value(reply.body))))
     out["Body"] = reply.body;

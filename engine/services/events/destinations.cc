@@ -95,7 +95,7 @@ void take(json::object& row, const json::object& input) {
 
 // A value of HttpParameters may be a path into the event.
 std::string value_in(const json::object& event, const json::value& value) {
-  const std::string given = value.is_string() ? to_string(value.get_string()) : print_json(value);
+  std::string given = value.is_string() ? to_string(value.get_string()) : print_json(value);
   if (!given.starts_with("$.")) return given;
   const auto path = patterns::EventPath::parse(given);
   const auto found = path ? path->read(json::value(event)) : std::nullopt;
