@@ -472,6 +472,10 @@ TEST(Trust, ReadsThePolicyThatIamReturns) {
   EXPECT_FALSE(trusts(role(R"({"Statement":[{"Effect":"Deny","Action":"sts:AssumeRole",
       "Principal":{"Service":"b"}}]})"),
                       "b"));
+  EXPECT_FALSE(trusts(role(R"({"Statement":[
+      {"Effect":"Allow","Action":"sts:AssumeRole","Principal":"*"},
+      {"Effect":"Deny","Action":"*","Principal":{"Service":"b"}}]})"),
+                      "b"));
   EXPECT_FALSE(trusts(role("["), "b"));
   EXPECT_FALSE(trusts({}, "b"));
 }

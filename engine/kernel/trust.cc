@@ -22,13 +22,14 @@ bool holds(const json::value* value, std::string_view text, std::string_view or_
   return false;
 }
 
-bool allows(const json::object& statement, std::string_view principal) {
-  if (!holds(find(statement, "Effect"), "Allow", "Allow")) return false;
+// Whether the statement speaks of `principal` taking the role.
+bool concerns(const json::object& statement, std::string_view principal) {
   if (!holds(find(statement, "Action"), "sts:AssumeRole", "sts:*") &&
       !holds(find(statement, "Action"), "*", "*"))
     return false;
-  const json::object* who = find_object(statement, "Principal");
-  return who != nullptr && holds(find(*who, "Service"), principal, principal);
+  const json::value* who = find(statement, "Principal");
+  if (who != nullptr && who->is_object()) who = find(who->get_object(), "Service");
+  return holds(who, principal, "*");
 }
 
 }  // namespace
@@ -45,13 +46,20 @@ Result<void> trusts(const json::object& get_role_reply, std::string_view princip
   const Result<json::value> policy = parse_json(document);
   if (!policy || !policy->is_object())
     return fail("AccessDenied", "the role's trust policy is no JSON object");
-  const json::value* statements = find(policy->get_object(), "Statement");
-  if (statements != nullptr && statements->is_object() &&
-      allows(statements->get_object(), principal))
-    return {};
-  if (statements != nullptr && statements->is_array())
-    for (const json::value& each : statements->get_array())
-      if (each.is_object() && allows(each.get_object(), principal)) return {};
+  const json::value* found = find(policy->get_object(), "Statement");
+  const json::array statements = found == nullptr    ? json::array{}
+                                 : found->is_array() ? found->get_array()
+                                                     : json::array{*found};
+  bool allowed = false;
+  for (const json::value& each : statements) {
+    if (!each.is_object() || !concerns(each.get_object(), principal)) continue;
+    const json::value* effect = find(each.get_object(), "Effect");
+    // docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+    if (holds(effect, "Deny", "Deny"))
+      return fail("AccessDenied", "the role's trust policy denies " + std::string(principal));
+    allowed = allowed || holds(effect, "Allow", "Allow");
+  }
+  if (allowed) return {};
   return fail("AccessDenied", "the role's trust policy does not allow " + std::string(principal));
 }
 

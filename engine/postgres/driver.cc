@@ -48,6 +48,15 @@ class Home {
     return root_ = found;
   }
 
+  // Servers of an earlier engine too, which nobody asked us to look after yet.
+  void stop_all(const std::vector<std::string>& folders) const {
+    std::error_code none;
+    const fs::path root = fs::canonical(wanted_, none);
+    if (none) return;
+    for (const fs::directory_entry& entry : fs::directory_iterator{root, none})
+      (void)Server{entry.path(), folders}.stop();
+  }
+
   void erase() {
     std::error_code ignored;
     if (!root_.empty()) fs::remove_all(root_, ignored);
@@ -289,6 +298,7 @@ struct Driver::State {
   Options options{};
   Home home;
   std::map<std::string, std::unique_ptr<Keeper>> keepers{};
+  bool leaving{false};
 };
 
 Driver::Driver(const Options& options)
@@ -297,10 +307,12 @@ Driver::Driver(const Options& options)
 Driver::~Driver() {
   for (auto& [name, keeper] : state_->keepers) keeper->end();  // All at once.
   state_->keepers.clear();
+  if (!state_->leaving) state_->home.stop_all(state_->options.folders);
   if (state_->options.erase_at_end) state_->home.erase();
 }
 
 void Driver::leave() {
+  state_->leaving = true;
   for (auto& [name, keeper] : state_->keepers) keeper->leave();
 }
 

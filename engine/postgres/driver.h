@@ -13,7 +13,8 @@
 //
 // Directory, Restore and Snapshot are paths below the driver's own directory. A kept snapshot goes
 // by postgres.delete too. Servers outlive a killed engine and are adopted; those that died are
-// started again. The destructor stops all of them, unless leave() was called before.
+// started again. The destructor stops all below the directory, adopted or not, unless leave() was
+// called before.
 #pragma once
 
 #include <memory>

@@ -160,6 +160,16 @@ TEST_F(PostgresDriver, StopsWithItsDriverAndStartsWithTheNext) {
   EXPECT_EQ(query(port, "SELECT n FROM kept"), "42");
 }
 
+TEST_F(PostgresDriver, StopsAServerThatItHadNoTimeToAdopt) {
+  Reports run;
+  start(run);
+  driver_->leave();
+  restart();
+  ASSERT_TRUE((Server{root_ / "one", postgres_folders()}.alive()));
+  restart();
+  EXPECT_FALSE((Server{root_ / "one", postgres_folders()}.alive()));
+}
+
 TEST_F(PostgresDriver, AServerThatWasLeftGoesOnAndIsAdopted) {
   Reports run;
   const std::int64_t port = start(run);

@@ -9,6 +9,7 @@
 #include "api/codec.h"
 #include "cfn/template.h"
 #include "cfn/types.h"
+#include "services/base/bulk.h"
 #include "services/base/table_service.h"
 #include "services/cloudformation/deployment.h"
 #include "services/cloudformation/lifecycle.h"
@@ -52,7 +53,7 @@ Result<std::string> fetch(Context& context, const std::string& url) {
   if (!body || number(*body, "Size", 0) > static_cast<std::int64_t>(object_bytes_max)) {
     return invalid(fmt::format("Template may not exceed {} bytes in size.", object_bytes_max));
   }
-  return context.read_blob(text(*body, "Digest"));
+  return read_bulk(context, *body);
 }
 
 Result<void> check_tags(const json::array& tags) {

@@ -7,6 +7,7 @@
 
 #include "cfn/plan.h"
 #include "core/letters.h"
+#include "services/base/bulk.h"
 #include "services/base/table_service.h"
 #include "services/cloudformation/rows.h"
 
@@ -549,7 +550,7 @@ Result<void> Lifecycle::load_definition(Work& work) {
                       {{"Bucket", text(*place, "Bucket")}, {"Key", text(*place, "Key")}}, as_));
     const json::object* body = find_object(got, "Body");
     if (!body) return fail("ValidationError", "the definition's object has no body");
-    KIBAN_TRY(definition, context_.read_blob(text(*body, "Digest")));
+    KIBAN_TRY(definition, read_bulk(context_, *body));
   }
   const json::object* substitutions = find_object(properties, "DefinitionSubstitutions");
   for (const auto& one : substitutions ? *substitutions : json::object{}) {

@@ -87,11 +87,12 @@ Result<json::value> parse_lines(std::string_view bytes) {
 Result<json::value> parse_document(std::string_view bytes, const json::object& config) {
   auto document = parse_json(bytes);
   if (!document) return failed(fmt::format("The object is no JSON: {}", document.error().cause));
-  const std::string pointer = text(config, "ItemsPointer");
-  if (pointer.empty()) return document;
   boost::system::error_code ignored;
-  const json::value* found = document->find_pointer(pointer, ignored);
+  const std::string pointer = text(config, "ItemsPointer");
+  const json::value* found = document->find_pointer(pointer, ignored);  // "" is the document.
   if (!found) return failed(fmt::format("ItemsPointer {} points to nothing", pointer));
+  if (!found->is_array() && !found->is_object())
+    return failed("Attempting to map over non-iterable node.");
   return *found;
 }
 

@@ -1,5 +1,5 @@
 // A ReaderConfig on the first line and an object's bytes behind it: refused by name, or
-// items. What is neither array nor object is the Map state's to refuse.
+// items.
 #include "services/states/item_reader.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
@@ -10,6 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const std::string_view bytes = text.substr(line + 1);
   if (const auto config = parse_json(text.substr(0, line)); config && config->is_object()) {
     const auto items = services::states::parse_items(bytes, config->get_object());
+    KIBAN_CHECK(!items || items->is_array() || items->is_object(), "there are items");
     KIBAN_CHECK(items || items.error().name == "States.ItemReaderFailed", "the error has its name");
   }
   (void)services::states::parse_csv(bytes, text[0]);

@@ -272,15 +272,29 @@ Result<json::object> list_machines(Context& context, const json::object& input) 
       });
 }
 
+namespace {
+
+// The error is that of the operations on tags.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListTagsForResource.html
+Result<json::object> load_tagged(const Context& context, const json::object& input) {
+  const std::string arn = text(input, "resourceArn");
+  Result<json::object> machine = load_machine(context, arn);
+  if (!machine && machine.error().name == "StateMachineDoesNotExist")
+    return fail("ResourceNotFound", fmt::format("Resource not found: '{}'", arn));
+  return machine;
+}
+
+}  // namespace
+
 Result<json::object> tag_resource(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object machine, load_machine(context, text(input, "resourceArn")));
+  KIBAN_TRY(json::object machine, load_tagged(context, input));
   for (const auto& tag : tags_of(input)) machine["tags"].as_object()[tag.key()] = tag.value();
   put_json(context, row_key(context, "machine", text(machine, "name")), machine);
   return json::object{};
 }
 
 Result<json::object> untag_resource(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object machine, load_machine(context, text(input, "resourceArn")));
+  KIBAN_TRY(json::object machine, load_tagged(context, input));
   if (const json::array* keys = find_array(input, "tagKeys")) {
     for (const json::value& key : *keys) machine["tags"].as_object().erase(key.as_string());
   }
@@ -289,7 +303,7 @@ Result<json::object> untag_resource(Context& context, const json::object& input)
 }
 
 Result<json::object> list_tags(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object machine, load_machine(context, text(input, "resourceArn")));
+  KIBAN_TRY(const json::object machine, load_tagged(context, input));
   json::array tags;
   for (const auto& tag : machine.at("tags").as_object())
     tags.push_back({{"key", tag.key()}, {"value", tag.value()}});

@@ -246,6 +246,7 @@ TEST(ItemReader, ReadsEachInputType) {
                   {{"InputType", "CSV"}, {"CSVHeaderLocation", "GIVEN"}, {"CSVHeaders", {"one"}}}),
             R"([{"one":"1"}])");
   EXPECT_EQ(items(R"({"a":{"b":[1]}})", {{"InputType", "JSON"}, {"ItemsPointer", "/a/b"}}), "[1]");
+  EXPECT_EQ(items("0", {{"InputType", "JSON"}}), "Attempting to map over non-iterable node.");
   EXPECT_EQ(items("\"a", {{"InputType", "CSV"}}), "A quoted field of the CSV does not end");
   for (const auto& [name, sign] :
        {std::pair{"COMMA", ","}, {"SEMICOLON", ";"}, {"SPACE", " "}, {"TAB", "\t"}, {"PIPE", "|"}})
