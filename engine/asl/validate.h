@@ -16,6 +16,8 @@ namespace kiban::asl {
 
 enum class Severity : std::uint8_t { Error, Warning };
 
+constexpr std::string_view not_served = "KIBAN_NOT_SERVED";
+
 struct Diagnostic {
   Severity severity{Severity::Error};
   std::string code{"SCHEMA_VALIDATION_FAILED"};

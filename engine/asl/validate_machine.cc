@@ -420,7 +420,7 @@ struct Validator {
     const auto called = arn ? parse_resource(std::string_view(*arn)) : Result<TaskResource>();
     if (answer && called && answer(*called) == Answer::NotServed)
       warn(
-          "KIBAN_NOT_SERVED",
+          std::string(not_served),
           fmt::format("kiban does not serve {}: unless it is mocked, the state fails", called->arn),
           location + "/Resource");
     const json::object* credentials = find_object(state, "Credentials");

@@ -195,6 +195,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   std::unique_ptr<runtime::Fetcher> fetcher = runtime::make_fetcher();
   runtime::Effects effects;
   effects.add("http.post", runtime::make_http_performer(*fetcher, signer));
+  effects.add("server.log", runtime::make_log_performer());
   effects.add("sns.sign",
               runtime::make_sign_performer(signer, [&server](std::function<void()> work) {
                 server->post(std::move(work));

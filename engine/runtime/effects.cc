@@ -1,5 +1,7 @@
 #include "runtime/effects.h"
 
+#include <fmt/format.h>
+
 namespace kiban::runtime {
 namespace {
 
@@ -65,6 +67,14 @@ Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer) {
                                : json::object{{"Error", reply.error().name},
                                               {"Cause", reply.error().cause}}});
     });
+  };
+}
+
+Performer make_log_performer() {
+  return [](const services::Effect& effect, const Report& report) {
+    const json::string* message = find_string(effect.payload, "Message");
+    fmt::print(stderr, "kiban: {}\n", message ? to_string(*message) : "");
+    report({.payload = {}});
   };
 }
 

@@ -32,12 +32,15 @@ class Effects final : public kernel::EffectSink {
   KernelThread* kernel_{nullptr};
 };
 
-// {"Url", "Headers": {name: value}, "Body", "Method" (POST), "TimeoutSeconds" (15)} to {"Status": n,
-// "Reason": text, "Headers": [[name, value]], "Body": text} ("Binary": true when the body is no
+// {"Url", "Headers": {name: value}, "Body", "Method" (POST), "TimeoutSeconds" (15)} to {"Status":
+// n, "Reason": text, "Headers": [[name, value]], "Body": text} ("Binary": true when the body is no
 // UTF-8) or {"Error": name, "Cause": text}, the names those of fetch(); a body has a megabyte at
 // most. With "Sign": "1" or "2" the body is an SNS message, to be signed in that version. `fetcher`
 // and `signer` outlive the performer.
 Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer);
+
+// {"Message"} to {}, once the server has written it on stderr.
+Performer make_log_performer();
 
 // {"Body", "Sign"}, an SNS message and a version, to {"Body": signed} or {"Error", "Cause"}; `post`
 // runs the work on another thread. `signer` outlives the performer.

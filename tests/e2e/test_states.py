@@ -77,3 +77,16 @@ def test_our_commands_show_what_ran(serve, tmp_path):
     missing = kiban("start", "none", "--data", tmp_path)
     assert missing.returncode == 1
     assert "no state machine is called 'none'" in missing.stderr
+
+
+def test_the_log_names_an_integration_that_is_not_served(server):
+    task = {"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun", "Parameters": {"JobName": "j"}}
+    definition = json.dumps({"StartAt": "Load", "States": {"Load": {**task, "End": True}}})
+    states = server.client("stepfunctions")
+    machine = states.create_state_machine(name="m", definition=definition, roleArn=ROLE)["stateMachineArn"]
+    arn = states.start_execution(stateMachineArn=machine)["executionArn"]
+    assert "glue:startJobRun" in finished(states, arn)["cause"]
+    server.stop()
+    told = [line for line in server.process.stderr.read().splitlines() if "glue:startJobRun" in line]
+    assert len(told) == 1
+    assert told[0].startswith("kiban: state machine m: /States/Load/Resource: ")

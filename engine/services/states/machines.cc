@@ -30,10 +30,25 @@ asl::MachineType type_of(std::string_view type) {
   return type == "EXPRESS" ? asl::MachineType::Express : asl::MachineType::Standard;
 }
 
-Result<void> check_definition(std::string_view definition, std::string_view type) {
-  const auto refused = asl::refusal(asl::validate(definition, type_of(type), answer_of));
-  if (!refused) return {};
-  return fail("InvalidDefinition", *refused);
+Result<std::vector<asl::Diagnostic>> check_definition(std::string_view definition,
+                                                      std::string_view type) {
+  auto found = asl::validate(definition, type_of(type), answer_of);
+  if (const auto refused = asl::refusal(found)) return fail("InvalidDefinition", *refused);
+  return found;
+}
+
+// To the server's log: AWS takes the definition, so no reply can say it.
+void tell_not_served(Context& context, const json::object& machine,
+                     const std::vector<asl::Diagnostic>& found) {
+  for (const asl::Diagnostic& one : found) {
+    if (one.code != asl::not_served) continue;
+    context.perform(
+        {.service = "states",
+         .kind = "server.log",
+         .id = fmt::format("log/{}{}", text(machine, "currentRevision"), one.location),
+         .payload = {{"Message", fmt::format("state machine {}: {}: {}", text(machine, "name"),
+                                             one.location, one.message)}}});
+  }
 }
 
 // The log group must be named when anything is to be logged.
@@ -129,7 +144,8 @@ Result<json::object> create_machine(Context& context, const json::object& input)
   KIBAN_TRY_VOID(check_name(name));
   KIBAN_TRY_VOID(check_publish(input));
   KIBAN_TRY_VOID(check_encryption(input));
-  KIBAN_TRY_VOID(check_definition(text(input, "definition"), text(input, "type", "STANDARD")));
+  KIBAN_TRY(const auto found,
+            check_definition(text(input, "definition"), text(input, "type", "STANDARD")));
   KIBAN_TRY(const json::object logging, logging_of(input));
   const json::object* tracing = find_object(input, "tracingConfiguration");
   json::object machine{
@@ -161,6 +177,7 @@ Result<json::object> create_machine(Context& context, const json::object& input)
   }
   save_revision(context, machine);
   put_json(context, key, machine);
+  tell_not_served(context, machine, found);
   json::object reply{{"stateMachineArn", machine.at("stateMachineArn")},
                      {"creationDate", machine.at("creationDate")}};
   KIBAN_TRY_VOID(publish_if_asked(context, input, machine, reply));
@@ -200,8 +217,9 @@ Result<json::object> update_machine(Context& context, const json::object& input)
                 "TracingConfiguration must be specified");
   KIBAN_TRY_VOID(check_publish(input));
   KIBAN_TRY_VOID(check_encryption(input));
+  std::vector<asl::Diagnostic> found;
   if (input.contains("definition")) {
-    KIBAN_TRY_VOID(check_definition(text(input, "definition"), text(machine, "type")));
+    KIBAN_TRY(found, check_definition(text(input, "definition"), text(machine, "type")));
   }
   if (input.contains("loggingConfiguration")) {
     KIBAN_TRY(machine["loggingConfiguration"], logging_of(input));
@@ -212,8 +230,10 @@ Result<json::object> update_machine(Context& context, const json::object& input)
     if (const json::value* value = find(input, member)) machine[member] = *value;
   }
   if (machine.at("definition") != before.at("definition") ||
-      machine.at("roleArn") != before.at("roleArn"))
+      machine.at("roleArn") != before.at("roleArn")) {
     save_revision(context, machine);
+    tell_not_served(context, machine, found);
+  }
   put_json(context, row_key(context, "machine", text(machine, "name")), machine);
   json::object reply{{"updateDate", epoch_seconds(context.now())}};
   if (machine.at("currentRevision") != machine.at("firstRevision"))
