@@ -14,7 +14,8 @@ namespace {
 const std::map<std::string, json::object, std::less<>>& catalogue() {
   static const auto* const all = [] {
     auto* out = new std::map<std::string, json::object, std::less<>>;
-    for (const std::string_view list : {network_types, compute_types, data_types, access_types, events_types}) {
+    for (const std::string_view list :
+         {network_types, compute_types, data_types, access_types, events_types}) {
       const auto parsed = parse_json(list);
       KIBAN_CHECK(parsed, "a list of types is no JSON: " + (parsed ? "" : parsed.error().cause));
       for (const json::value& entry : parsed->as_array()) {

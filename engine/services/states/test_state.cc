@@ -93,7 +93,8 @@ Result<void> find_state(const json::object& input, Subject& subject) {
   const auto refused =
       asl::refusal(asl::validate(definition, asl::MachineType::Standard, answer_of));
   if (refused) return fail("InvalidDefinition", *refused);
-  KIBAN_TRY(subject.program, asl::compile(definition, asl::MachineType::Standard, check_parameters));
+  KIBAN_TRY(subject.program,
+            asl::compile(definition, asl::MachineType::Standard, check_parameters));
   subject.state = subject.program->find(name);
   if (!subject.state)
     return invalid(fmt::format("State '{}' does not exist in the definition", name));
@@ -397,16 +398,15 @@ Result<json::object> test(Context& context, const json::object& input, const jso
   } else if (!subject.context) {
     subject.context = default_context(context, subject);
   }
-  asl::Execution execution(
-      subject.program,
-      {.role_arn = subject.role_arn,
-       .start_time = context.now(),
-       .machine_arn = make_arn(context, "states", "stateMachine:TestState"),
-       .input = subject.input,
-       .only_state = subject.state->name,
-       .variables = subject.variables,
-       .context = subject.context,
-       .retry_count = subject.retry_count});
+  asl::Execution execution(subject.program,
+                           {.role_arn = subject.role_arn,
+                            .start_time = context.now(),
+                            .machine_arn = make_arn(context, "states", "stateMachine:TestState"),
+                            .input = subject.input,
+                            .only_state = subject.state->name,
+                            .variables = subject.variables,
+                            .context = subject.context,
+                            .retry_count = subject.retry_count});
   const std::string id = context.random().uuid();
   KIBAN_TRY(const std::optional<asl::Finished> end, run(context, subject, execution, id));
   if (!end) {
