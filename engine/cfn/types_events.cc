@@ -5,6 +5,14 @@ namespace kiban::cfn {
 // EventBusPolicy's Statement is a whole statement, for which PutPermission has a parameter of our
 // own. A connection is there when it is authorised, or can't be: AWS does not fail it either.
 const std::string_view events_types = R"([
+{"Type":"AWS::Events::Rule","Service":"events","TagId":"=@attributes.Arn","Known":["Description","EventBusName","Name","ScheduleExpression","EventPattern","State","Targets","RoleArn"],"Replace":["Name","EventBusName"],"Name":"Name","NameMax":64,"Prepare":"rule",
+ "Create":[{"op":"PutRule","in":{"Name":"=@name","EventBusName":"=EventBusName","Description":"=Description","ScheduleExpression":"=ScheduleExpression","EventPattern":"=json:EventPattern","State":"=State","RoleArn":"=RoleArn","Tags":"=Tags"}},
+  {"op":"PutTargets","when":"Targets","in":{"Rule":"=@name","EventBusName":"=EventBusName","Targets":"=Targets"}}],
+ "Update":[{"op":"PutRule","in":{"Name":"=@name","EventBusName":"=EventBusName","Description":"=Description","ScheduleExpression":"=ScheduleExpression","EventPattern":"=json:EventPattern","State":"=State","RoleArn":"=RoleArn"}},
+  {"op":"RemoveTargets","gone":"Targets","key":"Id","in":{"Rule":"=@name","EventBusName":"=EventBusName","Ids":["=@item.Id"]}},
+  {"op":"PutTargets","changed":["Targets"],"when":"Targets","in":{"Rule":"=@name","EventBusName":"=EventBusName","Targets":"=Targets"}}],"Updates":["Description","ScheduleExpression","EventPattern","State","RoleArn","Targets"],
+ "Delete":[{"op":"RemoveTargets","when":"Targets","in":{"Rule":"=@name","EventBusName":"=EventBusName","Ids":"=ids:Targets"},"ignore":["ResourceNotFoundException"]},{"op":"DeleteRule","in":{"Name":"=@name","EventBusName":"=EventBusName"},"ignore":["ResourceNotFoundException"]}],
+ "Id":"=@rule","Attributes":{"Arn":"=@reply.RuleArn"}},
 {"Type":"AWS::Events::EventBus","Service":"events","TagId":"=@attributes.Arn","Known":["Description","Name","Policy"],"Replace":["Name"],
  "Create":[{"op":"CreateEventBus","in":{"Name":"=Name","Description":"=Description","Tags":"=Tags"}},
   {"op":"PutPermission","when":"Policy","in":{"EventBusName":"=Name","Policy":"=json:Policy"}}],
