@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -26,6 +27,7 @@
 #include "runtime/kernel_thread.h"
 #include "runtime/process_driver.h"
 #include "runtime/registry.h"
+#include "store/sweep.h"
 
 namespace kiban::cli {
 
@@ -87,7 +89,11 @@ Result<Data> open_data(const ServeOptions& options) {
     data.blobs = store::make_memory_blobs();
   } else {
     KIBAN_TRY(data.store, store::open_rocksdb_store(data.directory + "/rows"));
-    KIBAN_TRY(data.blobs, store::open_directory_blobs(data.directory + "/blobs"));
+    const std::string blobs = data.directory + "/blobs";
+    KIBAN_TRY(data.blobs, store::open_directory_blobs(blobs));
+    // Executions and log lines are most of the rows, and name no blobs.
+    KIBAN_TRY_VOID(store::sweep_blobs(*data.store, blobs, std::chrono::hours{24},
+                                      {"states/", "logs/", "cloudwatch/"}));
   }
   if (data.directory.empty()) {
     data.root = runtime::make_root_key();

@@ -133,7 +133,10 @@ class DirectoryBlobs final : public Blobs {
     std::string digest = sha256_hex(bytes);
     const std::string path = path_of(digest);
     std::error_code failed;
-    if (std::filesystem::exists(path, failed)) return digest;
+    if (std::filesystem::exists(path, failed)) {
+      touch(path);
+      return digest;
+    }
     const std::string temporary = directory_ + "/." + digest + "." + std::to_string(::getpid()) +
                                   "." + std::to_string(counter_++);
     KIBAN_TRY_VOID(write_synced(temporary, bytes));
@@ -153,6 +156,7 @@ class DirectoryBlobs final : public Blobs {
     std::error_code failed;
     if (std::filesystem::exists(path_of(digest), failed)) {
       ::unlink(path.c_str());
+      touch(path_of(digest));
       return {};
     }
     KIBAN_TRY_VOID(sync_file(path));
@@ -167,6 +171,11 @@ class DirectoryBlobs final : public Blobs {
   }
 
  private:
+  // A sweep goes by the time at which somebody last put the bytes (sweep.h).
+  static void touch(const std::string& path) {
+    std::error_code ignored;
+    std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now(), ignored);
+  }
   // The file `synced`, whose bytes are on disk, becomes `path`.
   Result<void> place(const std::string& synced, const std::string& path) const {
     const std::string folder = std::filesystem::path(path).parent_path().string();

@@ -8,6 +8,7 @@
 
 #include "store/blobs.h"
 #include "store/store.h"
+#include "store/sweep.h"
 
 namespace kiban::store {
 namespace {
@@ -153,6 +154,40 @@ TEST(Blobs, AreFoundByTheirDigest) {
     EXPECT_EQ(blobs->read(std::string(64, '0')).error().name, "NoSuchBlob");
   }
   std::filesystem::remove_all(directory);
+}
+
+TEST(Blobs, AreSweptWhenNoRowNamesThem) {
+  using namespace std::chrono_literals;
+  const std::string directory = temporary_directory() + "/blobs";
+  const std::unique_ptr<Blobs> blobs = open_directory_blobs(directory).value();
+  const std::unique_ptr<Store> rows = make_memory_store();
+  const auto put = [&](const char* bytes) {
+    const std::string digest = blobs->put(bytes).value();
+    std::filesystem::last_write_time(*blobs->file(digest),
+                                     std::filesystem::file_time_type::clock::now() - 25h);
+    return digest;
+  };
+  const std::string in_key = put("a");
+  const std::string in_value = put("b");
+  const std::string unnamed = put("four");
+  const std::string again = put("c");
+  const std::string beside = put("d");
+  Batch batch{{"ecr/layer:" + in_key, "{}"},
+              {"s3/object", R"({"Digest":")" + in_value + R"("})"},
+              {"s4/x", unnamed + "0"},
+              {"states/x", "1"},
+              {"states/y", beside}};
+  for (int i = 0; i < 3'000; ++i) batch["s0/" + std::to_string(i)] = "{}";
+  ASSERT_TRUE(rows->commit(batch));
+  ASSERT_EQ(blobs->put("c"), again);
+  const auto swept = sweep_blobs(*rows, directory, 24h, {"states/"});
+  ASSERT_TRUE(swept);
+  EXPECT_EQ(swept->blobs, 2U);
+  EXPECT_EQ(swept->bytes, 5U);
+  for (const std::string& kept : {in_key, in_value, again}) EXPECT_TRUE(blobs->file(kept)) << kept;
+  for (const std::string& gone : {unnamed, beside}) EXPECT_FALSE(blobs->file(gone)) << gone;
+  EXPECT_EQ(blobs->put("four"), unnamed);
+  EXPECT_EQ(blobs->read(unnamed), "four");
 }
 
 TEST(Blobs, TakeOverAFile) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import subprocess
 import sys
 import time
@@ -234,3 +235,20 @@ def test_bodies_are_never_in_memory(serve, tmp_path):
         seen.update(piece)
     assert seen.hexdigest() == hashlib.md5(big.read_bytes()).hexdigest()
     assert resident_bytes_max(server) - before < 32 * MIB
+
+
+def test_a_start_sweeps_bytes_that_no_object_has_any_more(serve, tmp_path):
+    server = serve("--data", tmp_path, "--auth", "any")
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket="b", CreateBucketConfiguration={"LocationConstraint": REGION})
+    for key in ("kept", "deleted", "lately"):
+        s3.put_object(Bucket="b", Key=key, Body=key.encode() * 1000)
+    s3.delete_objects(Bucket="b", Delete={"Objects": [{"Key": "deleted"}, {"Key": "lately"}]})
+    files = {hashlib.sha256(key.encode() * 1000).hexdigest(): key for key in ("kept", "deleted", "lately")}
+    found = {files[path.name]: path for path in (tmp_path / "blobs").rglob("*") if path.name in files}
+    for key in ("kept", "deleted"):
+        os.utime(found[key], times=(0, 0))
+    server.stop()
+    s3 = serve("--data", tmp_path, "--auth", "any").client("s3")
+    assert [key for key, path in found.items() if not path.exists()] == ["deleted"]
+    assert s3.get_object(Bucket="b", Key="kept")["Body"].read() == b"kept" * 1000
