@@ -240,10 +240,10 @@ def test_bodies_are_never_in_memory(serve, tmp_path):
 def test_a_start_sweeps_bytes_that_no_object_has_any_more(serve, tmp_path):
     server = serve("--data", tmp_path, "--auth", "any")
     s3 = server.client("s3")
-    s3.create_bucket(Bucket="b", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
     for key in ("kept", "deleted", "lately"):
-        s3.put_object(Bucket="b", Key=key, Body=key.encode() * 1000)
-    s3.delete_objects(Bucket="b", Delete={"Objects": [{"Key": "deleted"}, {"Key": "lately"}]})
+        s3.put_object(Bucket="bucket", Key=key, Body=key.encode() * 1000)
+    s3.delete_objects(Bucket="bucket", Delete={"Objects": [{"Key": "deleted"}, {"Key": "lately"}]})
     files = {hashlib.sha256(key.encode() * 1000).hexdigest(): key for key in ("kept", "deleted", "lately")}
     found = {files[path.name]: path for path in (tmp_path / "blobs").rglob("*") if path.name in files}
     for key in ("kept", "deleted"):
@@ -251,4 +251,4 @@ def test_a_start_sweeps_bytes_that_no_object_has_any_more(serve, tmp_path):
     server.stop()
     s3 = serve("--data", tmp_path, "--auth", "any").client("s3")
     assert [key for key, path in found.items() if not path.exists()] == ["deleted"]
-    assert s3.get_object(Bucket="b", Key="kept")["Body"].read() == b"kept" * 1000
+    assert s3.get_object(Bucket="bucket", Key="kept")["Body"].read() == b"kept" * 1000
