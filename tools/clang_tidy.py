@@ -102,4 +102,5 @@ def main(arguments: list[str], root: Path = ROOT, build: Path = BUILD) -> int:
 
 
 if __name__ == "__main__":
+    output("cmake", "-S", ROOT, "--preset", "tidy")
     sys.exit(main(sys.argv[1:]))

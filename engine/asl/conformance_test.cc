@@ -448,7 +448,7 @@ struct Score {
     failed += good ? 0 : 1;
     full += verdict.full.empty() ? 1 : 0;
     if (show && id.find(show) != std::string::npos && !verdict.full.empty())
-      fmt::print("{} {}\n    {}\n", good ? "TEXT" : "FAIL", id.substr(id.rfind(":") + 1),
+      fmt::print("{} {}\n    {}\n", good ? "TEXT" : "FAIL", id.substr(id.rfind(':') + 1),
                  (good ? verdict.full : verdict.names).substr(0, 1500));
   }
   void print(std::string_view what) const {

@@ -248,8 +248,8 @@ void Machine::exit_state(Track& track, Payload output, json::object variables, s
   if (output.text().size() > payload_bytes_max) return fail_state(track, too_large(track));
   // Sorted, as the history tells them.
   std::map<std::string, Payload> assigned;
-  for (const auto& member : variables)
-    assigned.emplace(member.key(), Payload::from_tree(member.value()));
+  for (auto& member : variables)
+    assigned.emplace(member.key(), Payload::from_tree(std::move(member.value())));
   if (!fits(track, assigned)) return fail_state(track, too_large(track));
   HistoryEvent& event = emit(track, exited_event(state.type));
   event.name = state.name;

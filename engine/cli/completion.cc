@@ -155,7 +155,7 @@ class Candidates {
   }
 
   void add_values(const CLI::Option& option, const ClientOptions& client, const FindNames& find) {
-    const std::string name = option.get_single_name();
+    const std::string& name = option.get_single_name();
     const std::string called = option.get_positional() ? option.get_name(true) : "--" + name;
     for (const std::string& choice : choices_of(option)) add(choice, option.get_description());
     if (files.contains(called)) lines.emplace_back(":files");

@@ -72,7 +72,7 @@ json::object config_of(const json::object& image, const json::object& container)
 
 TEST(RuntimeConfig, ComposesTheCommandAsEcsDoes) {
   const json::object image{{"Entrypoint", {"entry"}}, {"Cmd", {"cmd"}}};
-  const auto args = [&](json::object container) {
+  const auto args = [&](const json::object& container) {
     return config_of(image, container).at("process").at("args");
   };
   EXPECT_EQ(args({}), json::value({"entry", "cmd"}));
