@@ -7,6 +7,7 @@
 #include <map>
 #include <span>
 
+#include "core/letters.h"
 #include "jsonata/integers.h"
 #include "jsonata/messages.h"
 #include "jsonata/regex.h"
@@ -213,8 +214,8 @@ Outcome<std::vector<Part>> parse_picture(std::string_view picture) {
 
 std::string cased(std::string text, Names names) {
   for (char& c : text) {
-    if (names == Names::Lower && c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    if (names == Names::Upper && c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+    if (names == Names::Lower) c = lower_case(c);
+    if (names == Names::Upper) c = upper_case(c);
   }
   return text;
 }

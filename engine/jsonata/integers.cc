@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <numeric>
 
+#include "core/letters.h"
 #include "jsonata/lexer.h"
 #include "jsonata/messages.h"
 
@@ -65,31 +66,21 @@ std::string in_words(double number, bool behind, bool ordinal) {
   return ordinal ? words + "th" : words;
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return text;
-}
-
-std::string upper(std::string text) {
-  for (char& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-  return text;
-}
-
 std::optional<double> word_value(std::string_view word) {
   for (std::size_t i = 0; i < few.size(); ++i) {
-    if (word == lower(std::string(few[i])) || word == lower(std::string(ordinals[i]))) {
+    if (word == lower_case(few[i]) || word == lower_case(ordinals[i])) {
       return static_cast<double>(i);
     }
   }
   for (std::size_t i = 0; i < decades.size(); ++i) {
-    const std::string decade = lower(std::string(decades[i]));
+    const std::string decade = lower_case(decades[i]);
     if (word == decade || word == decade.substr(0, decade.size() - 1) + "ieth") {
       return static_cast<double>(10 * (i + 2));
     }
   }
   if (word == "hundred" || word == "hundredth") return 100;
   for (std::size_t i = 0; i < magnitudes.size(); ++i) {
-    const std::string magnitude = lower(std::string(magnitudes[i]));
+    const std::string magnitude = lower_case(magnitudes[i]);
     if (word == magnitude || word == magnitude + "th") {
       return std::pow(10.0, static_cast<double>(3 * (i + 1)));
     }
@@ -100,11 +91,11 @@ std::optional<double> word_value(std::string_view word) {
 // Any of the words that word_value knows, and what joins them.
 std::string words_pattern() {
   std::string out = "(?:[-, ]|and|hundred(?:th)?";
-  for (const std::string_view word : few) out += "|" + lower(std::string(word));
-  for (const std::string_view word : ordinals) out += "|" + lower(std::string(word));
-  for (const std::string_view word : magnitudes) out += "|" + lower(std::string(word)) + "(?:th)?";
+  for (const std::string_view word : few) out += "|" + lower_case(word);
+  for (const std::string_view word : ordinals) out += "|" + lower_case(word);
+  for (const std::string_view word : magnitudes) out += "|" + lower_case(word) + "(?:th)?";
   for (const std::string_view word : decades)
-    out += "|" + lower(std::string(word.substr(0, word.size() - 1))) + "(?:y|ieth)";
+    out += "|" + lower_case(word.substr(0, word.size() - 1)) + "(?:y|ieth)";
   return out + ")+";
 }
 
@@ -112,7 +103,7 @@ std::optional<double> from_words(std::string_view text) {
   std::vector<double> parts{0};
   std::string word;
   bool any = false;
-  for (const char c : lower(std::string(text)) + " ") {
+  for (const char c : lower_case(text) + " ") {
     if (c >= 'a' && c <= 'z') {
       word.push_back(c);
       continue;
@@ -163,7 +154,7 @@ std::string in_roman(double value) {
 double from_roman(std::string_view text) {
   double total = 0;
   double greatest = 1;
-  const std::string letters = upper(std::string(text));
+  const std::string letters = upper_case(text);
   for (std::size_t i = letters.size(); i-- > 0;) {
     double worth = 0;
     for (const auto& [value, name] : roman) {
@@ -322,13 +313,13 @@ Outcome<std::string> print_integer(double value, const IntegerFormat& format) {
     case IntegerFormat::Style::Roman:
       if (value > roman_max)
         return std::unexpected(make_error("U1001", 0, {}, {}, "size of a Roman number"));
-      out = capital ? in_roman(value) : lower(in_roman(value));
+      out = capital ? in_roman(value) : lower_case(in_roman(value));
       break;
     case IntegerFormat::Style::Words:
       if (!(value < words_max)) return std::unexpected(unknown(format));
       out = in_words(value, false, format.ordinal);
-      if (format.letter_case == Case::Lower) out = lower(out);
-      if (capital) out = upper(out);
+      if (format.letter_case == Case::Lower) out = lower_case(out);
+      if (capital) out = upper_case(out);
       break;
     case IntegerFormat::Style::Decimal: {
       if (!(value < 1e300)) return std::unexpected(unknown(format));

@@ -3,20 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "api/codec.h"
+#include "core/letters.h"
 #include "services/base/table_service.h"
 
 namespace kiban::services::events {
 namespace {
-
-bool same_header(std::string_view left, std::string_view right) {
-  return std::ranges::equal(left, right, [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) ==
-           std::tolower(static_cast<unsigned char>(b));
-  });
-}
 
 bool is_loopback(std::string_view host) {
   if (host == "localhost" || host.ends_with(".localhost") || host == "[::1]") return true;
@@ -132,7 +125,7 @@ json::object headers_of(const json::object& call, const Additions& additions, bo
   json::object out;
   const auto set = [&](std::string_view name, std::string_view value) {
     for (auto& [known, old] : out) {
-      if (same_header(known, name)) {
+      if (same_letters(known, name)) {
         old = value;
         return;
       }
@@ -144,7 +137,7 @@ json::object headers_of(const json::object& call, const Additions& additions, bo
   }
   for (const auto& [name, value] : additions.headers) set(name, value);
   const bool typed = std::ranges::any_of(
-      out, [](const auto& header) { return same_header(header.key(), "Content-Type"); });
+      out, [](const auto& header) { return same_letters(header.key(), "Content-Type"); });
   if (has_body && !typed && call.contains("ContentType"))
     set("Content-Type", text(call, "ContentType"));
   if (const json::object* fixed = find_object(call, "Fixed")) {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
+#include "core/letters.h"
 #include "services/base/table_service.h"
 #include "services/states/executions.h"
 #include "services/states/names.h"
@@ -16,14 +16,6 @@ namespace {
 
 // https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html#service-limits-http-task
 constexpr std::int64_t timeout_seconds = 60;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
-  return out;
-}
 
 // "You can't use the following headers in your HTTP Task definition."
 bool is_forbidden(std::string_view header) {
@@ -59,7 +51,7 @@ bool is_forbidden(std::string_view header) {
                                                                  "upgrade",
                                                                  "via",
                                                                  "warning"});
-  const std::string name = lower(header);
+  const std::string name = lower_case(header);
   return std::ranges::find(names, name) != names.end() || name.starts_with("x-forwarded-") ||
          name.starts_with("x-amz-") || name.starts_with("x-amzn-");
 }
@@ -147,7 +139,7 @@ Result<json::object> call_of(const json::object& parameters, std::string_view re
 std::string header_in(const json::object& reply, std::string_view wanted) {
   const json::array* headers = find_array(reply, "Headers");
   for (const json::value& header : headers ? *headers : json::array{})
-    if (lower(header.at(0).as_string()) == wanted) return to_string(header.at(1).as_string());
+    if (lower_case(header.at(0).as_string()) == wanted) return to_string(header.at(1).as_string());
   return {};
 }
 
@@ -155,7 +147,7 @@ json::object headers_shown(const json::object& reply) {
   json::object out;
   const json::array* headers = find_array(reply, "Headers");
   for (const json::value& header : headers ? *headers : json::array{}) {
-    json::value& values = out[lower(header.at(0).as_string())];
+    json::value& values = out[lower_case(header.at(0).as_string())];
     if (!values.is_array()) values = json::array{};
     values.get_array().push_back(header.at(1));
   }
@@ -214,7 +206,7 @@ std::variant<Called, Refused> read_http_answer(const json::object& answer) {
   if (status < 200 || status > 299)
     return Refused{fmt::format("States.Http.StatusCode.{}", status),
                    body.empty() ? text(reply, "Reason") : body};
-  const std::string type = lower(header_in(reply, "content-type"));
+  const std::string type = lower_case(header_in(reply, "content-type"));
   const bool bytes = type.starts_with("application/octet-stream") || type.starts_with("image/") ||
                      type.starts_with("video/") || type.starts_with("audio/");
   if (bytes || flag(reply, "Binary"))
@@ -251,7 +243,7 @@ json::object http_trace(const json::object& answer, Secrets secrets) {
   headers.clear();
   const json::array* received = find_array(reply, "Headers");
   for (const json::value& header : received ? *received : json::array{})
-    headers.emplace_back(lower(header.at(0).as_string()), header.at(1).as_string());
+    headers.emplace_back(lower_case(header.at(0).as_string()), header.at(1).as_string());
   out["response"] = {{"protocol", protocol},
                      {"statusCode", std::to_string(number(reply, "Status", 0))},
                      {"statusMessage", text(reply, "Reason")},
