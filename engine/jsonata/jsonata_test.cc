@@ -1,5 +1,6 @@
 #include "jsonata/jsonata.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <sstream>
@@ -92,11 +93,11 @@ TEST(Jsonata, FindsMembersByTheWholeKey) {
     std::string other = key;
     for (std::size_t at = 0; at < size; ++at) {
       other[at] = 'x';
-      const std::string object = "{'" + other + "': 1, '" + key + "': 2}";
-      EXPECT_EQ(run(object + "." + key), "2") << object;
-      EXPECT_EQ(run("($v := " + object + "; $v." + key + ")"), "2") << object;
-      EXPECT_EQ(run("{'" + other + "': 1}." + key), "undefined") << object;
-      EXPECT_EQ(run("($" + other + " := 1; $" + key + ")"), "undefined") << object;
+      const std::string object = fmt::format("{{'{}': 1, '{}': 2}}", other, key);
+      EXPECT_EQ(run(fmt::format("{}.{}", object, key)), "2") << object;
+      EXPECT_EQ(run(fmt::format("($v := {}; $v.{})", object, key)), "2") << object;
+      EXPECT_EQ(run(fmt::format("{{'{}': 1}}.{}", other, key)), "undefined") << object;
+      EXPECT_EQ(run(fmt::format("(${} := 1; ${})", other, key)), "undefined") << object;
       other[at] = 'k';
     }
   }
