@@ -174,7 +174,7 @@ void Frontend::refuse(const Exchange& exchange, const Error& error) {
   respond_with(exchange.respond, encode_failure(exchange, error));
 }
 
-void Frontend::submit(Shared exchange) {
+void Frontend::submit(const Shared& exchange) {
   Result<api::Request> decoded = api::decode(exchange->request, exchange->wire);
   if (!decoded) return refuse(*exchange, decoded.error());
   exchange->request.body.clear();

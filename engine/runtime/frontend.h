@@ -63,7 +63,7 @@ class Frontend {
   bool handle_own(const HttpRequest& request, const Respond& respond);
   void authenticate(Shared exchange);
   void with_session(Shared exchange, const std::optional<SessionKey>& session);
-  void submit(Shared exchange);
+  void submit(const Shared& exchange);
   // What the operation `wants_copy` reads is hashed before it is asked for.
   void prepare_copy(const Shared& exchange, api::Request request);
   void keep_body(const Shared& exchange, api::Request request);
