@@ -23,8 +23,9 @@ class Kms : public ServiceTest {
 TEST_F(Kms, AKeyIsFoundByItsFourNames) {
   const std::string id = make_key();
   const std::string arn = "arn:aws:kms:ap-northeast-1:000000000000:";
-  call("CreateAlias", {{"AliasName", "alias/a"}, {"TargetKeyId", arn + "key/" + id}});
-  for (const std::string& name : {id, arn + "key/" + id, std::string("alias/a"), arn + "alias/a"}) {
+  const std::string key = arn + "key/" + id;
+  call("CreateAlias", {{"AliasName", "alias/a"}, {"TargetKeyId", key}});
+  for (const std::string& name : {id, key, std::string("alias/a"), arn + "alias/a"}) {
     EXPECT_EQ(describe(name, "KeyId"), id) << name;
   }
   for (const std::string& name : {std::string("x"), arn + "key/x", std::string("alias/b"),

@@ -90,8 +90,8 @@ TEST_F(Rds, AServerThatCannotRunTellsWhyAndMayComeBack) {
 }
 
 TEST_F(Rds, RefusesWhatIsWrongByName) {
-  const auto cause = [&](json::object more) {
-    return refusal("CreateDBCluster", plan(std::move(more))).cause;
+  const auto cause = [&](const json::object& more) {
+    return refusal("CreateDBCluster", plan(more)).cause;
   };
   EXPECT_THAT(cause({{"Engine", "aurora-mysql"}}), HasSubstr("aurora-mysql"));
   EXPECT_THAT(cause({{"EngineVersion", "14.3"}}), HasSubstr("14.3"));

@@ -47,9 +47,9 @@ class States : public testing::Test {
     EXPECT_TRUE(reply) << operation << ": " << (reply ? "" : reply.error().cause);
     return reply.value_or(json::object{});
   }
-  std::string make(std::string name, std::string definition, json::object more = {}) {
-    more["name"] = std::move(name);
-    more["definition"] = std::move(definition);
+  std::string make(const std::string& name, const std::string& definition, json::object more = {}) {
+    more["name"] = name;
+    more["definition"] = definition;
     more["roleArn"] = role;
     return text(call("states", "CreateStateMachine", std::move(more)), "stateMachineArn");
   }

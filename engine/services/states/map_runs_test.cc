@@ -28,7 +28,7 @@ class MapRuns : public States {
     more["mapRunArn"] = run.at("mapRunArn");
     return call("states", "ListExecutions", std::move(more)).at("executions").as_array();
   }
-  void put(const std::string& key, std::string bytes) {
+  void put(const std::string& key, const std::string& bytes) {
     call("s3", "PutObject",
          {{"Bucket", "bkt"},
           {"Key", key},
@@ -235,7 +235,7 @@ TEST_F(MapRuns, ExpressChildrenLeaveNoTrace) {
 }
 
 TEST(ItemReader, ReadsEachInputType) {
-  const auto items = [](std::string_view bytes, json::object config) {
+  const auto items = [](std::string_view bytes, const json::object& config) {
     const auto read = parse_items(bytes, config);
     return read ? print_json(*read) : read.error().cause;
   };

@@ -32,7 +32,7 @@ TEST(SdkNames, AreThoseOfTheSdkForJava) {
 }
 
 TEST(Parameters, AreCheckedAgainstTheOperation) {
-  const auto check = [](const char* resource, json::value parameters) {
+  const auto check = [](const char* resource, const json::value& parameters) {
     const auto called = asl::parse_resource(std::string("arn:aws:states:::") + resource);
     return check_parameters(called.value(), parameters).value_or("good");
   };

@@ -218,7 +218,7 @@ TEST(Mocks, AreFoundByInvocation) {
 }
 
 TEST(Mocks, AnswerAsTheirIntegrationWould) {
-  const auto output = [](asl::StartTask task, json::object answer, std::size_t at) {
+  const auto output = [](const asl::StartTask& task, const json::object& answer, std::size_t at) {
     const auto inputs = asl::mocked_answer(task, answer);
     if (const auto* submitted = std::get_if<asl::TaskSubmitted>(&inputs.at(at)))
       return submitted->output.text();

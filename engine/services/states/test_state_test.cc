@@ -9,12 +9,12 @@ namespace {
 
 class TestState : public States {
  protected:
-  json::object test(std::string definition, json::object more = {}) {
-    more["definition"] = std::move(definition);
+  json::object test(const std::string& definition, json::object more = {}) {
+    more["definition"] = definition;
     return call("states", "TestState", std::move(more));
   }
-  Error refuse(std::string definition, json::object more = {}) {
-    more["definition"] = std::move(definition);
+  Error refuse(const std::string& definition, json::object more = {}) {
+    more["definition"] = definition;
     const auto reply = try_call("states", "TestState", std::move(more));
     return reply ? Error{} : reply.error();
   }
