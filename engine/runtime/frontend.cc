@@ -104,7 +104,7 @@ void Frontend::handle(HttpRequest request, Respond respond) {
     if (!whole) return refuse(*exchange, whole.error());
     exchange->request.body_sha256 = exchange->body->sha256();
   }
-  authenticate(std::move(exchange));
+  authenticate(exchange);
 }
 
 std::shared_ptr<BodySink> Frontend::sink(const HttpRequest& request) {
@@ -124,20 +124,20 @@ std::shared_ptr<BodySink> Frontend::sink(const HttpRequest& request) {
 
 // Identity --------------------------------------------------------------------------------------
 
-void Frontend::authenticate(Shared exchange) {
+void Frontend::authenticate(const Shared& exchange) {
   exchange->signature = api::read_signature(exchange->request);
   exchange->caller = {.account = options_.account,
                       .region = options_.region,
                       .arn = fmt::format("arn:aws:iam::{}:root", options_.account)};
   if (!exchange->signature) {
-    with_session(std::move(exchange), std::nullopt);
+    with_session(exchange, std::nullopt);
     return;
   }
   if (!exchange->signature->region.empty()) exchange->caller.region = exchange->signature->region;
   exchange->caller.access_key_id = exchange->signature->access_key_id;
   const std::string id = exchange->signature->access_key_id;
   if (id == options_.root.access_key_id || !options_.find_session || !id.starts_with("ASIA")) {
-    with_session(std::move(exchange), std::nullopt);
+    with_session(exchange, std::nullopt);
     return;
   }
   // Temporary keys live in the kernel's rows.
@@ -148,7 +148,7 @@ void Frontend::authenticate(Shared exchange) {
   });
 }
 
-void Frontend::with_session(Shared exchange, const std::optional<SessionKey>& session) {
+void Frontend::with_session(const Shared& exchange, const std::optional<SessionKey>& session) {
   if (session) exchange->caller.arn = session->arn;
   if (options_.auth == kernel::Auth::Sigv4 &&
       (exchange->signature || !needs_no_signature(exchange->wire))) {
@@ -165,7 +165,7 @@ void Frontend::with_session(Shared exchange, const std::optional<SessionKey>& se
       return;
     }
   }
-  submit(std::move(exchange));
+  submit(exchange);
 }
 
 // Operations ------------------------------------------------------------------------------------

@@ -61,8 +61,8 @@ class Frontend {
 
   // Ours, below /_kiban/.
   bool handle_own(const HttpRequest& request, const Respond& respond);
-  void authenticate(Shared exchange);
-  void with_session(Shared exchange, const std::optional<SessionKey>& session);
+  void authenticate(const Shared& exchange);
+  void with_session(const Shared& exchange, const std::optional<SessionKey>& session);
   void submit(const Shared& exchange);
   // What the operation `wants_copy` reads is hashed before it is asked for.
   void prepare_copy(const Shared& exchange, api::Request request);
