@@ -73,6 +73,7 @@ class Server final : public HttpServer {
   asio::awaitable<void> accept(Tcp::acceptor& acceptor);
   asio::awaitable<void> serve(std::shared_ptr<Connection> connection);
   asio::awaitable<bool> serve_one(Connection& connection);
+  asio::awaitable<void> read_away(Connection& connection);
   asio::awaitable<std::optional<HttpReply>> read_body(
       Connection& connection, http::request_parser<http::buffer_body>& parser,
       HttpRequest& request);
@@ -191,6 +192,20 @@ asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection) {
   if (stopping_ && connections_.empty()) io_.stop();
 }
 
+// To close on bytes that nobody read resets the connection, and the client may lose the reply that
+// says why: RFC 9112, 9.6.
+asio::awaitable<void> Server::read_away(Connection& connection) {
+  error_code ignored;
+  connection.stream.socket().shutdown(Tcp::socket::shutdown_send, ignored);
+  connection.stream.expires_after(limits_.read_away);
+  std::string unread(64 * 1024, '\0');
+  for (;;) {
+    const auto [error, bytes] =
+        co_await connection.stream.async_read_some(asio::buffer(unread), as_result);
+    if (error) co_return;
+  }
+}
+
 HttpReply plain(int status, std::string text) {
   return {.status = status,
           .headers = {{"Content-Type", "text/plain"}},
@@ -216,13 +231,16 @@ asio::awaitable<bool> Server::serve_one(Connection& connection) {
       co_await http::async_read_header(connection.stream, connection.buffer, parser, as_result);
   if (error == http::error::header_limit) {
     co_await write(connection, 11, false, false, plain(431, "The header is too large."));
+    co_await read_away(connection);
     co_return false;
   }
   if (error) {
     if (error.category() == http::make_error_code(http::error::bad_method).category() &&
-        error != http::error::end_of_stream && error != http::error::partial_message)
+        error != http::error::end_of_stream && error != http::error::partial_message) {
       co_await write(connection, 11, false, false,
                      plain(400, "This is not HTTP/1.1: " + error.message()));
+      co_await read_away(connection);
+    }
     co_return false;
   }
   HttpRequest request{.method = std::string(parser.get().method_string()),
@@ -233,7 +251,9 @@ asio::awaitable<bool> Server::serve_one(Connection& connection) {
   const bool head = request.method == "HEAD";
   if (choose_sink_) request.sink = choose_sink_(request);
   if (auto refused = co_await read_body(connection, parser, request)) {
-    if (refused->status != 0) co_await write(connection, version, head, false, *std::move(refused));
+    if (refused->status == 0) co_return false;
+    co_await write(connection, version, head, false, *std::move(refused));
+    co_await read_away(connection);
     co_return false;
   }
   const bool keep_alive = parser.get().keep_alive();

@@ -59,12 +59,13 @@ using ChooseSink = std::function<std::shared_ptr<BodySink>(const HttpRequest&)>;
 
 struct HttpLimits {
   std::uint32_t header_bytes_max{64 * 1024};
-  // CDK assets and S3 objects are held in memory on their way.
+  // Of those that no sink takes: they are held in memory.
   std::uint64_t body_bytes_max{1024ULL * 1024 * 1024};
   std::size_t connections_max{4096};
   std::chrono::seconds idle{75};           // Between requests.
   std::chrono::seconds header{20};         // From a request's first byte to the end of its header.
   std::chrono::seconds body_progress{30};  // Between two pieces of a body; for writing likewise.
+  std::chrono::seconds read_away{1};       // What a refused client goes on sending.
   std::chrono::seconds drain{5};           // For requests in flight when the end was asked for.
 };
 

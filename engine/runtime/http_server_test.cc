@@ -206,6 +206,11 @@ TEST_F(HttpServerTest, RefusesWhatIsTooLargeOrNotHttp) {
   EXPECT_THAT(answer_to("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
                         "b\r\nabcdefghijk\r\n0\r\n\r\n"),
               StartsWith("HTTP/1.1 413 "));
+  // A client that sends all of it before it reads.
+  const std::string large(4UL * 1024 * 1024, 'x');
+  EXPECT_THAT(
+      answer_to(fmt::format("PUT / HTTP/1.1\r\nContent-Length: {}\r\n\r\n{}", large.size(), large)),
+      StartsWith("HTTP/1.1 413 "));
   EXPECT_THAT(answer_to("\x16\x03\x01 this is TLS\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(answer_to("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
               StartsWith("HTTP/1.1 200 "));
