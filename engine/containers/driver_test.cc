@@ -481,7 +481,8 @@ class Outside : public Containers {
   void SetUp() override {
     Containers::SetUp();
     if (IsSkipped()) return;
-    if (find_program("nft").empty()) GTEST_SKIP() << "no nft";
+    if (find_program("nft").empty())
+      GTEST_SKIP() << "the way out is nftables rules: apt-get install nftables";
     if (find_program("python3").empty()) GTEST_SKIP() << "no python3 to listen with";
     const std::string ip = find_program("ip");
     run({ip, "link", "set", "lo", "up"});

@@ -67,15 +67,15 @@ Result<std::string> sha256_of_file(const std::string& path) {
 
 }  // namespace
 
-Sha256::Sha256() : context_(::EVP_MD_CTX_new(), ::EVP_MD_CTX_free) {
-  KIBAN_CHECK(::EVP_DigestInit_ex(context_.get(), ::EVP_sha256(), nullptr) == 1, "SHA-256");
+Digest::Digest(const EVP_MD* kind) : context_(::EVP_MD_CTX_new(), ::EVP_MD_CTX_free) {
+  KIBAN_CHECK(::EVP_DigestInit_ex(context_.get(), kind, nullptr) == 1, "digest");
 }
 
-void Sha256::add(std::string_view bytes) {
+void Digest::add(std::string_view bytes) {
   ::EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
 }
 
-std::string Sha256::hex() {
+std::string Digest::hex() {
   unsigned char bytes[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   ::EVP_DigestFinal_ex(context_.get(), bytes, &size);

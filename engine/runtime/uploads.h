@@ -18,14 +18,21 @@
 
 namespace kiban::runtime {
 
-class Sha256 {
+// Of bytes that come in pieces.
+class Digest {
  public:
-  Sha256();
+  explicit Digest(const EVP_MD* kind);
   void add(std::string_view bytes);
   std::string hex();  // Once, when all was added.
 
  private:
   std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
+};
+struct Sha256 : Digest {
+  Sha256() : Digest(::EVP_sha256()) {}
+};
+struct Md5 : Digest {
+  Md5() : Digest(::EVP_md5()) {}
 };
 
 // One request's body in a file of its own, which goes with this object.

@@ -87,23 +87,6 @@ Result<void> read_piece(const store::Blobs& blobs, const json::object& piece, Ta
 
 }  // namespace
 
-Md5::Md5() : context_(::EVP_MD_CTX_new(), ::EVP_MD_CTX_free) {
-  KIBAN_CHECK(::EVP_DigestInit_ex(context_.get(), ::EVP_md5(), nullptr) == 1, "MD5");
-}
-
-void Md5::add(std::string_view bytes) {
-  ::EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
-}
-
-std::string Md5::hex() {
-  unsigned char bytes[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  ::EVP_DigestFinal_ex(context_.get(), bytes, &size);
-  std::string text;
-  for (unsigned int i = 0; i < size; ++i) text += fmt::format("{:02x}", bytes[i]);
-  return text;
-}
-
 ObjectBody::ObjectBody(std::string path, const api::HttpRequest& head)
     : spool_(std::move(path)), checksums_(announced(head)) {
   if (!api::is_chunked(head)) return;

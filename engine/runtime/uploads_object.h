@@ -2,8 +2,6 @@
 // whole.
 #pragma once
 
-#include <openssl/evp.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,16 +12,6 @@
 #include "runtime/uploads.h"
 
 namespace kiban::runtime {
-
-class Md5 {
- public:
-  Md5();
-  void add(std::string_view bytes);
-  std::string hex();  // Once, when all was added.
-
- private:
-  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
-};
 
 // Takes aws-chunked framing off and calculates what S3 says of the content: MD5, the checksum that
 // headers or trailers announce, and CRC64NVME.
