@@ -130,18 +130,18 @@ def tidy(log: Log) -> Iterator[Count]:
 
 
 def fuzz(log: Log) -> Iterator[Count]:
-    if cmake(log, "fuzz") != 0:
-        yield Count("fuzz build", failed=1)
+    if cmake(log, "debug") != 0:
+        yield Count("debug build", failed=1)
         return
 
     def run(program: Path) -> tuple[int, str]:
         corpora = list((ROOT / "engine").rglob(f"corpus/{program.name}"))
-        work = BUILD / "fuzz" / "found" / program.name
+        work = BUILD / "debug" / "found" / program.name
         work.mkdir(parents=True, exist_ok=True)
         limits = (f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048")
         return log.run(program, *limits, f"-artifact_prefix={work}/", work, *corpora)
 
-    programs = sorted((BUILD / "fuzz").glob("*_fuzz"))
+    programs = sorted((BUILD / "debug").glob("*_fuzz"))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = list(pool.map(run, programs))
     for program, (code, out) in zip(programs, done, strict=True):

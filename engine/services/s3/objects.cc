@@ -14,12 +14,12 @@ namespace {
 
 constexpr std::size_t key_bytes_max = 1'024;
 
-std::string quoted(std::string_view etag) {
+std::string with_quotes(std::string_view etag) {
   return etag.starts_with('"') ? std::string(etag) : fmt::format("\"{}\"", etag);
 }
 
 bool one_of(const std::string& list, const std::string& etag) {
-  return list == "*" || list.find(quoted(etag)) != std::string::npos || quoted(list) == etag;
+  return list == "*" || list.find(with_quotes(etag)) != std::string::npos || with_quotes(list) == etag;
 }
 
 std::unexpected<Error> precondition_failed() {
@@ -40,7 +40,7 @@ Result<json::object> put_object(Context& context, const json::object& input) {
   json::object row{
       {"Key", input.at("Key")},
       {"Size", content.size},
-      {"ETag", quoted(content.md5)},
+      {"ETag", with_quotes(content.md5)},
       {"LastModified", now_seconds(context)},
       {"Checksum", {{api::name_of(kind), text(content.checksums, api::name_of(kind))}}},
       {"ServerSideEncryption", "AES256"}};

@@ -1,0 +1,29 @@
+# Library headers that most files include, compiled once: one set for the code, one with GoogleTest for
+# the tests. Files keep their own includes: -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON must build too.
+#
+# kiban_precompiled_headers()        defines the two sets; called once
+# kiban_precompile(TARGET [TESTS])   makes TARGET use one
+set(KIBAN_PRECOMPILED
+    <algorithm> <array> <charconv> <chrono> <cmath> <cstdint> <deque> <expected> <filesystem> <fstream>
+    <functional> <map> <memory> <mutex> <optional> <set> <span> <sstream> <string> <string_view>
+    <utility> <variant> <vector> <boost/json.hpp> <fmt/format.h>)
+
+function(kiban_precompiled_headers)
+  file(WRITE ${CMAKE_BINARY_DIR}/precompiled.cc "// The source of the targets that own precompiled headers.\n")
+  add_library(kiban_precompiled OBJECT ${CMAKE_BINARY_DIR}/precompiled.cc)
+  target_link_libraries(kiban_precompiled PRIVATE Boost::json fmt::fmt)
+  target_precompile_headers(kiban_precompiled PRIVATE ${KIBAN_PRECOMPILED})
+  if(KIBAN_TESTS)
+    add_library(kiban_precompiled_tests OBJECT ${CMAKE_BINARY_DIR}/precompiled.cc)
+    target_link_libraries(kiban_precompiled_tests PRIVATE Boost::json fmt::fmt GTest::gmock)
+    target_precompile_headers(kiban_precompiled_tests PRIVATE ${KIBAN_PRECOMPILED} <gmock/gmock.h> <gtest/gtest.h>)
+  endif()
+endfunction()
+
+function(kiban_precompile target)
+  if("${ARGN}" STREQUAL "TESTS")
+    target_precompile_headers(${target} REUSE_FROM kiban_precompiled_tests)
+  else()
+    target_precompile_headers(${target} REUSE_FROM kiban_precompiled)
+  endif()
+endfunction()
