@@ -1,5 +1,6 @@
 # Library headers that most files include, compiled once: one set for the code, one with GoogleTest for
-# the tests. Files keep their own includes: -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON must build too.
+# the tests. Files keep their own includes: tools/clang_tidy.py compiles without these headers and so
+# finds a missing one.
 #
 # kiban_precompiled_headers()        defines the two sets; called once
 # kiban_precompile(TARGET [TESTS])   makes TARGET use one

@@ -3,6 +3,10 @@
 Each suite is one function that yields Counts. A suite whose command fails without naming a failed
 test counts as one failure: nothing can fail silently. Output goes to build/test-logs/SUITE.log and
 is shown when the suite fails.
+
+Suites run in lanes, one after the other within a lane: the end-to-end tests wait most of their time,
+which leaves the processors to the sanitizer build, the fuzzers and clang-tidy. These run at a lower
+priority, so that no test misses a deadline because of them.
 """
 
 from __future__ import annotations
@@ -13,8 +17,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +28,8 @@ VENV = BUILD / "venv"
 CONFORMANCE = Path(os.environ.get("KIBAN_CONFORMANCE", ROOT.parent / "shared" / "conformance"))
 FUZZ_SECONDS = int(os.environ.get("KIBAN_FUZZ_SECONDS", "10"))
 SHOWN_LINES_MAX = 60
+STATUS_SECONDS = 60.0  # Between two lines that say what is running.
+BUILD_NICE, TIDY_NICE = 10, 19
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,15 @@ class Log:
     def __init__(self, suite: str) -> None:
         self.path = LOGS / f"{suite}.log"
         self.path.write_text("")
+        self.last_line = ""
 
     def run(
-        self, *command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None, shown: bool = False
+        self, *command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None, nice: int = 0
     ) -> tuple[int, str]:
-        """Exit code and output. `shown`: on the screen too, as it comes."""
+        """Exit code and output."""
         lines = []
+        if nice:
+            command = ("nice", "-n", str(nice), *command)
         with self.path.open("a") as log:
             log.write(f"$ {' '.join(map(str, command))}\n")
             log.flush()
@@ -63,8 +72,7 @@ class Log:
                 for line in running.stdout or ():
                     lines.append(line)
                     log.write(line)
-                    if shown:
-                        print(f"    {line}", end="", flush=True)
+                    self.last_line = line.strip()
         return running.returncode, "".join(lines)
 
 
@@ -77,10 +85,11 @@ def number(pattern: str, text: str) -> int:
     return int(found[-1]) if found else 0
 
 
-def cmake(log: Log, preset: str, *targets: str) -> int:
+def cmake(log: Log, preset: str, *targets: str, nice: int = 0) -> int:
     code, _ = log.run("cmake", "--preset", preset)
     if code == 0:
-        code, _ = log.run("cmake", "--build", "--preset", preset, *(["--target", *targets] if targets else []))
+        wanted = ["--target", *targets] if targets else []
+        code, _ = log.run("cmake", "--build", "--preset", preset, *wanted, nice=nice)
     return code
 
 
@@ -107,7 +116,7 @@ def formatting(log: Log) -> Iterator[Count]:
 
 def engine(log: Log) -> Iterator[Count]:
     """Unit tests under address and undefined sanitizers."""
-    if cmake(log, "debug") != 0:
+    if cmake(log, "debug", nice=BUILD_NICE) != 0:
         yield Count("debug build", failed=1)
         return
     passed = failed = skipped = 0
@@ -125,12 +134,12 @@ def engine(log: Log) -> Iterator[Count]:
 
 def tidy(log: Log) -> Iterator[Count]:
     """clang-tidy on every file of the engine that changed since its last clean run."""
-    code, out = log.run(sys.executable, "tools/clang_tidy.py", shown=True)
+    code, out = log.run(sys.executable, "tools/clang_tidy.py", nice=TIDY_NICE)
     yield Count("clang-tidy", number(r"(\d+) passed", out), number(r"(\d+) failed", out) or int(code != 0))
 
 
 def fuzz(log: Log) -> Iterator[Count]:
-    if cmake(log, "debug") != 0:
+    if cmake(log, "debug", nice=BUILD_NICE) != 0:
         yield Count("debug build", failed=1)
         return
 
@@ -139,7 +148,7 @@ def fuzz(log: Log) -> Iterator[Count]:
         work = BUILD / "debug" / "found" / program.name
         work.mkdir(parents=True, exist_ok=True)
         limits = (f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048")
-        return log.run(program, *limits, f"-artifact_prefix={work}/", work, *corpora)
+        return log.run(program, *limits, f"-artifact_prefix={work}/", work, *corpora, nice=BUILD_NICE)
 
     programs = sorted((BUILD / "debug").glob("*_fuzz"))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -237,18 +246,81 @@ def e2e(log: Log) -> Iterator[Count]:
     yield from pytest(log, VENV, ROOT / "tests/e2e", "end to end")
 
 
-SUITES: dict[str, Callable[[Log], Iterator[Count]]] = {
-    "layout": layout,
-    "format": formatting,
-    "backend": backend,
-    "cdk": cdk,
-    "engine": engine,
-    "conformance": conformance,
-    "golden": golden,
-    "e2e": e2e,
-    "fuzz": fuzz,
-    "tidy": tidy,
-}
+# The lanes run side by side.
+LANES: tuple[dict[str, Callable[[Log], Iterator[Count]]], ...] = (
+    {
+        "layout": layout,
+        "format": formatting,
+        "backend": backend,
+        "cdk": cdk,
+        "golden": golden,
+        "conformance": conformance,
+        "e2e": e2e,
+    },
+    {"engine": engine, "fuzz": fuzz},
+    {"tidy": tidy},
+)
+SUITES = {name: suite for lane in LANES for name, suite in lane.items()}
+
+
+@dataclass
+class Result:
+    suite: str
+    counts: list[Count]
+    seconds: float
+
+    def total(self, what: str) -> int:
+        return sum(getattr(count, what) for count in self.counts)
+
+
+@dataclass
+class Running:
+    """What the lanes are doing, for the status line; each lane writes its own suite only."""
+
+    logs: dict[str, Log] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+    def elapsed(self) -> str:
+        return f"[{time.monotonic() - self.began:4.0f} s]"
+
+    def status(self) -> str:
+        return "; ".join(f"{name}: {log.last_line[:60]}" for name, log in list(self.logs.items()))
+
+
+def run_suite(name: str, running: Running) -> Result:
+    started = time.monotonic()
+    log = running.logs[name] = Log(name)
+    print(f"{running.elapsed()} {name} begins", flush=True)
+    counts = list(SUITES[name](log)) or [Count(name, failed=1, why="ran nothing")]
+    del running.logs[name]
+    result = Result(name, counts, time.monotonic() - started)
+    lines = [f"{running.elapsed()} {name} ended after {result.seconds:.0f} s"]
+    for count in counts:
+        note = f" ({count.why})" if count.why and count.skipped else ""
+        lines.append(f"  {count.what}: {count.passed} passed, {count.failed} failed, {count.skipped} skipped{note}")
+    if result.total("failed"):
+        lines += [f"  | {line}" for line in log.path.read_text().splitlines()[-SHOWN_LINES_MAX:]]
+        lines.append(f"  the whole log: {log.path.relative_to(ROOT)}")
+    print("\n".join(lines), flush=True)
+    return result
+
+
+def run_lanes(names: list[str]) -> list[Result]:
+    running = Running()
+    lanes = [[name for name in lane if name in names] for lane in LANES]
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        futures = [pool.submit(lambda lane: [run_suite(name, running) for name in lane], lane) for lane in lanes]
+        while wait(futures, timeout=STATUS_SECONDS).not_done:
+            print(f"{running.elapsed()} {running.status()}", flush=True)
+        return [result for future in futures for result in future.result()]
+
+
+def print_table(results: list[Result], seconds: float) -> None:
+    print(f"\n{'suite':12} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
+    for result in results:
+        figures = (result.total("passed"), result.total("failed"), result.total("skipped"), round(result.seconds))
+        print(f"{result.suite:12} {figures[0]:7} {figures[1]:7} {figures[2]:8} {figures[3]:8}")
+    print(f"{'all, side by side':36} {seconds:8.0f}")
 
 
 def main(names: list[str]) -> int:
@@ -261,28 +333,12 @@ def main(names: list[str]) -> int:
         print(f"kiban: test: no suite named {', '.join(unknown)}. There are: {', '.join(SUITES)}", file=sys.stderr)
         return 2
     LOGS.mkdir(parents=True, exist_ok=True)
-    total = Count("")
-    for name in names or SUITES:
-        started = time.monotonic()
-        print(f"{name} ...", flush=True)
-        log = Log(name)
-        counts = list(SUITES[name](log)) or [Count(name, failed=1, why="ran nothing")]
-        for count in counts:
-            note = f" ({count.why})" if count.why and count.skipped else ""
-            print(f"  {count.what}: {count.passed} passed, {count.failed} failed, {count.skipped} skipped{note}")
-        total = Count(
-            "",
-            total.passed + sum(c.passed for c in counts),
-            total.failed + sum(c.failed for c in counts),
-            total.skipped + sum(c.skipped for c in counts),
-        )
-        print(f"  {time.monotonic() - started:.0f} s", flush=True)
-        if any(c.failed for c in counts):
-            tail = log.path.read_text().splitlines()[-SHOWN_LINES_MAX:]
-            print("\n".join(f"  | {line}" for line in tail))
-            print(f"  the whole log: {log.path.relative_to(ROOT)}", flush=True)
-    print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
-    return int(total.failed > 0 or total.passed == 0)
+    started = time.monotonic()
+    results = run_lanes(names or list(SUITES))
+    print_table(results, time.monotonic() - started)
+    passed, failed, skipped = (sum(r.total(what) for r in results) for what in ("passed", "failed", "skipped"))
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return int(failed > 0 or passed == 0)
 
 
 if __name__ == "__main__":
