@@ -84,6 +84,22 @@ CLI::App* add_client(CLI::App& app, Chosen& chosen, const std::string& name,
   return added;
 }
 
+// Takes `NAME VALUE` or `NAME=VALUE` out of `words`.
+void take_option(std::vector<std::string>& words, const std::string& name, std::string& value) {
+  for (auto at = words.begin(); at != words.end(); ++at) {
+    if (at->starts_with(name + "=")) {
+      value = at->substr(name.size() + 1);
+      words.erase(at);
+      return;
+    }
+    if (*at == name && at + 1 != words.end()) {
+      value = *(at + 1);
+      words.erase(at, at + 2);
+      return;
+    }
+  }
+}
+
 CLI::App* with_json(CLI::App* command, Chosen& chosen) {
   command->add_flag("--json", chosen.output.json, "Print JSON");
   return command;
@@ -97,6 +113,8 @@ void add_clients(CLI::App& app, Chosen& chosen) {
   aws->prefix_command();
   aws->callback([&, aws] {
     chosen.aws = aws->remaining();
+    // Also behind the AWS CLI's own words: no operation that kiban serves has such an option there.
+    take_option(chosen.aws, "--data", chosen.client.data);
     chosen.command = [&] { return run_aws(chosen.client, chosen.aws); };
   });
 

@@ -46,6 +46,31 @@ std::string why_of(const json::object& event) {
   return text_of(*details, "error") + (cause.empty() ? "" : ": ") + fit(cause, cause_shown_max);
 }
 
+// What ECS says of a task that ended, where `cause` is that: a line a container, then why it ended.
+// docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html
+std::vector<std::string> ecs_failure(const std::string& cause) {
+  const auto parsed = parse_json(cause);
+  if (!parsed || !parsed->is_object()) return {};
+  const json::object& task = parsed->get_object();
+  const json::array* containers = find_array(task, "Containers");
+  if (containers == nullptr || find_string(task, "TaskArn") == nullptr) return {};
+  std::vector<std::string> lines;
+  for (const json::value& each : *containers) {
+    const json::object& container = each.as_object();
+    const json::value* code = find(container, "ExitCode");
+    const json::string* reason = find_string(container, "Reason");
+    lines.push_back(fmt::format("container {} {}{}", text_of(container, "Name"),
+                                code != nullptr && code->is_int64()
+                                    ? fmt::format("exited with {}", code->get_int64())
+                                    : std::string("did not start"),
+                                reason == nullptr ? "" : ": " + to_string(*reason)));
+  }
+  if (find_string(task, "StoppedReason") != nullptr)
+    lines.push_back(
+        fmt::format("{} ({})", text_of(task, "StoppedReason"), text_of(task, "StopCode")));
+  return lines;
+}
+
 class Follower {
  public:
   Follower(const Client& client, std::string arn) : client_(client), arn_(std::move(arn)) {}
@@ -58,8 +83,12 @@ class Follower {
       KIBAN_TRY_VOID(show_new());
       show_logs();
       std::fflush(stdout);
-      if (text_of(state, "status") != "RUNNING") return text_of(state, "status");
-      std::this_thread::sleep_for(look_interval);
+      if (text_of(state, "status") == "RUNNING") {
+        std::this_thread::sleep_for(look_interval);
+        continue;
+      }
+      if (text_of(state, "status") != "SUCCEEDED") show_next_steps();
+      return text_of(state, "status");
     }
     return "RUNNING";
   }
@@ -126,10 +155,31 @@ class Follower {
            Colour::Green);
     } else if (type.ends_with("Failed") || type.ends_with("TimedOut") ||
                type.ends_with("Aborted")) {
-      line(at, level, fmt::format("! {} {}", type, why_of(event)), Colour::Red);
+      show_failure(at, level, type, event);
     } else if (type == "TaskSubmitted" && details != nullptr) {
       find_logs(*details, level + 1);
     }
+  }
+
+  void show_failure(double at, std::size_t level, const std::string& type,
+                    const json::object& event) const {
+    const json::object* details = details_of(event);
+    const std::vector<std::string> of_task =
+        details == nullptr ? std::vector<std::string>{} : ecs_failure(text_of(*details, "cause"));
+    if (of_task.empty()) {
+      line(at, level, fmt::format("! {} {}", type, why_of(event)), Colour::Red);
+      return;
+    }
+    line(at, level, fmt::format("! {} {}", type, text_of(*details, "error")), Colour::Red);
+    if (type.starts_with("Execution")) return;  // Its task's failure said it already.
+    for (const std::string& one : of_task) line(at, level + 1, one, Colour::Red);
+  }
+
+  void show_next_steps() const {
+    fmt::print("kiban history {} prints all events", arn_.substr(arn_.rfind(':') + 1));
+    if (!streams_.empty())
+      fmt::print("; kiban logs {} prints the lines of its containers", streams_.back().group);
+    fmt::print("\n");
   }
 
   // Of a task that was begun: where its containers write.

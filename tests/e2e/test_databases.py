@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -162,6 +163,27 @@ def test_deletion_leaves_a_snapshot_that_becomes_a_cluster(data, serve):
     gone(rds)
     messages = [event["Message"] for event in rds.describe_events(SourceIdentifier="main")["Events"]]
     assert messages.count("DB cluster created") == 2 and messages[-1] == "DB cluster deleted"
+
+
+def test_a_frozen_clock_does_not_hold_a_deployment(data, serve):
+    server = serve("--auth", "any", "--data", data, "--tasks", "process", "--source", data.parent, "--clock", "virtual")
+    cluster = {"Engine": "aurora-postgresql", "MasterUsername": "app_user", "MasterUserPassword": PASSWORD}
+    instance = {
+        "Engine": "aurora-postgresql",
+        "DBInstanceClass": "db.serverless",
+        "DBClusterIdentifier": {"Ref": "Cluster"},
+    }
+    resources = {
+        "Cluster": {"Type": "AWS::RDS::DBCluster", "Properties": cluster},
+        "Writer": {"Type": "AWS::RDS::DBInstance", "Properties": instance},
+    }
+    formation = server.client("cloudformation")
+    formation.create_stack(StackName="data", TemplateBody=json.dumps({"Resources": resources}))
+
+    def status():
+        return formation.describe_stacks(StackName="data")["Stacks"][0]["StackStatus"]
+
+    until(lambda: status() == "CREATE_COMPLETE", status, seconds=60)
 
 
 def test_errors_have_awss_codes(server):

@@ -227,6 +227,8 @@ def test_kiban_aws_runs_the_aws_cli(serve, tmp_path):
     assert json.loads(made.stdout)["QueueUrl"].endswith("/q")
     failed = kiban("aws", "--data", tmp_path, "sqs", "get-queue-url", "--queue-name", "none", PATH=path)
     assert failed.returncode != 0 and "NonExistentQueue" in failed.stderr
+    behind = kiban("aws", "sqs", "get-queue-url", "--queue-name", "q", "--data", tmp_path, PATH=path)
+    assert behind.returncode == 0, behind.stderr
 
 
 def test_what_was_asked_is_recorded(server):

@@ -12,11 +12,27 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::MatchesRegex;
 
+// Keeps the events that the kernel offers to every service.
+class Listener final : public Service {
+ public:
+  explicit Listener(std::shared_ptr<std::vector<Event>> heard) : heard_(std::move(heard)) {}
+  std::string_view name() const override { return "listener"; }
+  Result<json::object> call(Context&, std::string_view, const json::object&) override { return {}; }
+  void on_event(Context&, const Event& event) override { heard_->push_back(event); }
+
+ private:
+  std::shared_ptr<std::vector<Event>> heard_;
+};
+
 class Rds : public ServiceTest {
  protected:
   explicit Rds(const RdsOptions& options = {})
-      : ServiceTest("rds",
-                    {ec2::make_ec2, logs::make_logs, [options] { return make_rds(options); }}) {}
+      : Rds(options, std::make_shared<std::vector<Event>>()) {}
+  // The base class makes the services, so what they hear goes where it lives longer.
+  Rds(const RdsOptions& options, std::shared_ptr<std::vector<Event>> heard)
+      : ServiceTest("rds", {ec2::make_ec2, logs::make_logs, [options] { return make_rds(options); },
+                            [heard] { return std::make_unique<Listener>(heard); }}),
+        heard_(*heard) {}
   static json::object plan(const json::object& more = {}) {
     json::object input{{"DBClusterIdentifier", "Main"}, {"Engine", "aurora-postgresql"},
                        {"EngineVersion", "15.10"},      {"DatabaseName", "app"},
@@ -31,6 +47,7 @@ class Rds : public ServiceTest {
         .as_object();
   }
   std::string status() { return text(cluster(), "Status"); }
+  const std::vector<Event>& heard_;
   // The pending effect of that kind.
   std::optional<Effect> effect(std::string_view kind) const {
     for (const Effect& pending : kernel_->pending_effects())
@@ -77,6 +94,20 @@ TEST_F(Rds, AClusterIsCreatingUntilItsServerRuns) {
   // Pending for as long as the cluster lives: performed again after a restart.
   EXPECT_TRUE(effect("postgres.run"));
   EXPECT_THAT(events(), testing::ElementsAre("DB cluster created"));
+}
+
+// CloudFormation waits for these events, so a deployment needs no timer, which a frozen clock
+// holds.
+TEST_F(Rds, AClusterThatBecomesAvailableIsAnEvent) {
+  call("CreateDBCluster", plan());
+  EXPECT_TRUE(heard_.empty());
+  available();
+  ASSERT_EQ(heard_.size(), 1);
+  EXPECT_EQ(heard_[0].source, "aws.rds");
+  EXPECT_EQ(heard_[0].detail_type, "RDS DB Cluster Event");
+  EXPECT_EQ(heard_[0].resources, std::vector<std::string>{text(cluster(), "DBClusterArn")});
+  EXPECT_EQ(text(heard_[0].detail, "SourceIdentifier"), "main");
+  EXPECT_EQ(text(heard_[0].detail, "SourceType"), "CLUSTER");
 }
 
 TEST_F(Rds, AServerThatCannotRunTellsWhyAndMayComeBack) {

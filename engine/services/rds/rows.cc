@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "core/arn.h"
 #include "core/letters.h"
 
 namespace kiban::services::rds {
@@ -23,7 +24,7 @@ struct Kind {
   std::string_view kind{};
   std::string_view id_member{};
   std::string_view arn_member{};
-  std::string_view source_type{};  // Of events.
+  std::string_view source_type{};  // Of DescribeEvents.
   std::string_view missing{};
 };
 
@@ -221,9 +222,33 @@ Result<json::object> list_rows(Context& context, const json::object& input, cons
   return page_of(input, listing.member, all);
 }
 
+namespace {
+
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-cloud-watch-events.sample.html
+void publish_event(Context& context, const Kind& kind, const json::object& row,
+                   std::string_view category, std::string_view message) {
+  const bool cluster = kind.kind == "cluster";
+  const auto arn = parse_arn(text(row, kind.arn_member));
+  if (!arn) return;
+  context.publish({.source = "aws.rds",
+                   .detail_type = cluster ? "RDS DB Cluster Event" : "RDS DB Instance Event",
+                   .region = arn->region,
+                   .account = arn->account,
+                   .resources = {text(row, kind.arn_member)},
+                   .detail = {{"EventCategories", {category}},
+                              {"SourceType", cluster ? "CLUSTER" : "DB_INSTANCE"},
+                              {"SourceArn", text(row, kind.arn_member)},
+                              {"Date", format_iso8601(context.now())},
+                              {"Message", message},
+                              {"SourceIdentifier", text(row, kind.id_member)}}});
+}
+
+}  // namespace
+
 void record_event(Context& context, std::string_view kind, const json::object& row,
                   std::string_view category, std::string_view message) {
   const auto* found = std::ranges::find(kinds, kind, &Kind::kind);
+  publish_event(context, *found, row, category, message);
   const std::string arn = text(row, found->arn_member);
   // The resource's region; an outcome has none of its own.
   const std::string region = arn.substr(12, arn.find(':', 12) - 12);  // Behind arn:aws:rds:

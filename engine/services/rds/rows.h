@@ -47,7 +47,8 @@ using Describe = json::object (*)(const Context& context, const json::object& ro
 Result<json::object> list_rows(Context& context, const json::object& input, const Listing& listing,
                                Describe describe);
 
-// One line of DescribeEvents. `row` is the resource's.
+// One line of DescribeEvents, and an EventBridge event of source aws.rds without EventID. `row` is
+// that of a cluster or an instance.
 void record_event(Context& context, std::string_view kind, const json::object& row,
                   std::string_view category, std::string_view message);
 Result<json::object> describe_events(Context& context, const json::object& input);

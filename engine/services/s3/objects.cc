@@ -19,7 +19,8 @@ std::string with_quotes(std::string_view etag) {
 }
 
 bool one_of(const std::string& list, const std::string& etag) {
-  return list == "*" || list.find(with_quotes(etag)) != std::string::npos || with_quotes(list) == etag;
+  return list == "*" || list.find(with_quotes(etag)) != std::string::npos ||
+         with_quotes(list) == etag;
 }
 
 std::unexpected<Error> precondition_failed() {
