@@ -173,7 +173,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   // Before anything else that listens on its bridge.
   const std::string task_directory =
       options.ephemeral ? temporary_directory("tasks") : data.directory + "/tasks";
-  auto runner = TaskRunner::choose(options, task_directory);
+  auto runner = TaskRunner::choose(options, server->port(), task_directory);
   if (!runner)
     return complain("tasks", runner.error().cause,
                     options.tasks == "process"
@@ -275,7 +275,9 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   });
   for (const std::string_view path : {runtime::task_credentials_path, runtime::task_metadata_path})
     made.add_route(std::string(path),
-                   containers::make_task_route(path, thread, options.account, options.region));
+                   containers::make_task_route(
+                       path, thread, {.account = options.account, .region = options.region},
+                       [&runner](const std::string& peer) { return runner->task_at(peer); }));
   made.add_route(std::string(runtime::signing_certificate_prefix),
                  [&signer](const runtime::HttpRequest& request, const runtime::Respond& respond) {
                    respond([made = certificate_reply(signer, request)] { return made; });

@@ -15,7 +15,7 @@ std::string how_to_get(const std::vector<std::string>& missing) {
     if (one == "root")
       root = true;
     else
-      packages.push_back(one == "ip" ? "iproute2" : one);
+      packages.push_back(one == "ip" ? "iproute2" : one == "nft" ? "nftables" : one);
   }
   std::string text;
   if (root) text = "start kiban as root";
@@ -25,12 +25,12 @@ std::string how_to_get(const std::vector<std::string>& missing) {
 }
 
 // Why containers can't be run here; empty when they can, and then `bridge` is there.
-std::string open_bridge(std::unique_ptr<containers::Bridge>& bridge) {
+std::string open_bridge(std::uint16_t port, std::unique_ptr<containers::Bridge>& bridge) {
   const std::vector<std::string> missing = containers::missing_here();
   if (!missing.empty())
     return fmt::format("containers need what is missing here: {}. To get it: {}",
                        fmt::join(missing, ", "), how_to_get(missing));
-  auto made = containers::Bridge::create();
+  auto made = containers::Bridge::create(port);
   if (!made) return made.error().cause;
   bridge = *std::move(made);
   return {};
@@ -38,7 +38,8 @@ std::string open_bridge(std::unique_ptr<containers::Bridge>& bridge) {
 
 }  // namespace
 
-Result<TaskRunner> TaskRunner::choose(const ServeOptions& options, std::string directory) {
+Result<TaskRunner> TaskRunner::choose(const ServeOptions& options, std::uint16_t port,
+                                      std::string directory) {
   TaskRunner runner;
   runner.directory_ = std::move(directory);
   if (options.tasks == "process") {
@@ -46,7 +47,7 @@ Result<TaskRunner> TaskRunner::choose(const ServeOptions& options, std::string d
   } else if (options.tasks == "none") {
     runner.refusal_ = "it was started with --tasks none";
   } else {
-    runner.refusal_ = open_bridge(runner.bridge_);
+    runner.refusal_ = open_bridge(port, runner.bridge_);
     if (options.tasks == "containers" && !runner.refusal_.empty())
       return fail("NoContainers", runner.refusal_);
   }
@@ -55,6 +56,11 @@ Result<TaskRunner> TaskRunner::choose(const ServeOptions& options, std::string d
 
 std::string TaskRunner::bridge_address() const {
   return bridge_ ? std::string(containers::bridge_address) : std::string();
+}
+
+std::optional<std::string> TaskRunner::task_at(const std::string& address) const {
+  if (processes_) return std::nullopt;
+  return containers_ ? containers_->task_at(address) : std::string();
 }
 
 Result<void> TaskRunner::add_to(runtime::Effects& effects, std::uint16_t port,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cli/serve.h"
@@ -19,10 +20,15 @@ class TaskRunner {
  public:
   // Makes the bridge when tasks are containers, so that what listens there may begin. `directory`
   // keeps tasks. Errors: `NoContainers` when they were demanded and can't be, `NoSource`.
-  static Result<TaskRunner> choose(const ServeOptions& options, std::string directory);
+  // `port` is the one that this server listens on.
+  static Result<TaskRunner> choose(const ServeOptions& options, std::uint16_t port,
+                                   std::string directory);
 
   // Where tasks reach this server; empty when they need no address of their own.
   std::string bridge_address() const;
+  // The id of the task that has this address, empty when none has it; nullopt: tasks are processes
+  // and have no addresses of their own. From any thread.
+  std::optional<std::string> task_at(const std::string& address) const;
   // After the server knows its port. `blobs` outlives this.
   Result<void> add_to(runtime::Effects& effects, std::uint16_t port, const store::Blobs& blobs);
   // Once the kernel has asked again for what was running.

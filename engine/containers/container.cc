@@ -3,13 +3,16 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -67,7 +70,7 @@ Container::Container(const Tools& tools, json::object plan, std::string id, std:
       plan_(std::move(plan)),
       id_(std::move(id)),
       directory_(std::move(directory)),
-      log_(static_cast<std::uint64_t>(number_of(read_file(directory_ + "/offset")).value_or(0))) {}
+      log_(std::strtoull(read_file(directory_ + "/offset").c_str(), nullptr, 10)) {}
 
 Container::Container(Container&& other) noexcept
     : tools_(other.tools_),
@@ -133,7 +136,8 @@ Result<void> Container::mount_root(const std::string& image_root) {
                                           image_root, directory_, directory_);
   const std::string root = directory_ + "/root";
   if (::mount("overlay", root.c_str(), "overlay", 0, options.c_str()) == 0) return {};
-  const auto copied = run_program({"/bin/cp", "-a", "--reflink=auto", image_root + "/.", root});
+  const auto copied =
+      run_program({"/bin/cp", "-a", "--reflink=auto", image_root + "/.", root}, {}, copy_time_max);
   if (!copied) return cannot_start(copied.error().cause);
   return {};
 }
@@ -224,7 +228,40 @@ std::vector<LogLine> Container::read_log(bool ended) {
   return lines.empty() ? read_log(ended) : lines;
 }
 
+std::uint64_t Container::log_backlog() const {
+  std::error_code failed;
+  const std::uintmax_t size = fs::file_size(directory_ + "/log", failed);
+  return failed || size < log_.offset() ? 0 : size - log_.offset();
+}
+
+void Container::skip_log(std::uint64_t bytes_kept) {
+  const std::uint64_t backlog = log_backlog();
+  if (backlog <= bytes_kept || log_descriptor_ < 0) return;
+  std::uint64_t next = log_.offset() + backlog - bytes_kept;
+  std::string piece(log_message_bytes_max, '\0');
+  const ssize_t count =
+      ::pread(log_descriptor_, piece.data(), piece.size(), static_cast<off_t>(next));
+  piece.resize(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  const std::size_t end = piece.find('\n');
+  log_ = LogParser{next + (end == std::string::npos ? piece.size() : end + 1)};
+}
+
+void Container::release_log(std::uint64_t end) const {
+  const int file = ::open((directory_ + "/log").c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  // A file system without holes keeps the whole log until the task ends.
+  (void)::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(end));
+  ::close(file);
+}
+
+void Container::hold_output(bool held) const {
+  if (monitor_ >= 0)
+    (void)::syscall(SYS_pidfd_send_signal, monitor_, held ? SIGSTOP : SIGCONT, nullptr, 0);
+}
+
 void Container::remove() {
+  if (monitor_ < 0) (void)open_monitor();
+  hold_output(false);
   if (fs::exists(tools_.state + "/" + id_))
     (void)run_program({tools_.runc, "--root", tools_.state, "delete", "--force", id_});
   ::umount2((directory_ + "/root").c_str(), MNT_DETACH);

@@ -69,6 +69,14 @@ class Container {
   // The next lines; none: there are no more for now.
   std::vector<LogLine> read_log(bool ended);
   std::uint64_t log_resume() const { return log_.resume(); }
+  std::uint64_t log_backlog() const;  // Bytes that read_log() has not seen yet.
+  // Leaves out all but the last `bytes_kept` of the backlog.
+  void skip_log(std::uint64_t bytes_kept);
+  // What lies before `end` was reported: gives its disk space back.
+  void release_log(std::uint64_t end) const;
+  // Stops or continues conmon. While it is stopped, the container's writes block once the pipe is
+  // full.
+  void hold_output(bool held) const;
   // Ends and removes all of it except for the folder.
   void remove();
 

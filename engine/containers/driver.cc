@@ -19,15 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// How long the result of an ended task is kept for a kernel that may not have heard of it.
-constexpr std::chrono::minutes result_kept{10};
-
-bool is_old_result(const fs::path& directory) {
-  std::error_code failed;
-  const auto written = fs::last_write_time(directory / "result.json", failed);
-  return failed || fs::file_time_type::clock::now() - written > result_kept;
-}
-
 void use_directory(Host& host, const std::string& directory) {
   host.directory = directory + "/tasks";
   host.tools = {
@@ -71,6 +62,12 @@ class ContainerDriver final : public Driver {
     if (found != tasks_.end()) found->second->stop();
   }
 
+  std::string task_at(const std::string& address) override {
+    const std::lock_guard lock{host_.mutex};
+    const auto found = host_.addresses.find(address);
+    return found == host_.addresses.end() ? std::string() : found->second;
+  }
+
   void end_tasks() override {
     std::unique_lock lock{mutex_};
     closed_ = true;
@@ -88,7 +85,6 @@ class ContainerDriver final : public Driver {
           const std::lock_guard lock{mutex_};
           if (tasks_.contains(entry.path().filename().string())) continue;
         }
-        if (is_old_result(entry.path())) fs::remove(entry.path() / "result.json", failed);
         remove_task(host_, entry.path().string());
       }
     });
@@ -123,7 +119,7 @@ class ContainerDriver final : public Driver {
 std::vector<std::string> missing_here() {
   std::vector<std::string> missing;
   if (::geteuid() != 0) missing.emplace_back("root");
-  for (const auto* program : {"runc", "conmon", "umoci", "ip"})
+  for (const auto* program : {"runc", "conmon", "umoci", "ip", "nft"})
     if (find_program(program).empty()) missing.emplace_back(program);
   return missing;
 }

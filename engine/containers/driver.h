@@ -1,5 +1,6 @@
 // Performs ECS tasks as real OCI containers: the effects `task.run` and `task.stop` of
-// engine/services/ecs. Needs root, runc, conmon, umoci and iproute2.
+// engine/services/ecs. Needs root, runc, conmon, umoci, iproute2
+// and nftables.
 //
 // A container is watched by conmon, which outlives the engine: performing the same effect again
 // takes up the same containers, wherever they are, and reports their end once.
@@ -38,6 +39,8 @@ class Driver {
   // `payload` is that of `task.run`. A task that runs already is left alone.
   virtual void run(const json::object& payload, const runtime::Report& report) = 0;
   virtual void stop(const std::string& task_arn) = 0;
+  // The id of the running task that has this address; empty: none.
+  virtual std::string task_at(const std::string& address) = 0;
   // Ends all tasks, some seconds at most, and reports that. Others that are asked for then wait for
   // the next run of the engine. Without it they go on.
   virtual void end_tasks() = 0;

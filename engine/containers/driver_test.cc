@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
@@ -82,9 +84,14 @@ TestImage make_image(store::Blobs& blobs, const std::string& directory) {
 // What a task reported.
 class Heard {
  public:
+  std::atomic<bool> commits{true};  // False: a kernel that dies before its next commit.
   runtime::Report report() {
-    return [this](const services::Outcome& outcome) {
+    return [this](const services::Outcome& outcome, const std::function<void()>& committed) {
       const std::lock_guard lock{mutex_};
+      if (committed && commits)
+        committed();
+      else if (committed)
+        waiting_.push_back(committed);
       if (const json::array* lines = find_array(outcome.payload, "Logs")) {
         for (const json::value& line : *lines)
           lines_.push_back(to_string(line.at("Message").as_string()));
@@ -96,6 +103,11 @@ class Heard {
       ended_ = ended_ || outcome.final;
       changed_.notify_all();
     };
+  }
+  void commit_waiting() {
+    const std::lock_guard lock{mutex_};
+    commits = true;
+    for (const auto& committed : std::exchange(waiting_, {})) committed();
   }
   bool wait_for_state(std::size_t count) {
     std::unique_lock lock{mutex_};
@@ -137,6 +149,7 @@ class Heard {
   std::mutex mutex_{};
   std::condition_variable changed_{};
   std::vector<std::string> lines_{};
+  std::vector<std::function<void()>> waiting_{};
   std::vector<json::object> states_{};
   json::object usage_{};
   std::string health_{};
@@ -176,7 +189,7 @@ class Containers : public testing::Test {
     bridge_.reset();
   }
   void begin() {
-    auto bridge = Bridge::create();
+    auto bridge = Bridge::create(4566);
     ASSERT_TRUE(bridge) << bridge.error().cause;
     bridge_ = *std::move(bridge);
     auto driver = Driver::create({.directory = base + "/state",
@@ -519,7 +532,7 @@ class Outside : public Containers {
 };
 
 TEST_F(Outside, IsReachedUnderTheHostsAddress) {
-  const json::object task = payload({caller()}, {{"WayOut", true}});
+  const json::object task = payload({caller()}, {{"Egress", true}});
   driver_->run(task, heard_.report());
   heard_.end();
   EXPECT_THAT(heard_.lines(), ElementsAre("198.51.100.1"));
@@ -539,7 +552,7 @@ TEST_F(Outside, IsReachedPastAFirewallThatDropsTheRest) {
   const std::string iptables = find_program("iptables");
   if (iptables.empty()) GTEST_SKIP() << "no iptables";
   run({iptables, "-P", "FORWARD", "DROP"});
-  driver_->run(payload({caller()}, {{"WayOut", true}}), heard_.report());
+  driver_->run(payload({caller()}, {{"Egress", true}}), heard_.report());
   heard_.end();
   EXPECT_THAT(heard_.lines(), ElementsAre("198.51.100.1"));
   driver_.reset();
@@ -548,9 +561,9 @@ TEST_F(Outside, IsReachedPastAFirewallThatDropsTheRest) {
   run({iptables, "-P", "FORWARD", "ACCEPT"});
 }
 
-TEST_F(Outside, IsOutOfReachWithoutAWayOut) {
+TEST_F(Outside, IsOutOfReachWithoutEgress) {
   Heard other;
-  const json::object open = payload({caller()}, {{"WayOut", true}});
+  const json::object open = payload({caller()}, {{"Egress", true}});
   driver_->run(open, other.report());
   other.end();
   ASSERT_EQ(other.lines().size(), 1U);  // So that nothing but the way out makes the difference.
@@ -568,9 +581,10 @@ TEST_F(Containers, GoOnWhenTheEngineIsKilled) {
   const json::object task = payload({container("echo begun; sleep 1; echo over; exit 5")});
   const pid_t child = ::fork();
   if (child == 0) {  // An engine that is killed once the container has said something.
-    auto bridge = Bridge::create();
+    auto bridge = Bridge::create(4566);
     auto driver = Driver::create({.directory = base + "/state"}, **bridge, *blobs);
     Heard heard;
+    heard.commits = false;
     (*driver)->run(task, heard.report());
     if (heard.wait_for_line("begun")) ::kill(::getpid(), SIGKILL);
     ::_exit(1);
@@ -584,11 +598,60 @@ TEST_F(Containers, GoOnWhenTheEngineIsKilled) {
   EXPECT_EQ(only_container(end).at("ExitCode"), 5);
   EXPECT_THAT(heard_.lines(), ElementsAre("begun", "over"));  // Once each: it ran once.
   expect_nothing_left(task);
-  // Asked again by a kernel that did not live to note it: the same end, without a second run.
+}
+
+TEST_F(Containers, TellTheEndAndTheLastLinesAgainUntilTheyAreCommitted) {
+  const json::object task = payload({container("echo one; echo two; exit 5")});
+  heard_.commits = false;
+  driver_->run(task, heard_.report());
+  ASSERT_TRUE(heard_.wait_for_state(1));
+  ::sleep(1);
+  driver_.reset();
+  bridge_.reset();
+  begin();
   Heard again;
   driver_->run(task, again.report());
-  EXPECT_EQ(again.end(), end);
-  EXPECT_EQ(again.lines().size(), 0U);
+  EXPECT_EQ(only_container(again.end()).at("ExitCode"), 5);
+  EXPECT_THAT(again.lines(), ElementsAre("one", "two"));  // The kernel tells them by Position.
+  expect_nothing_left(task);
+  EXPECT_FALSE(fs::exists(fmt::format("{}/state/tasks/{}", base, id_of(task))));
+}
+
+TEST_F(Containers, SendOneReportOfLinesAtATime) {
+  heard_.commits = false;
+  const json::object task =
+      payload({container("for i in {1..200000}; do echo line number $i; done; sleep 100",
+                         {{"Log", {{"Mode", "blocking"}, {"BufferBytes", 1'000'000}}}})});
+  driver_->run(task, heard_.report());
+  ASSERT_TRUE(heard_.wait_for_line("line number 1"));
+  ::sleep(2);
+  EXPECT_LT(heard_.lines().size(), 20'000U);  // The first report waits for its commit.
+  // conmon is stopped, so the container waits for its output to be read.
+  const std::string log = fmt::format("{}/state/tasks/{}/app/log", base, id_of(task));
+  EXPECT_LT(fs::file_size(log), 9'000'000U);
+  heard_.commit_waiting();
+  ASSERT_TRUE(heard_.wait_for_line("line number 200000"));
+  const std::vector<std::string> lines = heard_.lines();
+  ASSERT_EQ(lines.size(), 200'000U);
+}
+
+TEST_F(Containers, AFullBufferLosesTheOldestLinesAndBlocksNobody) {
+  heard_.commits = false;
+  const json::object task =
+      payload({container("for i in {1..200000}; do echo line number $i; done; "
+                         "while true; do echo over; sleep 0.1; done",
+                         {{"Log", {{"Mode", "non-blocking"}, {"BufferBytes", 1'000'000}}}})});
+  driver_->run(task, heard_.report());
+  ASSERT_TRUE(heard_.wait_for_line("line number 1"));
+  ::sleep(4);
+  heard_.commit_waiting();
+  ASSERT_TRUE(heard_.wait_for_line("over"));
+  EXPECT_LT(heard_.lines().size(), 60'000U);
+  const std::string log = fmt::format("{}/state/tasks/{}/app/log", base, id_of(task));
+  struct stat status{};
+  ASSERT_EQ(::stat(log.c_str(), &status), 0);
+  EXPECT_GT(status.st_size, 8'000'000);
+  EXPECT_LT(status.st_blocks * 512, 3'000'000);  // What was read or lost takes no disk.
 }
 
 TEST_F(Containers, EndWithTheEngineWhenToldTo) {
@@ -609,7 +672,7 @@ TEST_F(Containers, SweepsWhatNobodyAsksForAgain) {
   const json::object task = payload({container("echo begun; sleep 100")});
   const pid_t child = ::fork();
   if (child == 0) {
-    auto bridge = Bridge::create();
+    auto bridge = Bridge::create(4566);
     auto driver = Driver::create({.directory = base + "/state"}, **bridge, *blobs);
     Heard heard;
     (*driver)->run(task, heard.report());
@@ -626,11 +689,11 @@ TEST_F(Containers, SweepsWhatNobodyAsksForAgain) {
 
 TEST_F(Containers, TwoEnginesDoNotShareABridge) {
   const pid_t child = ::fork();
-  if (child == 0) ::_exit(Bridge::create() ? 0 : 1);
+  if (child == 0) ::_exit(Bridge::create(4566) ? 0 : 1);
   int status = 0;
   ::waitpid(child, &status, 0);
   EXPECT_EQ(WEXITSTATUS(status), 1);
-  const auto second = Bridge::create();
+  const auto second = Bridge::create(4566);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().name, "BridgeTaken");
   EXPECT_THAT(second.error().cause, HasSubstr(std::to_string(::getpid())));

@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <future>
 #include <set>
 #include <sstream>
 
@@ -54,7 +56,7 @@ Result<int> take_lock() {
                                          bridge_name, owner.pid));
 }
 
-// Tasks reach each other by way of the bridge's address; nothing else of the host is opened.
+// Tasks reach each other by way of the bridge's address.
 void forward_between_tasks() {
   for (const auto& [name, value] : {std::pair("forwarding", "1"), std::pair("send_redirects", "0")})
     std::ofstream{fmt::format("/proc/sys/net/ipv4/conf/{}/{}", bridge_name, name)} << value;
@@ -115,9 +117,17 @@ bool has_tasks() {
   return found;
 }
 
-// Who may pass between the bridge and the host's other networks. Addresses stay in the set when it
-// is made again, as tasks outlive an engine.
-constexpr std::string_view guard_rules = R"(add table ip kiban
+// What is dropped at the bridge. Sets keep their elements when the rules are made again, as tasks
+// outlive an engine. {0} is the bridge, {1} its address, {2} this server's port, {3} further rules.
+//
+// - `guard`: who may pass between the bridge and the host's other networks.
+// - `input`: what reaches the host itself. Linux answers to an address on every interface (the weak
+//   host model, RFC 1122 3.3.4.2), so 169.254.170.2 is closed to all interfaces but the bridge and
+//   loopback. Tasks reach this server's port, and what listens on 169.254.170.2 itself (databases),
+//   but no service of the host that listens on all addresses ("wildcard").
+// - `sent`: a task sends with its own MAC and IP address only, or it could answer ARP requests for
+//   others. IPv6 is dropped, too.
+constexpr std::string_view rules_template = R"(add table ip kiban
 add set ip kiban outside {{ type ipv4_addr; }}
 add chain ip kiban masked {{ type nat hook postrouting priority srcnat; }}
 flush chain ip kiban masked
@@ -129,7 +139,60 @@ add rule ip kiban guard oifname "{0}" iifname != "{0}" ct state established,rela
 add rule ip kiban guard oifname "{0}" iifname != "{0}" drop
 add rule ip kiban guard iifname "{0}" oifname != "{0}" ip saddr != @outside drop
 add rule ip kiban guard iifname != "{0}" oifname != "{0}" jump unforwarded
+add chain ip kiban input {{ type filter hook input priority filter; }}
+flush chain ip kiban input
+add rule ip kiban input ip daddr {1} iifname != {{ "{0}", "lo" }} drop
+add rule ip kiban input iifname != "{0}" accept
+add rule ip kiban input ct state established,related accept
+{3}add rule ip kiban input ip daddr != {1} drop
+add rule ip kiban input tcp dport {2} accept
+add rule ip kiban input socket wildcard 0 accept
+add rule ip kiban input drop
+add table bridge kiban
+add set bridge kiban tasks {{ type ifname . ether_addr . ipv4_addr; }}
+add chain bridge kiban sent {{ type filter hook prerouting priority filter; }}
+flush chain bridge kiban sent
+add rule bridge kiban sent iifname != "kb*" accept
+add rule bridge kiban sent ether type ip iifname . ether saddr . ip saddr @tasks accept
+add rule bridge kiban sent ether type arp iifname . ether saddr . arp saddr ip @tasks iifname . arp saddr ether . arp saddr ip @tasks accept
+add rule bridge kiban sent drop
 )";
+
+// Tasks with egress ask the name servers of their /etc/resolv.conf, which may be this host itself
+// under an address that is not loopback.
+std::string name_server_rules() {
+  std::string rules;
+  std::istringstream lines{name_servers_here()};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words{line};
+    std::string word;
+    std::string address;
+    in_addr parsed{};
+    if (!(words >> word >> address) || word != "nameserver" ||
+        ::inet_pton(AF_INET, address.c_str(), &parsed) != 1)
+      continue;
+    rules += fmt::format(
+        "add rule ip kiban input ip saddr @outside ip daddr {} meta l4proto {{ tcp, udp }} "
+        "th dport 53 accept\n",
+        address);
+  }
+  return rules;
+}
+
+// Of a task's interface. Addresses of tasks that run differ, so these do.
+std::string hardware_address(const std::string& address) {
+  in_addr parsed{};
+  ::inet_pton(AF_INET, address.c_str(), &parsed);
+  std::array<unsigned char, 4> bytes{};
+  std::memcpy(bytes.data(), &parsed, bytes.size());
+  // The first byte says: locally administered, one host.
+  return fmt::format("02:6b:{:02x}:{:02x}:{:02x}:{:02x}", bytes[0], bytes[1], bytes[2], bytes[3]);
+}
+
+std::string sender_element(const std::string& task, const std::string& address) {
+  return fmt::format("element bridge kiban tasks {{ \"{}\" . {} . {} }}", link_name(task),
+                     hardware_address(address), address);
+}
 
 // Where others (Docker) made the host's firewall drop what it does not know. Our own guard still
 // decides what passes.
@@ -260,11 +323,15 @@ std::string name_servers_here() {
 Bridge::Bridge(std::string ip, int lock)
     : ip_(std::move(ip)), nft_(find_program("nft")), lock_(lock) {}
 
-Result<std::unique_ptr<Bridge>> Bridge::create() {
+Result<std::unique_ptr<Bridge>> Bridge::create(std::uint16_t port) {
   const std::string ip = find_program("ip");
   if (ip.empty()) return fail("ProgramFailed", "the program ip (package iproute2) is missing");
   KIBAN_TRY(const int lock, take_lock());
   std::unique_ptr<Bridge> bridge{new Bridge{ip, lock}};
+  if (bridge->nft_.empty())
+    return fail("ProgramFailed", "the program nft (package nftables) is missing");
+  // First, so that nothing is open for a moment.
+  KIBAN_TRY_VOID(bridge->set_up_rules(port));
   if (has_address()) return bridge;
   std::string batch;
   if (::if_nametoindex(bridge_name) == 0)
@@ -277,7 +344,9 @@ Result<std::unique_ptr<Bridge>> Bridge::create() {
 }
 
 void Bridge::remove_unused() {
-  if (::if_nametoindex(bridge_name) != 0) (void)create();  // Which goes at once, and with it all.
+  if (::if_nametoindex(bridge_name) == 0 || has_tasks()) return;
+  const Result<int> lock = take_lock();
+  if (lock) const Bridge removed{find_program("ip"), *lock};
 }
 
 std::unique_ptr<Bridge> Bridge::borrow() {
@@ -297,76 +366,82 @@ void Bridge::remove() const {
     for (const std::string& name : uplinks())
       if (rules && rules->find(fmt::format("iifname \"{}\"", name)) != std::string::npos)
         std::ofstream{forwarding_of(name)} << 0;
-    if (rules) (void)run_program({nft_, "delete", "table", "ip", "kiban"});
+    for (const auto* family : {"ip", "bridge"})
+      (void)run_program({nft_, "delete", "table", family, "kiban"});
     close_firewall();
   }
   if (::if_nametoindex(bridge_name) != 0) (void)run_program({ip_, "link", "del", bridge_name});
 }
 
-// Once in the life of this bridge.
-Result<void> Bridge::set_up_guard() {
-  const std::lock_guard lock{mutex_};
-  if (guarded_ || nft_.empty()) return {};
-  KIBAN_TRY_VOID(run_program({nft_, "-f", "-"}, fmt::format(guard_rules, bridge_name)));
-  guarded_ = true;
+Result<void> Bridge::set_up_rules(std::uint16_t port) const {
+  std::string rules =
+      fmt::format(rules_template, bridge_name, bridge_address, port, name_server_rules());
+  if (!has_tasks()) rules += "flush set ip kiban outside\nflush set bridge kiban tasks\n";
+  KIBAN_TRY_VOID(run_program({nft_, "-f", "-"}, rules));
   return {};
 }
 
-Result<void> Bridge::let_out(const std::string& address) const {
-  if (nft_.empty())
-    return fail("ProgramFailed",
-                "its subnet has a route to the internet, and kiban needs nftables to give it one. "
-                "Install it: apt-get install nftables");
+std::string Bridge::egress_rules(const std::string& address) {
   std::string batch = fmt::format("add element ip kiban outside {{ {} }}\n", address);
   for (const std::string& name : uplinks()) {
     if (read_line(forwarding_of(name)) != "0") continue;
     batch += fmt::format("add rule ip kiban unforwarded iifname \"{}\" drop\n", name);
     std::ofstream{forwarding_of(name)} << 1;
   }
-  KIBAN_TRY_VOID(run_program({nft_, "-f", "-"}, batch));
-  return open_firewall();
+  return batch;
 }
 
 Result<std::string> Bridge::attach(const std::string& task, const std::string& address,
-                                   WayOut way_out) {
-  KIBAN_TRY_VOID(set_up_guard());
+                                   Egress egress) {
   std::string path = namespace_path(task);
   if (::access(path.c_str(), F_OK) == 0 && ::if_nametoindex(link_name(task).c_str()) != 0)
     return path;
-  detach(task, address);  // What a crash left half made.
-  KIBAN_TRY_VOID(run_program(
-      {ip_, "-batch", "-"},
-      fmt::format("netns add {0}\n"
-                  "link add {1} type veth peer name eth0 netns {0}\n"
-                  "link set {1} master {2} up\n"
-                  "route replace {3}/32 dev {2} src {4}\n",
-                  namespace_name(task), link_name(task), bridge_name, address, bridge_address)));
+  detach(task, address, Route::Remove);  // What a crash left half made.
+  std::string rules = fmt::format("add {}\n", sender_element(task, address));
+  if (egress == Egress::Allowed) rules += egress_rules(address);
+  // The two programs run at the same time: the start of a task waits for both.
+  auto ruled = std::async(std::launch::async,
+                          [this, &rules] { return run_program({nft_, "-f", "-"}, rules); });
+  const auto linked =
+      run_program({ip_, "-batch", "-"},
+                  fmt::format("netns add {0}\n"
+                              "link add {1} type veth peer name eth0 address {5} netns {0}\n"
+                              "link set {1} master {2} up\n"
+                              "route replace {3}/32 dev {2} src {4}\n",
+                              namespace_name(task), link_name(task), bridge_name, address,
+                              bridge_address, hardware_address(address)));
+  KIBAN_TRY_VOID(ruled.get());
+  KIBAN_TRY_VOID(linked);
   KIBAN_TRY_VOID(set_up_inside(path, address));
-  if (way_out == WayOut::Yes) KIBAN_TRY_VOID(let_out(address));
+  if (egress == Egress::Allowed) KIBAN_TRY_VOID(open_firewall());
   return path;
 }
 
-void Bridge::silence(const std::string& task) const {
+void Bridge::disconnect(const std::string& task) const {
   ifreq request = request_for(link_name(task));
   if (::ioctl(lock_, SIOCGIFFLAGS, &request) != 0) return;
   request.ifr_flags = static_cast<short>(request.ifr_flags & ~IFF_UP);
   (void)::ioctl(lock_, SIOCSIFFLAGS, &request);
 }
 
-void Bridge::shut_in(const std::string& address) const {
+void Bridge::revoke_egress(const std::string& address) const {
   if (nft_.empty()) return;
   (void)run_program({nft_, "delete", "element", "ip", "kiban", "outside", "{ " + address + " }"});
 }
 
-void Bridge::detach(const std::string& task, const std::string& address) {
+void Bridge::detach(const std::string& task, const std::string& address, Route route) {
   std::string batch;
   if (::if_nametoindex(link_name(task).c_str()) != 0) {
     batch = fmt::format("link del {}\n", link_name(task));
-    if (!address.empty()) batch += fmt::format("route del {}/32 dev {}\n", address, bridge_name);
+    if (route == Route::Remove && !address.empty())
+      batch += fmt::format("route del {}/32 dev {}\n", address, bridge_name);
   }
   if (::access(namespace_path(task).c_str(), F_OK) == 0)
     batch += fmt::format("netns del {}\n", namespace_name(task));
-  if (!batch.empty()) (void)run_program({ip_, "-force", "-batch", "-"}, batch);
+  if (batch.empty()) return;
+  (void)run_program({ip_, "-force", "-batch", "-"}, batch);
+  if (!address.empty() && !nft_.empty())
+    (void)run_program({nft_, "-f", "-"}, fmt::format("delete {}\n", sender_element(task, address)));
 }
 
 }  // namespace kiban::containers

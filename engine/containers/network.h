@@ -1,14 +1,16 @@
 // The bridge `kiban0`, on which the engine has an address, and a network namespace for each task.
 //
 // A task's address is its only one: everything it sends goes by way of the bridge's address, and
-// this host knows one route to it. Beyond the bridge only tasks with a way out get, under this
-// host's address (nftables, table `kiban`), and nothing comes in from there that they did not ask
-// for. While there are such tasks the host forwards on the interfaces of its default routes; what
-// it did not forward before stays unforwarded.
+// this host knows one route to it. The bridge is a boundary (nftables, tables `ip kiban` and
+// `bridge kiban`): a task reaches this server's port and the databases on the bridge's address, and
+// no other service of the host; nothing from other networks reaches the bridge's address or a task;
+// a task cannot send under the address of another. Only tasks with egress get beyond the bridge,
+// under this host's address. While there are such tasks the host forwards on the interfaces of its
+// default routes; what it did not forward before stays unforwarded.
 #pragma once
 
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "core/result.h"
@@ -25,42 +27,42 @@ std::string name_servers(const std::string& resolv_conf, const std::string& upst
 // The same out of this host's files; without a name server names can't be resolved in tasks.
 std::string name_servers_here();
 
-enum class WayOut { No, Yes };
+enum class Egress { Denied, Allowed };
+enum class Route { Keep, Remove };
 
 class Bridge {
  public:
-  // Makes the bridge, or takes over one that a kiban that has ended left behind. Errors:
-  // `BridgeTaken` when the other is alive, `ProgramFailed`.
-  static Result<std::unique_ptr<Bridge>> create();
-  // Removes the bridge unless somebody owns it or tasks are on it.
+  // Makes the bridge and its rules, or takes over a bridge that a kiban that has ended left behind.
+  // Tasks reach this server on `port`. Errors: `BridgeTaken` when the other kiban is alive,
+  // `ProgramFailed`.
+  static Result<std::unique_ptr<Bridge>> create(std::uint16_t port);
+  // Removes the bridge unless a process owns it or tasks are on it.
   static void remove_unused();
-  // For detach() only, beside whoever owns it.
+  // For detach() only, beside the owner.
   static std::unique_ptr<Bridge> borrow();
   ~Bridge();  // Leaves the bridge to the tasks that go on, or removes it when there are none.
   Bridge(const Bridge&) = delete;
   Bridge& operator=(const Bridge&) = delete;
 
-  // A namespace of its own for `task` (32 hexadecimal digits); there already: as it is. Returns its
+  // Makes a network namespace for `task` (32 hexadecimal digits) unless it exists. Returns its
   // path, for setns.
-  Result<std::string> attach(const std::string& task, const std::string& address, WayOut way_out);
-  // Cuts it off, at once: its address may be another's from then on.
-  void silence(const std::string& task) const;
-  // Takes its way out from it, before its address may be another's.
-  void shut_in(const std::string& address) const;
-  // Undoes attach(), whatever of it is there; the route to `address` too unless that is empty.
-  void detach(const std::string& task, const std::string& address);
+  Result<std::string> attach(const std::string& task, const std::string& address, Egress egress);
+  // Takes the task's interface down at once: its address may be another's from then on.
+  void disconnect(const std::string& task) const;
+  // Ends the egress of `address`, before the address may be another task's.
+  void revoke_egress(const std::string& address) const;
+  // Undoes attach(), whatever of it is there. The route is kept when another task has the address.
+  void detach(const std::string& task, const std::string& address, Route route);
 
  private:
   Bridge(std::string ip, int lock);
-  Result<void> set_up_guard();
-  Result<void> let_out(const std::string& address) const;
+  Result<void> set_up_rules(std::uint16_t port) const;
+  static std::string egress_rules(const std::string& address);
   void remove() const;
 
-  std::string ip_;   // Paths of the programs.
-  std::string nft_;  // Empty: no task gets out, or is kept from it.
+  std::string ip_;  // Paths of the programs.
+  std::string nft_;
   int lock_;
-  std::mutex mutex_{};
-  bool guarded_{false};
 };
 
 }  // namespace kiban::containers

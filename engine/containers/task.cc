@@ -20,10 +20,15 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr auto log_interval = 50ms;  // Between two reports of a task's logs.
-// What was reported this long ago is in the kernel's rows. The kernel knows by a line's position
-// what it has already, so reading from too early is harmless.
-constexpr auto log_settled = 2s;
-constexpr std::size_t lines_per_report_max = 1'000;
+// One report is on its way to the kernel at a time, so this bounds what a task that writes without
+// end costs: memory, and the time of the batch that takes it. PutLogEvents takes 1 MiB.
+constexpr std::size_t report_bytes_max = std::size_t{128} * 1024;
+constexpr std::size_t log_line_overhead = 100;  // Of a short line in memory and in a batch.
+// "Default value: 10m". The buffer is the unread part of the log file.
+// docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html (max-buffer-size)
+constexpr std::uint64_t buffer_bytes_default = std::uint64_t{10} * 1024 * 1024;
+// A container in blocking mode is stopped from writing at this backlog, until half is read.
+constexpr std::uint64_t backlog_bytes_max = std::uint64_t{4} * 1024 * 1024;
 
 json::array list_of(const json::object& object, std::string_view key) {
   const json::array* found = find_array(object, key);
@@ -43,13 +48,20 @@ json::object failure(const Error& error) {
 
 // An address of our own, for a task without a subnet or whose subnet is not served: the first that
 // no task has out of 169.254.172.0/22, link-local like the bridge's own.
-std::string take_address(Host& host) {
+std::string take_address(Host& host, const std::string& task) {
   const std::lock_guard lock{host.mutex};
   for (int number = 1; number < 1023; ++number) {
     std::string address = fmt::format("169.254.{}.{}", 172 + number / 256, number % 256);
-    if (host.addresses.insert(address).second) return address;
+    if (host.addresses.emplace(address, task).second) return address;
   }
   return {};
+}
+
+// Whether the task had egress. An earlier version called the file "way_out".
+bool remove_egress_mark(const std::string& directory) {
+  std::error_code ignored;
+  const bool marked = fs::remove(directory + "/egress", ignored);
+  return fs::remove(directory + "/way_out", ignored) || marked;
 }
 
 std::string host_name(const std::string& address, const std::string& region) {
@@ -64,35 +76,36 @@ Task::Task(Host& host, json::object payload, runtime::Report report)
     : host_(host),
       payload_(std::move(payload)),
       report_(std::move(report)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      signals_(std::make_shared<Signals>()),
       log_events_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
   const std::string arn = text(payload_, "TaskArn");
   id_ = arn.substr(arn.rfind('/') + 1);
   directory_ = host_.directory + "/" + id_;
 }
 
-Task::~Task() {
-  ::close(wake_);
-  ::close(log_events_);
-}
+Task::~Task() { ::close(log_events_); }
+
+Task::Signals::Signals() : event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+Task::Signals::~Signals() { ::close(event); }
+void Task::Signals::wake() const { (void)::eventfd_write(event, 1); }
 
 void Task::stop() {
   std::error_code ignored;
   fs::create_directories(directory_, ignored);
   (void)write_file(directory_ + "/stop", "");
   stopping_ = true;
-  (void)::eventfd_write(wake_, 1);
+  signals_->wake();
 }
 
 void Task::evict() {
   evicted_ = true;
   stopping_ = true;
-  (void)::eventfd_write(wake_, 1);
+  signals_->wake();
 }
 
 void Task::leave() {
   leaving_ = true;
-  (void)::eventfd_write(wake_, 1);
+  signals_->wake();
 }
 
 void Task::run() {
@@ -101,7 +114,8 @@ void Task::run() {
   // Reported, but the kernel did not live to note it.
   if (const auto result = parse_json(read_file(directory_ + "/result.json"));
       result && result->is_object()) {
-    report_({.payload = result->get_object()});
+    send({.payload = result->get_object()});
+    if (wait_for_commit()) take_down();
     return;
   }
   if (fs::exists(directory_ + "/stop")) stopping_ = true;
@@ -165,6 +179,7 @@ Result<void> Task::start(Member& member) {
   Container& container = member.container;
   if (container.was_started()) {
     KIBAN_TRY_VOID(container.adopt());
+    container.hold_output(false);  // An engine that was killed may have held it.
   } else {
     // The service found no image.
     if (const std::string why = text(container.plan(), "ImageError"); !why.empty())
@@ -217,9 +232,10 @@ Result<void> Task::choose_address() {
   {
     const std::lock_guard lock{host_.mutex};
     for (const std::string& one : {before, given})
-      if (address_.empty() && !one.empty() && host_.addresses.insert(one).second) address_ = one;
+      if (address_.empty() && !one.empty() && host_.addresses.emplace(one, id_).second)
+        address_ = one;
   }
-  if (address_.empty()) address_ = take_address(host_);
+  if (address_.empty()) address_ = take_address(host_, id_);
   if (address_.empty())
     return fail("ResourceInitializationError", "every address of 169.254.172.0/22 is taken");
   return write_file(directory_ + "/address", address_);
@@ -232,9 +248,11 @@ Result<void> Task::make_surroundings() {
   if (!bounded)
     return fail("ResourceInitializationError",
                 "failed to set the task's limits: " + bounded.error().cause);
-  const bool way_out = flag(payload_, "WayOut");
-  if (way_out) KIBAN_TRY_VOID(write_file(directory_ + "/way_out", ""));
-  const auto attached = host_.bridge->attach(id_, address_, way_out ? WayOut::Yes : WayOut::No);
+  // "WayOut" in effects that an earlier version stored.
+  const bool egress = flag(payload_, "Egress") || flag(payload_, "WayOut");
+  if (egress) KIBAN_TRY_VOID(write_file(directory_ + "/egress", ""));
+  const auto attached =
+      host_.bridge->attach(id_, address_, egress ? Egress::Allowed : Egress::Denied);
   if (!attached)
     return fail("ResourceInitializationError",
                 "failed to set up the task's network: " + attached.error().cause);
@@ -258,9 +276,8 @@ Result<void> Task::make_surroundings() {
 }
 
 void Task::watch() {
-  resume_saved_ = std::chrono::steady_clock::now();
   if (text(payload_, "Group").starts_with("service:"))
-    usage_next_ = resume_saved_ + host_.usage_interval;
+    usage_next_ = std::chrono::steady_clock::now() + host_.usage_interval;
   while (!leaving_) {
     settle_members();
     if (!stopping_) {
@@ -270,13 +287,26 @@ void Task::watch() {
       check_health();
     }
     if (all_ended()) break;
-    if (log_dirty_ && std::chrono::steady_clock::now() >= log_next_) report_logs(false);
+    if (log_unreleased_ && !signals_->uncommitted) release_logs();
+    for (Member& member : members_) bound_backlog(member);
+    if (log_dirty_ && !log_unreleased_ && std::chrono::steady_clock::now() >= log_next_)
+      report_logs();
     if (usage_next_ && std::chrono::steady_clock::now() >= *usage_next_) report_usage();
     if (stopping_) end_members();
     wait();
   }
-  if (leaving_ && !all_ended()) return;
-  report_logs(true);
+  json::array last_lines;
+  while (wait_for_commit()) {
+    json::array lines = next_lines(true);
+    if (lines.empty()) break;
+    std::swap(lines, last_lines);
+    if (!lines.empty()) send({.final = false, .payload = {{"Logs", std::move(lines)}}});
+  }
+  // The end is not noted before all but the last lines are committed.
+  if (signals_->uncommitted || leaving_) {
+    for (const Member& member : members_) member.container.hold_output(false);
+    return;
+  }
   json::array containers;
   for (const Member& member : members_) {
     json::object one{{"Name", member.container.name()}};
@@ -287,6 +317,8 @@ void Task::watch() {
   json::object outcome = failure_ ? failure(*failure_) : json::object{{"Status", "STOPPED"}};
   if (evicted_ && !failure_) outcome["Error"] = runtime::eviction_error();
   outcome["Containers"] = std::move(containers);
+  // With the end in one outcome, so that neither is committed without the other.
+  if (!last_lines.empty()) outcome["Logs"] = std::move(last_lines);
   finish(std::move(outcome));
 }
 
@@ -368,7 +400,8 @@ void Task::end_members() {
 int Task::wait_time() const {
   std::optional<Steady> next;
   const auto consider = [&next](Steady at) { next = next ? std::min(*next, at) : at; };
-  if (log_dirty_) consider(log_next_);
+  if (log_dirty_)
+    consider(log_unreleased_ ? std::chrono::steady_clock::now() + log_interval : log_next_);
   if (usage_next_) consider(*usage_next_);
   for (const Member& member : members_) {
     if (member.container.exit_code()) continue;
@@ -382,7 +415,7 @@ int Task::wait_time() const {
 }
 
 void Task::wait() {
-  std::vector<pollfd> waits{{.fd = wake_, .events = POLLIN, .revents = 0},
+  std::vector<pollfd> waits{{.fd = signals_->event, .events = POLLIN, .revents = 0},
                             // While there is a report to make, more changes nothing.
                             {.fd = log_dirty_ ? -1 : log_events_, .events = POLLIN, .revents = 0}};
   for (const Member& member : members_) {
@@ -393,7 +426,7 @@ void Task::wait() {
   }
   (void)::poll(waits.data(), waits.size(), wait_time());
   eventfd_t ignored = 0;
-  (void)::eventfd_read(wake_, &ignored);
+  (void)::eventfd_read(signals_->event, &ignored);
   if (waits[1].revents == 0) return;
   std::array<char, 4096> events{};
   while (::read(log_events_, events.data(), events.size()) > 0) {
@@ -414,32 +447,83 @@ void Task::report_running() {
            {"Status", "RUNNING"}, {"Address", address_}, {"Containers", std::move(containers)}}});
 }
 
-void Task::report_logs(bool ended) {
-  const auto now = std::chrono::steady_clock::now();
-  log_dirty_ = false;
-  log_next_ = now + log_interval;
+json::array Task::next_lines(bool ended) {
+  json::array out;
+  std::size_t bytes = 0;
   for (Member& member : members_) {
-    while (member.begun) {
+    while (member.begun && bytes < report_bytes_max) {
       const std::vector<LogLine> lines = member.container.read_log(ended);
       if (lines.empty()) break;
-      json::array out;
       for (const LogLine& line : lines) {
+        bytes += line.message.size() + log_line_overhead;
         out.push_back({{"Container", member.container.name()},
                        {"Timestamp", line.timestamp},
                        {"Message", line.message},
                        {"Position", line.position}});
-        if (out.size() < lines_per_report_max && &line != &lines.back()) continue;
-        report_({.final = false, .payload = {{"Logs", std::exchange(out, {})}}});
       }
     }
+    member.reported = member.container.log_resume();
   }
-  if (now < resume_saved_ + log_settled) return;
-  resume_saved_ = now;
+  log_dirty_ = bytes >= report_bytes_max;
+  return out;
+}
+
+void Task::report_logs() {
+  json::array lines = next_lines(false);
+  log_next_ =
+      std::chrono::steady_clock::now() + (log_dirty_ ? std::chrono::milliseconds{0} : log_interval);
+  if (lines.empty()) return;
+  send({.final = false, .payload = {{"Logs", std::move(lines)}}});
+  log_unreleased_ = true;
+}
+
+void Task::release_logs() {
+  log_unreleased_ = false;
   for (Member& member : members_) {
     if (!member.begun) continue;
-    (void)write_file(member.container.directory() + "/offset", std::to_string(member.resume));
-    member.resume = member.container.log_resume();
+    (void)write_file(member.container.directory() + "/offset", std::to_string(member.reported));
+    member.container.release_log(member.reported);
   }
+}
+
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html (mode):
+// "blocking" makes the container wait; "non-blocking", the default, loses lines when the buffer is
+// full. Of these the oldest are lost, as Docker's ring buffer does it.
+void Task::bound_backlog(Member& member) {
+  if (!member.begun || member.container.exit_code()) return;
+  const std::uint64_t backlog = member.container.log_backlog();
+  const json::object* log = find_object(member.container.plan(), "Log");
+  if (log && text(*log, "Mode") == "blocking") {
+    const bool held = backlog > (member.output_held ? backlog_bytes_max / 2 : backlog_bytes_max);
+    if (held != std::exchange(member.output_held, held)) member.container.hold_output(held);
+    return;
+  }
+  const json::value* given = log ? find(*log, "BufferBytes") : nullptr;
+  const std::uint64_t buffer = given ? given->to_number<std::uint64_t>() : buffer_bytes_default;
+  if (backlog <= buffer) return;
+  member.container.skip_log(buffer);
+  member.reported = member.container.log_resume();
+  // In this order: the next run of the engine must not begin in what was released.
+  (void)write_file(member.container.directory() + "/offset", std::to_string(member.reported));
+  member.container.release_log(member.reported);
+}
+
+void Task::send(services::Outcome outcome) {
+  signals_->uncommitted = true;
+  report_(std::move(outcome), [signals = signals_] {
+    signals->uncommitted = false;
+    signals->wake();
+  });
+}
+
+bool Task::wait_for_commit() {
+  while (signals_->uncommitted && !leaving_) {
+    pollfd woken{.fd = signals_->event, .events = POLLIN, .revents = 0};
+    (void)::poll(&woken, 1, -1);
+    eventfd_t ignored = 0;
+    (void)::eventfd_read(signals_->event, &ignored);
+  }
+  return !signals_->uncommitted;
 }
 
 void Task::report_usage() {
@@ -466,19 +550,21 @@ void Task::report_usage() {
 
 // The address may be another task's as soon as the end is told, so nothing may answer to it then.
 void Task::finish(json::object outcome) {
-  host_.bridge->silence(id_);
-  std::error_code ignored;
-  if (fs::remove(directory_ + "/way_out", ignored)) host_.bridge->shut_in(address_);
+  host_.bridge->disconnect(id_);
+  if (remove_egress_mark(directory_)) host_.bridge->revoke_egress(address_);
   {
     const std::lock_guard lock{host_.mutex};
     host_.addresses.erase(address_);
   }
   (void)write_file(directory_ + "/result.json", print_json(outcome));
-  report_({.payload = std::move(outcome)});
-  take_down();
+  send({.payload = std::move(outcome)});
+  // Until then the next run of the engine has to tell it again.
+  if (wait_for_commit()) take_down();
 }
 
 void Task::take_down() {
+  std::error_code ignored;
+  fs::remove(directory_ + "/result.json", ignored);
   for (Member& member : members_) member.container.remove();
   remove_task(host_, directory_);
 }
@@ -489,8 +575,9 @@ void remove_task(Host& host, const std::string& directory) {
   {
     const std::string address = read_file(directory + "/address");
     const std::lock_guard lock{host.mutex};  // Nobody takes the address meanwhile.
-    if (fs::exists(directory + "/way_out", failed)) host.bridge->shut_in(address);
-    host.bridge->detach(id, host.addresses.contains(address) ? std::string() : address);
+    if (remove_egress_mark(directory)) host.bridge->revoke_egress(address);
+    host.bridge->detach(id, address,
+                        host.addresses.contains(address) ? Route::Keep : Route::Remove);
   }
   for (const auto& entry : fs::directory_iterator{directory, failed}) {
     if (!entry.is_directory(failed)) continue;
@@ -501,8 +588,7 @@ void remove_task(Host& host, const std::string& directory) {
     fs::remove_all(entry.path(), failed);
   }
   remove_group(group_of_task(id));
-  // What it ended with stays for a while: the kernel may ask again after a crash.
-  if (!fs::exists(directory + "/result.json")) fs::remove_all(directory, failed);
+  fs::remove_all(directory, failed);
 }
 
 }  // namespace kiban::containers

@@ -5,9 +5,10 @@
 #include <atomic>
 #include <chrono>
 #include <list>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "containers/cgroup.h"
@@ -28,7 +29,7 @@ struct Host {
   Bridge* bridge{nullptr};
   std::chrono::seconds usage_interval{60};
   std::mutex mutex{};
-  std::set<std::string> addresses{};  // That tasks have.
+  std::map<std::string, std::string> addresses{};  // Of tasks that run, with their ids.
 };
 
 class Task {
@@ -50,11 +51,22 @@ class Task {
 
  private:
   using Steady = std::chrono::steady_clock::time_point;
+  // Shared with the kernel, which may commit a report after the task has left.
+  struct Signals {
+    Signals();
+    ~Signals();
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
+    void wake() const;
+    int event;  // An eventfd.
+    std::atomic<bool> uncommitted{false};
+  };
   struct Member {
     Container container;
     std::optional<Steady> kill_at{};  // Set once it was asked to end.
     bool killed{false};
-    std::uint64_t resume{0};            // Of the log: what was reported a while ago.
+    std::uint64_t reported{0};          // Of the log: where the next run of the engine reads on.
+    bool output_held{false};            // Its backlog is full, and the container blocks.
     std::uint64_t cpu_microseconds{0};  // Used up to the last report.
     bool begun{false};
     std::optional<HealthCheck> check{};
@@ -76,7 +88,15 @@ class Task {
   bool all_ended() const;
   void end_members();
   void report_running();
-  void report_logs(bool ended);
+  // The next lines of all containers, as many as one report takes.
+  json::array next_lines(bool ended);
+  void report_logs();
+  void bound_backlog(Member& member);
+  // What was reported is committed: the next run of the engine need not read it again.
+  void release_logs();
+  void send(services::Outcome outcome);
+  // False when the engine ends before the kernel has committed what was sent.
+  bool wait_for_commit();
   void report_usage();
   void finish(json::object outcome);
   void take_down();
@@ -92,13 +112,13 @@ class Task {
   Surroundings surroundings_{};
   std::list<Member> members_{};
   std::optional<Error> failure_{};  // Why not all of it could be started.
-  int wake_;
+  std::shared_ptr<Signals> signals_;
   int log_events_;
   bool running_told_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> evicted_{false};
   std::atomic<bool> leaving_{false};
-  Steady resume_saved_{};
+  bool log_unreleased_{false};  // Lines were sent and release_logs() has not run since.
   bool log_dirty_{true};
   Steady log_next_{};
   std::optional<Steady> usage_next_{};  // Of a service's task.

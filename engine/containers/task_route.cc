@@ -22,23 +22,26 @@ runtime::HttpReply reply_of(const Result<json::object>& result) {
 }  // namespace
 
 runtime::Handler make_task_route(std::string_view path, runtime::KernelThread& kernel,
-                                 std::string account, std::string region) {
+                                 TaskRouteScope scope, TaskAt task_at) {
   const bool credentials = path == runtime::task_credentials_path;
-  return
-      [&kernel, credentials, skip = path.size(), account = std::move(account),
-       region = std::move(region)](const runtime::HttpRequest& request, runtime::Respond respond) {
-        if (request.method != "GET") {
-          respond([] { return reply_of(fail("NotFound", "only GET is served here")); });
-          return;
-        }
-        kernel.submit({.service = "ecs",
-                       .operation = credentials ? "kiban:TaskCredentials" : "kiban:TaskMetadata",
-                       .input = {{credentials ? "Id" : "Path", request.target.substr(skip)}},
-                       .caller = {.account = account, .region = region, .arn = "ecs.amazonaws.com"},
-                       .reply = [respond = std::move(respond)](Result<json::object> result) {
-                         respond([result = std::move(result)] { return reply_of(result); });
-                       }});
-      };
+  return [&kernel, credentials, skip = path.size(), scope = std::move(scope),
+          task_at = std::move(task_at)](const runtime::HttpRequest& request,
+                                        runtime::Respond respond) {
+    if (request.method != "GET") {
+      respond([] { return reply_of(fail("NotFound", "only GET is served here")); });
+      return;
+    }
+    json::object input{{credentials ? "Id" : "Path", request.target.substr(skip)}};
+    if (const auto task = task_at(request.peer)) input["Task"] = *task;
+    kernel.submit(
+        {.service = "ecs",
+         .operation = credentials ? "kiban:TaskCredentials" : "kiban:TaskMetadata",
+         .input = std::move(input),
+         .caller = {.account = scope.account, .region = scope.region, .arn = "ecs.amazonaws.com"},
+         .reply = [respond = std::move(respond)](Result<json::object> result) {
+           respond([result = std::move(result)] { return reply_of(result); });
+         }});
+  };
 }
 
 }  // namespace kiban::containers

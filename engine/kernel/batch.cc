@@ -334,9 +334,10 @@ void Kernel::Batch::run() {
   // Half of the fuel is for what came due, so that commands get their turn in every batch.
   while (!kernel_.outcomes.empty() && fuel_ > batch_fuel / 2) {
     --fuel_;
-    const auto [service, outcome] = std::move(kernel_.outcomes.front());
+    Report report = std::move(kernel_.outcomes.front());
     kernel_.outcomes.pop_front();
-    run_outcome(service, outcome);
+    run_outcome(report.service, report.outcome);
+    if (report.committed) committed_.push_back(std::move(report.committed));
     deliver_events();
   }
   fire_timers(batch_fuel / 2);
@@ -369,6 +370,7 @@ Result<void> Kernel::Batch::finish() {
   }
   for (Reply& reply : replies_)
     if (reply.to) reply.to(std::move(reply.value));
+  for (const std::function<void()>& committed : committed_) committed();
   if (kernel_.options.sink == nullptr) return {};
   for (std::size_t i = 0; i < effects_.size(); ++i)
     if (last[{effects_[i].service, effects_[i].id}] == i)

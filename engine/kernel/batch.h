@@ -22,6 +22,12 @@ struct Deferred {
   Timestamp until{};
 };
 
+struct Report {
+  std::string service{};
+  services::Outcome outcome{};
+  std::function<void()> committed{};
+};
+
 struct Kernel::Impl {
   store::Store& store;
   std::vector<std::unique_ptr<services::Service>> services;
@@ -30,7 +36,7 @@ struct Kernel::Impl {
   std::unique_ptr<store::Blobs> own_blobs;
 
   std::deque<Waiting> commands{};
-  std::deque<std::pair<std::string, services::Outcome>> outcomes{};
+  std::deque<Report> outcomes{};
   std::map<std::uint64_t, Deferred> deferred{};  // In order of arrival.
   std::uint64_t deferred_next{0};
   std::map<std::string, std::string> kept{};  // Rows that the next batch writes.
@@ -111,6 +117,7 @@ class Kernel::Batch {
   std::size_t events_delivered_{0};
   std::vector<std::string> notified_{};
   std::vector<Reply> replies_{};
+  std::vector<std::function<void()>> committed_{};  // Of outcomes.
 };
 
 }  // namespace kiban::kernel

@@ -70,8 +70,9 @@ void Kernel::submit(Command command) {
   impl_->commands.push_back({std::move(command), false});
 }
 
-void Kernel::outcome(std::string service, services::Outcome outcome) {
-  impl_->outcomes.emplace_back(std::move(service), std::move(outcome));
+void Kernel::outcome(std::string service, services::Outcome outcome,
+                     std::function<void()> committed) {
+  impl_->outcomes.push_back({std::move(service), std::move(outcome), std::move(committed)});
 }
 
 Result<void> Kernel::run_batch(Timestamp now, std::uint64_t seed) {

@@ -83,8 +83,10 @@ class Kernel {
   Result<void> start(Timestamp now, std::uint64_t seed);
 
   void submit(Command command);
-  // Ignored when the effect is unknown or had its final outcome.
-  void outcome(std::string service, services::Outcome outcome);
+  // Ignored when the effect is unknown or had its final outcome. `committed` is called once nothing
+  // that the outcome changed can be lost; never when the store fails.
+  void outcome(std::string service, services::Outcome outcome,
+               std::function<void()> committed = {});
 
   // A row of the runtime's own, "kernel/…", written by the next batch, for which it makes busy().
   void keep(std::string key, std::string value);

@@ -288,6 +288,22 @@ TEST_F(KernelTest, EffectsAreHandedOverAfterTheCommitAndAgainAfterARestart) {
   EXPECT_EQ(sink_.performed.size(), 2);
 }
 
+TEST_F(KernelTest, AnOutcomeIsToldToBeCommittedOnceItIsAndThatOfAnUnknownEffectToo) {
+  a_->operations["Run"] = [](Context& context, const json::object&) {
+    context.perform({.service = "a", .kind = "run", .id = "x/1", .payload = {}});
+    return json::object{};
+  };
+  submit("Run");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  std::vector<std::string> told;
+  const auto tell = [&](std::string what) { return [&told, what] { told.push_back(what); }; };
+  kernel_->outcome("a", {.id = "x/1", .payload = {}}, tell("final"));
+  kernel_->outcome("a", {.id = "x/1", .payload = {}}, tell("again"));
+  EXPECT_THAT(told, ElementsAre());
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(told, ElementsAre("final", "again"));
+}
+
 TEST_F(KernelTest, EventsReachEveryServiceInTheSameBatch) {
   a_->operations["Publish"] = [](Context& context, const json::object&) {
     context.publish({.source = "one"});

@@ -28,10 +28,10 @@ void Effects::add(std::string kind, Performer performer) {
 }
 
 void Effects::perform(const services::Effect& effect) {
-  const Report report = [kernel = kernel_, service = effect.service,
-                         id = effect.id](services::Outcome outcome) {
+  const Report report = [kernel = kernel_, service = effect.service, id = effect.id](
+                            services::Outcome outcome, Report::Committed committed) {
     outcome.id = id;
-    kernel->outcome(service, std::move(outcome));
+    kernel->outcome(service, std::move(outcome), std::move(committed));
   };
   const auto found = performers_.find(effect.kind);
   if (found != performers_.end()) {

@@ -1,10 +1,13 @@
 // Hands the kernel's effects to whoever performs them, by kind.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "kernel/kernel.h"
 #include "runtime/http_client.h"
@@ -13,8 +16,33 @@
 
 namespace kiban::runtime {
 
-// Tells the kernel how an effect goes; from any thread, the last time with `final`.
-using Report = std::function<void(services::Outcome)>;
+// Tells the kernel how an effect goes; from any thread, the last time with `final`. `committed` is
+// called once what was reported cannot be lost any more, on the kernel's thread; never when the
+// server ends before that.
+class Report {
+ public:
+  using Committed = std::function<void()>;
+  Report() = default;
+  // `tell` takes an outcome, or an outcome and a Committed.
+  template <typename Tell>
+    requires(!std::same_as<std::remove_cvref_t<Tell>, Report>)
+  Report(Tell&& tell) {  // NOLINT(google-explicit-constructor): callers hand over a lambda.
+    if constexpr (std::invocable<Tell&, services::Outcome, Committed>)
+      tell_ = std::forward<Tell>(tell);
+    else
+      tell_ = [tell = std::forward<Tell>(tell)](services::Outcome outcome,
+                                                const Committed& committed) mutable {
+        tell(std::move(outcome));
+        if (committed) committed();
+      };
+  }
+  void operator()(services::Outcome outcome, Committed committed = {}) const {
+    tell_(std::move(outcome), std::move(committed));
+  }
+
+ private:
+  std::function<void(services::Outcome, Committed)> tell_{};
+};
 // Called on the kernel's thread, so it must not block.
 using Performer = std::function<void(const services::Effect&, const Report&)>;
 

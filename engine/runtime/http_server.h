@@ -30,6 +30,7 @@ struct HttpRequest {
   std::string method{};
   std::string target{};  // As sent: path and query, still percent-encoded.
   Headers headers{};     // Names as sent.
+  std::string peer{};    // The client's address: "127.0.0.1"; IPv4 also on an IPv6 socket.
   std::string body{};
   std::shared_ptr<BodySink> sink{};  // Holds the body when there is one.
   // True once the client has gone. Safe to ask from any thread.

@@ -33,10 +33,11 @@ void KernelThread::submit(kernel::Command command) {
   wake_.notify_one();
 }
 
-void KernelThread::outcome(std::string service, services::Outcome outcome) {
+void KernelThread::outcome(std::string service, services::Outcome outcome,
+                           std::function<void()> committed) {
   {
     const std::scoped_lock lock{mutex_};
-    inbox_.outcomes.emplace_back(std::move(service), std::move(outcome));
+    inbox_.outcomes.push_back({std::move(service), std::move(outcome), std::move(committed)});
   }
   wake_.notify_one();
 }
@@ -97,8 +98,8 @@ void KernelThread::run() {
       taken = std::exchange(inbox_, {});
     }
     for (kernel::Command& command : taken.commands) kernel_.submit(std::move(command));
-    for (auto& [service, outcome] : taken.outcomes)
-      kernel_.outcome(std::move(service), std::move(outcome));
+    for (Reported& each : taken.outcomes)
+      kernel_.outcome(std::move(each.service), std::move(each.outcome), std::move(each.committed));
     const std::optional<Timestamp> next = kernel_.next_timer();
     const Timestamp now = clock_.step(next, kernel_.busy() ? Work::Waits : Work::None);
     if (kernel_.busy() || (next && *next <= now)) check(kernel_.run_batch(now, seeds.next()));

@@ -27,7 +27,9 @@ class KernelThread {
   void begin();
   // Any thread.
   void submit(kernel::Command command);
-  void outcome(std::string service, services::Outcome outcome);
+  // `committed` is called on the kernel's thread: Kernel::outcome.
+  void outcome(std::string service, services::Outcome outcome,
+               std::function<void()> committed = {});
   // Runs `work` on the kernel's thread, between two batches.
   void visit(std::function<void(kernel::Kernel&)> work);
   // The same after every batch, until `work` returns true.
@@ -36,9 +38,14 @@ class KernelThread {
   void stop();
 
  private:
+  struct Reported {
+    std::string service{};
+    services::Outcome outcome{};
+    std::function<void()> committed{};
+  };
   struct Inbox {
     std::vector<kernel::Command> commands{};
-    std::vector<std::pair<std::string, services::Outcome>> outcomes{};
+    std::vector<Reported> outcomes{};
     std::vector<std::function<bool(kernel::Kernel&)>> visits{};
     bool empty() const { return commands.empty() && outcomes.empty() && visits.empty(); }
   };

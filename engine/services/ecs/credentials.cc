@@ -50,7 +50,10 @@ void withdraw_credentials(Context& context, std::string_view id) {
 Result<json::object> task_credentials(Context& context, const json::object& input) {
   const std::string key = key_of(text(input, "Id"));
   auto row = get_json(context, key);
-  if (!row) return fail("NotFound", "no task has credentials of this id");
+  const json::string* task = find_string(input, "Task");
+  // Told apart, the two cases would tell another task which ids exist.
+  if (!row || (task && *task != text(*row, "Session")))
+    return fail("NotFound", "no task has credentials of this id");
   const json::object* held = find_object(*row, "Credentials");
   const json::value* ends = held ? find(*held, "Expiration") : nullptr;
   if (!ends || ends->to_number<double>() < epoch_seconds(context.now()) + renewed_before) {

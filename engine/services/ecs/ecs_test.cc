@@ -511,7 +511,7 @@ TEST_F(Ecs, RoutesDecideWhetherATaskReachesOutside) {
     EXPECT_TRUE(reply) << operation << (reply ? "" : reply.error().cause);
     return reply.value_or(json::object{});
   };
-  const auto way_out = [&](const char* public_ip) {
+  const auto egress = [&](const char* public_ip) {
     const json::object started =
         call("RunTask",
              {{"cluster", "dev"},
@@ -522,10 +522,10 @@ TEST_F(Ecs, RoutesDecideWhetherATaskReachesOutside) {
             .at(0)
             .as_object();
     for (const Effect& effect : kernel_->pending_effects())
-      if (effect.id == text(started, "taskArn")) return effect.payload.at("WayOut").as_bool();
+      if (effect.id == text(started, "taskArn")) return effect.payload.at("Egress").as_bool();
     return false;
   };
-  EXPECT_FALSE(way_out("ENABLED"));
+  EXPECT_FALSE(egress("ENABLED"));
   const json::object subnet = ec2("DescribeSubnets", {{"SubnetIds", {subnet_}}});
   const json::value vpc = subnet.at("Subnets").at(0).at("VpcId");
   const json::value gateway =
@@ -535,8 +535,8 @@ TEST_F(Ecs, RoutesDecideWhetherATaskReachesOutside) {
       ec2("DescribeRouteTables", {}).at("RouteTables").at(0).at("RouteTableId");
   ec2("CreateRoute",
       {{"RouteTableId", table}, {"DestinationCidrBlock", "0.0.0.0/0"}, {"GatewayId", gateway}});
-  EXPECT_TRUE(way_out("ENABLED"));  // By the VPC's main table.
-  EXPECT_FALSE(way_out("DISABLED"));
+  EXPECT_TRUE(egress("ENABLED"));  // By the VPC's main table.
+  EXPECT_FALSE(egress("DISABLED"));
 }
 
 // Shapes as the documentation has them.
@@ -544,8 +544,9 @@ TEST_F(Ecs, AContainerAsksAboutItself) {
   const auto started = run({{"tags", {{{"key", "team"}, {"value", "a"}}}}});
   const json::object plan = kernel_->pending_effects()[0].payload;
   const std::string id = text(plan.at("Containers").at(0).as_object(), "MetadataId");
+  const std::string task = id.substr(0, id.find('-'));
   const auto ask = [&](const std::string& path) {
-    return call("kiban:TaskMetadata", {{"Path", path}});
+    return call("kiban:TaskMetadata", {{"Path", path}, {"Task", task}});
   };
   report(started,
          {{"Status", "RUNNING"}, {"Address", "10.0.1.4"}, {"Containers", {{{"Name", "api"}}}}});
@@ -563,9 +564,76 @@ TEST_F(Ecs, AContainerAsksAboutItself) {
   EXPECT_EQ(shown.at("Containers").at(0), json::value(container));
   EXPECT_FALSE(shown.contains("TaskTags"));
   EXPECT_EQ(ask(id + "/taskWithTags").at("TaskTags"), json::value({{"team", "a"}}));
-  EXPECT_EQ(refused("kiban:TaskMetadata", {{"Path", id + "/stats"}}), "NotServed");
+  EXPECT_EQ(refused("kiban:TaskMetadata", {{"Path", id + "/stats"}, {"Task", task}}), "NotServed");
+  // Another task, by its address; a process without the secret, and with it.
+  for (const auto* other : {"", "0123456789abcdef0123456789abcdef"})
+    EXPECT_EQ(refused("kiban:TaskMetadata", {{"Path", id}, {"Task", other}}), "NotFound");
+  const std::string secret = text(plan, "MetadataSecret");
+  for (const std::string& path : {id, id + ".", id + ".x", id + "." + secret.substr(1)})
+    EXPECT_EQ(refused("kiban:TaskMetadata", {{"Path", path}}), "NotFound") << path;
+  EXPECT_EQ(call("kiban:TaskMetadata", {{"Path", id + "." + secret + "/task"}}), shown);
   exit(started, 0);
-  EXPECT_EQ(refused("kiban:TaskMetadata", {{"Path", id}}), "NotFound");
+  EXPECT_EQ(refused("kiban:TaskMetadata", {{"Path", id}, {"Task", task}}), "NotFound");
+}
+
+TEST_F(Ecs, LogOptionsAreCheckedAndReachThePerformer) {
+  const auto with = [](const json::object& options) {
+    json::object changed = definition();
+    json::object all{{"awslogs-group", "/made"}, {"awslogs-stream-prefix", "ecs"}};
+    for (const auto& [name, value] : options) all[name] = value;
+    changed["containerDefinitions"].as_array()[0].as_object()["logConfiguration"] = {
+        {"logDriver", "awslogs"}, {"options", all}};
+    return changed;
+  };
+  for (const json::object& wrong :
+       {json::object{{"mode", "sometimes"}}, json::object{{"max-buffer-size", "10x"}},
+        json::object{{"max-buffer-size", ""}}, json::object{{"max-buffer-size", "0"}},
+        json::object{{"max-buffer-size", "99999999999999g"}},
+        json::object{{"mode", "blocking"}, {"max-buffer-size", "1m"}},
+        json::object{{"awslogs-create-group", "yes"}}})
+    EXPECT_EQ(refused("RegisterTaskDefinition", with(wrong)), "ClientException")
+        << print_json(wrong);
+  const auto plan = [&](const json::object& options) {
+    call("RegisterTaskDefinition", with(options));
+    const auto started = run();
+    for (const Effect& effect : kernel_->pending_effects())
+      if (effect.id == text(started, "taskArn"))
+        return effect.payload.at("Containers").at(0).at("Log");
+    return json::value{};
+  };
+  EXPECT_EQ(plan({}), json::value({{"Mode", "non-blocking"}}));
+  EXPECT_EQ(plan({{"max-buffer-size", "25m"}}),
+            json::value({{"Mode", "non-blocking"}, {"BufferBytes", 25U * 1024 * 1024}}));
+  EXPECT_EQ(plan({{"mode", "blocking"}}), json::value({{"Mode", "blocking"}}));
+}
+
+// A template has it as YAML's boolean.
+TEST_F(Ecs, CreatesTheLogGroupWhenToldTo) {
+  json::object changed = definition();
+  changed["containerDefinitions"].as_array()[0].as_object()["logConfiguration"] = {
+      {"logDriver", "awslogs"},
+      {"options",
+       {{"awslogs-group", "/made/by/the/task"},
+        {"awslogs-stream-prefix", "ecs"},
+        {"awslogs-create-group", true}}}};
+  const auto made = call("RegisterTaskDefinition", changed);
+  EXPECT_EQ(made.at("taskDefinition")
+                .at("containerDefinitions")
+                .at(0)
+                .at("logConfiguration")
+                .at("options")
+                .at("awslogs-create-group"),
+            "true");
+  const auto started = run();
+  report(started, {{"Logs",
+                    {{{"Container", "api"},
+                      {"Timestamp", now_.time_since_epoch().count()},
+                      {"Message", "hello"},
+                      {"Position", 10}}}}});
+  const auto found =
+      kernel_->call("logs", "FilterLogEvents", {{"logGroupName", "/made/by/the/task"}}, now_);
+  ASSERT_TRUE(found) << found.error().cause;
+  EXPECT_EQ(found->at("events").at(0).at("message"), "hello");
 }
 
 std::string detail(const json::object& task, std::string_view name) {
@@ -666,6 +734,14 @@ TEST_F(Ecs, ATaskTakesItsRoleWhileItLives) {
   EXPECT_EQ(call("kiban:TaskCredentials", ask), given);
   now_ += 31min;
   EXPECT_NE(call("kiban:TaskCredentials", ask), given);
+  json::object by_address = ask;
+  by_address["Task"] =
+      std::string(text(started, "taskArn")).substr(text(started, "taskArn").rfind('/') + 1);
+  EXPECT_EQ(call("kiban:TaskCredentials", by_address), call("kiban:TaskCredentials", ask));
+  for (const auto* other : {"", "0123456789abcdef0123456789abcdef"}) {
+    by_address["Task"] = other;
+    EXPECT_EQ(refused("kiban:TaskCredentials", by_address), "NotFound");
+  }
   exit(started, 0);
   EXPECT_EQ(refused("kiban:TaskCredentials", ask), "NotFound");
 }

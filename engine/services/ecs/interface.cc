@@ -85,7 +85,7 @@ json::array routes_of(Context& context, const std::string& subnet_id) {
 
 }  // namespace
 
-bool has_way_out(Context& context, const json::object& input, const json::object& interface) {
+bool has_egress(Context& context, const json::object& input, const json::object& interface) {
   const json::object* configuration = configuration_of(input);
   const std::string subnet_id = text(interface, "SubnetId");
   if (!configuration || subnet_id.empty()) return false;

@@ -19,7 +19,7 @@ Result<json::object> take_interface(Context& context, const json::object& input,
 // a NAT gateway, or to an internet gateway and the task has a public address (assignPublicIp
 // ENABLED).
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html
-bool has_way_out(Context& context, const json::object& input, const json::object& interface);
+bool has_egress(Context& context, const json::object& input, const json::object& interface);
 // The task runs: its attachment and its containers show the address, `address` when the performer
 // had to choose another.
 void show_interface(json::object& task, const json::object& interface, std::string_view address);

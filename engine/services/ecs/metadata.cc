@@ -144,18 +144,30 @@ json::object task_of(const Subject& subject) {
   return shown;
 }
 
+// A task in containers asks from its own address, which the route has resolved to "Task"; a process
+// adds the secret of its environment.
+bool may_read(const json::object& row, const json::object& input, const std::string& task_id,
+              const std::string& secret) {
+  if (const json::string* task = find_string(input, "Task")) return *task == task_id;
+  return !secret.empty() && secret == text(row, "Secret");
+}
+
 }  // namespace
 
 std::string metadata_id(const json::object& task, std::size_t index) {
   return fmt::format("{}-{}", last_part(text(task, "taskArn")), index);
 }
 
-void offer_metadata(Context& context, const json::object& task, const json::object& interface) {
+std::string offer_metadata(Context& context, const json::object& task,
+                           const json::object& interface) {
+  const std::string secret = context.random().uuid();
   put_json(context, key_of(last_part(text(task, "taskArn"))),
            {{"Cluster", last_part(text(task, "clusterArn"))},
             {"Interface", interface},
+            {"Secret", secret},
             {"Account", context.caller().account},
             {"Region", context.caller().region}});
+  return secret;
 }
 
 void withdraw_metadata(Context& context, const json::object& task) {
@@ -164,11 +176,13 @@ void withdraw_metadata(Context& context, const json::object& task) {
 
 Result<json::object> task_metadata(Context& context, const json::object& input) {
   const std::string path = text(input, "Path");
-  const std::string id = path.substr(0, path.find('/'));
-  const std::string what = path.size() > id.size() ? path.substr(id.size() + 1) : "";
+  const std::string named = path.substr(0, path.find('/'));
+  const std::string id = named.substr(0, named.find('.'));
+  const std::string what = path.size() > named.size() ? path.substr(named.size() + 1) : "";
   const std::string task_id = id.substr(0, id.find('-'));
   const auto row = get_json(context, key_of(task_id));
-  if (!row) return fail("NotFound", "no container that runs has this id");
+  if (!row || !may_read(*row, input, task_id, named.substr(std::min(id.size() + 1, named.size()))))
+    return fail("NotFound", "no container that runs has this id");
   if (text(*row, "Region") != context.caller().region)
     return context.call("ecs", "kiban:TaskMetadata", input,
                         {.account = text(*row, "Account"),

@@ -8,6 +8,7 @@
 #include "services/ecs/image.h"
 #include "services/ecs/metadata.h"
 #include "services/ecs/names.h"
+#include "services/ecs/task_definition.h"
 
 namespace kiban::services::ecs {
 namespace {
@@ -78,7 +79,8 @@ Result<json::object> container_plan(Context& context, const json::object& contai
                     {"Image", container.at("image")},
                     {"Environment", std::move(environment)},
                     {"Essential", flag(container, "essential", true)},
-                    {"StopTimeout", number(container, "stopTimeout", stop_timeout_default)}};
+                    {"StopTimeout", number(container, "stopTimeout", stop_timeout_default)},
+                    {"Log", log_plan(container)}};
   for (const auto& [member, name] :
        {std::pair("entryPoint", "EntryPoint"), std::pair("command", "Command"),
         std::pair("portMappings", "PortMappings"),

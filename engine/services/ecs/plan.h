@@ -2,11 +2,12 @@
 //
 //   {"TaskArn", "Cluster", "Region", "Account", "Group", "TaskRoleArn", "Cpu" (units), "Memory"
 //   (MiB),
-//    "Endpoint": this server's URL, "Hosts": {name: address}, "Network"?: interface.h, "WayOut"
+//    "Endpoint": this server's URL, "Hosts": {name: address}, "Network"?: interface.h, "Egress"
 //    (whether it reaches what lies outside), "CredentialsId"?: credentials.h,
+//    "MetadataSecret": metadata.h,
 //    "Containers": [{"Name", "Image", "ImageManifest" and "ImageDigest" or "ImageError",
 //                    "Environment": {name: value} with secrets, "Essential", "StopTimeout",
-//                    "MetadataId": metadata.h,
+//                    "MetadataId": metadata.h, "Log": log_plan() of task_definition.h,
 //                    "EntryPoint"?, "Command"?, "PortMappings"?, "WorkingDirectory"?, "User"?,
 //                    "Memory"?, "Cpu"?, "ReadonlyRootFilesystem"?, and as ECS's API has them:
 //                    "MountPoints"?, "DependsOn"?, "HealthCheck"?, "Ulimits"?}]}

@@ -243,8 +243,8 @@ json::object start_task(Context& context, const json::object& input, const json:
         fmt::format("ResourceInitializationError: unable to attach a network "
                     "interface: {}: {}",
                     interface.error().name, interface.error().cause));
-  offer_metadata(context, task, *interface);
-  (*plan)["WayOut"] = has_way_out(context, input, *interface);
+  (*plan)["MetadataSecret"] = offer_metadata(context, task, *interface);
+  (*plan)["Egress"] = has_egress(context, input, *interface);
   if (!interface->empty()) (*plan)["Network"] = *std::move(interface);
   const std::string role = text(definition, "taskRoleArn");
   if (!role.empty()) (*plan)["CredentialsId"] = offer_credentials(context, task, role);

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
+#include <optional>
 #include <ranges>
 #include <set>
 
+#include "core/letters.h"
 #include "services/base/table_service.h"
 #include "services/ecs/names.h"
 #include "services/ecs/tags.h"
@@ -182,6 +185,60 @@ Result<void> check_dependencies(const json::array& containers) {
   return {};
 }
 
+// As Docker takes a size: a number, and perhaps b, k, m or g. nullopt: not a size.
+std::optional<std::uint64_t> size_of(const std::string& given) {
+  std::uint64_t number = 0;
+  const char* const last = given.data() + given.size();
+  const auto [stop, error] = std::from_chars(given.data(), last, number);
+  if (error != std::errc{}) return std::nullopt;
+  std::string unit(stop, last);
+  if (unit.size() == 2 && lower_case(unit[1]) == 'b') unit.pop_back();
+  if (unit.empty() || unit == "b" || unit == "B") return number;
+  constexpr std::string_view units = "kmg";
+  const std::size_t power = units.find(lower_case(unit[0]));
+  if (unit.size() != 1 || power == units.npos) return std::nullopt;
+  const std::uint64_t factor = 1ULL << (10 * (power + 1));
+  return number > (1ULL << 40) / factor ? std::nullopt : std::optional{number * factor};
+}
+
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html (mode,
+// max-buffer-size). That a buffer needs the non-blocking mode is Docker's rule.
+Result<void> check_log(const json::object& container) {
+  const json::object* log = find_object(container, "logConfiguration");
+  if (!log) return {};
+  if (text(*log, "logDriver") != "awslogs")
+    return refuse(
+        fmt::format("kiban has the log driver awslogs only, not '{}'", text(*log, "logDriver")));
+  const json::object* options = find_object(*log, "options");
+  if (!options) return {};
+  const std::string mode = text(*options, "mode", "non-blocking");
+  if (mode != "blocking" && mode != "non-blocking")
+    return refuse(fmt::format(
+        "Log driver option mode must be 'blocking' or 'non-blocking', not '{}'.", mode));
+  const std::string create = text(*options, "awslogs-create-group", "false");
+  if (create != "true" && create != "false")
+    return refuse(fmt::format(
+        "Log driver option awslogs-create-group must be 'true' or 'false', not '{}'.", create));
+  if (!options->contains("max-buffer-size")) return {};
+  const std::string size = text(*options, "max-buffer-size");
+  if (mode == "blocking")
+    return refuse("Log driver option max-buffer-size is only supported with mode 'non-blocking'.");
+  if (size_of(size).value_or(0) == 0)
+    return refuse(fmt::format("Log driver option max-buffer-size '{}' is not a size.", size));
+  return {};
+}
+
+// The options are a map of strings. A template may have them as YAML's booleans and numbers.
+void make_options_text(json::object& container) {
+  json::value* log = container.if_contains("logConfiguration");
+  json::value* options =
+      log && log->is_object() ? log->get_object().if_contains("options") : nullptr;
+  if (!options || !options->is_object()) return;
+  for (auto& option : options->get_object())
+    if (option.value().is_bool() || option.value().is_number())
+      option.value() = print_json(option.value());
+}
+
 Result<void> check_containers(const json::object& input) {
   const json::array* containers = find_array(input, "containerDefinitions");
   if (!containers || containers->empty()) return refuse("Container list cannot be empty.");
@@ -202,10 +259,7 @@ Result<void> check_containers(const json::object& input) {
       return refuse(fmt::format("Container.name '{}' is not unique.", name));
     KIBAN_TRY_VOID(check_ulimits(container));
     essential = essential || flag(container, "essential", true);
-    const json::object* log = find_object(container, "logConfiguration");
-    if (log && text(*log, "logDriver") != "awslogs")
-      return refuse(
-          fmt::format("kiban has the log driver awslogs only, not '{}'", text(*log, "logDriver")));
+    KIBAN_TRY_VOID(check_log(container));
   }
   if (!essential) return refuse("At least one container must be marked essential.");
   KIBAN_TRY_VOID(check_volumes(input));
@@ -234,7 +288,22 @@ Result<json::object> load_task_definition(const Context& context, std::string_vi
   return refuse("Unable to describe task definition.");
 }
 
-Result<json::object> register_task_definition(Context& context, const json::object& input) {
+json::object log_plan(const json::object& container) {
+  const json::object* log = find_object(container, "logConfiguration");
+  const json::object* options = log ? find_object(*log, "options") : nullptr;
+  // "Amazon ECS will default to the non-blocking mode", "Default value: 10m".
+  json::object plan{{"Mode", options ? text(*options, "mode", "non-blocking") : "non-blocking"}};
+  if (const auto size = options ? size_of(text(*options, "max-buffer-size")) : std::nullopt)
+    plan["BufferBytes"] = *size;
+  return plan;
+}
+
+Result<json::object> register_task_definition(Context& context, const json::object& given) {
+  json::object input = given;
+  if (json::value* containers = input.if_contains("containerDefinitions");
+      containers && containers->is_array())
+    for (json::value& container : containers->get_array())
+      if (container.is_object()) make_options_text(container.get_object());
   KIBAN_TRY_VOID(check_containers(input));
   KIBAN_TRY_VOID(check_fargate(input));
   const std::string family = text(input, "family");

@@ -9,6 +9,9 @@ namespace kiban::services::ecs {
 // describe task definition."; RunTask says "TaskDefinition not found." instead.
 Result<json::object> load_task_definition(const Context& context, std::string_view name);
 
+// How a container's output is kept: {"Mode": "blocking" or "non-blocking", "BufferBytes"?}.
+json::object log_plan(const json::object& container);
+
 Result<json::object> register_task_definition(Context& context, const json::object& input);
 Result<json::object> deregister_task_definition(Context& context, const json::object& input);
 Result<json::object> describe_task_definition(Context& context, const json::object& input);
