@@ -38,6 +38,12 @@ LAYERS = PURE | {
 }
 SHELL = {"runtime", "containers", "postgres", "cli"}  # The only folders that may touch clock, chance, environment.
 BANNED = re.compile(r"\b(system_clock::now|steady_clock::now|sleep_for|random_device|getenv|std::rand)\b")
+# Secrets come from Context::secrets(): a line that draws one from the visible stream.
+PLAIN_SECRET = re.compile(
+    r"(?<!clientrequest)(secret|password|token|credential|receipt)\w*[\"\]]*\s*[=,]\s*"
+    r"(\"[^\"]*\"\s*\+\s*)?(context\.random\(\)|random_->)",
+    re.IGNORECASE,
+)
 ASIO = re.compile(r"#include <boost/(asio|beast)")
 INCLUDE = re.compile(r'^#include "([^"/]+)/', re.MULTILINE)
 IS_TEST = re.compile(r"(_(test|fuzz|bench|main)\.cc|fixture\.h)$")
@@ -66,6 +72,9 @@ def offences(path: Path) -> list[str]:
                 found.append(f"{layer} may not include {include}")
         if layer not in SHELL and (banned := BANNED.search(text)):
             found.append(f"{banned.group()} belongs to runtime/ and cli/: take it as an argument")
+        for number, line in enumerate(text.splitlines(), 1):
+            if PLAIN_SECRET.search(line):
+                found.append(f"line {number} draws a secret from random(): take secrets()")
     if layer != "runtime" and ASIO.search(text):
         found.append("Asio and Beast stay in runtime/")
     return found

@@ -7,6 +7,7 @@
 
 #include "api/protocols.h"
 #include "api/values.h"
+#include "core/utf8.h"
 
 namespace kiban::api {
 namespace {
@@ -114,6 +115,9 @@ class CborReader {
         if (piece.major != start.major || piece.info == indefinite) return broken("a bad piece");
       }
       if (piece.argument > rest_.size()) return broken("it ends early");
+      // Each piece by itself: https://www.rfc-editor.org/rfc/rfc8949#section-3.2.3
+      if (start.major == Text && !is_utf8(rest_.substr(0, piece.argument)))
+        return broken("a text string is not valid UTF-8");
       out += rest_.substr(0, piece.argument);
       rest_.remove_prefix(piece.argument);
       if (!pieces) return out;
@@ -132,10 +136,11 @@ class CborReader {
   Result<json::value> map(const Head& start, int depth) {
     json::object out;
     for (std::uint64_t i = 0; start.info == indefinite ? !at_break() : i < start.argument; ++i) {
-      KIBAN_TRY(const json::value key, item(depth + 1));
-      if (!key.is_string()) return broken("a key that is no text");
+      KIBAN_TRY(const Head head_of_key, head());
+      if (head_of_key.major != Text) return broken("a key is not a text string");
+      KIBAN_TRY(const std::string key, string(head_of_key));
       KIBAN_TRY(json::value value, item(depth + 1));
-      out.insert_or_assign(key.get_string(), std::move(value));
+      out.insert_or_assign(key, std::move(value));
     }
     return json::value(std::move(out));
   }

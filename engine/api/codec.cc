@@ -11,6 +11,7 @@
 #include "api/sigv4.h"
 #include "api/values.h"
 #include "core/letters.h"
+#include "core/utf8.h"
 
 namespace kiban::api {
 namespace {
@@ -22,7 +23,7 @@ bool is_form(const HttpRequest& request) {
 }
 
 void set_operation(Wire& wire, std::string_view name) {
-  wire.operation_name = std::string(name);
+  wire.operation_name = to_utf8(name);
   if (wire.service) wire.operation = wire.service->operation(name);
 }
 
@@ -90,7 +91,7 @@ void identify_rest(Wire& wire, const HttpRequest& request,
   if (!wire.service) return;
   wire.protocol = wire.service->protocol;
   if (wire.protocol != Protocol::RestXml && wire.protocol != Protocol::RestJson) return;
-  wire.resource = decode_uri(request.path).value_or(request.path);
+  wire.resource = to_utf8(decode_uri(request.path).value_or(request.path));
   if (const KnownOperation* operation = match_rest_operation(*wire.service, request)) {
     set_operation(wire, operation->name);
   }

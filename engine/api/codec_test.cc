@@ -4,6 +4,7 @@
 
 #include "api/checksums.h"
 #include "api/validate.h"
+#include "core/utf8.h"
 
 namespace kiban::api {
 namespace {
@@ -350,6 +351,116 @@ TEST(Validate, GivesAwsTexts) {
   EXPECT_THAT(two.error().cause, HasSubstr("2 validation errors detected: "));
   EXPECT_EQ(check("sqs", "CreateQueue", {}).error(),
             (Error{"MissingParameter", "The request must contain the parameter QueueName"}));
+}
+
+// --- Text --------------------------------------------------------------------------------------
+
+// Not UTF-8: a stray byte, a surrogate, an overlong '/', beyond U+10FFFF, a cut character.
+constexpr const char* not_utf8[] = {"%FF", "%ED%A0%80", "%C0%AF", "%F4%90%80%80", "%E3%81"};
+
+std::string bytes_of(std::string_view encoded) { return decode_uri(encoded).value(); }
+
+TEST(Text, IsUtf8InForms) {
+  for (const std::string bad : not_utf8) {
+    for (const std::string& body : {"Action=GetRole&Version=2010-05-08&RoleName=a" + bad,
+                                    "Action=GetRole&Version=2010-05-08&RoleName=a&X" + bad + "=b",
+                                    "Action=GetRole&Version=2010-05-08&RoleName=a" + bytes_of(bad)})
+      EXPECT_EQ(refused(form_request("iam", body)).name, "MalformedQueryString") << body;
+    EXPECT_EQ(
+        refused(form_request("ec2", "Action=DescribeVpcs&Version=2016-11-15&VpcId.1=" + bad)).name,
+        "MalformedQueryString");
+  }
+  EXPECT_EQ(decoded(form_request("iam", "Action=GetRole&Version=2010-05-08&RoleName=%E3%81%82")),
+            (json::object{{"RoleName", "\xe3\x81\x82"}}));
+}
+
+TEST(Text, IsUtf8InPathsQueriesAndHeaders) {
+  for (const std::string bad : not_utf8) {
+    EXPECT_EQ(refused(s3_request("GET", "/bucket/a" + bad)).name, "InvalidURI");
+    EXPECT_EQ(refused(s3_request("GET", "/bucket", "list-type=2&prefix=" + bad)).name,
+              "MalformedQueryString");
+    for (const char* name : {"x-amz-meta-a", "x-amz-tagging", "Content-Type"}) {
+      HttpRequest request = s3_request("PUT", "/bucket/key");
+      request.headers.emplace_back(name, bytes_of(bad));
+      EXPECT_EQ(refused(request).name, "InvalidArgument") << name;
+    }
+    // A payload that is a text, not a structure.
+    EXPECT_EQ(refused(s3_request("PUT", "/bucket", "policy", bytes_of(bad))).name,
+              "InvalidArgument");
+  }
+  EXPECT_EQ(decoded(s3_request("GET", "/bucket/%E3%81%82")).at("Key"), "\xe3\x81\x82");
+}
+
+TEST(Text, IsOfCharactersThatXmlAllows) {
+  const auto tagging = [](std::string_view value) {
+    return s3_request("PUT", "/bucket", "tagging",
+                      "<Tagging><TagSet><Tag><Key>k</Key><Value>" + std::string(value) +
+                          "</Value></Tag></TagSet></Tagging>");
+  };
+  for (const std::string bad : not_utf8)
+    EXPECT_EQ(refused(tagging(bytes_of(bad))).name, "MalformedXML") << bad;
+  for (const std::string_view bad :
+       {"&#55296;", "&#xDFFF;", "&#xD83D;&#xDE00;", "&#0;", "&#x1;", "&#31;", "&#xFFFE;",
+        "&#1114112;", "&#x110000;", "&#99999999999;", "&#;", "&#x;", "&#12", "&#-1;", "\x01",
+        "\xef\xbf\xbf", "<!-- -->&#55296;", "<![CDATA[x]]>&#55296;", "<![CDATA[\x02]]>"})
+    EXPECT_EQ(refused(tagging(bad)).name, "MalformedXML") << bad;
+  for (const auto& [written, read] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"&#65;&#x42;", "AB"},
+           {"&#x1F600;", "\xf0\x9f\x98\x80"},
+           {"&lt;&amp;", "<&"},
+           {"a&#10;b&#13;", "a\nb\r"},
+           {"<![CDATA[&#55296;]]>", "&#55296;"},
+           {"\xe3\x81\x82", "\xe3\x81\x82"}})
+    EXPECT_EQ(decoded(tagging(written)).at("Tagging").at("TagSet").at(0).at("Value"), read);
+  const std::string type = "<!DOCTYPE a [<!ENTITY e 'x'>]>";
+  EXPECT_EQ(refused(s3_request("PUT", "/bucket", "tagging", type + "<Tagging/>")).name,
+            "MalformedXML");
+}
+
+TEST(Text, IsUtf8InJson) {
+  for (const std::string bad : not_utf8)
+    EXPECT_EQ(
+        refused(json_request("AmazonSSM.GetParameter", "{\"Name\":\"" + bytes_of(bad) + "\"}"))
+            .name,
+        "SerializationException");
+  for (const std::string_view bad : {"\\ud800", "\\udc00", "\\ud800\\ud800", "\\ud800x", "\\ud83d"})
+    EXPECT_EQ(
+        refused(json_request("AmazonSSM.GetParameter", "{\"Name\":\"" + std::string(bad) + "\"}"))
+            .name,
+        "SerializationException")
+        << bad;
+}
+
+TEST(Text, IsUtf8InCbor) {
+  const auto alarm = [](std::string body) {
+    return HttpRequest{.path = "/service/GraniteServiceVersion20100801/operation/DeleteDashboards",
+                       .headers = {{"smithy-protocol", "rpc-v2-cbor"}},
+                       .body = std::move(body)};
+  };
+  const std::string key =
+      "\xa1\x6e"
+      "DashboardNames";
+  EXPECT_EQ(decoded(alarm(key + "\x81\x62"
+                                "ab")),
+            (json::object{{"DashboardNames", json::array{"ab"}}}));
+  for (const std::string& bad :
+       {key + "\x81\x61\xff", key + "\x81\x63\xed\xa0\x80",
+        key + "\x81\x7f\x61\xe3\x62\x81\x82\xff",  // A character over two pieces.
+        std::string("\xa1\x61\xff\x01"),
+        std::string("\xa1\x41"
+                    "a\x01")})
+    EXPECT_EQ(refused(alarm(bad)).name, "SerializationException");
+}
+
+TEST(Text, IsUtf8InErrorsThatQuoteIt) {
+  for (const HttpRequest& request :
+       {s3_request("GET", "/bucket/%FF"), form_request("iam", "Action=%FF&Version=2010-05-08"),
+        json_request("AmazonSSM.\xff", "{}")}) {
+    const Wire wire = identify(request);
+    const HttpResponse reply = encode_error(wire, {"ValidationError", "not \xff good"}, "id");
+    EXPECT_TRUE(is_utf8(reply.body)) << reply.body;
+    EXPECT_TRUE(is_utf8(encode_error(wire, refused(request), "id").body));
+  }
 }
 
 TEST(Validate, LooksInsideListsAndMaps) {

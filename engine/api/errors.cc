@@ -9,6 +9,7 @@
 #include "api/codec.h"
 #include "api/protocols.h"
 #include "api/values.h"
+#include "core/utf8.h"
 
 namespace kiban::api {
 namespace {
@@ -168,6 +169,7 @@ void add_query_error(const Wire& wire, const Seen& seen, HttpResponse& response)
 
 HttpResponse encode_error(const Wire& wire, const Error& error, std::string_view request_id) {
   const Seen seen = look_up(wire, error);
+  const std::string message = to_utf8(error.cause);  // It may quote what was refused.
   HttpResponse response{.status = seen.status};
   const auto add = [&](std::string_view name, std::string_view value) {
     response.headers.emplace_back(name, value);
@@ -178,38 +180,38 @@ HttpResponse encode_error(const Wire& wire, const Error& error, std::string_view
       add("smithy-protocol", "rpc-v2-cbor");
       add("Content-Type", "application/cbor");
       add_query_error(wire, seen, response);
-      response.body = encode_cbor_error(seen.name, error.cause);
+      response.body = encode_cbor_error(seen.name, message);
       break;
     case Protocol::Query:
       add("x-amzn-RequestId", request_id);
       add("Content-Type", "text/xml");
-      response.body = query_error(wire, seen, error.cause, request_id);
+      response.body = query_error(wire, seen, message, request_id);
       break;
     case Protocol::Ec2:
       add("x-amzn-RequestId", request_id);
       add("Content-Type", "text/xml;charset=UTF-8");
-      response.body = ec2_error(seen, error.cause, request_id);
+      response.body = ec2_error(seen, message, request_id);
       break;
     case Protocol::RestXml:
       add("x-amz-request-id", request_id);
       add("x-amz-id-2", encode_base64(request_id));
       add("Content-Type", "application/xml");
       if (!wire.head && seen.status != 304) {
-        response.body = s3_error(wire, seen, error.cause, request_id);
+        response.body = s3_error(wire, seen, message, request_id);
       }
       break;
     case Protocol::RestJson:
       add("x-amzn-RequestId", request_id);
       add("x-amzn-ErrorType", seen.name);
       add("Content-Type", "application/json");
-      response.body = print_json(json::object{{seen.message_member, error.cause}});
+      response.body = print_json(json::object{{seen.message_member, message}});
       break;
     default:
       add("x-amzn-RequestId", request_id);
       add("Content-Type", "application/x-amz-json-" + wire.json_version);
       add_query_error(wire, seen, response);
       response.body =
-          print_json(json::object{{"__type", seen.name}, {seen.message_member, error.cause}});
+          print_json(json::object{{"__type", seen.name}, {seen.message_member, message}});
   }
   return response;
 }

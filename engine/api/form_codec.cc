@@ -7,6 +7,7 @@
 
 #include "api/protocols.h"
 #include "api/values.h"
+#include "core/utf8.h"
 
 namespace kiban::api {
 namespace {
@@ -143,6 +144,8 @@ Result<Parameters> read_parameters(std::string_view text, Plus plus) {
     auto value = decode_uri(bare ? std::string_view{} : pair.substr(equals + 1), plus);
     if (!name) return fail("MalformedQueryString", std::move(name).error().cause);
     if (!value) return fail("MalformedQueryString", std::move(value).error().cause);
+    if (!is_utf8(*name) || !is_utf8(*value))
+      return fail("MalformedQueryString", "The query string is not valid UTF-8");
     out.emplace_back(*std::move(name), *std::move(value));
   }
   return out;

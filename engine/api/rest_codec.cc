@@ -7,6 +7,7 @@
 #include "api/protocols.h"
 #include "api/values.h"
 #include "core/letters.h"
+#include "core/utf8.h"
 
 namespace kiban::api {
 namespace {
@@ -144,6 +145,8 @@ class RestReader {
       for (const auto& [name, value] : labels) {
         if (name != member.wire_name) continue;
         KIBAN_TRY(decoded, decode_uri(value));
+        // https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+        if (!is_utf8(decoded)) return fail("InvalidURI", "Couldn't parse the specified URI.");
         values.push_back(decoded);
       }
     } else if (member.location == Location::QueryString) {
@@ -156,9 +159,11 @@ class RestReader {
       const bool is_list = service_.shape(member).kind == Kind::List;
       if (found) values = is_list ? split(*found, ',') : std::vector{*found};
     } else if (member.location == Location::Headers) {
-      header_map(member, input);
+      KIBAN_TRY_VOID(header_map(member, input));
     }
     if (values.empty()) return {};
+    if (!std::ranges::all_of(values, [](std::string_view text) { return is_utf8(text); }))
+      return not_text(member.wire_name);
     auto value = read_text(service_, member, values);
     if (!value) {
       return fail(
@@ -176,16 +181,23 @@ class RestReader {
     return {};
   }
 
-  void header_map(const Member& member, json::object& input) const {
+  std::unexpected<Error> not_text(std::string_view name) const {
+    return fail(service_.protocol == Protocol::RestXml ? "InvalidArgument" : "ValidationException",
+                fmt::format("{}: the value is not valid UTF-8", name));
+  }
+
+  Result<void> header_map(const Member& member, json::object& input) const {
     json::object map;
     for (const auto& [name, value] : request_.headers) {
       const std::size_t prefix = member.wire_name.size();
       if (name.size() <= prefix || !same_letters(name.substr(0, prefix), member.wire_name)) {
         continue;
       }
+      if (!is_utf8(name) || !is_utf8(value)) return not_text(to_utf8(name));
       map.insert_or_assign(lower_case(name.substr(prefix)), value);
     }
     if (!map.empty()) input.insert_or_assign(member.name, std::move(map));
+    return {};
   }
 
   Result<void> payload(const Member& member, Request& decoded) const {
@@ -198,6 +210,7 @@ class RestReader {
       decoded.bulk_member = std::string(member.name);
     } else if (!request_.body.empty()) {
       const bool blob = shape.kind == Kind::Blob;
+      if (!blob && !is_utf8(request_.body)) return not_text(member.name);
       decoded.input.insert_or_assign(member.name,
                                      blob ? encode_base64(request_.body) : request_.body);
     }

@@ -12,6 +12,7 @@
 
 #include "api/protocols.h"
 #include "core/letters.h"
+#include "core/utf8.h"
 
 namespace kiban::api {
 namespace {
@@ -127,16 +128,23 @@ bool read_presigned(Claim& claim, const HttpRequest& request) {
   return !claim.signature.access_key_id.empty();
 }
 
+// Key and scope become parts of rows and ARNs.
+bool is_text(const Signature& signature) {
+  return is_utf8(signature.access_key_id) && is_utf8(signature.region) &&
+         is_utf8(signature.service);
+}
+
 std::optional<Claim> read_claim(const HttpRequest& request) {
   Claim claim;
   if (const auto authorization = header(request, "authorization")) {
-    if (!read_authorization(claim, *authorization)) return std::nullopt;
+    if (!read_authorization(claim, *authorization) || !is_text(claim.signature))
+      return std::nullopt;
     claim.timestamp = std::string(header(request, "x-amz-date").value_or(""));
     claim.signature.session_token =
         std::string(header(request, "x-amz-security-token").value_or(""));
     return claim;
   }
-  if (!read_presigned(claim, request)) return std::nullopt;
+  if (!read_presigned(claim, request) || !is_text(claim.signature)) return std::nullopt;
   return claim;
 }
 

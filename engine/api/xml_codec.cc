@@ -2,11 +2,14 @@
 // https://smithy.io/2.0/aws/protocols/aws-restxml-protocol.html
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cstring>
+#include <optional>
 #include <pugixml.hpp>
 
 #include "api/protocols.h"
 #include "api/values.h"
+#include "core/utf8.h"
 
 namespace kiban::api {
 namespace {
@@ -200,6 +203,59 @@ class XmlReader {
   const Service& service_;
 };
 
+// Behind the next `end`, or the end of the text.
+std::size_t behind(std::string_view text, std::size_t from, std::string_view end) {
+  const std::size_t at = text.find(end, from);
+  return at == std::string_view::npos ? text.size() : at + end.size();
+}
+
+// "&#55296;" or "&#xD800;" at `at`: not a character that XML allows. Other references, and what is
+// not one, are the parser's.
+bool is_bad_reference(std::string_view text, std::size_t at) {
+  std::string_view digits = text.substr(at);
+  if (!digits.starts_with("&#")) return false;
+  digits.remove_prefix(2);
+  const bool hex = digits.starts_with('x');
+  if (hex) digits.remove_prefix(1);
+  std::uint32_t code_point = 0;
+  const auto [stop, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), code_point, hex ? 16 : 10);
+  return error != std::errc{} || stop == digits.data() + digits.size() || *stop != ';' ||
+         !is_xml_character(code_point);
+}
+
+// What pugixml takes and XML 1.0 or AWS's parsers do not: bytes that are not UTF-8, characters
+// outside of https://www.w3.org/TR/xml/#charsets, references to such, and document types.
+std::optional<std::string_view> complaint_about(std::string_view body) {
+  if (!is_utf8(body)) return "it is not valid UTF-8";
+  constexpr std::string_view noncharacters[] = {"\xef\xbf\xbe", "\xef\xbf\xbf"};
+  for (const std::string_view bad : noncharacters)
+    if (body.contains(bad)) return "a character that XML does not allow";
+  std::size_t literal_until = 0;  // The end of a CDATA section or comment: no references in it.
+  for (std::size_t at = 0; at < body.size(); ++at) {
+    const char c = body[at];
+    const std::string_view rest = body.substr(at);
+    if (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r')
+      return "a character that XML does not allow";
+    if (c == '<' && at >= literal_until && rest.starts_with("<!DOCTYPE"))
+      return "a document type is not allowed";
+    if (c == '<' && at >= literal_until && rest.starts_with("<![CDATA["))
+      literal_until = behind(body, at, "]]>");
+    if (c == '<' && at >= literal_until && rest.starts_with("<!--"))
+      literal_until = behind(body, at + 4, "-->");
+    if (c == '&' && at >= literal_until && is_bad_reference(body, at))
+      return "a reference to a character that XML does not allow";
+  }
+  return std::nullopt;
+}
+
+std::unexpected<Error> malformed(std::string_view why) {
+  return fail("MalformedXML",
+              fmt::format("The XML you provided was not well-formed or did not validate against "
+                          "our published schema ({})",
+                          why));
+}
+
 }  // namespace
 
 std::string encode_xml(const Service& service, const Shape& shape, const json::object& output,
@@ -211,15 +267,12 @@ std::string encode_xml(const Service& service, const Shape& shape, const json::o
 
 Result<json::object> decode_xml(const Service& service, const Shape& shape, std::string_view body) {
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return json::object{};
+  if (const auto complaint = complaint_about(body)) return malformed(*complaint);
   pugi::xml_document document;
-  const auto parsed = document.load_buffer(body.data(), body.size(),
-                                           pugi::parse_default | pugi::parse_ws_pcdata_single);
-  if (!parsed) {
-    return fail("MalformedXML",
-                fmt::format("The XML you provided was not well-formed or did not validate against "
-                            "our published schema ({} at byte {})",
-                            parsed.description(), parsed.offset));
-  }
+  const auto parsed =
+      document.load_buffer(body.data(), body.size(),
+                           pugi::parse_default | pugi::parse_ws_pcdata_single, pugi::encoding_utf8);
+  if (!parsed) return malformed(fmt::format("{} at byte {}", parsed.description(), parsed.offset));
   return XmlReader(service).structure(shape, document.document_element(), 0);
 }
 

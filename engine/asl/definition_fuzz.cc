@@ -15,6 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   if (!program) return 0;
   Execution execution(*program, {.input = Payload::from_text(R"({"a":[1,2,{"b":"c"}],"n":1})")});
   Random random(1);
+  SecretRandom secrets(1);
   Timestamp now{Duration(1'700'000'000'000)};
   std::vector<Input> pending{Start{}};
   const int inputs_max = text.contains("{%") ? 8 : 64;  // An expression may take a second each.
@@ -22,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
        ++i) {
     const Input next = pending.front();
     pending.erase(pending.begin());
-    const Decision decision = execution.take(next, now, random);
+    const Decision decision = execution.take(next, now, random, secrets);
     for (const Effect& effect : decision.effects) {
       if (pending.size() > 64) break;
       if (const auto* timer = std::get_if<StartTimer>(&effect)) {

@@ -380,8 +380,9 @@ class Execution {
   Execution& operator=(Execution&&) noexcept;
   ~Execution();
 
-  // Everything enters here. Pure: the same execution, input, time and seed give the same decision.
-  Decision take(const Input& input, Timestamp now, Random& random);
+  // Everything enters here. Pure: the same execution, input, time and seeds give the same decision.
+  // Task tokens come from `secrets`.
+  Decision take(const Input& input, Timestamp now, Random& random, SecretRandom& secrets);
 
   Status status() const;
   std::int64_t last_event_id() const;

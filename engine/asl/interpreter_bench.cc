@@ -14,10 +14,11 @@ std::int64_t run(const std::shared_ptr<const Program>& program, const std::strin
                                 .input = Payload::from_text(input),
                                 .type = MachineType::Express});
   Random random(1);
+  SecretRandom secrets(1);
   const Timestamp now{Duration(1'700'000'000'000)};
   Input next = Start{};
   while (execution.status() == Status::Running) {
-    benchmark::DoNotOptimize(execution.take(next, now, random));
+    benchmark::DoNotOptimize(execution.take(next, now, random, secrets));
     next = Continue{};
   }
   return execution.last_event_id();

@@ -19,13 +19,15 @@ EventType entered_event(StateType type) {
 
 }  // namespace
 
-Decision Machine::take(const Input& input, Timestamp now, Random& random) {
+Decision Machine::take(const Input& input, Timestamp now, Random& random, SecretRandom& secrets) {
   decision_ = {};
   now_ = now;
   random_ = &random;
+  secrets_ = &secrets;
   accept(input);
   run();
   random_ = nullptr;
+  secrets_ = nullptr;
   return std::move(decision_);
 }
 

@@ -101,7 +101,7 @@ class Machine {
   Machine(std::shared_ptr<const Program> program, ExecutionParameters parameters)
       : program_(std::move(program)), parameters_(std::move(parameters)) {}
 
-  Decision take(const Input& input, Timestamp now, Random& random);
+  Decision take(const Input& input, Timestamp now, Random& random, SecretRandom& secrets);
 
   std::shared_ptr<const Program> program_;
   ExecutionParameters parameters_;
@@ -110,6 +110,7 @@ class Machine {
   Inspection inspection_{};
 
   std::string save() const;
+  // Whatever `saved` holds: an Error `InvalidState`, or an execution that take() can go on with.
   Result<void> load(std::string_view saved);
 
  private:
@@ -119,6 +120,10 @@ class Machine {
     std::int64_t track{0};
     Alarm alarm{Alarm::State};
   };
+
+  // save.cc
+  using Tracks = std::map<std::int64_t, Track>;
+  bool fits(const Track& track, const Tracks& all) const;
 
   // machine.cc
   void start();
@@ -267,6 +272,7 @@ class Machine {
   Decision decision_{};
   Timestamp now_{};
   Random* random_{nullptr};
+  SecretRandom* secrets_{nullptr};
 };
 
 // What the query languages see of a track.

@@ -1,6 +1,8 @@
 // Writing and reading an execution's state, so that it can go on after a restart.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "asl/machine.h"
 
 namespace kiban::asl {
@@ -89,13 +91,18 @@ struct Loader {
     if (!value || !value->is_number()) return good = false, 0;
     json::error_code code;
     const auto number = value->to_number<std::int64_t>(code);
-    if (code) good = false;
+    // Far beyond every count and time, and far from overflowing.
+    constexpr std::int64_t integer_max = 9'000'000'000'000'000;
+    if (code || number > integer_max || number < -integer_max) return good = false, 0;
     return number;
   }
   double real(const json::object& from, std::string_view name) {
     const json::value* value = member(from, name);
     if (!value || !value->is_number()) return good = false, 0;
-    return value->to_number<double>();
+    const auto number = value->to_number<double>();
+    constexpr double real_max = 1e12;
+    if (!(std::abs(number) <= real_max)) return good = false, 0;
+    return number;
   }
   bool boolean(const json::object& from, std::string_view name) {
     const json::value* value = member(from, name);
@@ -117,9 +124,19 @@ struct Loader {
     if (!value || !value->is_array()) return good = false, json::array();
     return value->get_array();
   }
+  // Parsed now: later no error could be returned.
   Payload payload(const json::value& value) {
     if (!value.is_string()) return good = false, Payload();
-    return Payload::from_text(kiban::to_string(value.get_string()));
+    auto parsed = Payload::parse(kiban::to_string(value.get_string()));
+    if (!parsed) return good = false, Payload();
+    return *std::move(parsed);
+  }
+  // 0 to `last`: an enumerator.
+  template <typename Enum>
+  Enum enumerator(const json::object& from, std::string_view name, Enum last) {
+    const std::int64_t number = integer(from, name);
+    if (number < 0 || number > static_cast<std::int64_t>(last)) return good = false, Enum{};
+    return static_cast<Enum>(number);
   }
   std::vector<std::int64_t> integers(const json::object& from, std::string_view name) {
     std::vector<std::int64_t> out;
@@ -181,7 +198,7 @@ struct Loader {
               .parent = integer(from, "parent"),
               .index = integer(from, "index"),
               .state = no_state,
-              .phase = static_cast<Phase>(integer(from, "phase")),
+              .phase = enumerator(from, "phase", Phase::Writing),
               .entered = integer(from, "entered"),
               .before = integer(from, "before"),
               .entered_time = Timestamp(Duration(integer(from, "enteredTime"))),
@@ -256,10 +273,10 @@ Result<void> Machine::load(std::string_view saved) {
   parameters_.machine_name = loader.text(from, "machineName");
   if (const json::value* input = loader.member(from, "input"))
     parameters_.input = loader.payload(*input);
-  parameters_.type = static_cast<MachineType>(loader.integer(from, "type"));
+  parameters_.type = loader.enumerator(from, "type", MachineType::Express);
   parameters_.redrive_count = loader.integer(from, "redriveCount");
   parameters_.extra_context = loader.object(from, "extraContext");
-  status_ = static_cast<Status>(loader.integer(from, "status"));
+  status_ = loader.enumerator(from, "status", Status::Aborted);
   last_id_ = loader.integer(from, "lastId");
   next_track_ = loader.integer(from, "nextTrack");
   next_timer_ = loader.integer(from, "nextTimer");
@@ -282,12 +299,59 @@ Result<void> Machine::load(std::string_view saved) {
     const json::object& timer = element.get_object();
     timers_.insert_or_assign(loader.integer(timer, "id"),
                              Timer{.track = loader.integer(timer, "track"),
-                                   .alarm = static_cast<Alarm>(loader.integer(timer, "alarm"))});
+                                   .alarm = loader.enumerator(timer, "alarm", Alarm::Execution)});
   }
   for (const std::int64_t id : loader.integers(from, "ready")) ready_.push_back(id);
   if (!loader.good)
     return fail("InvalidState", "a member of the saved execution is missing or wrong");
+  for (const Tracks* all : {&tracks_, &broken_})
+    for (const auto& [id, track] : *all)
+      if (!fits(track, *all))
+        return fail("InvalidState", fmt::format("the track {} contradicts the others", id));
   return {};
+}
+
+// What the interpreter takes for granted of a track: indices within their vectors, a parent that
+// waits for it, a phase that its state has.
+bool Machine::fits(const Track& track, const Tracks& all) const {
+  const State& state = program_->states[track.state];
+  const Work& work = track.work;
+  const auto size = static_cast<std::int64_t>(work.results.size());
+  const bool map = state.type == StateType::Map;
+  const bool inline_map = map && !state.map.distributed;
+  const bool distributed = map && state.map.distributed;
+  if (track.id <= 0 || track.id >= next_track_ || track.index < 0) return false;
+  if (work.next < 0 || work.next > size || work.running < 0 || work.concurrency < 0) return false;
+  if (!work.batches.empty() && work.batches.size() != work.results.size()) return false;
+  for (const std::int64_t open : work.open)
+    if (open < 0 || open >= static_cast<std::int64_t>(work.batches.size())) return false;
+  const json::array* items = work.items.tree().if_array();
+  switch (track.phase) {
+    case Phase::Children:
+      if (state.type != StateType::Parallel && !inline_map) return false;
+      if (state.type == StateType::Parallel && work.results.size() != state.regions.size())
+        return false;
+      if (inline_map && (items == nullptr || items->size() != work.results.size())) return false;
+      break;
+    case Phase::Reading:
+    case Phase::Writing:
+      if (!distributed) return false;
+      break;
+    case Phase::Items:
+      if (!distributed || work.batches.size() != work.results.size()) return false;
+      break;
+    case Phase::Task:  // Of a Map or Parallel alone, TestState, nothing is saved.
+      if (state.type != StateType::Task) return false;
+      break;
+    default:
+      break;
+  }
+  if (track.parent == 0) return true;
+  // Parents are made before their children: no circle.
+  const auto parent = all.find(track.parent);
+  return parent != all.end() && parent->first < track.id &&
+         parent->second.phase == Phase::Children &&
+         track.index < static_cast<std::int64_t>(parent->second.work.results.size());
 }
 
 // --- Execution
@@ -300,8 +364,8 @@ Execution::Execution(Execution&&) noexcept = default;
 Execution& Execution::operator=(Execution&&) noexcept = default;
 Execution::~Execution() = default;
 
-Decision Execution::take(const Input& input, Timestamp now, Random& random) {
-  return state_->machine.take(input, now, random);
+Decision Execution::take(const Input& input, Timestamp now, Random& random, SecretRandom& secrets) {
+  return state_->machine.take(input, now, random, secrets);
 }
 Status Execution::status() const { return state_->machine.status_; }
 std::int64_t Execution::last_event_id() const { return state_->machine.last_id_; }

@@ -56,7 +56,7 @@ Track* Machine::task_track(std::int64_t task) {
 
 void Machine::run_task(Track& track) {
   const State& state = state_of(track);
-  track.token = random_->pick(token_alphabet, token_length);
+  track.token = secrets_->pick(token_alphabet, token_length);
   auto input = effective_input(track);
   if (!input) return fail_state(track, std::move(input).error());
   Payload parameters = *input;

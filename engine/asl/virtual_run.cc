@@ -38,7 +38,7 @@ void VirtualRun::feed(const Input& input, bool restore) {
     KIBAN_CHECK(again.has_value(), "restore");
     execution_ = *std::move(again);
   }
-  Decision decision = execution_.take(input, now, random);
+  Decision decision = execution_.take(input, now, random, secrets);
   for (HistoryEvent& event : decision.events) events.push_back(std::move(event));
   for (const Effect& effect : decision.effects) perform(effect);
 }

@@ -33,6 +33,7 @@ class VirtualRun {
   std::optional<Payload> items{};  // What every ItemReader reads, when no Read is given.
   Timestamp now{Duration(1'700'000'000'000)};
   Random random{42};
+  SecretRandom secrets{42};
 
  private:
   void perform(const Effect& effect);

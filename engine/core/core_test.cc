@@ -4,7 +4,6 @@
 
 #include "core/arn.h"
 #include "core/json.h"
-#include "core/random.h"
 #include "core/time.h"
 
 namespace kiban {
@@ -51,14 +50,6 @@ TEST(Json, ReadsMembersOrFallsBack) {
   EXPECT_EQ(number(object, "absent", 7), 7);
   EXPECT_TRUE(flag(object, "flag"));
   EXPECT_FALSE(flag(object, "text"));
-}
-
-TEST(Random, RepeatsForTheSameSeed) {
-  EXPECT_EQ(Random(7).uuid(), Random(7).uuid());
-  EXPECT_NE(Random(7).uuid(), Random(8).uuid());
-  const std::string id = Random(1).uuid();
-  EXPECT_EQ(id.size(), 36U);
-  EXPECT_EQ(id[14], '4');
 }
 
 TEST(Arn, ReadsAndPrints) {

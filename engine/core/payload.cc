@@ -1,6 +1,7 @@
 #include "core/payload.h"
 
 #include <optional>
+#include <stdexcept>
 
 namespace kiban {
 namespace {
@@ -45,7 +46,7 @@ const json::value& Payload::tree() const {
   if (!document_->tree) {
     ++parse_count;
     auto tree = parse_json(*document_->text);
-    KIBAN_CHECK(tree.has_value(), "a Payload holds text that is not JSON");
+    if (!tree) throw std::runtime_error("a stored text is not JSON: " + tree.error().cause);
     document_->tree = *std::move(tree);
   }
   return *document_->tree;

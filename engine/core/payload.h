@@ -13,7 +13,7 @@ namespace kiban {
 class Payload {
  public:
   Payload();  // {}
-  // The text must be JSON that parse_json accepts.
+  // The text should be JSON that parse_json accepts: tree() throws std::runtime_error otherwise.
   static Payload from_text(std::string text);
   static Result<Payload> parse(std::string text);
   static Payload from_tree(json::value tree);

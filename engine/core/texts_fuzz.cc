@@ -3,6 +3,7 @@
 #include "core/arn.h"
 #include "core/json.h"
 #include "core/time.h"
+#include "core/utf8.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   using namespace kiban;
@@ -19,5 +20,10 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     const auto again = parse_iso8601(format_iso8601(*time));
     KIBAN_CHECK(again && *again == *time, "a printed instant reads as the same");
   }
+  const std::string repaired = to_utf8(text);
+  KIBAN_CHECK(is_utf8(repaired), "what was repaired is UTF-8");
+  KIBAN_CHECK(is_utf8(text) == (repaired == text), "valid text stays as it is");
+  KIBAN_CHECK(is_utf8(text) == parse_json(print_json(json::value(text))).has_value(),
+              "Boost.JSON takes the same texts");
   return 0;
 }

@@ -92,8 +92,8 @@ void Kernel::Batch::OperationContext::set_timer(std::string_view service, std::s
                                                 Timestamp at, json::object payload) {
   batch_.erase_timer(service, id);
   const std::int64_t time = milliseconds_of(at);
-  batch_.rows_.put(timer_key(at, service, id), print_json(payload));
-  batch_.rows_.put(timer_id_key(service, id), fmt::format("{:020}", time));
+  put(timer_key(at, service, id), print_json(payload));
+  put(timer_id_key(service, id), fmt::format("{:020}", time));
   batch_.kernel_.timer_floor = std::min(batch_.kernel_.timer_floor, time);
   if (at <= batch_.now_) batch_.timers_changed_ = true;
 }
@@ -177,10 +177,11 @@ void Kernel::Batch::deliver(const Event& event) {
 
 // Events that found no fuel become timers that are due at once.
 void Kernel::Batch::keep_events() {
-  OperationContext context{*this, service_caller(kernel_service), 0, false, true};
   for (; events_delivered_ < events_.size(); ++events_delivered_)
-    context.set_timer(kernel_service, fmt::format("{:08}-{}", events_delivered_, random_.hex(16)),
-                      now_, print_event(events_[events_delivered_]));
+    run_guarded("an event to carry over", service_caller(kernel_service), [&](Context& context) {
+      context.set_timer(kernel_service, fmt::format("{:08}-{}", events_delivered_, random_.hex(16)),
+                        now_, print_event(events_[events_delivered_]));
+    });
 }
 
 // Operations ----------------------------------------------------------------------------------
@@ -223,12 +224,14 @@ Result<json::object> Kernel::Batch::guarded(
       rows_.keep();
     return result;
   } catch (const std::exception& thrown) {
-    // Our own mistake: nothing of it stays, and the server goes on.
+    // Our own mistake, or a DamagedRow: nothing of it stays, and the server goes on. The client
+    // reads what AWS says, the log what happened.
+    // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonErrors.html
     roll_back(before);
-    kernel_.log(fmt::format("{} failed inside: {}", what, thrown.what()));
-    return fail("InternalFailure", fmt::format("{} failed inside kiban: {}. This is a mistake of "
-                                               "kiban, please report it.",
-                                               what, thrown.what()));
+    kernel_.log(fmt::format("{} failed inside kiban: {}", what, thrown.what()));
+    return fail("InternalFailure",
+                "The request processing has failed because of an unknown error, exception or "
+                "failure.");
   }
 }
 

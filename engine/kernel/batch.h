@@ -62,8 +62,8 @@ std::optional<services::Effect> parse_effect(const store::Row& row);
 
 class Kernel::Batch {
  public:
-  Batch(Impl& kernel, Timestamp now, std::uint64_t seed)
-      : kernel_(kernel), now_(now), random_(seed), rows_(kernel.store) {}
+  Batch(Impl& kernel, Timestamp now, const Seed& seed)
+      : kernel_(kernel), now_(now), random_(seed), secrets_(seed), rows_(kernel.store) {}
 
   void start_services();
   void run();
@@ -109,6 +109,7 @@ class Kernel::Batch {
   Impl& kernel_;
   Timestamp now_;
   Random random_;
+  SecretRandom secrets_;
   Overlay rows_;
   std::size_t fuel_{batch_fuel};
   bool timers_changed_{false};

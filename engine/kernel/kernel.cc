@@ -12,7 +12,7 @@ namespace kiban::kernel {
 namespace {
 
 // Far more than any test has steps, and far fewer than a test has patience for.
-constexpr int batches_until_idle_max = 1'000'000;
+constexpr std::uint64_t batches_until_idle_max = 1'000'000;
 
 }  // namespace
 
@@ -47,7 +47,7 @@ void Kernel::Impl::refresh_next_due() {
   next_due = Timestamp{Duration{time}};
 }
 
-Result<void> Kernel::start(Timestamp now, std::uint64_t seed) {
+Result<void> Kernel::start(Timestamp now, const Seed& seed) {
   if (impl_->failure) return std::unexpected(*impl_->failure);
   if (impl_->started) return {};
   impl_->started = true;
@@ -75,10 +75,10 @@ void Kernel::outcome(std::string service, services::Outcome outcome,
   impl_->outcomes.push_back({std::move(service), std::move(outcome), std::move(committed)});
 }
 
-Result<void> Kernel::run_batch(Timestamp now, std::uint64_t seed) {
-  Random seeds{seed};
-  KIBAN_TRY_VOID(start(now, seeds.next()));
-  Batch batch{*impl_, now, seeds.next()};
+Result<void> Kernel::run_batch(Timestamp now, const Seed& seed) {
+  if (impl_->failure) return std::unexpected(*impl_->failure);
+  if (!impl_->started) KIBAN_TRY_VOID(start(now, seed.derive("start")));
+  Batch batch{*impl_, now, seed};
   batch.run();
   Result<void> finished = batch.finish();
   if (!finished) {
@@ -107,10 +107,9 @@ std::optional<Timestamp> Kernel::next_timer() const {
 
 bool Kernel::failed() const { return impl_->failure.has_value(); }
 
-Timestamp Kernel::run_until_idle(Timestamp now, Timestamp until, std::uint64_t seed) {
-  Random seeds{seed};
-  for (int batches = 0; batches < batches_until_idle_max; ++batches) {
-    if (!run_batch(now, seeds.next())) return now;
+Timestamp Kernel::run_until_idle(Timestamp now, Timestamp until, const Seed& seed) {
+  for (std::uint64_t batches = 0; batches < batches_until_idle_max; ++batches) {
+    if (!run_batch(now, seed.derive("batch", batches))) return now;
     if (busy()) continue;
     const std::optional<Timestamp> next = next_timer();
     if (!next || *next > until) return now;
@@ -120,7 +119,7 @@ Timestamp Kernel::run_until_idle(Timestamp now, Timestamp until, std::uint64_t s
 }
 
 Result<json::object> Kernel::call(std::string service, std::string operation, json::object input,
-                                  Timestamp now, std::uint64_t seed) {
+                                  Timestamp now, const Seed& seed) {
   std::optional<Result<json::object>> answer;
   impl_->commands.push_back(
       {{.service = std::move(service),
@@ -129,9 +128,8 @@ Result<json::object> Kernel::call(std::string service, std::string operation, js
         .caller = root(),
         .reply = [&answer](Result<json::object> value) { answer = std::move(value); }},
        true});
-  Random seeds{seed};
-  while (!answer) {
-    if (const Result<void> ran = run_batch(now, seeds.next()); !ran)
+  for (std::uint64_t batches = 0; !answer; ++batches) {
+    if (const Result<void> ran = run_batch(now, seed.derive("batch", batches)); !ran)
       return std::unexpected(ran.error());
   }
   return *std::move(answer);

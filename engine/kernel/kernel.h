@@ -80,7 +80,7 @@ class Kernel {
 
   // Services' on_start as one batch, then pending effects to the sink again. run_batch does it when
   // nobody has.
-  Result<void> start(Timestamp now, std::uint64_t seed);
+  Result<void> start(Timestamp now, const Seed& seed);
 
   void submit(Command command);
   // Ignored when the effect is unknown or had its final outcome. `committed` is called once nothing
@@ -94,7 +94,8 @@ class Kernel {
   // Decides what waits and what is due at `now`, commits once, replies, hands effects over. Error
   // `StoreFailed`: nothing was decided, those who waited were told, and every later call fails too:
   // the caller ends the process.
-  Result<void> run_batch(Timestamp now, std::uint64_t seed);
+  // Each batch wants a seed of its own that no other batch's tells: all secrets come from it.
+  Result<void> run_batch(Timestamp now, const Seed& seed);
   // Commands, outcomes, left-overs or rows to keep wait for a batch.
   bool busy() const;
   // When run_batch must run next though nothing was submitted: timers and ends of long polls.
@@ -103,12 +104,11 @@ class Kernel {
 
   // For tests and simulation: runs batches until nothing waits, jumping from timer to timer, but
   // not beyond `until`. Returns the time then: that of the last batch. Seeds derive from `seed`.
-  Timestamp run_until_idle(Timestamp now, Timestamp until = Timestamp::max(),
-                           std::uint64_t seed = 1);
+  Timestamp run_until_idle(Timestamp now, Timestamp until = Timestamp::max(), const Seed& seed = 1);
 
   // For tests: one operation as the account's root, its batch included. Long polls end at once.
   Result<json::object> call(std::string service, std::string operation, json::object input,
-                            Timestamp now, std::uint64_t seed = 1);
+                            Timestamp now, const Seed& seed = 1);
 
   // A committed row.
   std::optional<std::string> read(std::string_view key) const;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <stdexcept>
 
 #include "kernel/trust.h"
@@ -407,6 +408,70 @@ TEST_F(KernelTest, AFailingStoreEndsAllWrites) {
   EXPECT_EQ(kernel_->run_batch(start, 1).error().name, "StoreFailed");
   EXPECT_EQ(replies_.back(), "ServiceUnavailable");
   EXPECT_EQ(store_.get("a/row"), std::nullopt);
+}
+
+TEST_F(KernelTest, AnswersAFaultWithoutItsDetails) {
+  a_->operations["Throw"] = [](Context&, const json::object&) -> Result<json::object> {
+    throw services::DamagedRow("a/row", "boost.json:24");
+  };
+  const auto reply = kernel_->call("a", "Throw", {}, start);
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error(), (Error{"InternalFailure",
+                                  "The request processing has failed because of an unknown error, "
+                                  "exception or failure."}));
+}
+
+TEST_F(KernelTest, ADamagedRowFailsWhoReadsItAndNobodyElse) {
+  for (const std::string_view damaged : {"", "{", "\xff", "[1]", "1", "{\"a\":\"\xed\xa0\x80\"}"}) {
+    ASSERT_TRUE(store_.commit({{"a/bad", std::string(damaged)}, {"a/good", "{}"}}));
+    a_->operations["Get"] = [](Context& context, const json::object& input) {
+      return services::get_json(context, text(input, "Key")).value();
+    };
+    a_->operations["List"] = [](Context& context, const json::object&) {
+      return json::object{{"Rows", services::list_json(context, "a/").size()}};
+    };
+    EXPECT_EQ(kernel_->call("a", "Get", {{"Key", "a/bad"}}, start).error().name, "InternalFailure");
+    EXPECT_EQ(kernel_->call("a", "List", {}, start).error().name, "InternalFailure");
+    EXPECT_TRUE(kernel_->call("a", "Get", {{"Key", "a/good"}}, start));
+  }
+}
+
+TEST_F(KernelTest, NeverWritesARowThatCannotBeRead) {
+  const std::string bad = "\xff";
+  a_->operations["Put"] = [&](Context& context, const json::object&) {
+    services::put_json(context, "a/row", {{"Text", bad}});
+    return json::object{};
+  };
+  a_->operations["Time"] = [&](Context& context, const json::object&) {
+    context.set_timer("a", "t", start, {{"Text", bad}});
+    return json::object{};
+  };
+  a_->operations["Act"] = [&](Context& context, const json::object&) {
+    context.perform({.service = "a", .kind = "k", .id = "i", .payload = {{"Text", bad}}});
+    return json::object{};
+  };
+  a_->operations["Key"] = [&](Context& context, const json::object&) {
+    context.put("a/" + bad, "{}");
+    return json::object{};
+  };
+  for (const char* operation : {"Put", "Time", "Act", "Key"})
+    EXPECT_EQ(kernel_->call("a", operation, {}, start).error().name, "InternalFailure");
+  EXPECT_THAT(store_.scan("", {}, SIZE_MAX), IsEmpty());
+}
+
+TEST_F(KernelTest, SecretsAndIdsOfABatchComeFromTwoStreams) {
+  std::vector<std::string> drawn;
+  a_->operations["Draw"] = [&](Context& context, const json::object&) {
+    drawn.push_back(context.random().hex(32));
+    drawn.push_back(context.secrets().hex(32));
+    return json::object{};
+  };
+  for (const std::uint64_t seed : {1U, 2U, 1U})
+    EXPECT_TRUE(kernel_->call("a", "Draw", {}, start, seed));
+  ASSERT_EQ(drawn.size(), 6U);
+  EXPECT_EQ((std::set<std::string>{drawn.begin(), drawn.begin() + 4}).size(), 4U);
+  EXPECT_EQ(drawn[0], drawn[4]);
+  EXPECT_EQ(drawn[1], drawn[5]);
 }
 
 TEST_F(KernelTest, TheSameCommandsTimesAndSeedsGiveTheSameRows) {

@@ -6,6 +6,7 @@
 
 #include "api/validate.h"
 #include "core/arn.h"
+#include "core/utf8.h"
 #include "kernel/trust.h"
 
 namespace kiban::kernel {
@@ -39,9 +40,14 @@ Result<json::object> Kernel::Batch::OperationContext::call(std::string_view serv
   return result;
 }
 
+void Kernel::Batch::OperationContext::check_text(std::string_view key, std::string_view value) {
+  if (!is_utf8(key) || !is_utf8(value))
+    throw services::DamagedRow(key, "what would be written is not valid UTF-8");
+}
+
 void Kernel::Batch::OperationContext::perform(services::Effect effect) {
-  batch_.rows_.put(effect_key(effect.service, effect.id),
-                   print_json(json::object{{"Kind", effect.kind}, {"Payload", effect.payload}}));
+  put(effect_key(effect.service, effect.id),
+      print_json(json::object{{"Kind", effect.kind}, {"Payload", effect.payload}}));
   batch_.effects_.push_back(std::move(effect));
 }
 

@@ -21,6 +21,7 @@ class Kernel::Batch::OperationContext final : public services::Context {
 
   Timestamp now() const override { return batch_.now_; }
   Random& random() override { return batch_.random_; }
+  SecretRandom& secrets() override { return batch_.secrets_; }
   const services::Caller& caller() const override { return caller_; }
   const std::string& endpoint() const override { return batch_.kernel_.options.endpoint; }
 
@@ -32,6 +33,7 @@ class Kernel::Batch::OperationContext final : public services::Context {
     return batch_.rows_.scan(prefix, after, limit);
   }
   void put(std::string_view key, std::string value) override {
+    check_text(key, value);
     batch_.rows_.put(key, std::move(value));
   }
   void erase(std::string_view key) override { batch_.rows_.erase(key); }
@@ -60,6 +62,8 @@ class Kernel::Batch::OperationContext final : public services::Context {
                                        std::string_view session_name) override;
 
  private:
+  // A row that is not UTF-8 can't be read again: DamagedRow, before it is written.
+  static void check_text(std::string_view key, std::string_view value);
   void record(std::string caller, std::string_view action, std::string_view resource, bool allowed);
 
   Batch& batch_;

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <exception>
+
+#include "core/utf8.h"
+
 namespace kiban::runtime {
 namespace {
 
@@ -13,8 +17,7 @@ json::object told(const HttpReply& reply) {
   json::object out{{"Status", reply.status},
                    {"Reason", reason_of(reply.status)},
                    {"Headers", std::move(headers)}};
-  // What is no text can't be kept in a row, which is JSON. Parsing tells.
-  if (parse_json(print_json(json::value(reply.body))))
+  if (is_utf8(reply.body))
     out["Body"] = reply.body;
   else
     out["Binary"] = true;
@@ -35,7 +38,12 @@ void Effects::perform(const services::Effect& effect) {
   };
   const auto found = performers_.find(effect.kind);
   if (found != performers_.end()) {
-    found->second(effect, report);
+    try {
+      found->second(effect, report);
+    } catch (const std::exception& thrown) {
+      // The effect's row does not hold what its performer reads: damaged, or of another version.
+      report({.payload = {{"Error", "NotPerformed"}, {"Cause", thrown.what()}}});
+    }
     return;
   }
   report({.payload = {{"Error", "NotPerformed"},

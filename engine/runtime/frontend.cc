@@ -3,10 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <random>
 
 #include "api/validate.h"
 #include "core/letters.h"
+#include "runtime/entropy.h"
 
 namespace kiban::runtime {
 
@@ -64,11 +64,7 @@ struct Frontend::Exchange {
 };
 
 Frontend::Frontend(KernelThread& kernel, store::Blobs& blobs, FrontendOptions options)
-    : kernel_(kernel),
-      blobs_(blobs),
-      options_(std::move(options)),
-      request_ids_((static_cast<std::uint64_t>(std::random_device{}()) << 32U) |
-                   std::random_device{}()) {}
+    : kernel_(kernel), blobs_(blobs), options_(std::move(options)), request_ids_(fresh_seed()) {}
 
 void Frontend::add_route(std::string prefix, Handler handler) {
   routes_.emplace_back(std::move(prefix), std::move(handler));

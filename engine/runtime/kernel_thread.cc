@@ -2,18 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
-#include <random>
+
+#include "core/utf8.h"
+#include "runtime/entropy.h"
 
 namespace kiban::runtime {
-
-namespace {
-
-std::uint64_t fresh_seed() {
-  std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32U) | device();
-}
-
-}  // namespace
 
 KernelThread::KernelThread(kernel::Kernel& kernel, Clock& clock,
                            std::function<void(const Error&)> on_failure)
@@ -35,6 +28,10 @@ void KernelThread::submit(kernel::Command command) {
 
 void KernelThread::outcome(std::string service, services::Outcome outcome,
                            std::function<void()> committed) {
+  // What programs print and servers reply is bytes: lines of logs, headers, bodies.
+  json::value payload = std::move(outcome.payload);
+  make_utf8(payload);
+  outcome.payload = std::move(payload.get_object());
   {
     const std::scoped_lock lock{mutex_};
     inbox_.outcomes.push_back({std::move(service), std::move(outcome), std::move(committed)});
@@ -80,14 +77,13 @@ void KernelThread::wait(std::unique_lock<std::mutex>& lock) {
 }
 
 void KernelThread::run() {
-  Random seeds{fresh_seed()};
   bool told = false;
   const auto check = [&](const Result<void>& ran) {
     if (ran || told) return;
     told = true;
     on_failure_(ran.error());
   };
-  check(kernel_.start(clock_.step(std::nullopt, Work::Waits), seeds.next()));
+  check(kernel_.start(clock_.step(std::nullopt, Work::Waits), fresh_seed()));
   std::vector<std::function<bool(kernel::Kernel&)>> visits;
   for (;;) {
     Inbox taken;
@@ -102,13 +98,13 @@ void KernelThread::run() {
       kernel_.outcome(std::move(each.service), std::move(each.outcome), std::move(each.committed));
     const std::optional<Timestamp> next = kernel_.next_timer();
     const Timestamp now = clock_.step(next, kernel_.busy() ? Work::Waits : Work::None);
-    if (kernel_.busy() || (next && *next <= now)) check(kernel_.run_batch(now, seeds.next()));
+    if (kernel_.busy() || (next && *next <= now)) check(kernel_.run_batch(now, fresh_seed()));
     std::ranges::move(taken.visits, std::back_inserter(visits));
     std::erase_if(visits, [this](auto& work) { return work(kernel_); });
   }
   // What is left over waits for the next start, except for what a visit wants kept.
   if (kernel_.busy() && !kernel_.failed())
-    check(kernel_.run_batch(clock_.step(std::nullopt, Work::Waits), seeds.next()));
+    check(kernel_.run_batch(clock_.step(std::nullopt, Work::Waits), fresh_seed()));
 }
 
 }  // namespace kiban::runtime

@@ -2,10 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <openssl/rand.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -13,22 +11,11 @@
 #include <system_error>
 
 #include "core/json.h"
+#include "runtime/entropy.h"
 
 namespace kiban::runtime {
 
 namespace {
-
-std::string random_text(std::string_view alphabet, std::size_t length) {
-  std::string text;
-  while (text.size() < length) {
-    std::array<unsigned char, 64> bytes{};
-    KIBAN_CHECK(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1, "RAND_bytes");
-    // 256 is a multiple of both alphabets' sizes, so every character is equally likely.
-    for (const unsigned char byte : bytes)
-      if (text.size() < length) text += alphabet[byte % alphabet.size()];
-  }
-  return text;
-}
 
 std::string path_of(const std::string& directory) { return directory + "/credentials.json"; }
 
@@ -50,9 +37,10 @@ Result<void> write_private(const std::string& path, std::string_view text) {
 }
 
 RootKey make_root_key() {
-  return {.access_key_id = "AKIA" + random_text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16),
+  SecretRandom random{fresh_seed()};
+  return {.access_key_id = "AKIA" + random.pick("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16),
           .secret_access_key =
-              random_text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 40)};
+              random.pick("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 40)};
 }
 
 Result<RootKey> load_root_key(const std::string& directory) {

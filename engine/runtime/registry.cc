@@ -3,10 +3,11 @@
 #include <fmt/core.h>
 
 #include <chrono>
-#include <random>
 
 #include "api/codec.h"
 #include "core/letters.h"
+#include "core/utf8.h"
+#include "runtime/entropy.h"
 
 namespace kiban::runtime {
 
@@ -133,7 +134,7 @@ Registry::Registry(KernelThread& kernel, store::Blobs& blobs, std::unique_ptr<Up
       uploads_(std::move(uploads)),
       post_(std::move(post)),
       options_(std::move(options)),
-      ids_((static_cast<std::uint64_t>(std::random_device{}()) << 32U) | std::random_device{}()) {}
+      ids_(fresh_seed()) {}
 
 std::shared_ptr<BodySink> Registry::sink(const HttpRequest& request) {
   const bool sends =
@@ -218,6 +219,9 @@ void Registry::route(const Shared& exchange) {
 
 void Registry::ask_raw(const Shared& exchange, std::string operation, json::object input,
                        std::function<void(const Result<json::object>&)> done) {
+  // From the path, the query string and headers.
+  if (!is_utf8(input))
+    return done(fail("InvalidParameterException", "The request is not valid UTF-8"));
   kernel_.submit({.service = "ecr",
                   .operation = std::move(operation),
                   .input = std::move(input),

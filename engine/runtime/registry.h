@@ -90,7 +90,7 @@ class Registry {
   std::unique_ptr<Uploads> uploads_;
   std::function<void(std::function<void()>)> post_;
   RegistryOptions options_;
-  Random ids_;
+  SecretRandom ids_;  // Of uploads.
   std::map<std::string, Seen> seen_{};
 
   Worker worker_{};  // The last: its jobs use all of the above.

@@ -2,17 +2,34 @@
 
 #include <charconv>
 
+#include "core/utf8.h"
+
 namespace kiban::services {
 
 namespace {
 
-json::object object_of(std::string_view key, std::string_view row) {
+json::value value_of(std::string_view key, std::string_view row) {
   Result<json::value> value = parse_json(row);
-  KIBAN_CHECK(value && value->is_object(), "row " + std::string(key) + " holds no JSON object");
-  return std::move(value->get_object());
+  if (!value) throw DamagedRow(key, value.error().cause);
+  return *std::move(value);
 }
 
 }  // namespace
+
+DamagedRow::DamagedRow(std::string_view key, std::string_view problem)
+    : std::runtime_error("the row " + to_utf8(key) + " is damaged: " + to_utf8(problem)) {}
+
+json::object object_of(std::string_view key, std::string_view row) {
+  json::value value = value_of(key, row);
+  if (!value.is_object()) throw DamagedRow(key, "it is not a JSON object");
+  return std::move(value.get_object());
+}
+
+json::array array_of(std::string_view key, std::string_view row) {
+  json::value value = value_of(key, row);
+  if (!value.is_array()) throw DamagedRow(key, "it is not a JSON array");
+  return std::move(value.get_array());
+}
 
 std::optional<json::object> get_json(const Context& context, std::string_view key) {
   const std::optional<std::string> text = context.get(key);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,7 +61,10 @@ class Context {
   virtual ~Context() = default;
 
   virtual Timestamp now() const = 0;
+  // Ids and jitter: what callers may see.
   virtual Random& random() = 0;
+  // Keys, passwords, tokens: what callers must not guess. random() tells nothing about it.
+  virtual SecretRandom& secrets() = 0;
   virtual const Caller& caller() const = 0;
   // Base URL at which clients reach this server, without a slash at the end: http://127.0.0.1:4566.
   virtual const std::string& endpoint() const = 0;
@@ -129,6 +133,17 @@ class Service {
   // Once after a restart, before anything else, to fill caches from rows.
   virtual void on_start(Context&) {}
 };
+
+// A stored row that can't be read: only a fault of kiban or of the disk makes one. Thrown where the
+// row is read, caught by the kernel alone: the operation is undone and answered InternalFailure,
+// and the log names the row.
+class DamagedRow : public std::runtime_error {
+ public:
+  DamagedRow(std::string_view key, std::string_view problem);
+};
+// What a row holds, or DamagedRow.
+json::object object_of(std::string_view key, std::string_view row);
+json::array array_of(std::string_view key, std::string_view row);
 
 // Rows that hold one JSON object.
 std::optional<json::object> get_json(const Context& context, std::string_view key);

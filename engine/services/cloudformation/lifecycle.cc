@@ -220,7 +220,9 @@ struct Lifecycle::Work {
 Result<Lifecycle::Work> Lifecycle::work_on(const json::object& resource,
                                            const json::object& properties) {
   const json::object* type = cfn::find_type(text(resource, "Type"));
-  KIBAN_CHECK(type, "a stored resource of a type without an entry: " + text(resource, "Type"));
+  if (type == nullptr)
+    return fail("ValidationError",
+                fmt::format("kiban does not know the resource type {}", text(resource, "Type")));
   Work work{.type = *type};
   KIBAN_TRY(work.scope.properties,
             cfn::resolve_references(properties, make_ports(context_, stack_, as_)));

@@ -108,11 +108,10 @@ std::vector<Period> read(const Context& context, const Metric& metric, Timestamp
   for (const store::Row& row : context.scan(prefix, after)) {
     const Timestamp time{Duration{std::stoll(row.key.substr(prefix.size()))}};
     if (time >= to) break;
-    const auto fields = parse_json(row.value);
-    KIBAN_CHECK(fields && fields->is_object(), "a metric row is damaged");
+    const json::object fields = object_of(row.key, row.value);
     const Timestamp begin{time.time_since_epoch() / period * Duration{period}};
     if (periods.empty() || periods.back().start != begin) periods.push_back({.start = begin});
-    merge(periods.back().values, minute_from(fields->get_object()));
+    merge(periods.back().values, minute_from(fields));
   }
   return periods;
 }

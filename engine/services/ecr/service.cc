@@ -24,7 +24,7 @@ Result<json::object> get_authorization_token(Context& context, const json::objec
   const std::string& account = context.caller().account;
   const json::array* given = find_array(input, "registryIds");
   const json::array registries = given ? *given : json::array{json::string(account)};
-  if (!context.get(token_key_row)) context.put(token_key_row, context.random().hex(64));
+  if (!context.get(token_key_row)) context.put(token_key_row, context.secrets().hex(64));
   const std::string key = *context.get(token_key_row);
   const Timestamp expires = context.now() + token_lifetime;
   json::array all;

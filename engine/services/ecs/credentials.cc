@@ -34,7 +34,7 @@ Result<json::object> open_session(Context& context, const json::object& row) {
 
 std::string offer_credentials(Context& context, const json::object& task,
                               std::string_view role_arn) {
-  const std::string id = context.random().uuid();
+  const std::string id = context.secrets().uuid();
   put_json(context, key_of(id),
            {{"RoleArn", role_arn},
             {"Session", last_part(text(task, "taskArn"))},

@@ -224,7 +224,9 @@ Result<json::object> call_http(Context& context, const json::object& call) {
 
 Result<void> fetch_token(Context& context, std::string_view connection_arn) {
   auto row = find_connection(context, connection_arn);
-  KIBAN_CHECK(row.has_value(), "a token for a connection that is not there");
+  if (!row)
+    return fail("ResourceNotFoundException",
+                fmt::format("Connection {} does not exist.", connection_arn));
   KIBAN_TRY(const Connection connection, open_row(context, *std::move(row), itself(context)));
   return start_fetch(context, connection);
 }

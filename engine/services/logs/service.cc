@@ -296,13 +296,12 @@ std::vector<StoredEvent> read_events(const Context& context, const json::object&
     const std::string position = row.key.substr(prefix.size());
     const std::int64_t time = std::stoll(position.substr(0, 15));
     if (time >= to) break;
-    const auto fields = parse_json(row.value);
-    KIBAN_CHECK(fields && fields->is_object(), "a log event row is damaged");
+    const json::object fields = object_of(row.key, row.value);
     events.push_back({.position = position,
                       .timestamp = time,
                       .stream = std::string(stream),
-                      .message = text(fields->get_object(), "message"),
-                      .ingested = number(fields->get_object(), "ingested", 0)});
+                      .message = text(fields, "message"),
+                      .ingested = number(fields, "ingested", 0)});
   }
   return events;
 }

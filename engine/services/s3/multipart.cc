@@ -59,7 +59,8 @@ Result<json::object> create_upload(Context& context, const json::object& input) 
                 "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm "
                 "header.");
   // Ids in the order of the uploads, for ListMultipartUploads.
-  const std::string id = fmt::format("{:016x}{}", next_sequence(context), context.random().hex(48));
+  const std::string id =
+      fmt::format("{:016x}{}", next_sequence(context), context.secrets().hex(48));
   json::object row{{"Key", input.at("Key")},
                    {"UploadId", id},
                    {"Initiated", now_seconds(context)},

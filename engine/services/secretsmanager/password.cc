@@ -13,7 +13,7 @@ constexpr std::string_view punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
 }  // namespace
 
-Result<std::string> make_password(Random& random, const json::object& input) {
+Result<std::string> make_password(SecretRandom& random, const json::object& input) {
   std::vector<std::string> kinds;
   std::string alphabet;
   const std::string excluded = text(input, "ExcludeCharacters");

@@ -10,6 +10,6 @@ namespace kiban::services::secretsmanager {
 
 // By the members of GetRandomPassword: PasswordLength (32), ExcludeCharacters, ExcludeNumbers,
 // ExcludePunctuation, ExcludeUppercase, ExcludeLowercase, IncludeSpace, RequireEachIncludedType.
-Result<std::string> make_password(Random& random, const json::object& input);
+Result<std::string> make_password(SecretRandom& random, const json::object& input);
 
 }  // namespace kiban::services::secretsmanager

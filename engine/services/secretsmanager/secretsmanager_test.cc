@@ -72,7 +72,7 @@ TEST_F(SecretsManager, DeletionWaitsAndCanBeTakenBack) {
 
 TEST(Password, KeepsToTheRules) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    Random random(seed);
+    SecretRandom random(seed);
     const std::string made =
         make_password(random, {{"PasswordLength", 30}, {"ExcludeCharacters", "/@\"' \\"}}).value();
     EXPECT_EQ(made.size(), 30U);
@@ -80,7 +80,7 @@ TEST(Password, KeepsToTheRules) {
     EXPECT_NE(made.find_first_of("0123456789"), std::string::npos);
     EXPECT_NE(made.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), std::string::npos);
   }
-  Random random(1);
+  SecretRandom random(1);
   EXPECT_EQ(make_password(random, {}).value().size(), 32U);
   EXPECT_FALSE(make_password(random, {{"PasswordLength", 3}}));
   EXPECT_TRUE(make_password(random, {{"PasswordLength", 3}, {"ExcludePunctuation", true}}));

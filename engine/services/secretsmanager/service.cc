@@ -309,7 +309,7 @@ Result<json::object> restore_secret(Context& context, const json::object& input)
 }
 
 Result<json::object> random_password(Context& context, const json::object& input) {
-  KIBAN_TRY(const std::string password, make_password(context.random(), input));
+  KIBAN_TRY(const std::string password, make_password(context.secrets(), input));
   return json::object{{"RandomPassword", password}};
 }
 

@@ -197,7 +197,7 @@ Result<json::object> subscribe(Context& context, const json::object& input) {
   subscription.arn = fmt::format("{}:{}", topic_arn, context.random().uuid());
   subscription.pending = subscription.protocol != "sqs";
   if (subscription.pending) {
-    subscription.token = context.random().hex(64);
+    subscription.token = context.secrets().hex(64);
     request_confirmation(context, subscription, signature_version(topic));
   }
   put_json(context, subscription_key(subscription.arn), to_json(subscription));

@@ -65,12 +65,11 @@ std::vector<Message> list_messages(const Context& context, std::string_view queu
   std::vector<Message> found;
   for (const store::Row& row : context.scan(prefix, {}, limit)) {
     const std::string_view key = std::string_view(row.key).substr(prefix.size());
-    auto body = parse_json(row.value);
-    KIBAN_CHECK(body && body->is_object() && key.size() > 16, "a message row is damaged");
+    if (key.size() <= 16) throw DamagedRow(row.key, "its key has no sequence number");
     found.push_back({.queue = std::string(queue),
                      .sequence = std::string(key.substr(16)),
                      .visible_at = Timestamp{Duration{std::stoll(std::string(key.substr(0, 15)))}},
-                     .body = std::move(body->get_object())});
+                     .body = object_of(row.key, row.value)});
   }
   return found;
 }

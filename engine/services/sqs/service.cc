@@ -353,7 +353,7 @@ json::object delivered(const json::object& input, const Message& message) {
 
 // A receipt names queue, message and receive: only the latest one changes visibility.
 std::string make_receipt(Context& context, const Message& message) {
-  return fmt::format("{}/{}/{}", message.queue, message.sequence, context.random().hex(32));
+  return fmt::format("{}/{}/{}", message.queue, message.sequence, context.secrets().hex(32));
 }
 
 Result<Message> message_of_receipt(const Context& context, const Queue& queue,

@@ -88,7 +88,7 @@ json::object machine_of(const Context& context, const json::object& execution) {
       get_json(context, row_key(context, "machine", revision.substr(0, revision.find('/'))));
   if (machine) return *std::move(machine);
   auto remembered = get_json(context, row_key(context, "revision", revision));
-  KIBAN_CHECK(remembered.has_value(), "an execution's revision is gone");
+  if (!remembered) throw DamagedRow(revision, "an execution's revision is not there");
   return *std::move(remembered);
 }
 
@@ -121,12 +121,12 @@ std::shared_ptr<const asl::Program> Executions::program_of(const Context& contex
     program = found->second;
   } else {
     const auto revision = get_json(context, key);
-    KIBAN_CHECK(revision.has_value(), "an execution's revision is gone");
+    if (!revision) throw DamagedRow(key, "an execution's revision is not there");
     auto compiled = asl::compile(text(*revision, "definition"),
                                  text(*revision, "type") == "EXPRESS" ? asl::MachineType::Express
                                                                       : asl::MachineType::Standard,
                                  check_parameters);
-    KIBAN_CHECK(compiled.has_value(), "a stored definition does not compile");
+    if (!compiled) throw DamagedRow(key, "its definition does not compile");
     program = keep(*std::move(compiled));
   }
   // A child of a distributed Map runs its item processor; of one inside another, its own's.
@@ -136,7 +136,7 @@ std::shared_ptr<const asl::Program> Executions::program_of(const Context& contex
       key += "#" + name;
       const auto found = programs_.find(key);
       program = found != programs_.end() ? found->second : keep(asl::child_program(program, name));
-      KIBAN_CHECK(program != nullptr, "a map run without its state");
+      if (program == nullptr) throw DamagedRow(key, "the definition has no such Map state");
     }
   }
   return program;
@@ -154,8 +154,13 @@ bool Executions::load(Context& context, std::string_view execution_arn, Run& run
   if (cached != live_.end() && cached->second.saved == *saved) {
     run.execution.emplace(std::move(cached->second.execution));
   } else {
-    auto execution = asl::Execution::restore(program_of(context, *row), *saved);
-    KIBAN_CHECK(execution.has_value(), "a saved execution cannot be restored");
+    auto execution = restore(context, *row, live_key(context, execution_arn), *saved);
+    if (!execution) {
+      run.arn = execution_arn;
+      run.row = *std::move(row);
+      abandon(context, run, execution.error().cause);
+      return false;
+    }
     run.execution.emplace(*std::move(execution));
   }
   if (cached != live_.end()) live_.erase(cached);
@@ -163,6 +168,40 @@ bool Executions::load(Context& context, std::string_view execution_arn, Run& run
   run.machine = machine_of(context, *row);
   run.row = *std::move(row);
   return true;
+}
+
+// Error when the saved state or what it needs is damaged: the execution can't go on.
+Result<asl::Execution> Executions::restore(const Context& context, const json::object& row,
+                                           const std::string& key, const std::string& saved) {
+  try {
+    (void)machine_of(context, row);
+    auto execution = asl::Execution::restore(program_of(context, row), saved);
+    if (!execution) throw DamagedRow(key, execution.error().cause);
+    return execution;
+  } catch (const DamagedRow& damage) {
+    return fail("States.Runtime", damage.what());
+  }
+}
+
+// Ends an execution that can't go on, so that who waits for it hears of it and no timer wakes it
+// again. Its last event follows on what can be read of its history.
+void Executions::abandon(Context& context, Run& run, const std::string& why) {
+  asl::HistoryEvent event{.id = 1,
+                          .timestamp = context.now(),
+                          .type = asl::EventType::ExecutionFailed,
+                          .fields = {{"error", "States.Runtime"}, {"cause", why}}};
+  const std::string history = row_key(context, "history", execution_path(run.arn) + "/");
+  for (const store::Row& row : context.scan(history)) {
+    const auto events = parse_json(row.value);
+    if (!events || !events->is_array() || events->get_array().empty()) continue;
+    if (const json::object* last = events->get_array().back().if_object())
+      event.previous_event_id = number(*last, "id");
+  }
+  event.id = event.previous_event_id + 1;
+  if (!is_express(run.row))
+    context.put(history + fmt::format("{:07}", event.id),
+                print_json(json::array{asl::to_json(event, asl::IncludeExecutionData::Yes)}));
+  finish(context, run, {.status = asl::Status::Failed, .error = "States.Runtime", .cause = why});
 }
 
 void Executions::save(Context& context, Run& run) {
@@ -209,7 +248,7 @@ Result<Executions::Run> Executions::begin(Context& context, const json::object& 
     return run;
   }
   const auto revision = load_revision(context, machine_name, target.revision);
-  KIBAN_CHECK(revision.has_value(), "a machine without its revision");
+  if (!revision) throw DamagedRow(machine_name, "its revision is not there");
   run.row = {{"executionArn", run.arn},
              {"stateMachineArn", machine_arn},
              {"name", name},
@@ -307,7 +346,8 @@ void Executions::drive(Context& context, Run& run, Inputs inputs) {
     while (!inputs.empty() && !run.finished) {
       const asl::Input input = std::move(inputs.front());
       inputs.pop_front();
-      asl::Decision decision = run.execution->take(input, context.now(), context.random());
+      asl::Decision decision =
+          run.execution->take(input, context.now(), context.random(), context.secrets());
       std::ranges::move(decision.events, std::back_inserter(run.events));
       for (const asl::Effect& effect : decision.effects) perform(context, run, inputs, effect);
     }
@@ -363,7 +403,9 @@ void Executions::finish(Context& context, Run& run, const asl::Finished& finishe
   if (finished.error && finished.status != asl::Status::TimedOut)
     run.row["error"] = *finished.error;
   if (finished.cause) run.row["cause"] = *finished.cause;
-  if (run.execution->last_event_id() >= redrivable_events_max) run.row["historyFull"] = true;
+  // Without an interpreter it is one that was abandoned: there is nothing to redrive.
+  if (!run.execution || run.execution->last_event_id() >= redrivable_events_max)
+    run.row["historyFull"] = true;
   put_json(context, execution_key(context, run.arn), run.row);
   context.erase(live_key(context, run.arn));
   live_.erase(run.arn);
@@ -454,7 +496,7 @@ Result<json::object> Executions::redrive(Context& context, const json::object& i
   if (const auto reason = not_redrivable(context, row))
     return fail("ExecutionNotRedrivable", *reason);
   const auto saved = context.get(ended_key(context, arn));
-  KIBAN_CHECK(saved.has_value(), "an execution that may be redriven left nothing");
+  if (!saved) throw DamagedRow(ended_key(context, arn), "it is not there");
   if (!token.empty()) row["redriveToken"] = token;
   redrive_run(context, std::move(row), *saved);
   return json::object{{"redriveDate", epoch_seconds(context.now())}};
@@ -464,7 +506,7 @@ void Executions::redrive_run(Context& context, json::object row, const std::stri
   Run run;
   run.arn = text(row, "executionArn");
   auto execution = asl::Execution::restore(program_of(context, row), saved);
-  KIBAN_CHECK(execution.has_value(), "a saved execution cannot be restored");
+  if (!execution) throw DamagedRow(ended_key(context, run.arn), execution.error().cause);
   run.execution.emplace(*std::move(execution));
   context.erase(ended_key(context, run.arn));
   for (const auto* gone : {"stopDate", "output", "error", "cause"}) row.erase(gone);

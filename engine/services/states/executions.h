@@ -81,6 +81,9 @@ class Executions {
   void finish_express(Context& context, Run& run);
   bool load(Context& context, std::string_view execution_arn, Run& run);
   bool running(const Context& context, std::string_view execution_arn) const;
+  Result<asl::Execution> restore(const Context& context, const json::object& row,
+                                 const std::string& key, const std::string& saved);
+  void abandon(Context& context, Run& run, const std::string& why);
   void save(Context& context, Run& run);
   std::shared_ptr<const asl::Program> program_of(const Context& context,
                                                  const json::object& execution);

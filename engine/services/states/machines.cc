@@ -193,7 +193,7 @@ Result<json::object> describe_machine(Context& context, const json::object& inpu
   if (!target.version_arn.empty()) {
     const auto version = find_version(context, target.version_arn);
     const auto revision = load_revision(context, text(machine, "name"), target.revision);
-    KIBAN_CHECK(version && revision, "a version without its revision");
+    if (!version || !revision) throw DamagedRow(target.version_arn, "its revision is not there");
     for (const auto* member : {"definition", "roleArn"}) machine[member] = revision->at(member);
     machine["stateMachineArn"] = arn;
     machine["creationDate"] = version->at("creationDate");

@@ -147,7 +147,7 @@ bool Executions::redrive_child(Context& context, Run& parent, const asl::StartCh
   }
   const auto arn = context.get(child_key(context, parent.arn, child.map, child.index));
   auto row = arn ? get_json(context, execution_key(context, *arn)) : std::nullopt;
-  KIBAN_CHECK(row.has_value(), "a redriven child left nothing");
+  if (!row) throw DamagedRow(parent.arn, "a child that is redriven is not there");
   const auto saved = context.get(row_key(context, "ended", execution_path(*arn)));
   if (!is_express(*row) && saved) {
     redrive_run(context, *std::move(row), *saved);
@@ -163,7 +163,7 @@ void Executions::start_child(Context& context, Run& parent, const asl::StartChil
   Payload input = child.input;
   if (child.redriven && redrive_child(context, parent, child, input)) return;
   const auto run_row = get_json(context, run_key(context, parent.arn, child.map));
-  KIBAN_CHECK(run_row.has_value(), "a child without its map run");
+  if (!run_row) throw DamagedRow(run_key(context, parent.arn, child.map), "it is not there");
   const bool express = text(*run_row, "type") == "EXPRESS";
   // arn:…:mapRun:MACHINE/LABEL:ID gives the children's state machine, MACHINE/LABEL.
   std::string machine = child.map_run_arn.substr(child.map_run_arn.find(":mapRun:") + 8);
@@ -234,12 +234,10 @@ void Executions::on_children(Context& context, std::string_view execution_arn) {
   const auto ended = context.scan(ends, {}, ends_per_command_max);
   for (const store::Row& row : ended) {
     context.erase(row.key);
-    const auto tree = parse_json(row.value);
-    KIBAN_CHECK(tree && tree->is_object(), "a child's end does not parse");
-    const json::object& of = tree->get_object();
+    const json::object of = object_of(row.key, row.value);
     asl::ChildFinished input{.map = number(of, "Map", 0),
                              .index = number(of, "Index", 0),
-                             .status = static_cast<asl::Status>(number(of, "Status", 0))};
+                             .status = enumerator_of(of, "Status", asl::Status::Aborted)};
     if (of.contains("Output")) input.output = Payload::from_text(text(of, "Output"));
     inputs.push_back(std::move(input));
   }
@@ -250,9 +248,7 @@ void Executions::on_children(Context& context, std::string_view execution_arn) {
     children_started_ = 0;
     for (std::size_t i = 0; i < std::min(waiting.size(), children_per_command_max); ++i) {
       context.erase(waiting[i].key);
-      const auto tree = parse_json(waiting[i].value);
-      KIBAN_CHECK(tree && tree->is_object(), "a child that waits does not parse");
-      const json::object& of = tree->get_object();
+      const json::object of = object_of(waiting[i].key, waiting[i].value);
       start_child(context, run,
                   {.map = number(of, "Map", 0),
                    .index = number(of, "Index", 0),

@@ -9,6 +9,15 @@
 
 namespace kiban::services::states {
 
+// The enumerator that a row keeps as its number, 0 to `last`; or DamagedRow.
+template <typename Enum>
+Enum enumerator_of(const json::object& row, std::string_view member, Enum last) {
+  const std::int64_t found = number(row, member, 0);
+  if (found < 0 || found > static_cast<std::int64_t>(last))
+    throw DamagedRow(member, "it has no such number");
+  return static_cast<Enum>(found);
+}
+
 std::string row_key(const Context& context, std::string_view kind, std::string_view name);
 
 // 1 to 80 characters, none of AWS's forbidden ones. Error InvalidName "Invalid Name: 'x'".

@@ -49,18 +49,19 @@ void call_later(Context& context, std::string_view execution_arn, const asl::Sta
 }
 
 asl::StartTask read_task(std::int64_t id, const json::object& row) {
-  return {.task = id,
-          .state = text(row, "State"),
-          .resource = {.kind = static_cast<asl::TaskKind>(number(row, "Kind", 0)),
-                       .arn = text(row, "Arn"),
-                       .service = text(row, "Service"),
-                       .action = text(row, "Action"),
-                       .pattern = static_cast<asl::TaskPattern>(number(row, "Pattern", 0))},
-          .parameters = Payload::from_text(text(row, "Parameters")),
-          .token = text(row, "Token"),
-          .credentials_role = text(row, "Role"),
-          .region = text(row, "Region"),
-          .retry_count = number(row, "RetryCount", 0)};
+  return {
+      .task = id,
+      .state = text(row, "State"),
+      .resource = {.kind = enumerator_of(row, "Kind", asl::TaskKind::Integration),
+                   .arn = text(row, "Arn"),
+                   .service = text(row, "Service"),
+                   .action = text(row, "Action"),
+                   .pattern = enumerator_of(row, "Pattern", asl::TaskPattern::WaitForTaskToken)},
+      .parameters = Payload::from_text(text(row, "Parameters")),
+      .token = text(row, "Token"),
+      .credentials_role = text(row, "Role"),
+      .region = text(row, "Region"),
+      .retry_count = number(row, "RetryCount", 0)};
 }
 
 // How the work that a .sync task waits for is stopped along with it.

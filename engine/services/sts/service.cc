@@ -132,11 +132,10 @@ Result<json::object> assume_role(Context& context, const json::object& input) {
     return fail("ValidationError",
                 "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
   }
-  Random& random = context.random();
   const Timestamp expires = context.now() + std::chrono::seconds{seconds};
-  const std::string id = "ASIA" + random.pick(upper_and_digits, 16);
-  const std::string secret = random.pick(secret_alphabet, 40);
-  const std::string token = "IQoJb3JpZ2luX2Vj" + random.pick(secret_alphabet, 200);
+  const std::string id = "ASIA" + context.random().pick(upper_and_digits, 16);
+  const std::string secret = context.secrets().pick(secret_alphabet, 40);
+  const std::string token = "IQoJb3JpZ2luX2Vj" + context.secrets().pick(secret_alphabet, 200);
   const std::string user_id = fmt::format("{}:{}", role.id, session_name);
   const std::string session_arn =
       fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", arn->account, name, session_name);
