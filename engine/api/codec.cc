@@ -222,7 +222,14 @@ bool takes_bulk(const Wire& wire) {
 }
 
 Result<Request> decode(const HttpRequest& request, const Wire& wire) {
-  if (!wire.operation) return unknown_operation(wire);
+  if (!wire.operation) {
+    // A query string that can't be read names no operation, which is not the client's question.
+    if (wire.protocol == Protocol::RestXml || wire.protocol == Protocol::RestJson) {
+      KIBAN_TRY([[maybe_unused]] const Parameters parameters,
+                read_parameters(request.query, Plus::IsSpace));
+    }
+    return unknown_operation(wire);
+  }
   Request decoded{.service = std::string(wire.service->folder),
                   .operation = std::string(wire.operation->name)};
   switch (wire.protocol) {

@@ -267,7 +267,9 @@ void Machine::child_done(Track& parent, Track& child, Payload output) {
 void Machine::finish_children(Track& track) {
   json::array out;
   out.reserve(track.work.results.size());
-  for (const auto& result : track.work.results) out.push_back(result->tree());
+  // Only a damaged saved execution lacks one.
+  for (const auto& result : track.work.results)
+    out.push_back(result ? result->tree() : json::value(nullptr));
   // Both this event and the exit follow from the last child's end. Recorded:
   // test_parallel_state_order.
   track.last = track.work.last_done;

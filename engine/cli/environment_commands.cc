@@ -23,6 +23,7 @@
 #include "postgres/server.h"
 #include "runtime/frontend.h"
 #include "runtime/http_client.h"
+#include "store/damaged_rows.h"
 #include "store/store.h"
 
 namespace kiban::cli {
@@ -150,6 +151,28 @@ std::vector<Check> check_server(const Client& client, const std::string& data) {
            .what_to_do = there ? "see who owns it" : "kiban serve makes it"}};
 }
 
+// A server holds its rows for itself: they are looked at while none runs.
+std::vector<Check> check_rows(const std::string& data) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(data + "/rows", ignored)) return {};
+  const auto store = store::open_rocksdb_store(data + "/rows");
+  if (!store)
+    return {{.name = "rows",
+             .good = true,
+             .text = "in use by a server: stop it to have every row looked at"}};
+  constexpr std::size_t keys_shown = 20;
+  const store::DamagedRows found = store::find_damaged_rows(**store, keys_shown);
+  if (found.damaged == 0)
+    return {{.name = "rows", .good = true, .text = fmt::format("{} can be read", found.scanned)}};
+  std::string text = fmt::format("{} of {} can't be read:", found.damaged, found.scanned);
+  for (const std::string& key : found.keys) text += " " + key;
+  if (found.damaged > found.keys.size()) text += " ...";
+  return {{.name = "rows",
+           .text = std::move(text),
+           .what_to_do = "what reads them fails, all else works; report it, or kiban reset",
+           .needed = true}};
+}
+
 std::vector<Check> check_host() {
   std::vector<Check> checks;
   std::string lacking;
@@ -186,6 +209,8 @@ int doctor(const ClientOptions& options, const OutputOptions& output) {
   const Client client = make_client(options);
   std::vector<Check> checks =
       check_server(client, options.data.empty() ? default_data_directory() : options.data);
+  std::ranges::move(check_rows(options.data.empty() ? default_data_directory() : options.data),
+                    std::back_inserter(checks));
   std::ranges::move(check_host(), std::back_inserter(checks));
   checks.push_back({.name = "policies",
                     .text = "IAM policies are recorded, not evaluated: who may call may call "

@@ -57,6 +57,12 @@ Event parse_event(const json::object& object) {
 
 }  // namespace
 
+std::unexpected<Error> internal_failure() {
+  return fail("InternalFailure",
+              "The request processing has failed because of an unknown error, exception or "
+              "failure.");
+}
+
 std::string timer_key(Timestamp at, std::string_view service, std::string_view id) {
   return fmt::format("timer/{:020}/{}/{}", milliseconds_of(at), service, id);
 }
@@ -224,14 +230,10 @@ Result<json::object> Kernel::Batch::guarded(
       rows_.keep();
     return result;
   } catch (const std::exception& thrown) {
-    // Our own mistake, or a DamagedRow: nothing of it stays, and the server goes on. The client
-    // reads what AWS says, the log what happened.
-    // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonErrors.html
+    // Our own mistake, or a DamagedRow: nothing of it stays, and the server goes on.
     roll_back(before);
     kernel_.log(fmt::format("{} failed inside kiban: {}", what, thrown.what()));
-    return fail("InternalFailure",
-                "The request processing has failed because of an unknown error, exception or "
-                "failure.");
+    return internal_failure();
   }
 }
 

@@ -55,6 +55,9 @@ struct Kernel::Impl {
 
 constexpr std::string_view time_row = "kernel/time";
 
+// What a client reads of our own mistakes; the log has the rest.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonErrors.html
+std::unexpected<Error> internal_failure();
 std::string timer_key(Timestamp at, std::string_view service, std::string_view id);
 std::string effect_key(std::string_view service, std::string_view id);
 // What an effect row holds; nullopt when it is not one of ours.

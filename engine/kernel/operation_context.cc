@@ -34,7 +34,16 @@ Result<json::object> Kernel::Batch::OperationContext::call(std::string_view serv
   OperationContext inner{batch_, as, depth_ + 1, false, true};
   inner.calls_ = calls_;
   const Mark before = batch_.mark();
-  Result<json::object> result = found->second->call(inner, operation, input);
+  Result<json::object> result;
+  try {
+    result = found->second->call(inner, operation, input);
+  } catch (const std::exception& thrown) {
+    // The callee fails, not all that called it: a damaged alarm must not stop executions, which
+    // count metrics.
+    batch_.kernel_.log(
+        fmt::format("{}:{} failed inside kiban: {}", service, operation, thrown.what()));
+    result = internal_failure();
+  }
   inner.record_operation(service, operation);
   if (!result) batch_.roll_back(before);
   return result;

@@ -312,8 +312,11 @@ void evaluate_timer(Context& context, const json::object& payload) {
 }
 
 void evaluate_metric(Context& context, const Metric& metric) {
-  for (json::object& alarm : all_alarms(context, "")) {
-    if (metric_from(alarm) == metric) evaluate(context, alarm);
+  for (const store::Row& row : context.scan(alarm_key(context, ""))) {
+    // One damaged alarm must not refuse everybody's metrics.
+    Result<json::value> alarm = parse_json(row.value);
+    if (!alarm || !alarm->is_object() || !alarm->get_object().contains("AlarmName")) continue;
+    if (metric_from(alarm->get_object()) == metric) evaluate(context, alarm->get_object());
   }
 }
 
