@@ -133,7 +133,7 @@ Result<void> Container::mount_root(const std::string& image_root) {
                                           image_root, directory_, directory_);
   const std::string root = directory_ + "/root";
   if (::mount("overlay", root.c_str(), "overlay", 0, options.c_str()) == 0) return {};
-  const auto copied = run_program({"/bin/cp", "-a", "--reflink=auto", image_root + "/.", root});
+  const auto copied = run_program({"/bin/cp", "-a", "--reflink=auto", image_root + "/.", root}, {}, copy_time_max);
   if (!copied) return cannot_start(copied.error().cause);
   return {};
 }

@@ -6,16 +6,22 @@
 #include <vector>
 
 #include "core/result.h"
+#include "runtime/child.h"
 
 namespace kiban::containers {
 
 // An absolute path from $PATH or the system's own folders; empty when it is not there.
 std::string find_program(const std::string& name);
 
-// Runs `arguments` with `input` on its standard input and waits. What it printed; Error
-// `ProgramFailed` with its last words when it can't be started or ends otherwise than with 0.
+// Runs `arguments` with `input` on standard input, waits for the end and returns what the program
+// printed. Error `ProgramFailed` with the end of the output when the program can't be started, ends
+// with another code than 0, or still runs after `time_max` and is killed.
 Result<std::string> run_program(const std::vector<std::string>& arguments,
-                                const std::string& input = {});
+                                const std::string& input = {},
+                                std::chrono::seconds time_max = runtime::program_time_max);
+
+// For programs that copy or unpack an image.
+constexpr std::chrono::minutes copy_time_max{15};
 
 // A program that runs beside us; its end is noticed, its output dropped. The destructor kills it.
 class Child {

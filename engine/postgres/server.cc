@@ -6,10 +6,8 @@
 #include <fmt/ranges.h>
 #include <pwd.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +15,8 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+
+#include "runtime/child.h"
 
 namespace kiban::postgres {
 namespace {
@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 constexpr std::uint16_t port_first = 15432;
 constexpr std::uint16_t port_last = 16431;
 constexpr int start_attempts_max = 5;
+constexpr std::chrono::minutes program_time_max{15};  // initdb, or the copy of a snapshot.
 constexpr std::size_t log_tail_bytes = 1'000;
 constexpr std::uintmax_t log_bytes_max = 16 * 1024 * 1024;
 constexpr const char* bridge_address = "169.254.170.2";
@@ -74,47 +75,16 @@ std::string read_all(int file) {
   return text;
 }
 
-std::vector<char*> pointers(std::vector<std::string>& strings) {
-  std::vector<char*> out;
-  out.reserve(strings.size() + 1);
-  for (std::string& one : strings) out.push_back(one.data());
-  out.push_back(nullptr);
-  return out;
-}
-
-Result<pid_t> spawn_program(std::vector<std::string>& arguments, const std::string& directory,
+Result<pid_t> spawn_program(const std::vector<std::string>& arguments, const std::string& directory,
                             int input, int output) {
-  std::vector<std::string> environment{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-                                       "LC_ALL=C", "TZ=UTC", "HOME=" + directory,
-                                       "PGCONNECT_TIMEOUT=10"};
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-  // A server that outlives us must not hold our sockets open.
-  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-  posix_spawn_file_actions_addchdir_np(&actions, directory.c_str());
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t defaults;
-  sigemptyset(&defaults);
-  sigaddset(&defaults, SIGPIPE);
-  sigaddset(&defaults, SIGXFSZ);
-  posix_spawnattr_setsigdefault(&attributes, &defaults);
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-  pid_t pid = 0;
-  const int error = posix_spawnp(&pid, arguments.front().c_str(), &actions, &attributes,
-                                 pointers(arguments).data(), pointers(environment).data());
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0)
-    return fail("ProgramFailed", fmt::format("{}: {}", arguments.front(), strerror(error)));
-  return pid;
+  return runtime::spawn_child(
+      {.arguments = arguments,
+       .environment = {"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C", "TZ=UTC",
+                       "HOME=" + directory, "PGCONNECT_TIMEOUT=10"},
+       .directory = directory,
+       .input = input,
+       .output = output,
+       .session = runtime::Session::Own});
 }
 
 bool can_bind(const std::string& address, std::uint16_t port) {
@@ -237,17 +207,21 @@ Result<std::string> run_program(std::vector<std::string> arguments,
     return fail("ProgramFailed", fmt::format("memfd_create: {}", strerror(errno)));
   }
   const Result<pid_t> pid = spawn_program(arguments, directory, in, out);
-  int status = 0;
+  std::optional<int> status;
   if (pid)
-    while (::waitpid(*pid, &status, 0) < 0 && errno == EINTR) continue;
+    status = runtime::wait_for_child(*pid, std::chrono::steady_clock::now() + program_time_max);
   std::string printed = read_all(out);
   ::close(in);
   ::close(out);
   if (!pid) return std::unexpected(pid.error());
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return printed;
-  return fail("ProgramFailed",
-              printed.empty() ? fmt::format("{} ended with status {}", arguments.front(), status)
-                              : printed);
+  if (status == 0) return printed;
+  if (!status)
+    return fail("ProgramFailed",
+                fmt::format("{} did not end in time: {}", arguments.front(), printed));
+  return fail("ProgramFailed", printed.empty()
+                                   ? fmt::format("{} ended with code {}", arguments.front(),
+                                                 runtime::exit_code_of(*status))
+                                   : printed);
 }
 
 std::vector<std::string> postgres_folders() {

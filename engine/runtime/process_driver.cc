@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -13,6 +11,8 @@
 #include <list>
 #include <mutex>
 #include <thread>
+
+#include "runtime/child.h"
 
 namespace kiban::runtime {
 namespace {
@@ -118,14 +118,6 @@ std::vector<std::string> environment_of(const json::object& payload,
   return environment;
 }
 
-std::vector<char*> pointers(std::vector<std::string>& strings) {
-  std::vector<char*> out;
-  out.reserve(strings.size() + 1);
-  for (std::string& one : strings) out.push_back(one.data());
-  out.push_back(nullptr);
-  return out;
-}
-
 // Starts the monitor in `directory`; the command itself begins in `source`.
 Result<void> start_monitor(const fs::path& directory, const std::string& source,
                            const json::object& payload, const json::object& container) {
@@ -145,24 +137,12 @@ Result<void> start_monitor(const fs::path& directory, const std::string& source,
   // An image's own directory does not exist on the host: fall back to the source directory.
   if (!fs::is_directory(arguments.back())) arguments.back() = source;
   arguments.insert(arguments.end(), command.begin(), command.end());
-  std::vector<std::string> environment = environment_of(payload, container);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addchdir_np(&actions, directory.c_str());
-  for (const int stream : {STDOUT_FILENO, STDERR_FILENO})
-    posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
-  pid_t pid = 0;
-  const int error = posix_spawn(&pid, "/bin/sh", &actions, &attributes, pointers(arguments).data(),
-                                pointers(environment).data());
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0)
-    return fail("CannotStartContainerError", fmt::format("/bin/sh: {}", strerror(error)));
-  std::thread{[pid] { waitpid(pid, nullptr, 0); }}.detach();  // So that no zombie stays.
+  const Result<pid_t> pid = spawn_child({.arguments = arguments,
+                                         .environment = environment_of(payload, container),
+                                         .directory = directory.string(),
+                                         .session = Session::Own});
+  if (!pid) return fail("CannotStartContainerError", pid.error().cause);
+  std::thread{[pid = *pid] { (void)wait_for_child(pid); }}.detach();  // So that no zombie stays.
   return {};
 }
 

@@ -66,6 +66,19 @@ def test_a_task_outlives_the_engine_and_runs_once(serve, tmp_path):
     assert (tmp_path / "runs").read_text() == "begun\nover\n"
 
 
+def test_a_running_task_does_not_hold_the_port(serve, tmp_path):
+    arguments = ("--auth", "any", "--data", tmp_path / "data", "--tasks", "process", "--source", tmp_path)
+    server = serve(*arguments)
+    machine = deploy(server)
+    execution = start(server, machine, "sh", "-c", "ls -l /proc/self/fd >descriptors; touch runs; sleep 3")
+    until((tmp_path / "runs").exists, "the task did not begin")
+    server.kill()
+    again = serve(*arguments, port=server.port)
+    assert again.port == server.port
+    assert "socket:" not in (tmp_path / "descriptors").read_text()
+    assert ended(again, execution)["status"] == "SUCCEEDED"
+
+
 def test_without_a_driver_the_task_says_what_to_do(serve):
     server = serve("--auth", "any", "--ephemeral")
     failed = ended(server, start(server, deploy(server), "true"))
