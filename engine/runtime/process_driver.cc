@@ -27,7 +27,7 @@ constexpr std::size_t log_line_bytes_max =
 
 // The child is signalled alone; this shell stays to write down how it ended.
 constexpr const char* monitor_script =
-    "\"$@\" >>log 2>&1 </dev/null & echo $! >pid.new && mv pid.new pid; wait $!; "
+    "(umask 022; exec \"$@\") >>log 2>&1 </dev/null & echo $! >pid.new && mv pid.new pid; wait $!; "
     "echo $? >exit.new && mv exit.new exit";
 
 std::optional<long> read_number(const fs::path& path) {
