@@ -1,11 +1,13 @@
 #include "store/rocksdb_store.h"
 
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
+#include <cstdarg>
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
@@ -49,6 +51,14 @@ void leave_open(rocksdb::DB* database) {
   static auto* const left = new std::vector<rocksdb::DB*>;
   left->push_back(database);
 }
+
+// RocksDB's own logger writes a file beside the rows, and asserts when a full disk refused a line
+// of it. What matters of its lines is in the status of the operation that failed.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
 
 class RocksDbStore final : public Store {
  public:
@@ -122,8 +132,7 @@ rocksdb::Options options_for_one_machine() {
   // anything else that can't be read is damage, after which nothing may be silently left out.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.max_bgerror_resume_count = 0;  // A write that failed ends the server.
-  options.keep_log_file_num = 2;
-  options.info_log_level = rocksdb::InfoLogLevel::ERROR_LEVEL;
+  options.info_log = std::make_shared<NoLog>();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.compression = rocksdb::kLZ4Compression;
@@ -138,7 +147,11 @@ Result<std::unique_ptr<Store>> open_rocksdb_store(const std::string& directory) 
   if (failed) return fail("StoreFailed", "can't create " + directory + ": " + failed.message());
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options_for_one_machine(), directory, &opened);
-  if (!status.ok()) return std::unexpected(error_of(status, "can't open " + directory));
+  if (!status.ok()) {
+    Error error = error_of(status, "can't open " + directory);
+    if (error.name == "StoreLocked") error.cause = "another process holds " + directory;
+    return std::unexpected(std::move(error));
+  }
   return std::make_unique<RocksDbStore>(std::unique_ptr<rocksdb::DB>(opened));
 }
 
