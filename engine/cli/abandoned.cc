@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <vector>
 
@@ -41,8 +42,10 @@ void erase_databases(const std::string& path) {
 
 }  // namespace
 
-std::string temporary_directory(std::string_view what) {
-  return fmt::format("{}{}", prefix_of(what), ::getpid());
+Result<std::string> make_temporary_directory(std::string_view what) {
+  std::string path = fmt::format("{}{}-XXXXXX", prefix_of(what), ::getpid());
+  if (::mkdtemp(path.data()) != nullptr) return path;
+  return fail("StoreFailed", fmt::format("can't create {}: {}", path, std::strerror(errno)));
 }
 
 void end_abandoned() {

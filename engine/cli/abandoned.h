@@ -4,10 +4,13 @@
 #include <string>
 #include <string_view>
 
+#include "core/result.h"
+
 namespace kiban::cli {
 
-// Where an ephemeral server keeps `what` ("tasks", "databases", "uploads") while it lives.
-std::string temporary_directory(std::string_view what);
+// Makes a directory of ours, 0700 and with a random name, in which an ephemeral server keeps `what`
+// ("tasks", "databases", "uploads") while it lives. Error `StoreFailed`.
+Result<std::string> make_temporary_directory(std::string_view what);
 
 // Ends and erases what is in such directories of ours whose process is gone.
 void end_abandoned();

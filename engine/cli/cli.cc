@@ -57,6 +57,9 @@ void add_serve(CLI::App& app, Chosen& chosen) {
                    "sigv4: signatures are verified; any: every key is root's")
       ->check(CLI::IsMember({"sigv4", "any"}))
       ->capture_default_str();
+  serve_command->add_option("--key-file", options.key_file,
+                            "The key of the encryption at rest (default: `key` in the data "
+                            "directory, made when it is missing)");
   serve_command->add_option("--clock", options.clock, "real, or virtual: frozen until it is moved")
       ->check(CLI::IsMember({"real", "virtual"}))
       ->capture_default_str();

@@ -28,6 +28,39 @@ std::string default_data_directory() {
   return (home.empty() ? "/var/lib" : home + "/.local/state") + "/kiban";
 }
 
+Result<void> make_private(const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  fs::create_directories(directory, failed);
+  if (!failed) fs::permissions(directory, fs::perms::owner_all, failed);
+  if (failed) return fail("StoreFailed", "can't create " + directory + ": " + failed.message());
+  // Below the folder that other users can't enter. The containers' file systems keep the modes
+  // that their users need, and databases belong to users of their own.
+  for (const fs::directory_entry& entry : fs::directory_iterator{directory, failed}) {
+    if (entry.is_symlink(failed)) continue;
+    const bool is_folder = entry.is_directory(failed);
+    fs::permissions(entry.path(), fs::perms::group_all | fs::perms::others_all,
+                    fs::perm_options::remove | fs::perm_options::nofollow, failed);
+    const std::string name = entry.path().filename().string();
+    if (!is_folder || (name != "rows" && name != "blobs" && name != "uploads")) continue;
+    for (const fs::directory_entry& each : fs::recursive_directory_iterator{entry.path(), failed})
+      if (!each.is_symlink(failed) &&
+          (each.status(failed).permissions() & (fs::perms::group_all | fs::perms::others_all)) !=
+              fs::perms::none)
+        fs::permissions(each.path(), fs::perms::group_all | fs::perms::others_all,
+                        fs::perm_options::remove | fs::perm_options::nofollow, failed);
+  }
+  return {};
+}
+
+std::string readable_by_others(const std::string& directory) {
+  namespace fs = std::filesystem;
+  constexpr fs::perms others = fs::perms::group_all | fs::perms::others_all;
+  std::error_code failed;
+  if ((fs::status(directory, failed).permissions() & others) != fs::perms::none) return directory;
+  return "";
+}
+
 Result<void> write_server_file(const std::string& directory, const ServerFile& file) {
   std::ofstream out{path_of(directory), std::ios::trunc};
   out << print_json(json::object{{"Endpoint", file.endpoint},

@@ -21,6 +21,11 @@ struct ServerFile {
 
 // $KIBAN_DATA, or kiban under $XDG_STATE_HOME, or ~/.local/state/kiban.
 std::string default_data_directory();
+// Makes `directory` unless it is there, and takes it and what kiban keeps in it away from other
+// users of the host: 0700 and 0600. Databases keep their owners. Symbolic links are not followed.
+Result<void> make_private(const std::string& directory);
+// What of `directory` other users may read; empty: nothing.
+std::string readable_by_others(const std::string& directory);
 Result<void> write_server_file(const std::string& directory, const ServerFile& file);
 std::optional<ServerFile> read_server_file(const std::string& directory);
 void remove_server_file(const std::string& directory);

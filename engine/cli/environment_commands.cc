@@ -1,5 +1,6 @@
 // env, aws, doctor, reset, jsonata: what needs little of the API.
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -129,10 +130,25 @@ Check check_tool(const Tool& tool) {
           .what_to_do = std::string("apt-get install ") + tool.package};
 }
 
+// Without it, nobody can read the secrets in a copy of the directory.
+Check check_key_file(const std::string& path) {
+  struct stat found{};
+  const bool there = ::lstat(path.c_str(), &found) == 0;
+  const bool is_private = there && S_ISREG(found.st_mode) && (found.st_mode & 077U) == 0;
+  return {.name = "key file",
+          .good = is_private,
+          .text = !there       ? "no " + path
+                  : is_private ? path + " encrypts what is at rest; keep a copy apart from backups"
+                               : path + " can be read by other users",
+          .what_to_do = there ? "chmod 0600 " + path
+                              : "kiban serve makes it, unless --key-file names another"};
+}
+
 std::vector<Check> check_server(const Client& client, const std::string& data) {
   const auto health = client.health();
   std::error_code ignored;
   const bool there = std::filesystem::exists(data, ignored);
+  const std::string open_to_others = there ? readable_by_others(data) : "";
   const bool writable = there && ::access(data.c_str(), W_OK) == 0;
   return {{.name = "server",
            .good = health.has_value(),
@@ -146,9 +162,13 @@ std::vector<Check> check_server(const Client& client, const std::string& data) {
            .text = client.key_found ? "in " + data : "no credentials.json in " + data,
            .what_to_do = "name the server's directory with --data"},
           {.name = "data",
-           .good = writable,
-           .text = there ? data + (writable ? "" : ", not writable") : data + ", not made yet",
-           .what_to_do = there ? "see who owns it" : "kiban serve makes it"}};
+           .good = writable && open_to_others.empty(),
+           .text = (there ? data + (writable ? "" : ", not writable") : data + ", not made yet") +
+                   (open_to_others.empty() ? "" : ", open to other users"),
+           .what_to_do = !there     ? "kiban serve makes it"
+                         : writable ? "kiban serve closes it; or chmod 0700"
+                                    : "see who owns it"},
+          check_key_file(data + "/key")};
 }
 
 // A server holds its rows for itself: they are looked at while none runs.
@@ -264,7 +284,7 @@ int reset(const std::string& wanted, bool yes) {
     return complain("reset", erased.error().cause, "See who owns it.");
   if (const auto erased = containers::erase_tasks(data + "/tasks"); !erased)
     return complain("reset", erased.error().cause, "See who owns it.");
-  for (const char* part : {"/rows", "/blobs", "/server.json"}) {
+  for (const char* part : {"/rows", "/blobs", "/key", "/server.json"}) {
     std::filesystem::remove_all(data + part, failed);
     if (failed)
       return complain("reset", "can't remove " + data + part + ": " + failed.message(),

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -27,6 +28,7 @@
 #include "runtime/kernel_thread.h"
 #include "runtime/process_driver.h"
 #include "runtime/registry.h"
+#include "store/encrypted_store.h"
 #include "store/sweep.h"
 
 namespace kiban::cli {
@@ -73,22 +75,29 @@ struct Data {
   runtime::RootKey root{};
 };
 
+// Executions, timers, logs and metrics are most of the rows; secrets are in the others. Pending
+// effects are encrypted too: those of tasks hold environments.
+Result<std::unique_ptr<store::Store>> open_rows(const std::string& directory,
+                                                const std::string& key_file) {
+  KIBAN_TRY(std::unique_ptr<store::Store> rows, store::open_rocksdb_store(directory + "/rows"));
+  const std::string path = key_file.empty() ? directory + "/key" : key_file;
+  KIBAN_TRY(const store::EncryptionKey key, store::load_or_make_key(path, *rows));
+  return store::encrypt_store(std::move(rows), key, path,
+                              {"states/", "timer/", "logs/", "cloudwatch/", "kernel/"});
+}
+
 Result<Data> open_data(const ServeOptions& options) {
   Data data;
   data.directory = options.data;
   if (data.directory.empty() && !options.ephemeral) data.directory = default_data_directory();
   if (!data.directory.empty()) {
-    std::error_code failed;
-    std::filesystem::create_directories(data.directory, failed);
-    if (failed)
-      return fail("StoreFailed",
-                  fmt::format("can't create {}: {}", data.directory, failed.message()));
+    KIBAN_TRY_VOID(make_private(data.directory));
   }
   if (options.ephemeral) {
     data.store = store::make_memory_store();
     data.blobs = store::make_memory_blobs();
   } else {
-    KIBAN_TRY(data.store, store::open_rocksdb_store(data.directory + "/rows"));
+    KIBAN_TRY(data.store, open_rows(data.directory, options.key_file));
     const std::string blobs = data.directory + "/blobs";
     KIBAN_TRY(data.blobs, store::open_directory_blobs(blobs));
     // Executions and log lines are most of the rows, and name no blobs.
@@ -122,11 +131,22 @@ void raise_descriptor_limit() {
 }
 
 int complain_about_data(const Error& error) {
+  constexpr std::pair<const char*, const char*> advice[] = {
+      {"StoreLocked", "Stop the kiban that serves it, or choose another directory with --data."},
+      {"StoreFull", "Make room on that disk, then start kiban again: nothing is lost."},
+      {"StoreCorrupt",
+       "What is on disk is damaged. Restore the data directory from a backup, or choose an empty "
+       "one with --data."},
+      {"KeyMissing",
+       "Put the key back, or name it with --key-file FILE. Without it the rows can't "
+       "be read."},
+      {"KeyWrong", "Name the right key with --key-file FILE, or restore it from a backup."},
+      {"KeyUnusable", "Name a key file that can be used with --key-file FILE."}};
+  for (const auto& [name, what_to_do] : advice)
+    if (error.name == name) return complain("data", error.cause, what_to_do);
   return complain("data", error.cause,
-                  error.cause.find("another process") != std::string::npos
-                      ? "Stop the kiban that serves it, or choose another directory with --data."
-                      : "Choose a directory you can write to with --data, or keep nothing with "
-                        "--ephemeral.");
+                  "Choose a directory you can write to with --data, or keep nothing with "
+                  "--ephemeral.");
 }
 
 void remove_directory(const std::string& path) {
@@ -154,6 +174,12 @@ Result<void> check_time(const store::Store& rows, bool is_virtual) {
                                 ", ahead of the host's clock");
 }
 
+// Where the server keeps `what`: below the data directory, or in one that ends with it.
+Result<std::string> directory_for(std::string_view what, bool temporary, const std::string& data) {
+  if (temporary) return make_temporary_directory(what);
+  return fmt::format("{}/{}", data, what);
+}
+
 // Everything that lives while the server runs, in the order in which it must end.
 int run_server(const ServeOptions& options, const Address& address, Data data,
                const WiringOptions& wiring) {
@@ -171,8 +197,9 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                     "Choose another address with --listen ADDRESS:PORT, or stop what uses it.");
   server = *std::move(listening);
   // Before anything else that listens on its bridge.
-  const std::string task_directory =
-      options.ephemeral ? temporary_directory("tasks") : data.directory + "/tasks";
+  const auto task_directory_made = directory_for("tasks", options.ephemeral, data.directory);
+  if (!task_directory_made) return complain_about_data(task_directory_made.error());
+  const std::string& task_directory = *task_directory_made;
   auto runner = TaskRunner::choose(options, server->port(), task_directory);
   if (!runner)
     return complain("tasks", runner.error().cause,
@@ -208,11 +235,12 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
               }));
   const auto added = runner->add_to(effects, server->port(), *data.blobs);
   if (!added) return complain("tasks", added.error().cause, "See who owns the data directory.");
-  auto databases = std::make_unique<postgres::Driver>(
-      postgres::Options{.directory = options.ephemeral ? temporary_directory("databases")
-                                                       : data.directory + "/databases",
-                        .folders = postgres::postgres_folders(),
-                        .erase_at_end = options.ephemeral});
+  const auto database_directory = directory_for("databases", options.ephemeral, data.directory);
+  if (!database_directory) return complain_about_data(database_directory.error());
+  auto databases =
+      std::make_unique<postgres::Driver>(postgres::Options{.directory = *database_directory,
+                                                           .folders = postgres::postgres_folders(),
+                                                           .erase_at_end = options.ephemeral});
   databases->add_to(effects);
   kernel::Kernel kernel{*data.store,
                         make_services(wiring),
@@ -243,8 +271,9 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
         server->stop();
       }};
   effects.set_kernel(&thread);
-  const std::string uploads_directory =
-      in_memory ? temporary_directory("uploads") : data.directory + "/uploads";
+  const auto uploads_directory_made = directory_for("uploads", in_memory, data.directory);
+  if (!uploads_directory_made) return complain_about_data(uploads_directory_made.error());
+  const std::string& uploads_directory = *uploads_directory_made;
   runtime::Frontend made{thread,
                          *data.blobs,
                          {.account = options.account,
@@ -318,6 +347,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
 }  // namespace
 
 int serve(const ServeOptions& options) {
+  ::umask(077);  // Nothing that the server writes is for other users of this host.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // A file size limit is a write error, which the store reports.
   raise_descriptor_limit();

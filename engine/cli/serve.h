@@ -6,7 +6,8 @@ namespace kiban::cli {
 
 struct ServeOptions {
   std::string listen{"127.0.0.1:4566"};
-  std::string data{};  // Empty: the default directory, or none when ephemeral.
+  std::string data{};      // Empty: the default directory, or none when ephemeral.
+  std::string key_file{};  // Of the encryption at rest; empty: `key` in the data directory.
   bool ephemeral{false};
   std::string account{"000000000000"};
   std::string region{"ap-northeast-1"};

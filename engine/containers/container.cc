@@ -118,6 +118,7 @@ Result<void> Container::create(const Image& image, Surroundings surroundings) {
     if (failed)
       return cannot_start(fmt::format("can't create {}: {}", directory_, failed.message()));
   }
+  KIBAN_TRY_VOID(make_readable(directory_ + "/upper"));  // It is the mode of the container's `/`.
   KIBAN_TRY_VOID(mount_root(image.root));
   surroundings.root = directory_ + "/root";
   surroundings.passwd = read_file(image.root + "/etc/passwd");
@@ -143,16 +144,16 @@ Result<void> Container::mount_root(const std::string& image_root) {
 }
 
 Result<void> Container::run_conmon() {
-  const auto said =
-      start_monitor({tools_.conmon, "-c", id_, "-u", id_, "-n", id_, "-r", tools_.runc,
-                     "--runtime-arg=--root=" + tools_.state, "-b", directory_ + "/bundle", "-p",
-                     directory_ + "/pid", "--conmon-pidfile", directory_ + "/monitor", "--exit-dir",
-                     directory_ + "/exits", "--persist-dir", directory_ + "/persist",
-                     // Without it conmon ends silently for want of its usual folder.
-                     "--socket-dir-path", directory_ + "/sockets", "-l",
-                     "k8s-file:" + directory_ + "/log", "--log-level", "error"},
-                    directory_,  // Where it notes, in a file "oom", that memory ran out.
-                    "_OCI_SYNCPIPE");
+  const auto said = start_monitor(
+      {"/bin/sh", "-c", "umask 022; exec \"$0\" \"$@\"", tools_.conmon, "-c", id_, "-u", id_, "-n",
+       id_, "-r", tools_.runc, "--runtime-arg=--root=" + tools_.state, "-b", directory_ + "/bundle",
+       "-p", directory_ + "/pid", "--conmon-pidfile", directory_ + "/monitor", "--exit-dir",
+       directory_ + "/exits", "--persist-dir", directory_ + "/persist",
+       // Without it conmon ends silently for want of its usual folder.
+       "--socket-dir-path", directory_ + "/sockets", "-l", "k8s-file:" + directory_ + "/log",
+       "--log-level", "error"},
+      directory_,  // Where it notes, in a file "oom", that memory ran out.
+      "_OCI_SYNCPIPE");
   if (!said) return cannot_start(said.error().cause);
   if (!fs::exists(directory_ + "/pid")) return cannot_start(message_of(*said));
   return open_monitor();

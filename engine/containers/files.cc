@@ -1,6 +1,7 @@
 #include "containers/files.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <cstdio>
 #include <fstream>
@@ -13,6 +14,15 @@ std::string read_file(const std::string& path) {
   std::ostringstream bytes;
   bytes << in.rdbuf();
   return std::move(bytes).str();
+}
+
+Result<void> make_readable(const std::string& path) {
+  struct stat found{};
+  const bool done = ::lstat(path.c_str(), &found) == 0 &&
+                    (S_ISDIR(found.st_mode) || S_ISREG(found.st_mode)) &&
+                    ::chmod(path.c_str(), S_ISDIR(found.st_mode) ? 0755 : 0644) == 0;
+  if (done) return {};
+  return fail("WriteFailed", fmt::format("can't set the mode of {}", path));
 }
 
 Result<void> write_file(const std::string& path, std::string_view content) {

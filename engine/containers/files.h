@@ -11,6 +11,9 @@ namespace kiban::containers {
 // Its content; empty when it can't be read.
 std::string read_file(const std::string& path);
 // Under another name first, so that a reader sees all of it or nothing. Error `WriteFailed`.
+// The engine's umask is 077. What users of a container have to read or pass gets 0644, a folder
+// 0755.
+Result<void> make_readable(const std::string& path);
 Result<void> write_file(const std::string& path, std::string_view content);
 
 }  // namespace kiban::containers

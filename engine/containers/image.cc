@@ -89,8 +89,9 @@ Result<void> Images::unpack(const std::string& target, const json::object& manif
   if (failed) return refuse(fmt::format("can't create {}: {}", work, failed.message()));
   KIBAN_TRY(const json::object config, write_layout(work + "/layout", manifest));
   const auto unpacked =
-      run_program({umoci_, "raw", "unpack", "--image", work + "/layout:image", work + "/root"}, {},
-                  copy_time_max);
+      run_program({"/bin/sh", "-c", "umask 022; exec \"$0\" \"$@\"", umoci_, "raw", "unpack",
+                   "--image", work + "/layout:image", work + "/root"},
+                  {}, copy_time_max);
   fs::remove_all(work + "/layout", failed);
   if (!unpacked) {
     fs::remove_all(work, failed);

@@ -212,7 +212,7 @@ Result<json::object> runtime_config(const json::object& image, const json::objec
   std::string directory = text(container, "WorkingDirectory");
   if (directory.empty()) directory = text(image, "WorkingDir");
   if (directory.empty()) directory = "/";
-  json::object who{{"uid", user.uid}, {"gid", user.gid}};
+  json::object who{{"uid", user.uid}, {"gid", user.gid}, {"umask", 0022}};
   if (!user.more_groups.empty()) who["additionalGids"] = json::value_from(user.more_groups);
   const json::value* read_only = find(container, "ReadonlyRootFilesystem");
   return json::object{

@@ -215,6 +215,7 @@ Result<std::vector<Mount>> Task::volumes_of(const Container& container) const {
     if (failed)
       return fail("CannotStartContainerError",
                   fmt::format("can't create {}: {}", source, failed.message()));
+    KIBAN_TRY_VOID(make_readable(source));
     const json::value* read_only = find(point, "readOnly");
     mounts.push_back({.source = source,
                       .destination = text(point, "containerPath"),
@@ -269,9 +270,11 @@ Result<void> Task::make_surroundings() {
   KIBAN_TRY_VOID(write_file(directory_ + "/hosts", hosts));
   KIBAN_TRY_VOID(write_file(directory_ + "/resolv.conf", name_servers_here()));
   KIBAN_TRY_VOID(write_file(directory_ + "/hostname", surroundings.hostname + "\n"));
-  for (const auto* name : {"hosts", "resolv.conf", "hostname"})
+  for (const auto* name : {"hosts", "resolv.conf", "hostname"}) {
+    KIBAN_TRY_VOID(make_readable(fmt::format("{}/{}", directory_, name)));
     surroundings.mounts.push_back({.source = fmt::format("{}/{}", directory_, name),
                                    .destination = fmt::format("/etc/{}", name)});
+  }
   return {};
 }
 

@@ -1,7 +1,6 @@
 #include "postgres/driver.h"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
 #include <condition_variable>
 #include <deque>
@@ -26,10 +25,7 @@ constexpr std::size_t log_lines_per_report_max = 1'000;
 constexpr const char* kinds[] = {"postgres.run", "postgres.stop", "postgres.delete",
                                  "postgres.password"};
 constexpr const char* available = "available";
-// Where servers are that run as another user, when that user can't reach the data directory.
-constexpr const char* reachable_directory = "/var/lib/kiban/databases";
-
-// The folder of all servers, made when it is first asked for, where their user can reach it.
+// The folder of all servers, made when it is first asked for.
 class Home {
  public:
   explicit Home(std::string wanted) : wanted_(std::move(wanted)) {}
@@ -40,11 +36,8 @@ class Home {
     std::error_code failed;
     const fs::path absolute = fs::absolute(wanted_, failed);
     if (!fs::exists(absolute, failed)) KIBAN_TRY_VOID(make_folder(absolute));
-    fs::path found = fs::canonical(absolute, failed);
-    const auto user = unprivileged_user();
-    if (user && !run_program({"test", "-x", found.string()}, user, "/")) {
-      KIBAN_TRY(found, move(found, user->name));
-    }
+    const fs::path found = fs::canonical(absolute, failed);
+    if (failed) return fail("PostgresFailed", absolute.string() + ": " + failed.message());
     return root_ = found;
   }
 
@@ -64,34 +57,13 @@ class Home {
   }
 
  private:
-  static Result<fs::path> move(const fs::path& from, const std::string& user) {
-    fs::path to = fs::path(reachable_directory) / digest(from.string());
-    KIBAN_TRY_VOID(make_folder(to));
-    std::error_code failed;
-    fs::remove(from, failed);  // Nothing is in it yet.
-    if (!failed) fs::create_directory_symlink(to, from, failed);
-    if (!failed) return to;
-    return fail("PostgresFailed", fmt::format("{} can't reach {}, and no link can be put there: {}",
-                                              user, from.string(), failed.message()));
-  }
-
   static Result<void> make_folder(const fs::path& folder) {
     std::error_code failed;
     fs::create_directories(folder, failed);
-    constexpr fs::perms passable =
-        fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec;
-    if (!failed) fs::permissions(folder, passable, failed);
+    if (!failed) fs::permissions(folder, fs::perms::owner_all, failed);
     if (!failed) return {};
     return fail("PostgresFailed",
                 fmt::format("can't create {}: {}", folder.string(), failed.message()));
-  }
-
-  static std::string digest(const std::string& path) {
-    unsigned char bytes[SHA256_DIGEST_LENGTH];
-    SHA256(reinterpret_cast<const unsigned char*>(path.data()), path.size(), bytes);
-    std::string hex;
-    for (int i = 0; i < 8; ++i) hex += fmt::format("{:02x}", bytes[i]);
-    return hex;
   }
 
   std::string wanted_;

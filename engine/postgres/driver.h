@@ -26,7 +26,7 @@
 namespace kiban::postgres {
 
 struct Options {
-  std::string directory{};  // Of all servers. As root, elsewhere when their user can't get there.
+  std::string directory{};             // Of all servers.
   std::vector<std::string> folders{};  // Where the programs may be: postgres_folders().
   bool erase_at_end{false};
 };

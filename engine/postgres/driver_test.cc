@@ -112,7 +112,7 @@ class PostgresDriver : public testing::Test {
         {"env", "PGPASSWORD=" + password, postgres_folders().front() + "/psql", "--no-psqlrc",
          "--tuples-only", "--no-align", "--host=127.0.0.1", "--port=" + std::to_string(port),
          "--username=" + user, "--dbname=app", "--set=ON_ERROR_STOP=1", "--command=" + sql},
-        std::nullopt, "/");
+        "/");
   }
   std::optional<long> pid() const { return Server{root_ / "one", postgres_folders()}.pid(); }
 

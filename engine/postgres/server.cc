@@ -4,17 +4,21 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <openssl/sha.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "runtime/child.h"
 
@@ -30,6 +34,13 @@ constexpr int start_attempts_max = 5;
 constexpr std::chrono::minutes program_time_max{15};  // initdb, or the copy of a snapshot.
 constexpr std::size_t log_tail_bytes = 1'000;
 constexpr std::uintmax_t log_bytes_max = 16 * 1024 * 1024;
+constexpr std::chrono::seconds start_time_max{60};
+constexpr std::chrono::seconds appear_time_max{20};
+constexpr std::chrono::milliseconds stop_poll{20};
+constexpr std::chrono::milliseconds stop_time_max{30'000};
+// The users of servers; systemd.io/UIDS-GIDS leaves 1879048192 to 2147483647 free.
+constexpr std::uint32_t uid_first = 1'900'000'000;
+constexpr std::uint32_t uid_count = 200'000'000;
 constexpr const char* bridge_address = "169.254.170.2";
 constexpr const char* superuser = "rdsadmin";  // As in RDS, where nobody but AWS can log in as it.
 
@@ -75,16 +86,45 @@ std::string read_all(int file) {
   return text;
 }
 
+std::vector<std::string> environment_in(const std::string& directory) {
+  return {"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C", "TZ=UTC",
+          "HOME=" + directory, "PGCONNECT_TIMEOUT=10"};
+}
+
 Result<pid_t> spawn_program(const std::vector<std::string>& arguments, const std::string& directory,
                             int input, int output) {
-  return runtime::spawn_child(
-      {.arguments = arguments,
-       .environment = {"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C", "TZ=UTC",
-                       "HOME=" + directory, "PGCONNECT_TIMEOUT=10"},
-       .directory = directory,
-       .input = input,
-       .output = output,
-       .session = runtime::Session::Own});
+  return runtime::spawn_child({.arguments = arguments,
+                               .environment = environment_in(directory),
+                               .directory = directory,
+                               .input = input,
+                               .output = output,
+                               .session = runtime::Session::Own});
+}
+
+// Waits for the process that `spawn` makes of two descriptors, and returns what it printed.
+template <typename Spawn>
+Result<std::string> run_to_end(const std::string& name, const std::string& input, Spawn spawn) {
+  const int in = memory_file(input);
+  const int out = memory_file("");
+  if (in < 0 || out < 0) {
+    ::close(in);
+    ::close(out);
+    return fail("ProgramFailed", fmt::format("memfd_create: {}", strerror(errno)));
+  }
+  const Result<pid_t> pid = spawn(in, out);
+  std::optional<int> status;
+  if (pid)
+    status = runtime::wait_for_child(*pid, std::chrono::steady_clock::now() + program_time_max);
+  std::string printed = read_all(out);
+  ::close(in);
+  ::close(out);
+  if (!pid) return std::unexpected(pid.error());
+  if (!status)
+    return fail("ProgramFailed", fmt::format("{} did not end in time: {}", name, printed));
+  if (runtime::exit_code_of(*status) == 0) return printed;
+  return fail("ProgramFailed", printed.empty() ? fmt::format("{} ended with status {}", name,
+                                                             runtime::exit_code_of(*status))
+                                               : printed);
 }
 
 bool can_bind(const std::string& address, std::uint16_t port) {
@@ -167,9 +207,9 @@ Result<void> sync(const fs::path& path) {
 }
 
 bool has_programs(const std::string& folder) {
-  return std::ranges::all_of(
-      std::vector{"initdb", "pg_ctl", "postgres", "psql"},
-      [&](const char* name) { return ::access((folder + "/" + name).c_str(), X_OK) == 0; });
+  return std::ranges::all_of(std::vector{"initdb", "postgres", "psql"}, [&](const char* name) {
+    return ::access((folder + "/" + name).c_str(), X_OK) == 0;
+  });
 }
 
 Error failed_with(const std::string& what, const Error& error) {
@@ -178,50 +218,10 @@ Error failed_with(const std::string& what, const Error& error) {
 
 }  // namespace
 
-std::optional<HostUser> unprivileged_user() {
-  if (::geteuid() != 0) return std::nullopt;
-  for (const char* name : {"postgres", "nobody"}) {
-    passwd entry{};
-    passwd* found = nullptr;
-    char buffer[4096];
-    if (::getpwnam_r(name, &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr)
-      return HostUser{.name = name, .uid = entry.pw_uid, .gid = entry.pw_gid};
-  }
-  return std::nullopt;
-}
-
-Result<std::string> run_program(std::vector<std::string> arguments,
-                                const std::optional<HostUser>& user, const std::string& directory,
-                                const std::string& input) {
-  if (user) {
-    const std::vector<std::string> before{"setpriv", fmt::format("--reuid={}", user->uid),
-                                          fmt::format("--regid={}", user->gid), "--clear-groups",
-                                          "--"};
-    arguments.insert(arguments.begin(), before.begin(), before.end());
-  }
-  const int in = memory_file(input);
-  const int out = memory_file("");
-  if (in < 0 || out < 0) {
-    ::close(in);
-    ::close(out);
-    return fail("ProgramFailed", fmt::format("memfd_create: {}", strerror(errno)));
-  }
-  const Result<pid_t> pid = spawn_program(arguments, directory, in, out);
-  std::optional<int> status;
-  if (pid)
-    status = runtime::wait_for_child(*pid, std::chrono::steady_clock::now() + program_time_max);
-  std::string printed = read_all(out);
-  ::close(in);
-  ::close(out);
-  if (!pid) return std::unexpected(pid.error());
-  if (status == 0) return printed;
-  if (!status)
-    return fail("ProgramFailed",
-                fmt::format("{} did not end in time: {}", arguments.front(), printed));
-  return fail("ProgramFailed", printed.empty()
-                                   ? fmt::format("{} ended with code {}", arguments.front(),
-                                                 runtime::exit_code_of(*status))
-                                   : printed);
+Result<std::string> run_program(const std::vector<std::string>& arguments,
+                                const std::string& directory, const std::string& input) {
+  return run_to_end(arguments.front(), input,
+                    [&](int in, int out) { return spawn_program(arguments, directory, in, out); });
 }
 
 std::vector<std::string> postgres_folders() {
@@ -245,8 +245,8 @@ std::vector<std::string> listen_addresses() {
   return all;
 }
 
-Server::Server(fs::path directory, std::vector<std::string> folders)
-    : directory_(std::move(directory)), folders_(std::move(folders)), user_(unprivileged_user()) {}
+Server::Server(const fs::path& directory, std::vector<std::string> folders)
+    : directory_(fs::absolute(directory).lexically_normal()), folders_(std::move(folders)) {}
 
 Result<void> Server::find_programs() {
   // Data of one major version can't be read by another.
@@ -258,7 +258,7 @@ Result<void> Server::find_programs() {
       bin_ = folder;
       return {};
     }
-    const auto printed = run_program({folder + "/postgres", "--version"}, std::nullopt, "/");
+    const auto printed = run_program({folder + "/postgres", "--version"}, "/");
     if (printed && printed->find(fmt::format(") {}.", wanted)) != std::string::npos) {
       bin_ = folder;
       return {};
@@ -272,7 +272,7 @@ Result<void> Server::find_programs() {
 }
 
 std::string Server::version() const {
-  const auto printed = run_program({program("postgres"), "--version"}, std::nullopt, "/");
+  const auto printed = run_program({program("postgres"), "--version"}, "/");
   if (!printed) return "";
   const std::size_t at = printed->find(") ");  // postgres (PostgreSQL) 15.20 (Debian …)
   if (at == std::string::npos) return "";
@@ -304,8 +304,73 @@ std::optional<std::uint16_t> Server::last_port() const {
 
 Result<void> Server::own(const fs::path& path) const {
   if (!user_ || ::lchown(path.c_str(), user_->uid, user_->gid) == 0) return {};
-  return fail("PostgresFailed",
-              fmt::format("can't give {} to {}: {}", path.string(), user_->name, strerror(errno)));
+  return fail("PostgresFailed", fmt::format("can't give {} to user {}: {}", path.string(),
+                                            user_->uid, strerror(errno)));
+}
+
+// The user that DIRECTORY/uid names, or else a new one: a number far above those of people, of
+// packages and of systemd's containers (systemd.io/UIDS-GIDS), told by the directory's name.
+Result<void> Server::choose_user() {
+  if (user_ || ::geteuid() != 0) return {};
+  const fs::path file = directory_ / "uid";
+  std::uint32_t number = 0;
+  if (const std::vector<std::string> lines = read_lines(file); !lines.empty())
+    number = static_cast<std::uint32_t>(std::strtoul(lines.front().c_str(), nullptr, 10));
+  if (number < uid_first || number - uid_first >= uid_count) {
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    const std::string name = directory_.string();
+    SHA256(reinterpret_cast<const unsigned char*>(name.data()), name.size(), digest);
+    std::uint32_t offset = 0;
+    std::memcpy(&offset, digest, sizeof offset);
+    number = uid_first + offset % uid_count;
+    while (::getpwuid(number) != nullptr) ++number;
+    std::error_code failed;
+    std::ofstream{file.string() + ".new"} << number << '\n';
+    fs::rename(file.string() + ".new", file, failed);
+    if (failed) return fail("PostgresFailed", file.string() + ": " + failed.message());
+  }
+  user_ = HostUser{.uid = number, .gid = number};
+  return {};
+}
+
+// A directory of an earlier version belongs to `postgres`, the copy of a snapshot to another
+// server.
+Result<void> Server::own_data() const {
+  struct stat found{};
+  if (!user_ || ::lstat(data().c_str(), &found) != 0 || found.st_uid == user_->uid) return {};
+  std::error_code failed;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator{data(), failed})
+    KIBAN_TRY_VOID(own(entry.path()));
+  if (failed) return fail("PostgresFailed", data().string() + ": " + failed.message());
+  return own(data());  // Last, as it tells that all of it was given.
+}
+
+Confined Server::confined(const fs::path& data, std::vector<std::string> arguments) const {
+  return {.arguments = std::move(arguments),
+          .environment = environment_in(data.string()),
+          .program_root = fs::path(bin_).parent_path().string(),
+          .data = data.string(),
+          .mount_point = (directory_ / "root").string(),
+          .user = user_};
+}
+
+Result<std::string> Server::run_confined(const fs::path& data, std::vector<std::string> arguments,
+                                         bool shell, const std::string& input) const {
+  const std::string name = arguments.front();
+  Confined process = confined(data, std::move(arguments));
+  process.shell = shell;
+  return run_to_end(name, input, [&process](int in, int out) {
+    process.input = in;
+    process.output = out;
+    return spawn_confined(process);
+  });
+}
+
+bool Server::runs_as_its_user() const {
+  struct stat found{};
+  const auto number = pid();
+  return !user_ || (number && ::stat(fmt::format("/proc/{}", *number).c_str(), &found) == 0 &&
+                    found.st_uid == user_->uid);
 }
 
 std::string Server::log_tail() const {
@@ -314,7 +379,7 @@ std::string Server::log_tail() const {
 }
 
 Result<void> Server::write_settings(const std::string& settings) const {
-  const fs::path fresh = data() / "kiban.conf.new";
+  const fs::path fresh = directory_ / "kiban.conf.new";  // Where the database can't interfere.
   std::ofstream{fresh} << settings;
   KIBAN_TRY_VOID(own(fresh));
   std::error_code failed;
@@ -324,27 +389,41 @@ Result<void> Server::write_settings(const std::string& settings) const {
   return {};
 }
 
+// Only root and kiban's user get in; the server sees its data by its own mount namespace.
+Result<void> Server::make_folders() const {
+  std::error_code failed;
+  fs::create_directories(directory_ / "root", failed);
+  if (!failed) fs::permissions(directory_, fs::perms::owner_all, failed);
+  if (!failed && ::geteuid() == 0 && ::lchown(directory_.c_str(), 0, 0) != 0)
+    failed = {errno, std::generic_category()};
+  if (!failed) return {};
+  return fail("PostgresFailed",
+              fmt::format("can't create {}: {}", directory_.string(), failed.message()));
+}
+
 // In another place first, so that what is in `data` is whole.
 Result<void> Server::make(const Plan& plan) {
   std::error_code failed;
-  fs::create_directories(directory_, failed);
-  if (failed)
-    return fail("PostgresFailed",
-                fmt::format("can't create {}: {}", directory_.string(), failed.message()));
-  KIBAN_TRY_VOID(own(directory_));
-  fs::permissions(directory_, fs::perms::owner_all, failed);
   // A program that a killed engine left behind loses its ground here.
   for (const fs::directory_entry& entry : fs::directory_iterator{directory_, failed})
     if (entry.path().filename().string().starts_with("partial-"))
       fs::remove_all(entry.path(), failed);
   const fs::path partial = directory_ / fmt::format("partial-{}", ::getpid());
+  if (plan.restore.empty()) {
+    fs::create_directory(partial, failed);
+    if (failed)
+      return fail("PostgresFailed",
+                  fmt::format("can't create {}: {}", partial.string(), failed.message()));
+    KIBAN_TRY_VOID(own(partial));
+  }
   const auto made =
       plan.restore.empty()
-          ? run_program({program("initdb"), "-D", partial.string(), "-U", superuser,
-                         "--auth=scram-sha-256", "--auth-local=trust", "--encoding=UTF8",
-                         "--locale=C.UTF-8", "--no-instructions", "--no-sync"},
-                        user_, directory_.string())
-          : run_program({"cp", "-a", "--reflink=auto", "--", plan.restore, partial.string()}, {},
+          ? run_confined(partial,
+                         {program("initdb"), "-D", partial.string(), "-U", superuser,
+                          "--auth=scram-sha-256", "--auth-local=trust", "--encoding=UTF8",
+                          "--locale=C.UTF-8", "--no-instructions", "--no-sync"},
+                         true)
+          : run_program({"cp", "-a", "--reflink=auto", "--", plan.restore, partial.string()},
                         directory_.string());
   if (!made) return std::unexpected(failed_with("can't make the database's files", made.error()));
   std::ofstream{partial / "pg_hba.conf"} << client_authentication;
@@ -372,6 +451,40 @@ Result<std::uint16_t> Server::choose_port(const Plan& plan, std::uint16_t after)
   return fail("PortTaken", fmt::format("no port from {} to {} is free", port_first, port_last));
 }
 
+// The last line of postmaster.pid says so, as pg_ctl reads it.
+bool Server::ready() const {
+  const std::vector<std::string> lines = read_lines(data() / "postmaster.pid");
+  return lines.size() >= 8 && lines[7].starts_with("ready");
+}
+
+// pg_ctl would need a shell where the server runs.
+Result<void> Server::start_process() const {
+  const std::string log = (directory_ / "log").string();
+  const int output =
+      ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+  const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  Confined process = confined(data(), {program("postgres"), "-D", data().string()});
+  process.input = input;
+  process.output = output;
+  process.life = Life::Detached;
+  const Result<pid_t> spawned = spawn_confined(process);
+  ::close(output);
+  ::close(input);
+  if (!spawned) return std::unexpected(spawned.error());
+  const auto begun = std::chrono::steady_clock::now();
+  bool seen = false;
+  for (;;) {
+    if (alive() && ready()) return {};
+    const auto waited = std::chrono::steady_clock::now() - begun;
+    seen = seen || alive();
+    // One that ends before it has its pid file is not seen at all.
+    if ((seen && !alive()) || (!seen && waited > appear_time_max))
+      return fail("ProgramFailed", "the server could not start");
+    if (waited > start_time_max) return fail("ProgramFailed", "the server is not ready yet");
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  }
+}
+
 Result<std::uint16_t> Server::start(const Plan& plan) {
   // Its process may be a zombie, or another's by now, and PostgreSQL would shrink from it. What
   // guards a data directory in use is its shared memory, which goes by the directory's inode.
@@ -385,10 +498,7 @@ Result<std::uint16_t> Server::start(const Plan& plan) {
   for (int attempt = 0; attempt < start_attempts_max; ++attempt) {
     KIBAN_TRY(const std::uint16_t port, choose_port(plan, refused));
     KIBAN_TRY_VOID(write_settings(settings_for(port)));
-    const std::string log = (directory_ / "log").string();
-    const auto started = run_program({program("pg_ctl"), "start", "--pgdata", data().string(),
-                                      "--log", log, "--wait", "--timeout=60"},
-                                     user_, directory_.string());
+    const auto started = start_process();
     if (started) return port;
     if (alive())
       return fail("PostgresFailed", "the server still starts; it may recover from a crash");
@@ -401,11 +511,13 @@ Result<std::uint16_t> Server::start(const Plan& plan) {
 
 Result<void> Server::run_sql(const std::string& sql) const {
   // psql takes folders only by their whole name, and a socket's must be short.
-  const auto done = run_program(
+  const std::string host = user_ ? confined_data : "/proc/self/cwd";
+  const auto done = run_confined(
+      data(),
       {program("psql"), "--no-psqlrc", "--quiet", "--tuples-only", "--set=ON_ERROR_STOP=1",
-       "--host=/proc/self/cwd", fmt::format("--port={}", last_port().value_or(0)),
+       "--host=" + host, fmt::format("--port={}", last_port().value_or(0)),
        fmt::format("--username={}", superuser), "--dbname=postgres"},
-      user_, data().string(), sql);
+      false, sql);
   if (!done) return std::unexpected(failed_with("psql", done.error()));
   return {};
 }
@@ -421,11 +533,16 @@ Result<void> Server::set_up(const Plan& plan) {
 
 Result<std::uint16_t> Server::run(const Plan& plan) {
   KIBAN_TRY_VOID(find_programs());
+  KIBAN_TRY_VOID(make_folders());
+  KIBAN_TRY_VOID(choose_user());
   std::error_code failed;
   if (!fs::exists(data() / "PG_VERSION", failed)) KIBAN_TRY_VOID(make(plan));
   std::uint16_t port = last_port().value_or(0);
-  // The bridge may have come since: then the server must listen there as well.
-  if (alive() && read_text(data() / "kiban.conf") != settings_for(port)) KIBAN_TRY_VOID(stop());
+  // The bridge may have come since: then the server must listen there as well. One that an earlier
+  // version started is not confined.
+  if (alive() && (!runs_as_its_user() || read_text(data() / "kiban.conf") != settings_for(port)))
+    KIBAN_TRY_VOID(stop());
+  if (!alive()) KIBAN_TRY_VOID(own_data());
   if (!alive()) {
     KIBAN_TRY(port, start(plan));
   }
@@ -435,6 +552,7 @@ Result<std::uint16_t> Server::run(const Plan& plan) {
 
 Result<void> Server::set_password(const std::string& user, const std::string& password) {
   KIBAN_TRY_VOID(find_programs());
+  KIBAN_TRY_VOID(choose_user());
   return run_sql(fmt::format("{}ALTER ROLE {} PASSWORD {};\n", sql_preamble, identifier(user),
                              literal(password)));
 }
@@ -468,16 +586,17 @@ void Server::keep_log_place() const {
 
 Result<void> Server::stop() {
   if (!alive()) return {};
-  KIBAN_TRY_VOID(find_programs());
-  Error last{};
-  for (const char* mode : {"fast", "immediate"}) {
-    const auto stopped = run_program({program("pg_ctl"), "stop", "--pgdata", data().string(),
-                                      "--mode", mode, "--wait", "--timeout=30"},
-                                     user_, directory_.string());
-    if (stopped || !alive()) return {};
-    last = stopped.error();
+  // https://www.postgresql.org/docs/15/server-shutdown.html: fast, then immediate.
+  for (const int signal : {SIGINT, SIGQUIT}) {
+    const auto number = pid();
+    if (!number || !alive()) return {};
+    ::kill(static_cast<pid_t>(*number), signal);
+    for (auto waited = stop_poll; waited < stop_time_max; waited += stop_poll) {
+      std::this_thread::sleep_for(stop_poll);
+      if (!alive()) return {};
+    }
   }
-  return std::unexpected(failed_with("can't stop the server", last));
+  return fail("PostgresFailed", "the server does not end: " + log_tail());
 }
 
 Result<void> Server::remove(const std::string& snapshot) {

@@ -2,9 +2,14 @@
 // seconds when it makes a server; nothing here is for two threads at a time.
 //
 // DIRECTORY/data is PostgreSQL's own, DIRECTORY/log what it writes, DIRECTORY/ready is there once
-// roles and database are. The server is a session of its own, started by pg_ctl, so it outlives us;
+// roles and database are. The server is a session of its own and not our child, so it outlives us;
 // it is found again by postmaster.pid. Passwords are SCRAM; the superuser `rdsadmin` has none and
 // comes in by the Unix socket in the data directory alone, which only the server's user can enter.
+//
+// A database gives SQL and nothing else: whatever role a client gets, the server can't start a
+// program and sees no file of the host (confine.h). As root each server runs as a user of its own,
+// whose number is in DIRECTORY/uid; all of DIRECTORY but `data` belongs to root. Not as root, the
+// server runs as the engine's user: it can't start programs, but reads what that user can read.
 #pragma once
 
 #include <cstdint>
@@ -14,25 +19,16 @@
 #include <vector>
 
 #include "core/result.h"
+#include "postgres/confine.h"
 
 namespace kiban::postgres {
 
-// Whom programs run as; PostgreSQL refuses root.
-struct HostUser {
-  std::string name{};
-  std::uint32_t uid{0};
-  std::uint32_t gid{0};
-};
-// `postgres`, or else `nobody`, when we are root; otherwise nobody but ourselves.
-std::optional<HostUser> unprivileged_user();
-
 // Runs to the end, in a session of its own, with `input` as stdin, without our environment. What it
 // printed, or Error `ProgramFailed` with that as cause.
-Result<std::string> run_program(std::vector<std::string> arguments,
-                                const std::optional<HostUser>& user, const std::string& directory,
-                                const std::string& input = {});
+Result<std::string> run_program(const std::vector<std::string>& arguments,
+                                const std::string& directory, const std::string& input = {});
 
-// Folders with initdb, pg_ctl, postgres and psql, the preferred first: Debian's 15, then those of
+// Folders with initdb, postgres and psql, the preferred first: Debian's 15, then those of
 // PATH, then Debian's others.
 std::vector<std::string> postgres_folders();
 
@@ -50,7 +46,7 @@ struct Plan {
 
 class Server {
  public:
-  Server(std::filesystem::path directory, std::vector<std::string> folders);
+  Server(const std::filesystem::path& directory, std::vector<std::string> folders);
 
   // Makes the server unless it is there, starts it unless it runs, and returns its port. Errors:
   // `PostgresMissing`, `PortTaken`, `PostgresFailed`.
@@ -77,6 +73,16 @@ class Server {
   Result<void> write_settings(const std::string& settings) const;
   Result<std::uint16_t> choose_port(const Plan& plan, std::uint16_t after) const;
   Result<std::uint16_t> start(const Plan& plan);
+  Result<void> start_process() const;
+  bool ready() const;
+  Result<void> choose_user();
+  Result<void> make_folders() const;
+  Result<void> own_data() const;
+  Result<std::string> run_confined(const std::filesystem::path& data,
+                                   std::vector<std::string> arguments, bool shell,
+                                   const std::string& input = {}) const;
+  Confined confined(const std::filesystem::path& data, std::vector<std::string> arguments) const;
+  bool runs_as_its_user() const;
   Result<void> set_up(const Plan& plan);
   Result<void> run_sql(const std::string& sql) const;
   std::optional<std::uint16_t> last_port() const;
@@ -89,7 +95,7 @@ class Server {
   std::vector<std::string> folders_;
   std::string bin_{};
   std::optional<std::uintmax_t> log_place_{};
-  std::optional<HostUser> user_;
+  std::optional<HostUser> user_{};  // Once chosen, when we are root: PostgreSQL refuses root.
 };
 
 }  // namespace kiban::postgres

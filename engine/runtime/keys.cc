@@ -19,18 +19,31 @@ namespace {
 
 std::string path_of(const std::string& directory) { return directory + "/credentials.json"; }
 
+// Without it a power loss can undo the rename.
+Result<void> sync_folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::absolute(path).parent_path().string();
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
+  const int error = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  if (synced) return {};
+  return fail("DataFailed",
+              fmt::format("can't sync {}: {}", folder, std::generic_category().message(error)));
+}
+
 }  // namespace
 
 Result<void> write_private(const std::string& path, std::string_view text) {
   const std::string temporary = fmt::format("{}.{}", path, ::getpid());
   ::unlink(temporary.c_str());
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const int file =
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   bool written = file >= 0 &&
                  ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
                  ::fsync(file) == 0;
   const int error = errno;
   if (file >= 0) ::close(file);
-  if (written && ::rename(temporary.c_str(), path.c_str()) == 0) return {};
+  if (written && ::rename(temporary.c_str(), path.c_str()) == 0) return sync_folder_of(path);
   ::unlink(temporary.c_str());
   return fail("DataFailed",
               fmt::format("can't write {}: {}", path, std::generic_category().message(error)));

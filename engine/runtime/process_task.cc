@@ -36,7 +36,7 @@ constexpr const char* metadata_variable = "ECS_CONTAINER_METADATA_URI_V4";
 // runs the command.
 constexpr const char* monitor_script =
     "mkdir started 2>/dev/null || exit 0; "
-    "\"$@\" >>log 2>&1 </dev/null & echo $! >pid.new && mv pid.new pid; wait $!; "
+    "(umask 022; exec \"$@\") >>log 2>&1 </dev/null & echo $! >pid.new && mv pid.new pid; wait $!; "
     "echo $? >exit.new && mv exit.new exit";
 
 std::optional<long> read_number(const fs::path& path) {

@@ -86,7 +86,7 @@ std::string Digest::hex() {
 
 Spool::Spool(std::string path)
     : path_(std::move(path)),
-      file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) {
+      file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) {
   if (file_ < 0) failure_ = std::generic_category().message(errno);
 }
 
@@ -117,6 +117,7 @@ Result<std::unique_ptr<Uploads>> Uploads::open(std::string directory, store::Blo
   if (error)
     return fail("StoreFailed", fmt::format("can't create {}: {}", directory, error.message()));
   const auto oldest = fs::file_time_type::clock::now() - upload_lifetime;
+  // What a killed engine left goes, so that Spool finds its names free.
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
     const bool upload = entry.path().filename().string().starts_with("upload-");
     std::error_code ignored;

@@ -1,33 +1,79 @@
+#include "store/rocksdb_store.h"
+
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
+#include <unistd.h>
 
+#include <cstdarg>
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
-
-#include "store/store.h"
+#include <vector>
 
 namespace kiban::store {
+
+void end_unreadable(const std::string& why) {
+  std::fprintf(
+      stderr,
+      "kiban: data: can't read: %s. What is on disk is damaged: restore the data directory "
+      "from a backup. Nothing was written since.\n",
+      why.c_str());
+  std::fflush(nullptr);
+  ::_exit(1);
+}
 
 namespace {
 
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 
-[[noreturn]] void unreadable(const rocksdb::Status& status) {
-  // get() and scan() have no way to say so, and nothing decided upon a wrong answer may be kept.
-  check_failed(__FILE__, __LINE__, "the data directory can be read", status.ToString());
+// What to tell of a failure, and which advice fits it.
+Error error_of(const rocksdb::Status& status, const std::string& what) {
+  const std::string text = status.ToString();
+  const auto says = [&text](const char* words) { return text.find(words) != std::string::npos; };
+  Error error{.name = "StoreFailed", .cause = what + ": " + text};
+  if (status.IsNoSpace() || says("No space left") || says("quota exceeded"))
+    error.name = "StoreFull";
+  else if (status.IsCorruption() || says("Corrupt") || says("No such file"))
+    error.name = "StoreCorrupt";
+  else if (status.IsIOError() && says("lock"))
+    error.name = "StoreLocked";
+  else if (says("Permission denied") || says("Read-only file system"))
+    error.name = "StoreReadOnly";
+  return error;
 }
+
+// RocksDB's destructor syncs the write-ahead log, which asserts when a write to it failed. So a
+// database that failed is never closed: the process ends soon, and the log is replayed.
+void leave_open(rocksdb::DB* database) {
+  static auto* const left = new std::vector<rocksdb::DB*>;
+  left->push_back(database);
+}
+
+// RocksDB's own logger writes a file beside the rows, and asserts when a full disk refused a line
+// of it. What matters of its lines is in the status of the operation that failed.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
 
 class RocksDbStore final : public Store {
  public:
   explicit RocksDbStore(std::unique_ptr<rocksdb::DB> database) : database_(std::move(database)) {}
+  ~RocksDbStore() override {
+    if (failed_) leave_open(database_.release());
+  }
+  RocksDbStore(const RocksDbStore&) = delete;
+  RocksDbStore& operator=(const RocksDbStore&) = delete;
 
   std::optional<std::string> get(std::string_view key) const override {
     std::string value;
     const rocksdb::Status status = database_->Get({}, slice(key), &value);
     if (status.IsNotFound()) return std::nullopt;
-    if (!status.ok()) unreadable(status);
+    if (!status.ok()) end_unreadable(status.ToString());
     return value;
   }
 
@@ -41,11 +87,12 @@ class RocksDbStore final : public Store {
       if (!at->key().starts_with(slice(prefix))) break;
       result.push_back({at->key().ToString(), at->value().ToString()});
     }
-    if (!at->status().ok()) unreadable(at->status());
+    if (!at->status().ok()) end_unreadable(at->status().ToString());
     return result;
   }
 
   Result<void> commit(const Batch& batch) override {
+    if (failed_) return fail("StoreFailed", "an earlier write failed");
     rocksdb::WriteBatch writes;
     for (const auto& [key, value] : batch) {
       const rocksdb::Status added =
@@ -55,11 +102,23 @@ class RocksDbStore final : public Store {
     rocksdb::WriteOptions options;
     options.sync = true;
     const rocksdb::Status status = database_->Write(options, &writes);
-    if (!status.ok()) return fail("StoreFailed", status.ToString());
-    return {};
+    if (status.ok()) return {};
+    failed_ = true;
+    return std::unexpected(error_of(status, "can't write"));
+  }
+
+  Result<void> erase_overwritten() {
+    rocksdb::CompactRangeOptions options;
+    options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+    rocksdb::Status status = database_->Flush({});
+    if (status.ok()) status = database_->CompactRange(options, nullptr, nullptr);
+    if (status.ok()) return {};
+    failed_ = true;
+    return std::unexpected(error_of(status, "can't rewrite"));
   }
 
  private:
+  bool failed_{false};
   std::unique_ptr<rocksdb::DB> database_;
 };
 
@@ -69,8 +128,11 @@ rocksdb::Options options_for_one_machine() {
   options.max_open_files = 256;
   options.write_buffer_size = 32ULL << 20U;  // Memory, and what recovery replays at most, twice.
   options.max_background_jobs = 2;
-  options.keep_log_file_num = 2;
-  options.info_log_level = rocksdb::InfoLogLevel::ERROR_LEVEL;
+  // Each batch was synced when it was acknowledged: a torn tail is a batch that never was, and
+  // anything else that can't be read is damage, after which nothing may be silently left out.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.max_bgerror_resume_count = 0;  // A write that failed ends the server.
+  options.info_log = std::make_shared<NoLog>();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.compression = rocksdb::kLZ4Compression;
@@ -86,12 +148,16 @@ Result<std::unique_ptr<Store>> open_rocksdb_store(const std::string& directory) 
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options_for_one_machine(), directory, &opened);
   if (!status.ok()) {
-    const std::string text = status.ToString();
-    if (text.find("lock") != std::string::npos && status.IsIOError())
-      return fail("StoreFailed", "another process holds " + directory + ": " + text);
-    return fail("StoreFailed", "can't open " + directory + ": " + text);
+    Error error = error_of(status, "can't open " + directory);
+    if (error.name == "StoreLocked") error.cause = "another process holds " + directory;
+    return std::unexpected(std::move(error));
   }
   return std::make_unique<RocksDbStore>(std::unique_ptr<rocksdb::DB>(opened));
+}
+
+Result<void> erase_overwritten(Store& rows) {
+  auto* const database = dynamic_cast<RocksDbStore*>(&rows);
+  return database == nullptr ? Result<void>{} : database->erase_overwritten();
 }
 
 }  // namespace kiban::store

@@ -127,7 +127,7 @@ TEST(RocksDbStore, RefusesADirectoryThatAnotherHolds) {
   ASSERT_TRUE(first);
   const auto second = open_rocksdb_store(directory);
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().name, "StoreFailed");
+  EXPECT_EQ(second.error().name, "StoreLocked");
   EXPECT_THAT(second.error().cause, testing::HasSubstr("another process holds"));
   first->reset();
   std::filesystem::remove_all(directory);

@@ -1,4 +1,4 @@
-"""The fixtures of tests/e2e: a server for each test that wants one."""
+"""The fixtures of tests/e2e, for tests of what an attacker may try."""
 
 from __future__ import annotations
 

@@ -1,0 +1,23 @@
+// What only rows on disk need.
+//
+// open_rocksdb_store (store.h) fails with `StoreLocked` when another process holds the directory,
+// `StoreCorrupt` when what is there was altered, `StoreFull` when the disk is full, `StoreReadOnly`
+// when it can't be written, otherwise `StoreFailed`.
+#pragma once
+
+#include <string>
+
+#include "core/result.h"
+#include "store/store.h"
+
+namespace kiban::store {
+
+// Rewrites what is on disk, so that values which were overwritten or erased are gone from there.
+// Does nothing for rows in memory.
+Result<void> erase_overwritten(Store& rows);
+
+// Ends the process with exit code 1 and a message: what is on disk can't be read any more, and
+// get() and scan() can't return an error. Nothing more is written.
+[[noreturn]] void end_unreadable(const std::string& why);
+
+}  // namespace kiban::store
