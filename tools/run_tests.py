@@ -246,6 +246,14 @@ def e2e(log: Log) -> Iterator[Count]:
     yield from pytest(log, VENV, ROOT / "tests/e2e", "end to end")
 
 
+def security(log: Log) -> Iterator[Count]:
+    """What attackers try: web pages, forged signatures, malformed HTTP, against the release binary."""
+    if cmake(log, "release") != 0:
+        yield Count("release build", failed=1)
+        return
+    yield from pytest(log, VENV, ROOT / "tests/security", "security")
+
+
 # The lanes run side by side.
 LANES: tuple[dict[str, Callable[[Log], Iterator[Count]]], ...] = (
     {
@@ -256,6 +264,7 @@ LANES: tuple[dict[str, Callable[[Log], Iterator[Count]]], ...] = (
         "golden": golden,
         "conformance": conformance,
         "e2e": e2e,
+        "security": security,
     },
     {"engine": engine, "fuzz": fuzz},
     {"tidy": tidy},

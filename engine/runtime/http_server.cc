@@ -272,7 +272,9 @@ asio::awaitable<std::optional<HttpReply>> Server::read_body(
   const auto length = parser.content_length();
   if (!request.sink && length && *length > limits_.body_bytes_max)
     co_return plain(413, "The body is too large.");
-  if (beast::iequals(parser.get()[http::field::expect], "100-continue") && !parser.is_done()) {
+  // Also when there is no body: botocore takes an early final reply for the next request's.
+  if (beast::iequals(parser.get()[http::field::expect], "100-continue") &&
+      parser.get().version() >= 11) {
     http::response<http::empty_body> go_on{http::status::continue_, parser.get().version()};
     connection.stream.expires_after(limits_.body_progress);
     const auto [error, bytes] = co_await http::async_write(connection.stream, go_on, as_result);
