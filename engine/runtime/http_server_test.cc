@@ -294,7 +294,7 @@ TEST_F(HttpServerTest, RefusesWhatAProxyMayReadOtherwise) {
            {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "501"},
            {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
             "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            "501"},
+            "400"},
            {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\nContent-Length: 1\r\n"
             "\r\nx",
             "400"},
