@@ -50,6 +50,7 @@ constexpr std::array statuses = {
     Status{"NotModified", 304},
     Status{"OptInRequired", 403},
     Status{"PreconditionFailed", 412},
+    Status{"RequestEntityTooLarge", 413},
     Status{"RequestTimeTooSkewed", 403},
     Status{"ServerSideEncryptionConfigurationNotFoundError", 404},
     Status{"ServiceUnavailable", 503},

@@ -91,6 +91,7 @@ bool set_credential(Claim& claim, std::string_view credential) {
 bool read_authorization(Claim& claim, std::string_view text) {
   if (!text.starts_with(algorithm)) return false;
   text.remove_prefix(algorithm.size());
+  if (!text.starts_with(' ')) return false;
   bool credential = false;
   while (!text.empty()) {
     const std::string_view part = text.substr(0, text.find(','));
@@ -296,9 +297,14 @@ std::unexpected<Error> refuse(const Wire& wire, const Refusal& refusal, std::str
   return fail(std::string(name), std::move(cause));
 }
 
-constexpr std::string_view mismatch_text =
-    "The request signature we calculated does not match the signature you provided. Check your AWS "
-    "Secret Access Key and signing method. Consult the service documentation for details.";
+constexpr Refusal wrong_scope{"InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure",
+                              "AuthorizationHeaderMalformed"};
+constexpr Refusal wrong_url_scope{"InvalidSignatureException", "SignatureDoesNotMatch",
+                                  "AuthFailure", "AuthorizationQueryParametersError"};
+constexpr Refusal wrong_payload_mode{"InvalidSignatureException", "SignatureDoesNotMatch",
+                                     "AuthFailure", "InvalidArgument"};
+constexpr Refusal wrong_algorithm{"IncompleteSignatureException", "IncompleteSignature",
+                                  "AuthFailure", "InvalidRequest"};
 
 Result<void> check_header_time(const Wire& wire, const Claim& claim, Timestamp signed_at,
                                Timestamp now) {
@@ -333,20 +339,91 @@ Result<void> check_url_time(const Wire& wire, const Claim& claim, Timestamp sign
   return refuse(wire, url_expired, "Request has expired");
 }
 
-// The hash that was signed. It must be the body's own, unless the client left the body out of it.
-Result<std::string> payload_hash(const HttpRequest& request, const Wire& wire, const Claim& claim) {
+// The region must be one of AWS's and the service the one that is asked, or a signature for one
+// service could be used for another.
+Result<void> check_scope(const Wire& wire, const Claim& claim, std::string_view own_region) {
+  const Refusal& refusal = claim.signature.presigned ? wrong_url_scope : wrong_scope;
+  if (wire.service && wire.service->signing_name != claim.signature.service)
+    return refuse(wire, refusal,
+                  fmt::format("Credential should be scoped to correct service: '{}'. ",
+                              wire.service->signing_name));
+  const std::string_view region = claim.signature.region;
+  if (!is_region(region) && (own_region.empty() || region != own_region))
+    return refuse(wire, refusal, "Credential should be scoped to a valid region. ");
+  return {};
+}
+
+// Modes of S3 that leave the body out of the request's signature; its chunks may have their own.
+// docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+constexpr std::string_view signed_chunks = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
+constexpr std::string_view signed_chunks_and_trailer = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER";
+constexpr std::string_view unsigned_chunks = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
+
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 &&
+         text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
+// The hash that was signed. It must be the body's own, unless S3's client left the body out of it.
+// nullopt: nothing tells it before the body is there.
+Result<std::optional<std::string>> payload_hash(const HttpRequest& request, const Wire& wire,
+                                                const Claim& claim, bool whole) {
   const auto given = header(request, "x-amz-content-sha256");
   const bool s3 = claim.signature.service == "s3";
-  if (given && (*given == unsigned_payload || given->starts_with("STREAMING-"))) {
+  if (s3 && given && !is_sha256(*given)) {
+    if (*given != unsigned_payload && *given != unsigned_chunks && *given != signed_chunks &&
+        *given != signed_chunks_and_trailer)
+      return refuse(wire, wrong_payload_mode,
+                    "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "
+                    "STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, "
+                    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, or a valid sha256 value.");
     return std::string(*given);
   }
   if (!given && claim.signature.presigned && s3) return std::string(unsigned_payload);
+  if (!whole) return given ? std::optional{std::string(*given)} : std::nullopt;
   std::string own = request.body_sha256 ? *request.body_sha256 : hex(sha256(request.body));
   if (given && *given != own) {
-    return refuse(wire, bad_payload,
-                  "The provided 'x-amz-content-sha256' header does not match what was computed.");
+    return refuse(wire, s3 ? bad_payload : mismatch,
+                  s3 ? "The provided 'x-amz-content-sha256' header does not match what was "
+                       "computed."
+                     : std::string(mismatch_text));
   }
   return own;
+}
+
+std::optional<ChunkSigning> chunk_signing(const HttpRequest& request, const Claim& claim,
+                                          const Digest& key) {
+  const auto mode = header(request, "x-amz-content-sha256");
+  if (mode != signed_chunks && mode != signed_chunks_and_trailer) return std::nullopt;
+  return ChunkSigning{.key = key,
+                      .timestamp = claim.timestamp,
+                      .scope = claim.scope,
+                      .seed = claim.hex,
+                      .trailer_signed = mode == signed_chunks_and_trailer};
+}
+
+// Signature Version 2, which S3 took before: boto3 presigns so where no region forbids it.
+bool is_signed_otherwise(const HttpRequest& request) {
+  if (const auto authorization = header(request, "authorization"))
+    return authorization->starts_with("AWS ") ||
+           (authorization->starts_with("AWS4-") &&
+            authorization->substr(0, authorization->find(' ')) != algorithm);
+  return request.query.find("AWSAccessKeyId=") != std::string::npos &&
+         request.query.find("Signature=") != std::string::npos;
+}
+
+std::unexpected<Error> refuse_unreadable(const HttpRequest& request, const Wire& wire) {
+  if (is_signed_otherwise(request))
+    return refuse(wire, wrong_algorithm,
+                  "The authorization mechanism you have provided is not supported. Please use "
+                  "AWS4-HMAC-SHA256.");
+  if (header(request, "authorization"))
+    return refuse(wire, incomplete,
+                  "Authorization header requires 'Credential' parameter as "
+                  "KEY/DATE/REGION/SERVICE/aws4_request, 'SignedHeaders' and 'Signature'.");
+  return refuse(
+      wire, no_signature,
+      wire.protocol == Protocol::RestXml ? "Access Denied" : "Missing Authentication Token");
 }
 
 Result<void> check_key(const Wire& wire, const Claim& claim, const Key& key, Timestamp now) {
@@ -411,17 +488,21 @@ const Verifier::Digest& Verifier::signing_key(const Signature& signature,
 
 Result<Signature> Verifier::verify(const HttpRequest& request, const Wire& wire,
                                    const KeyLookup& lookup, Timestamp now) {
+  KIBAN_TRY(Verified verified, check(request, wire, lookup, now, Body::Whole));
+  return std::move(verified.signature);
+}
+
+Result<std::optional<ChunkSigning>> Verifier::verify_head(const HttpRequest& request,
+                                                          const Wire& wire, const KeyLookup& lookup,
+                                                          Timestamp now) {
+  KIBAN_TRY(Verified verified, check(request, wire, lookup, now, Body::Pending));
+  return std::move(verified.chunks);
+}
+
+Result<Verifier::Verified> Verifier::check(const HttpRequest& request, const Wire& wire,
+                                           const KeyLookup& lookup, Timestamp now, Body body) {
   const auto claim = read_claim(request);
-  if (!claim) {
-    if (header(request, "authorization")) {
-      return refuse(wire, incomplete,
-                    "Authorization header requires 'Credential' parameter as "
-                    "KEY/DATE/REGION/SERVICE/aws4_request, 'SignedHeaders' and 'Signature'.");
-    }
-    return refuse(
-        wire, no_signature,
-        wire.protocol == Protocol::RestXml ? "Access Denied" : "Missing Authentication Token");
-  }
+  if (!claim) return refuse_unreadable(request, wire);
   if (claim->hex.empty() || claim->signed_headers.empty()) {
     return refuse(wire, incomplete,
                   "Authorization header requires 'Signature' parameter and 'SignedHeaders' "
@@ -441,21 +522,60 @@ Result<Signature> Verifier::verify(const HttpRequest& request, const Wire& wire,
                       ? "The AWS Access Key Id you provided does not exist in our records."
                       : "The security token included in the request is invalid.");
   }
+  KIBAN_TRY_VOID(check_scope(wire, *claim, own_region_));
   KIBAN_TRY_VOID(claim->signature.presigned ? check_url_time(wire, *claim, *signed_at, now)
                                             : check_header_time(wire, *claim, *signed_at, now));
   KIBAN_TRY_VOID(check_signed_headers(request, wire, *claim));
-  KIBAN_TRY(const std::string hash, payload_hash(request, wire, *claim));
-  const std::string canonical =
-      canonical_request(request, claim->signed_headers, claim->signature.service == "s3", hash);
-  const Digest& signing = signing_key(claim->signature, key->secret);
-  const std::string expected = hex(hmac(signing.data(), signing.size(),
-                                        string_to_sign(claim->timestamp, claim->scope, canonical)));
-  if (expected.size() != claim->hex.size() ||
-      CRYPTO_memcmp(expected.data(), claim->hex.data(), expected.size()) != 0) {
-    return refuse(wire, mismatch, std::string(mismatch_text));
+  KIBAN_TRY(const std::optional<std::string> hash,
+            payload_hash(request, wire, *claim, body == Body::Whole));
+  Verified verified{.signature = claim->signature};
+  if (hash) {
+    const std::string canonical =
+        canonical_request(request, claim->signed_headers, claim->signature.service == "s3", *hash);
+    const Digest& signing = signing_key(claim->signature, key->secret);
+    const std::string expected = hex(hmac(
+        signing.data(), signing.size(), string_to_sign(claim->timestamp, claim->scope, canonical)));
+    if (expected.size() != claim->hex.size() ||
+        CRYPTO_memcmp(expected.data(), claim->hex.data(), expected.size()) != 0) {
+      return refuse(wire, mismatch, std::string(mismatch_text));
+    }
+    verified.chunks = chunk_signing(request, *claim, signing);
   }
   KIBAN_TRY_VOID(check_key(wire, *claim, *key, now));
-  return claim->signature;
+  return verified;
+}
+
+std::string chunk_signature(const ChunkSigning& signing, std::string_view previous,
+                            std::string_view hash) {
+  constexpr std::string_view hash_of_nothing =
+      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+  return hex(hmac(signing.key.data(), signing.key.size(),
+                  fmt::format("AWS4-HMAC-SHA256-PAYLOAD\n{}\n{}\n{}\n{}\n{}", signing.timestamp,
+                              signing.scope, previous, hash_of_nothing, hash)));
+}
+
+std::string trailer_signature(const ChunkSigning& signing, std::string_view previous,
+                              std::string_view hash) {
+  return hex(hmac(signing.key.data(), signing.key.size(),
+                  fmt::format("AWS4-HMAC-SHA256-TRAILER\n{}\n{}\n{}\n{}", signing.timestamp,
+                              signing.scope, previous, hash)));
+}
+
+// The regions of all partitions in botocore's partitions.json. A region made after it is served
+// with `kiban serve --region NAME`.
+bool is_region(std::string_view name) {
+  constexpr std::array<std::string_view, 46> all = {
+      "af-south-1",     "ap-east-1",      "ap-east-2",      "ap-northeast-1",  "ap-northeast-2",
+      "ap-northeast-3", "ap-south-1",     "ap-south-2",     "ap-southeast-1",  "ap-southeast-2",
+      "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6",  "ap-southeast-7",
+      "ca-central-1",   "ca-west-1",      "cn-north-1",     "cn-northwest-1",  "eu-central-1",
+      "eu-central-2",   "eu-isoe-west-1", "eu-north-1",     "eu-south-1",      "eu-south-2",
+      "eu-west-1",      "eu-west-2",      "eu-west-3",      "eusc-de-east-1",  "il-central-1",
+      "me-central-1",   "me-south-1",     "mx-central-1",   "sa-east-1",       "us-east-1",
+      "us-east-2",      "us-gov-east-1",  "us-gov-west-1",  "us-iso-east-1",   "us-iso-west-1",
+      "us-isob-east-1", "us-isob-west-1", "us-isof-east-1", "us-isof-south-1", "us-west-1",
+      "us-west-2"};
+  return std::ranges::find(all, name) != all.end();
 }
 
 void sign(HttpRequest& request, const Signer& signer, Timestamp now) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -35,20 +36,59 @@ struct Signature {
 // when it carries no signature that can be read. `--auth any` needs no more than this.
 std::optional<Signature> read_signature(const HttpRequest& request);
 
+// What the signatures of a body's chunks are made with: each signs the one before it. The first is
+// the request's own. docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+struct ChunkSigning {
+  std::array<unsigned char, 32> key{};
+  std::string timestamp{};
+  std::string scope{};
+  std::string seed{};          // The request's signature, in hex.
+  bool trailer_signed{false};  // …-PAYLOAD-TRAILER: the trailer has a signature too.
+};
+// `hash`: of the chunk's bytes, or of the trailer's lines "name:value\n", in hex.
+std::string chunk_signature(const ChunkSigning& signing, std::string_view previous,
+                            std::string_view hash);
+std::string trailer_signature(const ChunkSigning& signing, std::string_view previous,
+                              std::string_view hash);
+
+constexpr std::string_view mismatch_text =
+    "The request signature we calculated does not match the signature you provided. Check your AWS "
+    "Secret Access Key and signing method. Consult the service documentation for details.";
+
+// A region that botocore's partitions name.
+bool is_region(std::string_view name);
+
 using KeyLookup = std::function<std::optional<Key>(std::string_view access_key_id)>;
 
 // Not thread-safe: one for each I/O thread.
 class Verifier {
  public:
-  // Checks signature, signed headers, clock skew (5 minutes; 15 for S3), expiry and payload hash.
+  // `own_region` is valid in a credential scope whatever it is.
+  explicit Verifier(std::string own_region = {}) : own_region_(std::move(own_region)) {}
+
+  // Checks signature, signed headers, clock skew (5 minutes; 15 for S3), expiry, the credential
+  // scope's service and region, and payload hash.
   // Error names are those of the protocol that `wire` found: InvalidSignatureException (json),
   // SignatureDoesNotMatch (query, S3), AuthFailure (ec2), RequestTimeTooSkewed, ExpiredToken…
   Result<Signature> verify(const HttpRequest& request, const Wire& wire, const KeyLookup& lookup,
                            Timestamp now);
+  // The same while the body is still on its way: its hash is taken from the header
+  // x-amz-content-sha256; without one the signature itself is left to verify(). Returns how the
+  // chunks of the body are signed, if they are.
+  Result<std::optional<ChunkSigning>> verify_head(const HttpRequest& request, const Wire& wire,
+                                                  const KeyLookup& lookup, Timestamp now);
 
  private:
   using Digest = std::array<unsigned char, 32>;
+  enum class Body : std::uint8_t { Whole, Pending };
+  struct Verified {
+    Signature signature{};
+    std::optional<ChunkSigning> chunks{};
+  };
+  Result<Verified> check(const HttpRequest& request, const Wire& wire, const KeyLookup& lookup,
+                         Timestamp now, Body body);
   const Digest& signing_key(const Signature& signature, const std::string& secret);
+  std::string own_region_;
   std::map<std::string, Digest, std::less<>> signing_keys_{};  // Bounded; by secret and scope.
 };
 

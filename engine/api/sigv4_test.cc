@@ -187,5 +187,70 @@ TEST(Sigv4, PathsAreNormalisedExceptForS3) {
   EXPECT_EQ(refusal(request), "accepted");
 }
 
+TEST(Sigv4, TheScopeIsOfTheServiceThatIsAskedAndOfARegion) {
+  const auto refused = [](const Signer& with) {
+    HttpRequest request = ssm_request();
+    sign(request, with, now);
+    return verify(request).error();
+  };
+  EXPECT_EQ(refused({.access_key_id = "AKID", .secret = "secret", .service = "sqs"}),
+            (Error{"InvalidSignatureException",
+                   "Credential should be scoped to correct service: 'ssm'. "}));
+  for (const char* region : {"mars-1", "us-east-9", "aws-global", "", "US-EAST-1"})
+    EXPECT_EQ(
+        refused({.access_key_id = "AKID", .secret = "secret", .region = region, .service = "ssm"}),
+        (Error{"InvalidSignatureException", "Credential should be scoped to a valid region. "}));
+  HttpRequest own = ssm_request();
+  sign(own, {.access_key_id = "AKID", .secret = "secret", .region = "lab-1", .service = "ssm"},
+       now);
+  EXPECT_TRUE(Verifier{"lab-1"}.verify(own, identify(own), lookup, now));
+}
+
+TEST(Sigv4, OnlyS3LeavesTheBodyOut) {
+  for (const char* mode : {"UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+                           "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-WHATEVER"}) {
+    HttpRequest request = ssm_request();
+    request.headers.emplace_back("X-Amz-Content-Sha256", mode);
+    sign(request, signer, now);
+    EXPECT_EQ(refusal(request), "InvalidSignatureException") << mode;
+  }
+  for (const char* mode : {"STREAMING-WHATEVER", "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", "x"}) {
+    HttpRequest object{.method = "PUT", .path = "/b/k", .headers = {{"Host", "h"}}};
+    sign(object, {.access_key_id = "AKID", .secret = "secret", .service = "s3"}, now);
+    set_header(object, "X-Amz-Content-Sha256", mode);
+    EXPECT_EQ(refusal(object), "InvalidArgument") << mode;
+  }
+}
+
+TEST(Sigv4, NamesTheMechanismThatIsNotSupported) {
+  constexpr std::string_view text =
+      "The authorization mechanism you have provided is not supported. Please use "
+      "AWS4-HMAC-SHA256.";
+  const HttpRequest url{.method = "GET",
+                        .path = "/b/k",
+                        .query = "AWSAccessKeyId=AKID&Signature=x%3D&Expires=1",
+                        .headers = {{"Host", "h"}}};
+  EXPECT_EQ(verify(url).error(), (Error{"InvalidRequest", std::string(text)}));
+  const HttpRequest signed_by_2{.method = "GET",
+                                .path = "/b/k",
+                                .headers = {{"Host", "h"}, {"Authorization", "AWS AKID:c2ln"}}};
+  EXPECT_EQ(verify(signed_by_2).error(), (Error{"InvalidRequest", std::string(text)}));
+}
+
+TEST(Sigv4, TheHeadIsVerifiedBeforeTheBody) {
+  Verifier verifier;
+  HttpRequest request{.method = "PUT", .path = "/b/k", .headers = {{"Host", "h"}}, .body = "body"};
+  sign(request, {.access_key_id = "AKID", .secret = "secret", .service = "s3"}, now);
+  request.body.clear();
+  EXPECT_TRUE(verifier.verify_head(request, identify(request), lookup, now));
+  request.path = "/b/other";
+  EXPECT_EQ(verifier.verify_head(request, identify(request), lookup, now).error().name,
+            "SignatureDoesNotMatch");
+  HttpRequest unknown = ssm_request();
+  sign(unknown, {.access_key_id = "AKIX", .secret = "secret", .service = "ssm"}, now);
+  EXPECT_EQ(verifier.verify_head(unknown, identify(unknown), lookup, now).error().name,
+            "UnrecognizedClientException");
+}
+
 }  // namespace
 }  // namespace kiban::api

@@ -60,6 +60,14 @@ void add_serve(CLI::App& app, Chosen& chosen) {
   serve_command->add_option("--key-file", options.key_file,
                             "The key of the encryption at rest (default: `key` in the data "
                             "directory, made when it is missing)");
+  serve_command->add_option("--allow-host", options.allow_hosts,
+                            "A further name that clients may call this server by, such as kiban "
+                            "or *.example.com; repeatable");
+  serve_command->add_option("--allow-origin", options.allow_origins,
+                            "Web pages of this origin may call the server, such as "
+                            "http://localhost:3000; repeatable");
+  serve_command->add_flag("--allow-remote", options.allow_remote,
+                          "With --auth any: listen where other machines reach it");
   serve_command->add_option("--clock", options.clock, "real, or virtual: frozen until it is moved")
       ->check(CLI::IsMember({"real", "virtual"}))
       ->capture_default_str();

@@ -8,6 +8,7 @@
 #include "api/sigv4.h"
 #include "cli/data_directory.h"
 #include "cli/report.h"
+#include "runtime/frontend.h"
 #include "runtime/http_client.h"
 
 namespace kiban::cli {
@@ -111,23 +112,24 @@ Result<json::array> Client::list(const std::string& service, const std::string& 
   }
 }
 
-namespace {
-
-Result<json::object> get_own(const std::string& url) {
+Result<json::object> Client::get_own(const std::string& path, std::chrono::seconds patience) const {
   KIBAN_TRY(const runtime::HttpReply reply,
-            runtime::fetch({.url = url, .timeout = std::chrono::seconds{5}}));
+            runtime::fetch({.url = endpoint + path,
+                            .headers = {{"X-Kiban-Token", runtime::own_token(secret_access_key)}},
+                            .timeout = patience}));
+  if (reply.status == 403) return std::unexpected(error_of(reply));
   const auto value = parse_json(reply.body);
   if (reply.status != 200 || !value || !value->is_object())
     return fail("BadReply", "what answers there is not kiban, or another version of it");
   return value->get_object();
 }
 
-}  // namespace
-
-Result<json::object> Client::health() const { return get_own(endpoint + "/_kiban/health"); }
+Result<json::object> Client::health() const {
+  return get_own("/_kiban/health", std::chrono::seconds{5});
+}
 
 Result<Timestamp> Client::clock() const {
-  KIBAN_TRY(const json::object clock, get_own(endpoint + "/_kiban/clock"));
+  KIBAN_TRY(const json::object clock, get_own("/_kiban/clock", std::chrono::seconds{5}));
   const json::string* now = find_string(clock, "now");
   if (now == nullptr) return fail("BadReply", "the server does not tell its time");
   return parse_iso8601(to_string(*now));

@@ -27,6 +27,8 @@ struct Client {
   // An operation of a service that speaks json 1.0 or 1.1. Errors: AWS's own, `ConnectFailed`.
   Result<json::object> call(const std::string& service, const std::string& operation,
                             const json::object& input) const;
+  // GET of a path below /_kiban/, with the data directory's token.
+  Result<json::object> get_own(const std::string& path, std::chrono::seconds patience) const;
   // All pages of a list operation, `member` of each, at most `most` entries.
   Result<json::array> list(const std::string& service, const std::string& operation,
                            json::object input, const std::string& member,

@@ -44,12 +44,10 @@ Result<json::object> body_of(const ClockOptions& clock) {
 
 // While it moves: how far it got, and what holds it.
 std::string where_it_is(const Client& client) {
-  const auto reply = runtime::fetch(
-      {.url = client.endpoint + "/_kiban/clock", .timeout = std::chrono::seconds{1}});
-  const auto clock = reply ? parse_json(reply->body) : Result<json::value>{json::object{}};
-  if (!clock || !clock->is_object()) return "";
-  std::string text = text_of(clock->get_object(), "now");
-  const json::array* in_flight = find_array(clock->get_object(), "in_flight");
+  const auto clock = client.get_own("/_kiban/clock", std::chrono::seconds{1});
+  if (!clock) return "";
+  std::string text = text_of(*clock, "now");
+  const json::array* in_flight = find_array(*clock, "in_flight");
   for (const json::value& each : in_flight == nullptr ? json::array{} : *in_flight)
     text += ", held by " + to_string(each.as_string());
   return text;
@@ -93,8 +91,10 @@ int complain_about_answer(const json::object& answer) {
 int move_clock(const ClientOptions& options, const ClockOptions& clock,
                const OutputOptions& output) {
   const Client client = make_client(options);
-  runtime::Fetch request{.url = client.endpoint + "/_kiban/clock",
-                         .timeout = std::chrono::hours{24}};
+  runtime::Fetch request{
+      .url = client.endpoint + "/_kiban/clock",
+      .headers = {{"X-Kiban-Token", runtime::own_token(client.secret_access_key)}},
+      .timeout = std::chrono::hours{24}};
   if (clock.action != "show") {
     const auto body = body_of(clock);
     if (!body) {
@@ -103,8 +103,7 @@ int move_clock(const ClientOptions& options, const ClockOptions& clock,
       return exit_usage;
     }
     request.method = "POST";
-    request.headers = {{"Content-Type", "application/json"},
-                       {"X-Kiban-Token", runtime::own_token(client.secret_access_key)}};
+    request.headers.emplace_back("Content-Type", "application/json");
     request.body = print_json(*body);
   }
   const auto reply = [&] {

@@ -45,15 +45,6 @@ Result<Zone> zone_of(const ScheduleOptions& options) {
   return Zone::load(host_zone()).value_or(Zone{});
 }
 
-Result<json::object> get(const Client& client, const std::string& path) {
-  KIBAN_TRY(const runtime::HttpReply reply,
-            runtime::fetch({.url = client.endpoint + path, .timeout = std::chrono::seconds{10}}));
-  KIBAN_TRY(const json::value value, parse_json(reply.body));
-  if (reply.status != 200 || !value.is_object())
-    return fail("BadReply", "this is not kiban, or another version of it");
-  return value.get_object();
-}
-
 // Scheduled rules that are enabled: all, or the one of that name.
 Result<json::array> scheduled_rules(const Client& client, const std::string& only) {
   json::array rules;
@@ -88,7 +79,8 @@ Result<void> add_firings(const Client& client, const json::object& rule, std::si
   const std::string text = text_of(rule, "ScheduleExpression");
   KIBAN_TRY(const Expression expression, Expression::parse(text, Dialect::Rule));
   KIBAN_TRY(const json::object timer,
-            get(client, fmt::format("/_kiban/timers/events/rule/{}/{}", client.region, name)));
+            client.get_own(fmt::format("/_kiban/timers/events/rule/{}/{}", client.region, name),
+                           std::chrono::seconds{10}));
   if (find_string(timer, "at") == nullptr) return {};  // A cron that never fires again.
   KIBAN_TRY(const Timestamp first, parse_iso8601(text_of(timer, "at")));
   firings.push_back({.at = first, .rule = name, .expression = text});

@@ -21,6 +21,7 @@
 #include "containers/task_route.h"
 #include "postgres/driver.h"
 #include "postgres/server.h"
+#include "runtime/admission.h"
 #include "runtime/clock_route.h"
 #include "runtime/effects.h"
 #include "runtime/frontend.h"
@@ -53,6 +54,10 @@ Result<Address> parse_listen(const std::string& text) {
   if (address.host.starts_with('[') && address.host.ends_with(']'))
     address.host = address.host.substr(1, address.host.size() - 2);
   return address;
+}
+
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "::1";
 }
 
 Result<std::optional<json::object>> read_mock_config(const std::string& path) {
@@ -182,16 +187,16 @@ Result<std::string> directory_for(std::string_view what, bool temporary, const s
 
 // Everything that lives while the server runs, in the order in which it must end.
 int run_server(const ServeOptions& options, const Address& address, Data data,
-               const WiringOptions& wiring) {
+               const runtime::Admission& admission, const WiringOptions& wiring) {
   const kernel::Auth auth = options.auth == "any" ? kernel::Auth::Any : kernel::Auth::Sigv4;
   const bool in_memory = data.directory.empty();
   std::unique_ptr<runtime::HttpServer> server;
   runtime::Frontend* frontend = nullptr;
   auto listening = runtime::HttpServer::listen(
       address.host, address.port,
-      [&frontend](runtime::HttpRequest request, runtime::Respond respond) {
+      admission.with_cors([&frontend](runtime::HttpRequest request, runtime::Respond respond) {
         frontend->handle(std::move(request), std::move(respond));
-      });
+      }));
   if (!listening)
     return complain("listen", listening.error().cause,
                     "Choose another address with --listen ADDRESS:PORT, or stop what uses it.");
@@ -295,9 +300,10 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                               .auth = auth,
                               .find_token = find_registry_token,
                               .virtual_clock = is_virtual}};
-  server->set_sinks([&registry, &made](const runtime::HttpRequest& head) {
-    auto sink = registry.sink(head);
-    return sink ? sink : made.sink(head);
+  server->set_plan([&](const runtime::HttpRequest& head, const runtime::Decide& decide) {
+    if (auto refused = admission.refuse(head)) return decide({.refused = std::move(refused)});
+    if (head.target.starts_with("/v2/")) return registry.plan(head, decide);
+    made.plan(head, decide);
   });
   made.add_route("/v2/", [&registry](runtime::HttpRequest request, runtime::Respond respond) {
     registry.handle(std::move(request), std::move(respond));
@@ -311,10 +317,8 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                  [&signer](const runtime::HttpRequest& request, const runtime::Respond& respond) {
                    respond([made = certificate_reply(signer, request)] { return made; });
                  });
-  made.add_route("/_kiban/clock",
-                 runtime::make_clock_route(
-                     thread, virtual_clock.get(),
-                     [&made](const runtime::HttpRequest& each) { return made.may_change(each); }));
+  made.add_route("/_kiban/clock", runtime::make_clock_route(thread, virtual_clock.get()),
+                 runtime::Frontend::Access::Token);
   frontend = &made;
   thread.begin();
   // By then it has asked again for the tasks that were running.
@@ -357,6 +361,21 @@ int serve(const ServeOptions& options) {
     complain("serve", address.error().cause, "Write for example --listen 127.0.0.1:4566.");
     return exit_usage;
   }
+  if (options.auth == "any" && !options.allow_remote && !is_loopback(address->host)) {
+    complain("serve",
+             fmt::format("with --auth any everybody who reaches {} is root, and other machines may",
+                         address->host),
+             "Listen on 127.0.0.1, or use --auth sigv4, or add --allow-remote if it is meant.");
+    return exit_usage;
+  }
+  // Where nothing is bound to all addresses, the one that a request came in by is asked anyway.
+  const auto admission = runtime::Admission::create({.addresses = {address->host},
+                                                     .hosts = options.allow_hosts,
+                                                     .origins = options.allow_origins});
+  if (!admission) {
+    complain("serve", admission.error().cause, "'kiban serve --help' shows how it is written.");
+    return exit_usage;
+  }
   const auto mock_config = read_mock_config(options.mock_config);
   if (!mock_config)
     return complain("mock config", mock_config.error().cause,
@@ -364,7 +383,7 @@ int serve(const ServeOptions& options) {
   Result<Data> data = open_data(options);
   if (!data) return complain_about_data(data.error());
   // A process of this host does not know the names that containers resolve.
-  return run_server(options, *address, *std::move(data),
+  return run_server(options, *address, *std::move(data), *admission,
                     {.mock_config = *mock_config,
                      .database_host = options.tasks == "process" ? "127.0.0.1" : ""});
 }

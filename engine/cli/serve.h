@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace kiban::cli {
 
@@ -17,6 +18,9 @@ struct ServeOptions {
   // How ECS tasks run: containers, process (in `source`), none, or auto: containers where possible.
   std::string tasks{"auto"};
   std::string source{};
+  std::vector<std::string> allow_hosts{};    // Further names of this server.
+  std::vector<std::string> allow_origins{};  // Whose pages may call it.
+  bool allow_remote{false};                  // `--auth any` on an address that others reach.
 };
 
 // Serves until SIGTERM, or SIGINT, which ends tasks too. Returns the exit code.

@@ -1,20 +1,18 @@
 // /_kiban/clock: GET shows the clock, POST moves it.
 #pragma once
 
-#include <functional>
-
 #include "runtime/clock.h"
 #include "runtime/http_server.h"
 #include "runtime/kernel_thread.h"
 
 namespace kiban::runtime {
 
-// POST wants one of {"advance": milliseconds}, {"set": "2026-11-24T00:00:00Z"}, {"scale": N} and
-// {"freeze": true}, with them "hold", milliseconds; and that `may_change` lets it. It answers when
+// Every request passes Frontend::has_token first. POST wants one of {"advance": milliseconds},
+// {"set": "2026-11-24T00:00:00Z"}, {"scale": N} and
+// {"freeze": true}, with them "hold", milliseconds. It answers when
 // all that came due has been decided, and the clock's state is on disk. `clock` is nullptr when
 // time is real: then every POST is refused. `kernel` and `clock` outlive the handler.
-Handler make_clock_route(KernelThread& kernel, VirtualClock* clock,
-                         std::function<bool(const HttpRequest&)> may_change);
+Handler make_clock_route(KernelThread& kernel, VirtualClock* clock);
 
 // The clock as `kernel` left it, or frozen at the host's time in a new directory; and where the
 // kernel keeps it: `clock_row`, and its time in kernel::time_row.

@@ -26,6 +26,11 @@ void respond_with(const Respond& respond, HttpReply reply) {
   respond([reply = std::move(reply)] { return reply; });
 }
 
+void refuse_token(const Respond& respond) {
+  respond_with(respond,
+               json_reply(403, json::object{{"message", "X-Kiban-Token is missing or wrong."}}));
+}
+
 // What clients may ask without a signature though the model says otherwise.
 bool needs_no_signature(const api::Wire& wire) {
   if (wire.operation != nullptr && wire.operation->unsigned_allowed) return true;
@@ -41,12 +46,33 @@ bool wants_copy(const api::Wire& wire) {
          (wire.operation->name == "CopyObject" || wire.operation->name == "UploadPartCopy");
 }
 
-// An address, or a name without a dot: no web page of somebody else's comes from such a host.
-bool is_own_host(std::string_view host) {
-  if (host.starts_with('[')) return true;
-  host = host.substr(0, host.find(':'));
-  return host.find('.') == std::string_view::npos || host.ends_with(".localhost") ||
-         host.find_first_not_of("0123456789.") == std::string_view::npos;
+constexpr std::uint64_t small_body_bytes = 64UL * 1024;
+
+// How much of a body the service reads. Step Functions: 1 MB a request, headers included
+// (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). The others bound what is in
+// the body (SQS a message, CloudFormation a template, ...), which JSON or a form may write several
+// times as long.
+std::uint64_t body_bytes_max(const api::Wire& wire) {
+  constexpr std::uint64_t mebibyte = 1024UL * 1024;
+  if (wire.service == nullptr) return 4 * mebibyte;
+  if (wire.service->folder == "states") return mebibyte;
+  if (wire.service->folder == "logs" || wire.service->folder == "ecr") return 10 * mebibyte;
+  return 4 * mebibyte;
+}
+
+Error too_large_error(const api::Wire& wire) {
+  if (wire.protocol == api::Protocol::RestXml)  // S3's list of error codes.
+    return {.name = "MaxMessageLengthExceeded", .cause = "Your request was too big."};
+  return {.name = "RequestEntityTooLarge",
+          .cause = fmt::format("The request must be at most {} bytes.", body_bytes_max(wire))};
+}
+
+api::HttpRequest head_of(const HttpRequest& request) {
+  const std::size_t question = request.target.find('?');
+  return {.method = request.method,
+          .path = request.target.substr(0, question),
+          .query = question == std::string::npos ? "" : request.target.substr(question + 1),
+          .headers = request.headers};
 }
 
 }  // namespace
@@ -64,17 +90,21 @@ struct Frontend::Exchange {
 };
 
 Frontend::Frontend(KernelThread& kernel, store::Blobs& blobs, FrontendOptions options)
-    : kernel_(kernel), blobs_(blobs), options_(std::move(options)), request_ids_(fresh_seed()) {}
+    : kernel_(kernel),
+      blobs_(blobs),
+      options_(std::move(options)),
+      request_ids_(fresh_seed()),
+      verifier_(options_.region) {}
 
-void Frontend::add_route(std::string prefix, Handler handler) {
-  routes_.emplace_back(std::move(prefix), std::move(handler));
+void Frontend::add_route(std::string prefix, Handler handler, Access access) {
+  routes_.push_back({.prefix = std::move(prefix), .handler = std::move(handler), .access = access});
 }
 
 void Frontend::handle(HttpRequest request, Respond respond) {
-  for (const auto& [prefix, handler] : routes_)
-    if (request.target.starts_with(prefix)) {
-      handler(std::move(request), std::move(respond));
-      return;
+  for (const Route& route : routes_)
+    if (request.target.starts_with(route.prefix)) {
+      if (route.access == Access::Token && !has_token(request)) return refuse_token(respond);
+      return route.handler(std::move(request), std::move(respond));
     }
   if (handle_own(request, respond)) return;
   auto exchange = std::make_shared<Exchange>();
@@ -103,19 +133,53 @@ void Frontend::handle(HttpRequest request, Respond respond) {
   authenticate(exchange);
 }
 
-std::shared_ptr<BodySink> Frontend::sink(const HttpRequest& request) {
-  if (request.method != "PUT" || request.target.starts_with("/_kiban/")) return nullptr;
-  for (const auto& [prefix, handler] : routes_)
-    if (request.target.starts_with(prefix)) return nullptr;
-  const std::size_t question = request.target.find('?');
-  const api::HttpRequest head{
-      .method = request.method,
-      .path = request.target.substr(0, question),
-      .query = question == std::string::npos ? "" : request.target.substr(question + 1),
-      .headers = request.headers};
-  if (!api::takes_bulk(api::identify(head))) return nullptr;
-  return std::make_shared<ObjectBody>(fmt::format("{}/object-{}", options_.bodies, ++bodies_),
-                                      head);
+void Frontend::plan(const HttpRequest& request, const Decide& decide) {
+  const std::optional<std::uint64_t> length = content_length(request);
+  const bool chunked = std::ranges::any_of(request.headers, [](const auto& header) {
+    return same_letters(header.first, "transfer-encoding");
+  });
+  const bool small = !chunked && length.value_or(0) <= small_body_bytes;
+  // Where nothing is to be decided before the body is there.
+  if (small && request.method != "PUT") return decide({.bytes_max = small_body_bytes});
+  const bool routed = std::ranges::any_of(
+      routes_, [&](const Route& route) { return request.target.starts_with(route.prefix); });
+  if (routed || request.target.starts_with("/_kiban/"))
+    return decide({.bytes_max = small_body_bytes});
+  auto head = std::make_shared<api::HttpRequest>(head_of(request));
+  const api::Wire wire = api::identify(*head);
+  const bool bulk = api::takes_bulk(wire);
+  if (small && !bulk) return decide({.bytes_max = small_body_bytes});
+  if (!bulk && length.value_or(0) > body_bytes_max(wire))
+    return decide(
+        {.refused = to_reply({.wire = wire},
+                             api::encode_error(wire, too_large_error(wire), request_ids_.uuid()))});
+  const auto signature = api::read_signature(*head);
+  if (options_.auth == kernel::Auth::Any || (!signature && needs_no_signature(wire)))
+    return decide(planned(*head, wire, std::nullopt));
+  find_session(signature ? signature->access_key_id : "",
+               [this, head, wire, decide](const std::optional<SessionKey>& session) {
+                 plan_authenticated(head, wire, session, decide);
+               });
+}
+
+void Frontend::plan_authenticated(const std::shared_ptr<api::HttpRequest>& head,
+                                  const api::Wire& wire, const std::optional<SessionKey>& session,
+                                  const Decide& decide) {
+  auto verified = verifier_.verify_head(*head, wire, lookup(session), host_now());
+  if (verified) return decide(planned(*head, wire, *std::move(verified)));
+  decide({.refused = to_reply({.wire = wire},
+                              api::encode_error(wire, verified.error(), request_ids_.uuid()))});
+}
+
+BodyPlan Frontend::planned(const api::HttpRequest& head, const api::Wire& wire,
+                           std::optional<api::ChunkSigning> signing) {
+  if (api::takes_bulk(wire))
+    return {.sink = std::make_shared<ObjectBody>(
+                fmt::format("{}/object-{}", options_.bodies, ++bodies_), head, std::move(signing))};
+  return {.bytes_max = body_bytes_max(wire), .too_large = [this, wire] {
+            return to_reply({.wire = wire},
+                            api::encode_error(wire, too_large_error(wire), request_ids_.uuid()));
+          }};
 }
 
 // Identity --------------------------------------------------------------------------------------
@@ -131,36 +195,47 @@ void Frontend::authenticate(const Shared& exchange) {
   }
   if (!exchange->signature->region.empty()) exchange->caller.region = exchange->signature->region;
   exchange->caller.access_key_id = exchange->signature->access_key_id;
-  const std::string id = exchange->signature->access_key_id;
-  if (id == options_.root.access_key_id || !options_.find_session || !id.starts_with("ASIA")) {
-    with_session(exchange, std::nullopt);
-    return;
-  }
+  find_session(exchange->signature->access_key_id,
+               [this, exchange](const std::optional<SessionKey>& session) {
+                 with_session(exchange, session);
+               });
+}
+
+void Frontend::find_session(const std::string& id,
+                            std::function<void(const std::optional<SessionKey>&)> found) {
+  if (id == options_.root.access_key_id || !options_.find_session || !id.starts_with("ASIA"))
+    return found(std::nullopt);
   // Temporary keys live in the kernel's rows.
-  kernel_.visit([this, exchange, id](kernel::Kernel& kernel) {
-    post_([this, exchange, session = options_.find_session(kernel, id)] {
-      with_session(exchange, session);
+  kernel_.visit([this, id, found = std::move(found)](kernel::Kernel& kernel) mutable {
+    post_([found = std::move(found), session = options_.find_session(kernel, id)] {
+      found(session);
     });
   });
+}
+
+api::KeyLookup Frontend::lookup(const std::optional<SessionKey>& session) const {
+  return [this, session](std::string_view id) -> std::optional<api::Key> {
+    if (id == options_.root.access_key_id)
+      return api::Key{.secret = options_.root.secret_access_key};
+    if (session) return session->key;
+    return std::nullopt;
+  };
 }
 
 void Frontend::with_session(const Shared& exchange, const std::optional<SessionKey>& session) {
   if (session) exchange->caller.arn = session->arn;
   if (options_.auth == kernel::Auth::Sigv4 &&
       (exchange->signature || !needs_no_signature(exchange->wire))) {
-    const auto lookup = [&](std::string_view id) -> std::optional<api::Key> {
-      if (id == options_.root.access_key_id)
-        return api::Key{.secret = options_.root.secret_access_key};
-      if (session) return session->key;
-      return std::nullopt;
-    };
     const Result<api::Signature> verified =
-        verifier_.verify(exchange->request, exchange->wire, lookup, host_now());
-    if (!verified) {
-      respond_with(exchange->respond, encode_failure(*exchange, verified.error()));
-      return;
-    }
+        verifier_.verify(exchange->request, exchange->wire, lookup(session), host_now());
+    if (!verified) return refuse(*exchange, verified.error());
   }
+  // Only bodies of objects are read in chunks, and their signatures with them.
+  if (api::is_chunked(exchange->request) && !exchange->body &&
+      exchange->wire.protocol == api::Protocol::RestXml)
+    return refuse(*exchange, {.name = "NotImplemented",
+                              .cause = "A header you provided implies functionality that is not "
+                                       "implemented."});
   submit(exchange);
 }
 
@@ -171,6 +246,11 @@ void Frontend::refuse(const Exchange& exchange, const Error& error) {
 }
 
 void Frontend::submit(const Shared& exchange) {
+  if (exchange->request.body.size() <= small_body_bytes) return decode(exchange);
+  decoder_.post([this, exchange] { decode(exchange); });
+}
+
+void Frontend::decode(const Shared& exchange) {
   Result<api::Request> decoded = api::decode(exchange->request, exchange->wire);
   if (!decoded) return refuse(*exchange, decoded.error());
   exchange->request.body.clear();
@@ -286,6 +366,10 @@ bool Frontend::handle_own(const HttpRequest& request, const Respond& respond) {
     });
     return true;
   }
+  if (!has_token(request)) {
+    refuse_token(respond);
+    return true;
+  }
   constexpr std::string_view timers = "/_kiban/timers/";  // Behind it SERVICE/ID.
   if (path.starts_with(timers) && request.method == "GET") {
     // When it fires: the kernel keeps that as 20 digits of milliseconds.
@@ -319,15 +403,10 @@ std::string own_token(const std::string& secret_access_key) {
   return store::sha256_hex("kiban token " + secret_access_key);
 }
 
-bool Frontend::may_change(const HttpRequest& request) const {
+bool Frontend::has_token(const HttpRequest& request) const {
   std::string token;
-  std::string host;
-  for (const auto& [name, value] : request.headers) {
-    if (same_letters(name, "origin")) return false;  // A web page.
+  for (const auto& [name, value] : request.headers)
     if (same_letters(name, "x-kiban-token")) token = value;
-    if (same_letters(name, "host")) host = value;
-  }
-  if (!is_own_host(host)) return false;
   return token == own_token(options_.root.secret_access_key) ||
          (options_.auth == kernel::Auth::Any && token == own_token("test"));
 }

@@ -45,20 +45,30 @@ class Frontend {
   Frontend(KernelThread& kernel, store::Blobs& blobs, FrontendOptions options);
 
   void handle(HttpRequest request, Respond respond);
-  // Where the body of an object goes; nullptr when it is to be held in memory.
-  std::shared_ptr<BodySink> sink(const HttpRequest& request);
+  // How the body is read: that of an object to a file, others to memory as far as the service takes
+  // them. Where it is large or an object's, the caller is authenticated first.
+  void plan(const HttpRequest& request, const Decide& decide);
   // How to get back to the I/O thread; set before the first request.
   void set_post(std::function<void(std::function<void()>)> post) { post_ = std::move(post); }
   // Requests whose path begins with `prefix` go to `handler` as they are: /v2/ of the registry.
-  void add_route(std::string prefix, Handler handler);
-  // What changes state below /_kiban/ wants the token and comes from no web page: it has no Origin,
-  // and its Host is an address or a name of this machine, not one that somebody made point here.
-  bool may_change(const HttpRequest& request) const;
+  enum class Access : std::uint8_t { Open, Token };  // Token: has_token() is asked first.
+  void add_route(std::string prefix, Handler handler, Access access = Access::Open);
+  // What is below /_kiban/ is for who can read the data directory: such a request has its token.
+  bool has_token(const HttpRequest& request) const;
 
  private:
   struct Exchange;
   using Shared = std::shared_ptr<Exchange>;
 
+  // Passes on the temporary key that `id` names, nullopt where there is none.
+  void find_session(const std::string& id,
+                    std::function<void(const std::optional<SessionKey>&)> found);
+  void plan_authenticated(const std::shared_ptr<api::HttpRequest>& head, const api::Wire& wire,
+                          const std::optional<SessionKey>& session, const Decide& decide);
+  BodyPlan planned(const api::HttpRequest& head, const api::Wire& wire,
+                   std::optional<api::ChunkSigning> signing);
+  api::KeyLookup lookup(const std::optional<SessionKey>& session) const;
+  void decode(const Shared& exchange);
   // Ours, below /_kiban/.
   bool handle_own(const HttpRequest& request, const Respond& respond);
   void authenticate(const Shared& exchange);
@@ -79,9 +89,16 @@ class Frontend {
   Random request_ids_;
   api::Verifier verifier_{};
   std::function<void(std::function<void()>)> post_{};
-  std::vector<std::pair<std::string, Handler>> routes_{};
+  struct Route {
+    std::string prefix{};
+    Handler handler{};
+    Access access{Access::Open};
+  };
+  std::vector<Route> routes_{};
   std::uint64_t bodies_{0};
-  Worker worker_{};  // The last: its jobs use all of the above.
+  // The last: their jobs use all of the above.
+  Worker worker_{};
+  Worker decoder_{};  // Of large requests, which would keep the I/O thread from others.
 };
 
 }  // namespace kiban::runtime

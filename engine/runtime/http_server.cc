@@ -1,20 +1,26 @@
 #include "runtime/http_server.h"
 
 #include <fmt/core.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <charconv>
 #include <chrono>
+#include <cstdio>
 #include <ctime>
 #include <fstream>
 #include <list>
+#include <map>
 #include <optional>
 #include <set>
 
+#include "core/letters.h"
 #include "runtime/spawn.h"
 
 namespace kiban::runtime {
@@ -43,26 +49,52 @@ const std::string& http_date() {
   return text;
 }
 
+using Clock = std::chrono::steady_clock;
+constexpr auto sweep_interval = std::chrono::milliseconds{250};  // How late a deadline may be kept.
+constexpr std::size_t piece_bytes_max = 64UL * 1024;
+constexpr std::size_t descriptors_reserved = 256;  // For files, databases and outgoing requests.
+
 // One connection, and what others may ask or tell it.
 struct Connection {
   explicit Connection(Tcp::socket socket) : stream(std::move(socket)) {}
-  beast::tcp_stream stream;
+  void expires_after(Clock::duration limit) { deadline = Clock::now() + limit; }
+  void expires_never() { deadline = Clock::time_point::max(); }
+
+  Tcp::socket stream;
+  asio::ip::address peer{};
+  std::string local{};
   beast::flat_buffer buffer{};
-  bool answering{false};
+  // A single sweep closes what is past its deadline: a timer of its own would be set several times
+  // for each request.
+  Clock::time_point deadline{Clock::time_point::max()};
+  bool answering{false};        // From the first byte of a request on.
+  bool reading_header{false};   // Until the header is there.
+  std::uint64_t held_bytes{0};  // Of a body in memory.
+  Clock::time_point idle_since{Clock::now()};
   std::shared_ptr<std::atomic<bool>> gone{std::make_shared<std::atomic<bool>>(false)};
 };
 
 class Server final : public HttpServer {
  public:
   Server(Handler handler, HttpLimits limits)
-      : handler_(std::move(handler)), limits_(limits), signals_(io_), drain_(io_) {}
+      : handler_(std::move(handler)),
+        limits_(limits),
+        signals_(io_),
+        drain_(io_),
+        sweep_timer_(io_) {
+    rlimit descriptors{};
+    if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return;
+    const std::size_t open_max = descriptors.rlim_cur;
+    const std::size_t left = std::max(open_max, 2 * descriptors_reserved) - descriptors_reserved;
+    limits_.connections_max = std::min(limits_.connections_max, left);
+  }
 
   Result<void> bind(const std::string& address, std::uint16_t port);
   std::uint16_t port() const override { return acceptors_.front().local_endpoint().port(); }
   Result<void> also_listen(const std::string& address, std::uint16_t port) override {
     return bind(address, port);
   }
-  void set_sinks(ChooseSink choose) override { choose_sink_ = std::move(choose); }
+  void set_plan(PlanBody plan) override { plan_ = std::move(plan); }
   int run() override;
   void post(std::function<void()> work) override { asio::post(io_, std::move(work)); }
   void stop() override {
@@ -71,12 +103,19 @@ class Server final : public HttpServer {
 
  private:
   asio::awaitable<void> accept(Tcp::acceptor& acceptor);
+  asio::awaitable<void> sweep();
+  bool make_room(const asio::ip::address& peer);
+  bool close_oldest_idle(const asio::ip::address* peer);
   asio::awaitable<void> serve(std::shared_ptr<Connection> connection);
   asio::awaitable<bool> serve_one(Connection& connection);
   asio::awaitable<void> read_away(Connection& connection);
+  asio::awaitable<bool> refuse(Connection& connection, HttpReply reply);
+  asio::awaitable<BodyPlan> plan(const HttpRequest& request);
   asio::awaitable<std::optional<HttpReply>> read_body(
-      Connection& connection, http::request_parser<http::buffer_body>& parser,
-      HttpRequest& request);
+      Connection& connection, http::request_parser<http::buffer_body>& parser, HttpRequest& request,
+      BodyPlan plan);
+  bool hold(Connection& connection, std::uint64_t bytes);
+  void release(Connection& connection);
   asio::awaitable<HttpReply> answer(Connection& connection, HttpRequest request);
   asio::awaitable<bool> write(Connection& connection, unsigned version, bool head, bool keep_alive,
                               HttpReply reply);
@@ -86,15 +125,20 @@ class Server final : public HttpServer {
   void wait_for_signal();
   void begin_stop();
   void close_idle();
+  void close_overdue();
 
   Handler handler_;
-  ChooseSink choose_sink_{};
+  PlanBody plan_{};
   HttpLimits limits_;
   asio::io_context io_{1};
   std::list<Tcp::acceptor> acceptors_{};
   asio::signal_set signals_;
   asio::steady_timer drain_;
+  asio::steady_timer sweep_timer_;
   std::set<std::shared_ptr<Connection>> connections_{};
+  std::map<asio::ip::address, std::size_t> peers_{};
+  std::uint64_t held_bytes_{0};
+  bool told_descriptors_{false};
   bool stopping_{false};
   int signal_{0};
 };
@@ -125,6 +169,7 @@ Result<void> Server::bind(const std::string& address, std::uint16_t port) {
 int Server::run() {
   wait_for_signal();
   for (Tcp::acceptor& acceptor : acceptors_) spawn(io_, accept(acceptor));
+  spawn(io_, sweep());
   io_.run();
   return signal_;
 }
@@ -159,7 +204,47 @@ void Server::begin_stop() {
 
 void Server::close_idle() {
   for (const auto& connection : connections_)
-    if (!connection->answering) connection->stream.cancel();
+    if (!connection->answering) connection->deadline = Clock::time_point::min();
+  close_overdue();
+}
+
+void Server::close_overdue() {
+  const auto now = Clock::now();
+  error_code ignored;
+  for (const auto& connection : connections_)
+    if (connection->deadline <= now) connection->stream.cancel(ignored);
+}
+
+asio::awaitable<void> Server::sweep() {
+  while (!stopping_ || !connections_.empty()) {
+    sweep_timer_.expires_after(sweep_interval);
+    co_await sweep_timer_.async_wait(as_result);
+    close_overdue();
+  }
+}
+
+// Closes the connection that has waited longest for a request, or for the rest of its header. Of
+// one client address, or of all.
+bool Server::close_oldest_idle(const asio::ip::address* peer) {
+  Connection* oldest = nullptr;
+  for (const auto& connection : connections_) {
+    const bool idle = !connection->answering || connection->reading_header;
+    if (!idle || !connection->stream.is_open() || (peer && connection->peer != *peer)) continue;
+    if (!oldest || connection->idle_since < oldest->idle_since) oldest = connection.get();
+  }
+  if (!oldest) return false;
+  error_code ignored;
+  oldest->stream.close(ignored);  // Gives its descriptor back at once.
+  return true;
+}
+
+// False when there is no room for one more connection from `peer`, as none of the others is idle.
+bool Server::make_room(const asio::ip::address& peer) {
+  const std::size_t each_max = std::max<std::size_t>(
+      1, limits_.connections_max * limits_.connections_per_address_percent / 100);
+  const auto same = peers_.find(peer);
+  if (same != peers_.end() && same->second >= each_max) return close_oldest_idle(&peer);
+  return connections_.size() < limits_.connections_max || close_oldest_idle(nullptr);
 }
 
 asio::awaitable<void> Server::accept(Tcp::acceptor& acceptor) {
@@ -168,27 +253,39 @@ asio::awaitable<void> Server::accept(Tcp::acceptor& acceptor) {
     auto [error, socket] = co_await acceptor.async_accept(as_result);
     if (stopping_) co_return;
     if (error) {
-      // Out of descriptors, most likely: others must close first.
+      if (error == asio::error::no_descriptors) {
+        if (!std::exchange(told_descriptors_, true))
+          std::fprintf(stderr, "kiban: no descriptors are left for connections: see ulimit -n\n");
+        if (close_oldest_idle(nullptr)) continue;
+      }
       pause.expires_after(std::chrono::milliseconds{50});
       co_await pause.async_wait(as_result);
       continue;
     }
-    if (connections_.size() >= limits_.connections_max) continue;  // Closes it.
+    error_code failed;
+    const auto peer = socket.remote_endpoint(failed).address();
+    if (failed || !make_room(peer)) continue;  // Closes it.
     error_code ignored;
     socket.set_option(Tcp::no_delay(true), ignored);
     auto connection = std::make_shared<Connection>(std::move(socket));
+    connection->peer = peer;
+    connection->local = connection->stream.local_endpoint(ignored).address().to_string();
     connections_.insert(connection);
+    ++peers_[peer];
     spawn(io_, serve(std::move(connection)));
   }
 }
 
 asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection) {
   while (co_await serve_one(*connection)) {
+    connection->idle_since = Clock::now();
   }
+  release(*connection);
   *connection->gone = true;
   error_code ignored;
-  connection->stream.socket().shutdown(Tcp::socket::shutdown_both, ignored);
+  connection->stream.shutdown(Tcp::socket::shutdown_both, ignored);
   connections_.erase(connection);
+  if (const auto same = peers_.find(connection->peer); --same->second == 0) peers_.erase(same);
   if (stopping_ && connections_.empty()) io_.stop();
 }
 
@@ -196,9 +293,9 @@ asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection) {
 // says why: RFC 9112, 9.6.
 asio::awaitable<void> Server::read_away(Connection& connection) {
   error_code ignored;
-  connection.stream.socket().shutdown(Tcp::socket::shutdown_send, ignored);
-  connection.stream.expires_after(limits_.read_away);
-  std::string unread(64 * 1024, '\0');
+  connection.stream.shutdown(Tcp::socket::shutdown_send, ignored);
+  connection.expires_after(limits_.read_away);
+  std::string unread(piece_bytes_max, '\0');
   for (;;) {
     const auto [error, bytes] =
         co_await connection.stream.async_read_some(asio::buffer(unread), as_result);
@@ -221,6 +318,47 @@ std::string peer_of(const Tcp::socket& socket) {
   return address.to_string();
 }
 
+// Replies and closes; false, as no request may follow.
+asio::awaitable<bool> Server::refuse(Connection& connection, HttpReply reply) {
+  co_await write(connection, 11, false, false, std::move(reply));
+  co_await read_away(connection);
+  co_return false;
+}
+
+// Where the header is ambiguous, a proxy before this server may have understood it differently, and
+// a request could hide in another's body (RFC 9112, 3.2, 6.1, 11.2).
+std::optional<HttpReply> check_header(const HttpRequest& request, unsigned version) {
+  std::size_t hosts = 0;
+  std::size_t encodings = 0;
+  bool chunked = false;
+  bool length = false;
+  for (const auto& [name, value] : request.headers) {
+    hosts += same_letters(name, "host") ? 1 : 0;
+    length = length || same_letters(name, "content-length");
+    if (same_letters(name, "expect") && !same_letters(value, "100-continue"))
+      return plain(417, "The only Expect that is served is 100-continue.");
+    if (!same_letters(name, "transfer-encoding")) continue;
+    ++encodings;
+    chunked = same_letters(value, "chunked");
+  }
+  if (hosts > 1 || (hosts == 0 && version >= 11))
+    return plain(400, "A request has one Host header.");
+  if (!request.target.starts_with('/') && !(request.target == "*" && request.method == "OPTIONS"))
+    return plain(400, "The target of a request must begin with '/'.");
+  if (encodings == 0) return std::nullopt;
+  if (length || version < 11)
+    return plain(400, "Transfer-Encoding can't go with Content-Length, or with HTTP/1.0.");
+  if (encodings > 1 || !chunked)
+    return plain(501, "The only Transfer-Encoding that is served is chunked.");
+  return std::nullopt;
+}
+
+// What the client got wrong, as opposed to the connection having ended.
+bool is_malformed(error_code error) {
+  return error.category() == http::make_error_code(http::error::bad_method).category() &&
+         error != http::error::end_of_stream && error != http::error::partial_message;
+}
+
 // True when another request may follow.
 asio::awaitable<bool> Server::serve_one(Connection& connection) {
   http::request_parser<http::buffer_body> parser;
@@ -228,90 +366,143 @@ asio::awaitable<bool> Server::serve_one(Connection& connection) {
   parser.body_limit(boost::none);  // Until it is known where the body goes.
   if (connection.buffer.size() == 0) {
     // Wait for the first byte under the idle limit, then for the rest under the stricter one.
-    connection.stream.expires_after(limits_.idle);
+    connection.expires_after(limits_.idle);
     auto space = connection.buffer.prepare(16 * 1024);
     const auto [error, bytes] = co_await connection.stream.async_read_some(space, as_result);
     if (error) co_return false;
     connection.buffer.commit(bytes);
   }
   connection.answering = true;
-  connection.stream.expires_after(limits_.header);
+  connection.reading_header = true;
+  connection.expires_after(limits_.header);
   const auto [error, bytes] =
       co_await http::async_read_header(connection.stream, connection.buffer, parser, as_result);
-  if (error == http::error::header_limit) {
-    co_await write(connection, 11, false, false, plain(431, "The header is too large."));
-    co_await read_away(connection);
-    co_return false;
-  }
-  if (error) {
-    if (error.category() == http::make_error_code(http::error::bad_method).category() &&
-        error != http::error::end_of_stream && error != http::error::partial_message) {
-      co_await write(connection, 11, false, false,
-                     plain(400, "This is not HTTP/1.1: " + error.message()));
-      co_await read_away(connection);
-    }
-    co_return false;
-  }
+  connection.reading_header = false;
+  if (error == http::error::header_limit)
+    co_return co_await refuse(connection, plain(431, "The header is too large."));
+  if (is_malformed(error))
+    co_return co_await refuse(connection, plain(400, "This is not HTTP/1.1: " + error.message()));
+  if (error) co_return false;
   HttpRequest request{.method = std::string(parser.get().method_string()),
                       .target = std::string(parser.get().target()),
-                      .peer = peer_of(connection.stream.socket())};
+                      .peer = peer_of(connection.stream.socket()),
+                      .local = connection.local};
   for (const auto& field : parser.get())
     request.headers.emplace_back(field.name_string(), field.value());
   const unsigned version = parser.get().version();
+  if (auto wrong = check_header(request, version))
+    co_return co_await refuse(connection, *std::move(wrong));
   const bool head = request.method == "HEAD";
-  if (choose_sink_) request.sink = choose_sink_(request);
-  if (auto refused = co_await read_body(connection, parser, request)) {
+  connection.expires_never();
+  BodyPlan planned = co_await plan(request);
+  const bool keep_alive = parser.get().keep_alive();
+  if (planned.refused && parser.is_done() && keep_alive && !stopping_) {
+    const bool written =
+        co_await write(connection, version, head, true, *std::move(planned.refused));
+    connection.answering = false;
+    co_return written && !stopping_;
+  }
+  std::optional<HttpReply> refused = std::move(planned.refused);
+  if (!refused) refused = co_await read_body(connection, parser, request, std::move(planned));
+  if (refused) {
     if (refused->status == 0) co_return false;
     co_await write(connection, version, head, false, *std::move(refused));
     co_await read_away(connection);
     co_return false;
   }
-  const bool keep_alive = parser.get().keep_alive();
   request.gone = [gone = connection.gone] { return gone->load(); };
   HttpReply reply = co_await answer(connection, std::move(request));
+  release(connection);
   const bool stay = keep_alive && !stopping_;
   const bool written = co_await write(connection, version, head, stay, std::move(reply));
   connection.answering = false;
   co_return written&& stay && !stopping_;
 }
 
+asio::awaitable<BodyPlan> Server::plan(const HttpRequest& request) {
+  if (!plan_) co_return BodyPlan{};
+  struct Decision {
+    explicit Decision(asio::io_context& io) : wake(io) {}
+    std::optional<BodyPlan> plan{};
+    asio::steady_timer wake;
+  };
+  auto decision = std::make_shared<Decision>(io_);
+  decision->wake.expires_at(asio::steady_timer::time_point::max());
+  plan_(request, [decision](BodyPlan decided) {
+    decision->plan = std::move(decided);
+    decision->wake.cancel();
+  });
+  while (!decision->plan) co_await decision->wake.async_wait(as_result);
+  co_return *std::move(decision->plan);
+}
+
+// Counts bytes of a body in memory; false: all bodies together would be too large.
+bool Server::hold(Connection& connection, std::uint64_t bytes) {
+  if (held_bytes_ + bytes > limits_.bodies_bytes_max) return false;
+  held_bytes_ += bytes;
+  connection.held_bytes += bytes;
+  return true;
+}
+
+void Server::release(Connection& connection) {
+  held_bytes_ -= std::exchange(connection.held_bytes, 0);
+}
+
 // A reply when the body is refused (status 0: the client has gone), nothing when it is all there.
 asio::awaitable<std::optional<HttpReply>> Server::read_body(
-    Connection& connection, http::request_parser<http::buffer_body>& parser, HttpRequest& request) {
-  if (!request.sink) parser.body_limit(limits_.body_bytes_max);
-  const auto length = parser.content_length();
-  if (!request.sink && length && *length > limits_.body_bytes_max)
-    co_return plain(413, "The body is too large.");
-  if (beast::iequals(parser.get()[http::field::expect], "100-continue") && !parser.is_done()) {
+    Connection& connection, http::request_parser<http::buffer_body>& parser, HttpRequest& request,
+    BodyPlan plan) {
+  request.sink = std::move(plan.sink);
+  const std::uint64_t bytes_max = std::min(plan.bytes_max, limits_.body_bytes_max);
+  const auto too_large = [&plan] {
+    return plan.too_large ? plan.too_large() : plain(413, "The body is too large.");
+  };
+  const std::optional<std::uint64_t> length = content_length(request);
+  if (!request.sink && length && *length > bytes_max) co_return too_large();
+  // Also when there is no body: botocore takes an early final reply for the next request's.
+  if (beast::iequals(parser.get()[http::field::expect], "100-continue") &&
+      parser.get().version() >= 11) {
     http::response<http::empty_body> go_on{http::status::continue_, parser.get().version()};
-    connection.stream.expires_after(limits_.body_progress);
+    connection.expires_after(limits_.body_progress);
     const auto [error, bytes] = co_await http::async_write(connection.stream, go_on, as_result);
     if (error) co_return HttpReply{.status = 0};
   }
-  std::string piece(64 * 1024, '\0');
+  if (parser.is_done()) co_return std::nullopt;
+  const std::size_t piece_bytes =
+      std::min<std::uint64_t>(piece_bytes_max, length.value_or(piece_bytes_max));
+  const auto piece = std::make_unique_for_overwrite<char[]>(piece_bytes);
+  if (!request.sink) parser.body_limit(bytes_max);
   while (!parser.is_done()) {
-    parser.get().body().data = piece.data();
-    parser.get().body().size = piece.size();
-    connection.stream.expires_after(limits_.body_progress);
+    parser.get().body().data = piece.get();
+    parser.get().body().size = piece_bytes;
+    connection.expires_after(limits_.body_progress);
     const auto [error, bytes] =
         co_await http::async_read_some(connection.stream, connection.buffer, parser, as_result);
-    if (error == http::error::body_limit) co_return plain(413, "The body is too large.");
-    if (error && error != http::error::need_buffer) co_return HttpReply{.status = 0};
-    const std::string_view got{piece.data(), piece.size() - parser.get().body().size};
-    if (request.sink)
+    if (error == http::error::body_limit) co_return too_large();
+    if (error && error != http::error::need_buffer) {
+      if (!is_malformed(error)) co_return HttpReply{.status = 0};
+      co_return plain(400, "The body is malformed: " + error.message());
+    }
+    const std::string_view got{piece.get(), piece_bytes - parser.get().body().size};
+    if (request.sink) {
       request.sink->write(got);
-    else
-      request.body.append(got);
+      continue;
+    }
+    if (!hold(connection, got.size())) {
+      HttpReply busy = plain(503, "The bodies of other requests fill the memory for them.");
+      busy.headers.emplace_back("Retry-After", "1");
+      co_return busy;
+    }
+    request.body.append(got);
   }
   co_return std::nullopt;
 }
 
 // Marks the connection as gone when the client closes it while an answer is being made.
 void Server::watch(Connection& connection) {
-  connection.stream.socket().async_wait(
+  connection.stream.async_wait(
       Tcp::socket::wait_read,
-      [gone = connection.gone,
-       descriptor = connection.stream.socket().native_handle()](error_code error) {
+      [gone = connection.gone, descriptor = connection.stream.native_handle()](error_code error) {
         if (error) return;
         char byte = 0;
         if (::recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) *gone = true;
@@ -319,7 +510,7 @@ void Server::watch(Connection& connection) {
 }
 
 asio::awaitable<HttpReply> Server::answer(Connection& connection, HttpRequest request) {
-  connection.stream.expires_never();
+  connection.expires_never();
   watch(connection);
   HttpReply reply = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(HttpReply)>(
       [this, &request](auto completion) {
@@ -330,12 +521,23 @@ asio::awaitable<HttpReply> Server::answer(Connection& connection, HttpRequest re
       },
       asio::use_awaitable);
   error_code ignored;
-  connection.stream.socket().cancel(ignored);  // Ends the watch.
+  connection.stream.cancel(ignored);  // Ends the watch.
   co_return reply;
+}
+
+// A line break in a header would let a client's text become headers, or a second reply.
+bool has_control_characters(const Headers& headers) {
+  constexpr std::string_view refused{"\r\n\0", 3};
+  return std::ranges::any_of(headers, [&](const auto& header) {
+    return header.first.find_first_of(refused) != std::string::npos ||
+           header.second.find_first_of(refused) != std::string::npos;
+  });
 }
 
 asio::awaitable<bool> Server::write(Connection& connection, unsigned version, bool head,
                                     bool keep_alive, HttpReply reply) {
+  if (has_control_characters(reply.headers))
+    reply = plain(500, "A header of the reply had a line break in it.");
   http::response<http::string_body> response;
   response.version(version);
   response.result(static_cast<unsigned>(reply.status));
@@ -357,7 +559,7 @@ asio::awaitable<bool> Server::write(Connection& connection, unsigned version, bo
   if (!bodiless && !(head && response.find(http::field::content_length) != response.end()))
     response.content_length(size);
   response.keep_alive(keep_alive);
-  connection.stream.expires_after(limits_.body_progress);
+  connection.expires_after(limits_.body_progress);
   const auto [error, bytes] = co_await http::async_write(connection.stream, response, as_result);
   co_return !error;
 }
@@ -372,7 +574,7 @@ asio::awaitable<bool> Server::write_files(Connection& connection,
     co_return co_await write(connection, header.version(), false, false, std::move(failed));
   }
   http::response_serializer<http::empty_body> serializer{header};
-  connection.stream.expires_after(limits_.body_progress);
+  connection.expires_after(limits_.body_progress);
   const auto [error, bytes] =
       co_await http::async_write_header(connection.stream, serializer, as_result);
   if (error) co_return false;
@@ -384,7 +586,7 @@ asio::awaitable<bool> Server::write_files(Connection& connection,
       const std::uint64_t want = std::min<std::uint64_t>(part.size, piece.size());
       file.read(piece.data(), static_cast<std::streamsize>(want));
       if (!file) co_return false;
-      connection.stream.expires_after(limits_.body_progress);
+      connection.expires_after(limits_.body_progress);
       const auto [failed, written] = co_await asio::async_write(
           connection.stream, asio::buffer(piece.data(), want), as_result);
       if (failed) co_return false;
@@ -395,6 +597,16 @@ asio::awaitable<bool> Server::write_files(Connection& connection,
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> content_length(const HttpRequest& request) {
+  for (const auto& [name, value] : request.headers) {
+    if (!same_letters(name, "content-length")) continue;
+    std::uint64_t length = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), length);
+    if (error == std::errc{} && end == value.data() + value.size()) return length;
+  }
+  return std::nullopt;
+}
 
 Result<std::unique_ptr<HttpServer>> HttpServer::listen(const std::string& address,
                                                        std::uint16_t port, Handler handler,

@@ -1,10 +1,14 @@
 // HTTP/1.1 on one I/O thread: keep-alive, Expect: 100-continue, chunked bodies, limits, slow-client
 // timeouts, a graceful end. What the requests mean is the handler's business.
+//
+// Strict where RFC 9112 lets a proxy and a server disagree: one Host (HTTP/1.1), a target that
+// begins with '/', no Transfer-Encoding but "chunked", not together with Content-Length.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +37,7 @@ struct HttpRequest {
   std::string peer{};    // The client's address: "127.0.0.1"; IPv4 also on an IPv6 socket.
   std::string body{};
   std::shared_ptr<BodySink> sink{};  // Holds the body when there is one.
+  std::string local{};               // The address of ours that the client connected to.
   // True once the client has gone. Safe to ask from any thread.
   std::function<bool()> gone{};
 };
@@ -54,15 +59,32 @@ struct HttpReply {
 // Call `respond` once, from any thread; what it is given makes the reply on the I/O thread.
 using Respond = std::function<void(std::function<HttpReply()>)>;
 using Handler = std::function<void(HttpRequest, Respond)>;
-// Asked when the header is there; nullptr: the body is to be held in memory. A body in a sink is
-// not bounded by body_bytes_max.
-using ChooseSink = std::function<std::shared_ptr<BodySink>(const HttpRequest&)>;
+
+// What to do with a body, decided when the header is there.
+struct BodyPlan {
+  std::optional<HttpReply> refused{};  // Reply this and don't read the body.
+  std::shared_ptr<BodySink> sink{};    // nullptr: the body is held in memory.
+  // The largest body in memory, if smaller than HttpLimits::body_bytes_max. Bodies in a sink have
+  // no bound.
+  std::uint64_t bytes_max{std::numeric_limits<std::uint64_t>::max()};
+  std::function<HttpReply()> too_large{};  // Reply to a larger body; empty: a plain 413.
+};
+using Decide = std::function<void(BodyPlan)>;
+// Calls `decide` once, on the I/O thread, at once or later. The request outlives that.
+using PlanBody = std::function<void(const HttpRequest&, const Decide& decide)>;
+// "12" of a Content-Length header; nullopt: there is none, or the body is chunked.
+std::optional<std::uint64_t> content_length(const HttpRequest& request);
 
 struct HttpLimits {
   std::uint32_t header_bytes_max{64 * 1024};
-  // Of those that no sink takes: they are held in memory.
-  std::uint64_t body_bytes_max{1024ULL * 1024 * 1024};
+  // Of those that no sink takes: they are held in memory. One body, and all of them together.
+  std::uint64_t body_bytes_max{10ULL * 1024 * 1024};
+  std::uint64_t bodies_bytes_max{64ULL * 1024 * 1024};
+  // Fewer when the process may not open so many descriptors. At the bound the connection that has
+  // been idle longest is closed for a new one.
   std::size_t connections_max{4096};
+  // Of one client address, in percent of connections_max.
+  std::size_t connections_per_address_percent{75};
   std::chrono::seconds idle{75};           // Between requests.
   std::chrono::seconds header{20};         // From a request's first byte to the end of its header.
   std::chrono::seconds body_progress{30};  // Between two pieces of a body; for writing likewise.
@@ -80,7 +102,7 @@ class HttpServer {
   // Another address to serve on. Before run(). Errors as listen().
   virtual Result<void> also_listen(const std::string& address, std::uint16_t port) = 0;
   // Before run().
-  virtual void set_sinks(ChooseSink choose) = 0;
+  virtual void set_plan(PlanBody plan) = 0;
   // Serves on this thread until stop(), SIGTERM or SIGINT, and until what is in flight is answered.
   // The signal; 0: stop().
   virtual int run() = 0;

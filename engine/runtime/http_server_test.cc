@@ -82,8 +82,12 @@ class HttpServerTest : public testing::Test {
         limits);
     ASSERT_TRUE(made) << made.error().cause;
     server_ = *std::move(made);
-    server_->set_sinks([this](const HttpRequest& request) {
-      return request.target == "/sink" ? sink_ : std::shared_ptr<BodySink>();
+    server_->set_plan([this](const HttpRequest& request, const Decide& decide) {
+      BodyPlan plan;
+      if (request.target == "/sink") plan.sink = sink_;
+      if (request.target == "/refused") plan.refused = HttpReply{.status = 403, .body = "no"};
+      if (request.target != "/later") return decide(std::move(plan));
+      server_->post([decide] { decide({}); });
     });
     thread_ = std::thread([this] { server_->run(); });
   }
@@ -199,18 +203,18 @@ TEST_F(HttpServerTest, RefusesWhatIsTooLargeOrNotHttp) {
     wire.send(sent);
     return wire.receive();
   };
-  EXPECT_THAT(answer_to("GET / HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n\r\n"),
+  EXPECT_THAT(answer_to("GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(2000, 'x') + "\r\n\r\n"),
               StartsWith("HTTP/1.1 431 "));
-  EXPECT_THAT(answer_to("PUT / HTTP/1.1\r\nContent-Length: 11\r\n\r\n"),
+  EXPECT_THAT(answer_to("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n"),
               StartsWith("HTTP/1.1 413 "));
-  EXPECT_THAT(answer_to("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+  EXPECT_THAT(answer_to("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                         "b\r\nabcdefghijk\r\n0\r\n\r\n"),
               StartsWith("HTTP/1.1 413 "));
   // A client that sends all of it before it reads.
   const std::string large(4UL * 1024 * 1024, 'x');
-  EXPECT_THAT(
-      answer_to(fmt::format("PUT / HTTP/1.1\r\nContent-Length: {}\r\n\r\n{}", large.size(), large)),
-      StartsWith("HTTP/1.1 413 "));
+  EXPECT_THAT(answer_to(fmt::format("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{}",
+                                    large.size(), large)),
+              StartsWith("HTTP/1.1 413 "));
   EXPECT_THAT(answer_to("\x16\x03\x01 this is TLS\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(answer_to("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
               StartsWith("HTTP/1.1 200 "));
@@ -222,7 +226,7 @@ TEST_F(HttpServerTest, DropsSlowClients) {
   Wire slow_header{port()};
   slow_header.send("GET / HT");
   Wire slow_body{port()};
-  slow_body.send("PUT / HTTP/1.1\r\nContent-Length: 9\r\n\r\nab");
+  slow_body.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab");
   EXPECT_EQ(idle.receive(), "");
   EXPECT_EQ(slow_header.receive(), "");
   EXPECT_EQ(slow_body.receive(), "");
@@ -255,6 +259,102 @@ TEST_F(HttpServerTest, EndsWhenWhatIsInFlightIsAnswered) {
   const std::string text = wire.receive();
   EXPECT_THAT(text, HasSubstr("Connection: close\r\n"));
   EXPECT_TRUE(text.ends_with("late"));
+}
+
+TEST_F(HttpServerTest, SaysContinueWithoutABodyToo) {
+  serve();
+  Wire wire{port()};
+  wire.send("PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_THAT(wire.receive("<>"), StartsWith("HTTP/1.1 100 Continue\r\n"));
+  Wire refused{port()};
+  refused.send(
+      "PUT /refused HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+      "Content-Length: 9\r\n\r\n");
+  EXPECT_THAT(refused.receive(), StartsWith("HTTP/1.1 403 "));
+}
+
+TEST_F(HttpServerTest, ThePlanMayComeLaterAndMayRefuse) {
+  serve();
+  Wire wire{port()};
+  wire.send("PUT /later HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok");
+  EXPECT_THAT(wire.receive(">"), HasSubstr("<ok>"));
+  // Without a body the connection stays.
+  wire.send("GET /refused HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string text = wire.receive("<>");
+  EXPECT_THAT(text, StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(text, HasSubstr("HTTP/1.1 200 "));
+}
+
+TEST_F(HttpServerTest, RefusesWhatAProxyMayReadOtherwise) {
+  serve();
+  for (const auto& [sent, status] : std::vector<std::pair<std::string, std::string>>{
+           {"GET / HTTP/1.1\r\n\r\n", "400"},
+           {"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "400"},
+           {"GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", "400"},
+           {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "501"},
+           {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "400"},
+           {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\nContent-Length: 1\r\n"
+            "\r\nx",
+            "400"},
+           {"PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"},
+           {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400"},
+           {"PUT / HTTP/1.1\r\nHost: x\r\nExpect: 200\r\nContent-Length: 0\r\n\r\n", "417"}}) {
+    Wire wire{port()};
+    wire.send(sent);
+    EXPECT_THAT(wire.receive(), StartsWith("HTTP/1.1 " + status)) << sent;
+  }
+  Wire old{port()};
+  old.send("GET / HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(old.receive(), StartsWith("HTTP/1."));
+}
+
+TEST_F(HttpServerTest, NoHeaderOfAReplyHasALineBreak) {
+  serve();
+  for (const std::string& value : {std::string("a\r\nX-Evil: 1"), std::string("a\nX-Evil: 1"),
+                                   std::string("a\rb"), std::string("a\0b", 3)}) {
+    kept_.clear();
+    Wire wire{port()};
+    wire.send("GET /never HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    for (int i = 0; i < 500 && kept_.empty(); ++i) std::this_thread::sleep_for(10ms);
+    ASSERT_FALSE(kept_.empty());
+    kept_.front()([value] { return HttpReply{.headers = {{"X-Value", value}}}; });
+    const std::string text = wire.receive();
+    EXPECT_THAT(text, StartsWith("HTTP/1.1 500 "));
+    EXPECT_THAT(text, testing::Not(HasSubstr("X-Evil")));
+  }
+}
+
+TEST_F(HttpServerTest, ClosesTheOldestIdleConnectionForANewOne) {
+  serve({.connections_max = 4, .connections_per_address_percent = 100});
+  std::vector<std::unique_ptr<Wire>> idle;
+  for (int i = 0; i < 4; ++i) idle.push_back(std::make_unique<Wire>(port()));
+  idle.front()->send("GET / HT");  // Half a header is idle too.
+  Wire another{port()};
+  another.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(another.receive("<>"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_EQ(idle.front()->receive(), "");
+  idle.back()->send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(idle.back()->receive("<>"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(HttpServerTest, AllBodiesTogetherAreBounded) {
+  serve({.bodies_bytes_max = 100});
+  Wire holds{port()};
+  holds.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\n" + std::string(80, 'x'));
+  std::this_thread::sleep_for(200ms);
+  Wire waits{port()};
+  waits.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n" + std::string(50, 'x'));
+  const std::string busy = waits.receive();
+  EXPECT_THAT(busy, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(busy, HasSubstr("Retry-After: 1\r\n"));
+  holds.send(std::string(10, 'x'));
+  EXPECT_THAT(holds.receive(">"), HasSubstr("<xxx"));
+  waits.receive();
+  Wire later{port()};
+  later.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n" + std::string(50, 'x'));
+  EXPECT_THAT(later.receive(">"), StartsWith("HTTP/1.1 200 "));
 }
 
 TEST_F(HttpServerTest, RefusesAnAddressThatIsTaken) {

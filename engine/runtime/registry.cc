@@ -15,6 +15,9 @@ namespace {
 
 constexpr auto token_lifetime = std::chrono::hours{12};  // As ecr:GetAuthorizationToken gives them.
 constexpr std::size_t tokens_remembered_max = 1'000;
+constexpr std::uint64_t small_body_bytes = 64UL * 1024;
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pushing-manifests
+constexpr std::uint64_t manifest_bytes_max = 4UL * 1024 * 1024;
 constexpr std::string_view algorithm = "sha256:";
 
 Timestamp host_now() {
@@ -136,14 +139,20 @@ Registry::Registry(KernelThread& kernel, store::Blobs& blobs, std::unique_ptr<Up
       options_(std::move(options)),
       ids_(fresh_seed()) {}
 
-std::shared_ptr<BodySink> Registry::sink(const HttpRequest& request) {
+void Registry::plan(const HttpRequest& request, const Decide& decide) {
   const bool sends =
       request.method == "PATCH" || request.method == "PUT" || request.method == "POST";
-  if (!sends || !request.target.starts_with("/v2/")) return nullptr;
-  const auto path = parse_registry_path(request.target);
-  const bool layer = path && (path->kind == RegistryPath::Kind::Uploads ||
-                              path->kind == RegistryPath::Kind::Upload);
-  return layer ? uploads_->spool() : nullptr;
+  const auto path = sends ? parse_registry_path(request.target) : std::nullopt;
+  if (!path) return decide({.bytes_max = small_body_bytes});
+  const bool layer =
+      path->kind == RegistryPath::Kind::Uploads || path->kind == RegistryPath::Kind::Upload;
+  find_seen(request, [this, decide, layer](const std::optional<Seen>& seen) {
+    if (auto refused = refusal(seen)) return decide({.refused = std::move(refused)});
+    if (layer) return decide({.sink = uploads_->spool()});
+    decide({.bytes_max = manifest_bytes_max, .too_large = [] {
+              return error_reply(413, "MANIFEST_INVALID", "The manifest is too large.");
+            }});
+  });
 }
 
 void Registry::handle(HttpRequest request, Respond respond) {
@@ -155,21 +164,22 @@ void Registry::handle(HttpRequest request, Respond respond) {
     return exchange->answer(
         error_reply(404, "UNSUPPORTED", exchange->request.target + " is not served"));
   exchange->path = *std::move(path);
-  authenticate(exchange);
+  find_seen(exchange->request,
+            [this, exchange](const std::optional<Seen>& seen) { admit(exchange, seen); });
 }
 
 // Identity --------------------------------------------------------------------------------------
 
-void Registry::authenticate(const Shared& exchange) {
-  const auto password = password_of(exchange->request);
-  if (!password || !options_.find_token) return admit(exchange, std::nullopt);
-  if (const auto known = seen_.find(*password); known != seen_.end())
-    return admit(exchange, known->second);
-  kernel_.visit([this, exchange, password = *password](kernel::Kernel& kernel) {
-    post_([this, exchange, password, token = options_.find_token(kernel, password)] {
-      if (!token) return admit(exchange, std::nullopt);
+void Registry::find_seen(const HttpRequest& request,
+                         const std::function<void(const std::optional<Seen>&)>& found) {
+  const auto password = password_of(request);
+  if (!password || !options_.find_token) return found(std::nullopt);
+  if (const auto known = seen_.find(*password); known != seen_.end()) return found(known->second);
+  kernel_.visit([this, found, password = *password](kernel::Kernel& kernel) {
+    post_([this, found, password, token = options_.find_token(kernel, password)] {
+      if (!token) return found(std::nullopt);
       if (seen_.size() >= tokens_remembered_max) seen_.clear();
-      admit(exchange, seen_.try_emplace(password, Seen{*token, host_now()}).first->second);
+      found(seen_.try_emplace(password, Seen{*token, host_now()}).first->second);
     });
   });
 }
@@ -178,18 +188,22 @@ bool Registry::expired(const Seen& seen) const {
   return host_now() >= (options_.virtual_clock ? seen.first + token_lifetime : seen.token.expires);
 }
 
+std::optional<HttpReply> Registry::refusal(const std::optional<Seen>& seen) const {
+  if (options_.auth == kernel::Auth::Any) return std::nullopt;
+  if (!seen)
+    return error_reply(
+        401, "UNAUTHORIZED", "Not Authorized",
+        {{"WWW-Authenticate", R"(Basic realm="kiban",service="ecr.amazonaws.com")"}});
+  if (!expired(*seen)) return std::nullopt;
+  return error_reply(403, "DENIED",
+                     "Your authorization token has expired. Reauthenticate and try again.");
+}
+
 void Registry::admit(const Shared& exchange, const std::optional<Seen>& seen) {
-  const bool any = options_.auth == kernel::Auth::Any;
+  if (auto refused = refusal(seen)) return exchange->answer(*std::move(refused));
   exchange->caller = {.account = options_.account,
                       .region = options_.region,
                       .arn = fmt::format("arn:aws:iam::{}:root", options_.account)};
-  if (seen && expired(*seen) && !any)
-    return exchange->answer(error_reply(
-        403, "DENIED", "Your authorization token has expired. Reauthenticate and try again."));
-  if (!seen && !any)
-    return exchange->answer(
-        error_reply(401, "UNAUTHORIZED", "Not Authorized",
-                    {{"WWW-Authenticate", R"(Basic realm="kiban",service="ecr.amazonaws.com")"}}));
   if (seen) {
     exchange->caller.arn = seen->token.caller;
     exchange->caller.region = seen->token.region;

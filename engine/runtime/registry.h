@@ -52,8 +52,8 @@ class Registry {
   Registry& operator=(const Registry&) = delete;
 
   void handle(HttpRequest request, Respond respond);
-  // Where the body of a request for /v2/ goes; nullptr when it is to be held in memory.
-  std::shared_ptr<BodySink> sink(const HttpRequest& request);
+  // Where the body of a request for /v2/ goes: a layer to a file, for who is authenticated.
+  void plan(const HttpRequest& request, const Decide& decide);
 
  private:
   struct Exchange;
@@ -63,7 +63,10 @@ class Registry {
     Timestamp first{};  // By the host's clock.
   };
 
-  void authenticate(const Shared& exchange);
+  // Passes on what is known of the request's password; nullopt: nothing.
+  void find_seen(const HttpRequest& request,
+                 const std::function<void(const std::optional<Seen>&)>& found);
+  std::optional<HttpReply> refusal(const std::optional<Seen>& seen) const;
   void admit(const Shared& exchange, const std::optional<Seen>& seen);
   bool expired(const Seen& seen) const;
   void route(const Shared& exchange);

@@ -87,10 +87,13 @@ Result<void> read_piece(const store::Blobs& blobs, const json::object& piece, Ta
 
 }  // namespace
 
-ObjectBody::ObjectBody(std::string path, const api::HttpRequest& head)
+ObjectBody::ObjectBody(std::string path, const api::HttpRequest& head,
+                       std::optional<api::ChunkSigning> signing)
     : spool_(std::move(path)), checksums_(announced(head)) {
   if (!api::is_chunked(head)) return;
-  chunks_.emplace([this](std::string_view content) { take(content); });
+  chunks_.emplace([this](std::string_view content) { take(content); }, std::move(signing));
+  for (const auto& [name, value] : head.headers)
+    if (same_letters(name, "x-amz-trailer")) announcement_.emplace_back(name, value);
   length_ = decoded_length(head);
 }
 
@@ -108,10 +111,13 @@ void ObjectBody::take(std::string_view content) {
 }
 
 Result<void> ObjectBody::finish() {
+  if (chunks_ && chunks_->mismatched())
+    return fail("SignatureDoesNotMatch", std::string(api::mismatch_text));
   if ((chunks_ && !chunks_->complete()) || (length_ && *length_ != spool_.size()))
     return fail("IncompleteBody",
                 "The request body terminated unexpectedly, or is not of the length that "
                 "x-amz-decoded-content-length told");
+  if (chunks_) KIBAN_TRY_VOID(api::check_trailers({.headers = announcement_}, chunks_->trailers()));
   if (const auto closed = spool_.close(); !closed)
     return fail("ServiceUnavailable", closed.error().cause);
   sha256_ = spool_.sha256();

@@ -17,10 +17,13 @@ namespace kiban::runtime {
 // headers or trailers announce, and CRC64NVME.
 class ObjectBody final : public BodySink {
  public:
-  ObjectBody(std::string path, const api::HttpRequest& head);
+  // `signing`: how the chunks of the body are signed, if they are.
+  ObjectBody(std::string path, const api::HttpRequest& head,
+             std::optional<api::ChunkSigning> signing = {});
 
   void write(std::string_view piece) override;
-  // Once, when all was written. Errors IncompleteBody, ServiceUnavailable.
+  // Once, when all was written. Errors IncompleteBody, SignatureDoesNotMatch,
+  // MalformedTrailerError, ServiceUnavailable.
   Result<void> finish();
   // After finish(), of the content.
   const std::string& sha256() const { return sha256_; }
@@ -36,6 +39,7 @@ class ObjectBody final : public BodySink {
 
   Spool spool_;
   std::optional<api::ChunkReader> chunks_{};
+  api::Headers announcement_{};            // x-amz-trailer.
   std::optional<std::uint64_t> length_{};  // x-amz-decoded-content-length.
   Md5 md5_{};
   std::vector<api::Checksum> checksums_{};

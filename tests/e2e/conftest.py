@@ -5,6 +5,7 @@ The binary is $KIBAN_BINARY, or what the release preset built.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -87,8 +88,10 @@ class Server:
 
     def get(self, path: str) -> tuple[int, bytes]:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        token = hashlib.sha256(f"kiban token {self.secret}".encode()).hexdigest()  # Paths below /_kiban/ want it.
+        request = urllib.request.Request(self.endpoint + path, headers={"X-Kiban-Token": token})
         try:
-            with opener.open(self.endpoint + path, timeout=10) as reply:
+            with opener.open(request, timeout=10) as reply:
                 return reply.status, reply.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()

@@ -36,7 +36,7 @@ def test_a_session_signs_as_its_role_and_survives_kill(serve, tmp_path):
     session_arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/session"
     assert server.client("sts", **keys).get_caller_identity()["Arn"] == session_arn
     server.kill()
-    again = serve("--data", tmp_path)
+    again = serve("--data", tmp_path).use_key_of(tmp_path)
     assert again.client("sts", **keys).get_caller_identity()["Arn"] == session_arn
     again.client("sqs", **keys).list_queues()
     recorded = json.loads(again.get("/_kiban/authorisations")[1])

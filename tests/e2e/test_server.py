@@ -63,15 +63,15 @@ def test_a_long_poll_waits_for_a_message_and_not_for_its_whole_time(server):
 def test_bad_input_gets_an_error_and_the_server_stays_up(server):
     for sent in (
         b"\x00\xff garbage\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{]",
-        b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AWSStepFunctions.Nope\r\nContent-Length: 2\r\n\r\n{}",
-        b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: Nope.Nope\r\nContent-Length: 2\r\n\r\n{}",
-        b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSQS.CreateQueue\r\n"
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{]",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AWSStepFunctions.Nope\r\nContent-Length: 2\r\n\r\n{}",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: Nope.Nope\r\nContent-Length: 2\r\n\r\n{}",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AmazonSQS.CreateQueue\r\n"
         b"Content-Type: application/x-amz-json-1.0\r\nContent-Length: 9\r\n\r\n" + b"[" * 9,
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         b"Content-Length: 11\r\n\r\nAction=%zz&",
         b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
-        b"DELETE /bucket/key?x=%ff HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"DELETE /bucket/key?x=%ff HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ):
         answer = raw(server.port, sent)
         # 501: what names no service is taken for S3, which has no such operation.
@@ -92,7 +92,7 @@ def test_signatures_are_verified(serve, tmp_path):
     )
     answer = raw(
         server.port,
-        b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSQS.ListQueues\r\n"
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AmazonSQS.ListQueues\r\n"
         b"Content-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}",
     )
     assert b"MissingAuthenticationToken" in answer

@@ -141,7 +141,22 @@ json::object described(const json::object& row, const json::object& input, const
   return out;
 }
 
+// They become headers of the reply: with a line break they would be more than one.
+Result<void> check_overrides(const json::object& input) {
+  for (const KeptMember& member : kept_members) {
+    const std::string name = fmt::format("Response{}", member.name);
+    const json::string* value = find_string(input, name);
+    const auto is_control = [](char c) {
+      return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    };
+    if (value && std::ranges::any_of(*value, is_control))
+      return fail("InvalidArgument", "Header value cannot be represented using ISO-8859-1.");
+  }
+  return {};
+}
+
 Result<json::object> get_object(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(check_overrides(input));
   KIBAN_TRY(const json::object row, load_object(context, input));
   KIBAN_TRY_VOID(check_read_conditions(row, input, ""));
   KIBAN_TRY(const Part part, wanted_part(row, input));
@@ -153,6 +168,7 @@ Result<json::object> get_object(Context& context, const json::object& input) {
 }
 
 Result<json::object> head_object(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(check_overrides(input));
   const auto row = load_object(context, input);
   // A HEAD reply has no body, so clients see the bare status: 404 "NotFound".
   if (!row && row.error().name.starts_with("NoSuch")) return fail("NotFound", "Not Found");
