@@ -9,8 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -18,6 +20,7 @@
 namespace kiban::containers {
 namespace {
 
+constexpr std::chrono::minutes monitor_wait{1};
 constexpr std::size_t last_words_max = 2'000;  // Bytes of a failed program's output to pass on.
 
 class Descriptor {
@@ -115,6 +118,28 @@ int wait_for(pid_t pid) {
   return status;
 }
 
+using Steady = std::chrono::steady_clock::time_point;
+
+int milliseconds_until(Steady end) {
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+  return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+}
+
+// Waits for the end of a program; kills it and returns false when there is none before `end`.
+bool wait_until(pid_t pid, Steady end, int& status) {
+  const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  pollfd ended{.fd = descriptor, .events = POLLIN, .revents = 0};
+  int ready = 0;
+  do ready = ::poll(&ended, 1, descriptor < 0 ? 0 : milliseconds_until(end));
+  while (ready < 0 && errno == EINTR);
+  if (descriptor >= 0) ::close(descriptor);
+  const bool late = descriptor >= 0 && ready == 0;
+  if (late) ::kill(pid, SIGKILL);
+  status = wait_for(pid);
+  return !late;
+}
+
 int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
 Result<void> check(const std::vector<std::string>& arguments, int status,
@@ -127,8 +152,9 @@ Result<void> check(const std::vector<std::string>& arguments, int status,
   return fail("ProgramFailed", fmt::format("{} failed ({}): {}", name, code_of(status), words));
 }
 
-// Writes `input` and reads all output, whichever is ready. SIGPIPE is the caller's to ignore.
-std::string exchange(Pipe& in, Pipe& out, const std::string& input) {
+// Writes `input` and reads all output, whichever is ready, until `end`. SIGPIPE is the caller's to
+// ignore.
+std::string exchange(Pipe& in, Pipe& out, const std::string& input, Steady end) {
   std::string output;
   std::size_t written = 0;
   ::fcntl(in.write.number(), F_SETFL, O_NONBLOCK);
@@ -136,7 +162,9 @@ std::string exchange(Pipe& in, Pipe& out, const std::string& input) {
   for (;;) {
     std::array<pollfd, 2> waits{pollfd{.fd = out.read.number(), .events = POLLIN, .revents = 0},
                                 pollfd{.fd = in.write.number(), .events = POLLOUT, .revents = 0}};
-    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return output;
+    const int ready = ::poll(waits.data(), waits.size(), milliseconds_until(end));
+    if (ready == 0 || (ready < 0 && errno != EINTR)) return output;
+    if (ready < 0) continue;
     if (waits[1].revents != 0) {
       const ssize_t count =
           ::write(in.write.number(), input.data() + written, input.size() - written);
@@ -167,16 +195,21 @@ std::string find_program(const std::string& name) {
   return {};
 }
 
-Result<std::string> run_program(const std::vector<std::string>& arguments,
-                                const std::string& input) {
+Result<std::string> run_program(const std::vector<std::string>& arguments, const std::string& input,
+                                std::chrono::seconds time_max) {
   KIBAN_TRY(Pipe in, make_pipe());
   KIBAN_TRY(Pipe out, make_pipe());
   KIBAN_TRY(const pid_t pid, start(arguments, plain_environment(),
                                    {.in = in.read.number(), .out = out.write.number()}, 0));
   in.read.close();
   out.write.close();
-  std::string output = exchange(in, out, input);
-  KIBAN_TRY_VOID(check(arguments, wait_for(pid), output));
+  const Steady end = std::chrono::steady_clock::now() + time_max;
+  std::string output = exchange(in, out, input, end);
+  int status = 0;
+  if (!wait_until(pid, end, status))
+    return fail("ProgramFailed",
+                fmt::format("{} did not end within {} s", arguments[0], time_max.count()));
+  KIBAN_TRY_VOID(check(arguments, status, output));
   return output;
 }
 
@@ -220,13 +253,19 @@ Result<std::string> start_monitor(const std::vector<std::string>& arguments,
   sync.write.close();
   std::string said;
   std::array<char, 4096> buffer{};
+  const Steady end = std::chrono::steady_clock::now() + monitor_wait;
   while (said.find('\n') == std::string::npos) {
+    pollfd ready{.fd = sync.read.number(), .events = POLLIN, .revents = 0};
+    if (::poll(&ready, 1, milliseconds_until(end)) == 0) break;
     const ssize_t count = ::read(sync.read.number(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) break;
     said.append(buffer.data(), static_cast<std::size_t>(count));
   }
-  KIBAN_TRY_VOID(check(arguments, wait_for(pid), said));
+  int status = 0;
+  if (!wait_until(pid, end, status))
+    return fail("ProgramFailed", fmt::format("{} did not start in time", arguments[0]));
+  KIBAN_TRY_VOID(check(arguments, status, said));
   return said;
 }
 

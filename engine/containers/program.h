@@ -1,6 +1,7 @@
 // Other programs of this host: found, started, waited for.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,9 +14,14 @@ namespace kiban::containers {
 std::string find_program(const std::string& name);
 
 // Runs `arguments` with `input` on its standard input and waits. What it printed; Error
-// `ProgramFailed` with its last words when it can't be started or ends otherwise than with 0.
+// `ProgramFailed` with its last words when it can't be started, ends otherwise than with 0, or is
+// killed because `time_max` is over.
 Result<std::string> run_program(const std::vector<std::string>& arguments,
-                                const std::string& input = {});
+                                const std::string& input = {},
+                                std::chrono::seconds time_max = std::chrono::minutes{1});
+
+// For programs that copy or unpack an image.
+constexpr std::chrono::minutes copy_time_max{15};
 
 // A program that runs beside us; its end is noticed, its output dropped. The destructor kills it.
 class Child {
