@@ -146,7 +146,7 @@ def task_ms(engine: Engine) -> float:
 
 def raw_runner(engine: Engine, sleeper: dict, work: Path) -> Callable[[int], float]:
     """The bundle of a task that runs, with `true` as its command and files of its own."""
-    folder = engine.data / "tasks" / "tasks" / sleeper["taskArn"].rsplit("/", 1)[1] / "main"
+    folder = engine.data / "tasks" / "tasks" / sleeper["taskArn"].rsplit("/", 1)[1] / "0"
     config = json.loads((folder / "bundle" / "config.json").read_text())
     config["process"]["args"] = ["true"]
     bundle = work / "bundle"

@@ -18,6 +18,7 @@
 #include "cli/terminal.h"
 #include "containers/driver.h"
 #include "containers/program.h"
+#include "containers/protections.h"
 #include "core/time.h"
 #include "jsonata/eval_lines.h"
 #include "postgres/driver.h"
@@ -206,6 +207,11 @@ std::vector<Check> check_host() {
                     .what_to_do = lacking.starts_with("root")
                                       ? "run kiban as root, or use --tasks process --source DIR"
                                       : "install what is missing, or use --tasks process"});
+  for (containers::Protection& each : containers::protections_here())
+    checks.push_back({.name = std::move(each.name),
+                      .good = each.in_force,
+                      .text = std::move(each.detail),
+                      .what_to_do = std::move(each.what_to_do)});
   for (const Tool& tool : tools) checks.push_back(check_tool(tool));
   const std::vector<std::string> postgres = postgres::postgres_folders();
   checks.push_back({.name = "postgres",

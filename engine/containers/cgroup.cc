@@ -56,6 +56,8 @@ Result<void> make_unified(const std::string& group, std::int64_t cpu, std::int64
   }
   for (const auto* controller : {"+cpu", "+memory", "+pids"})
     (void)set(root + group + "/cgroup.subtree_control", controller);
+  if (can_limit_processes())
+    KIBAN_TRY_VOID(set(root + group + "/pids.max", std::to_string(task_processes_max)));
   if (memory > 0) {
     KIBAN_TRY_VOID(set(root + group + "/memory.max", std::to_string(memory * 1024 * 1024)));
     (void)set(root + group + "/memory.swap.max", "0");
@@ -73,6 +75,10 @@ Result<void> make_group(const std::string& group, std::int64_t cpu, std::int64_t
   const std::string of_cpu = root + "/cpu" + group;
   KIBAN_TRY_VOID(make_folder(of_memory));
   KIBAN_TRY_VOID(make_folder(of_cpu));
+  if (can_limit_processes()) {
+    KIBAN_TRY_VOID(make_folder(root + "/pids" + group));
+    KIBAN_TRY_VOID(set(root + "/pids" + group + "/pids.max", std::to_string(task_processes_max)));
+  }
   if (memory > 0) {
     const std::string bytes = std::to_string(memory * 1024 * 1024);
     KIBAN_TRY_VOID(set(of_memory + "/memory.limit_in_bytes", bytes));
@@ -94,6 +100,14 @@ void remove_group(const std::string& group) {
   // runc makes it in every hierarchy.
   for (const auto& hierarchy : fs::directory_iterator{root, failed})
     if (!fs::is_symlink(hierarchy.path(), failed)) remove(hierarchy.path().string() + group);
+}
+
+bool can_limit_processes() {
+  if (!is_unified()) return ::access((root + "/pids").c_str(), F_OK) == 0;
+  std::istringstream controllers{read_file(root + "/cgroup.controllers")};
+  for (std::string each; controllers >> each;)
+    if (each == "pids") return true;
+  return false;
 }
 
 bool can_limit_swap() {

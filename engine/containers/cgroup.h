@@ -11,6 +11,12 @@ namespace kiban::containers {
 
 // Whether memory and swap can be limited together.
 bool can_limit_swap();
+// Whether the number of processes can be limited.
+bool can_limit_processes();
+
+// A task may have this many processes and threads. Podman's default for a container is 2048; on
+// Fargate a task can use up its own machine only. A task has several containers, so twice that.
+inline constexpr int task_processes_max = 4096;
 
 // The group of a task, in which those of its containers lie: it bounds them together. `cpu` in
 // units of 1/1024 processor, `memory` in MiB; 0: no limit. Error `ProgramFailed`.

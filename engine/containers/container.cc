@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,14 +19,16 @@
 #include <utility>
 
 #include "containers/files.h"
+#include "containers/image_file.h"
 
 namespace kiban::containers {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int start_wait_ms = 5'000;
-constexpr int killed_code = 137;  // 128 + SIGKILL, as a shell says it.
+constexpr std::chrono::seconds start_wait{10};
+constexpr const char* taken_suffix = ".taken";  // Of the fifo of a container that was released.
+constexpr int killed_code = 137;                // 128 + SIGKILL, as a shell says it.
 // docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 constexpr const char* out_of_memory = "OutOfMemoryError: Container killed due to memory usage";
 
@@ -47,18 +50,27 @@ std::string message_of(const std::string& said) {
   return text(parsed->get_object(), "message");
 }
 
-// What `runc start` does, without the start of another program: a container that was created waits
-// for somebody to read from this pipe, and one without the pipe counts as started. False: nothing
-// was done.
-bool release_first_instruction(const std::string& pipe) {
-  const int file = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  if (file < 0) return false;
-  pollfd ready{.fd = file, .events = POLLIN, .revents = 0};
-  char byte = 0;
-  const bool released = ::poll(&ready, 1, start_wait_ms) == 1 && ::read(file, &byte, 1) == 1;
-  ::close(file);
-  if (released) ::unlink(pipe.c_str());
-  return released;
+// What `runc start` does, without the start of runc: a container that was created waits until its
+// fifo is opened for reading. The fifo is renamed first, so one with its first name was never
+// released; the reader is a process of its own, so that it goes on reading when the engine is
+// killed meanwhile: a reader that vanished would end the container before its first instruction.
+Result<void> release_first_instruction(const std::string& pipe) {
+  const std::string taken = pipe + taken_suffix;
+  if (::rename(pipe.c_str(), taken.c_str()) != 0 && errno != ENOENT)
+    return cannot_start(fmt::format("can't rename {}: {}", pipe, std::strerror(errno)));
+  const auto released = run_program({"/bin/cat", taken}, {}, start_wait);
+  if (!released) return cannot_start(released.error().cause);
+  ::unlink(taken.c_str());
+  return {};
+}
+
+// Makes a folder whose mode does not depend on the engine's umask.
+Result<void> make_folder(const std::string& path, fs::perms mode) {
+  std::error_code failed;
+  fs::create_directories(path, failed);
+  if (!failed) fs::permissions(path, mode, failed);
+  if (failed) return cannot_start(fmt::format("can't create {}: {}", path, failed.message()));
+  return {};
 }
 
 }  // namespace
@@ -107,36 +119,58 @@ std::string Container::group() const {
   return fmt::format("{}/{}", group_of_task(id_.substr(0, dash)), id_.substr(dash + 1));
 }
 
+// What it writes lies in the storage of its task.
+std::string Container::layer() const {
+  const fs::path folder{directory_};
+  return folder.parent_path() / "layer" / folder.filename();
+}
+
 bool Container::was_started() const { return fs::exists(directory_ + "/started"); }
 
 Result<void> Container::create(const Image& image, Surroundings surroundings) {
   remove();  // What a crash left half made.
   std::error_code failed;
   fs::remove_all(directory_, failed);
-  for (const auto* folder : {"bundle", "root", "upper", "work", "exits", "persist", "sockets"}) {
-    fs::create_directories(fmt::format("{}/{}", directory_, folder), failed);
-    if (failed)
-      return cannot_start(fmt::format("can't create {}: {}", directory_, failed.message()));
-  }
-  KIBAN_TRY_VOID(make_readable(directory_ + "/upper"));  // It is the mode of the container's `/`.
+  // Only root reaches them: a container can leave setuid files in its layer.
+  KIBAN_TRY_VOID(make_folder(directory_, fs::perms::owner_all));
+  for (const auto* folder : {"bundle", "root", "exits", "persist", "sockets"})
+    KIBAN_TRY_VOID(make_folder(fmt::format("{}/{}", directory_, folder), fs::perms::owner_all));
+  // It is the container's root directory, which other users than root pass too.
+  fs::remove_all(layer(), failed);
+  KIBAN_TRY_VOID(make_folder(layer() + "/work", fs::perms::owner_all));
+  KIBAN_TRY_VOID(make_folder(layer() + "/upper", fs::perms{0755}));
   KIBAN_TRY_VOID(mount_root(image.root));
   surroundings.root = directory_ + "/root";
-  surroundings.passwd = read_file(image.root + "/etc/passwd");
-  surroundings.group = read_file(image.root + "/etc/group");
+  KIBAN_TRY(surroundings.passwd, read_image_file(image.root, "/etc/passwd"));
+  KIBAN_TRY(surroundings.group, read_image_file(image.root, "/etc/group"));
   surroundings.cgroup = group();
   surroundings.swap_limit = can_limit_swap();
+  surroundings.seccomp = tools_.seccomp;
+  surroundings.init = tools_.init;
   KIBAN_TRY(const json::object config, runtime_config(image.config, plan_, surroundings));
   KIBAN_TRY_VOID(write_file(directory_ + "/bundle/config.json", print_json(config)));
   stop_signal_ = containers::stop_signal(image.config);
   return run_conmon();
 }
 
-// A layer of its own over the image's files; a copy of them where overlays are refused.
+// A layer of its own over the image's files; a copy of them where overlays are refused. The folders
+// are named by descriptors: in mount options commas, colons and backslashes of a path would have a
+// meaning, and /proc/mounts would tell the container where the folders are.
 Result<void> Container::mount_root(const std::string& image_root) {
-  const std::string options = fmt::format("lowerdir={},upperdir={}/upper,workdir={}/work",
-                                          image_root, directory_, directory_);
   const std::string root = directory_ + "/root";
-  if (::mount("overlay", root.c_str(), "overlay", 0, options.c_str()) == 0) return {};
+  std::array<int, 3> folders{};
+  std::string options;
+  const std::array<std::pair<const char*, std::string>, 3> parts{
+      {{"lowerdir", image_root}, {"upperdir", layer() + "/upper"}, {"workdir", layer() + "/work"}}};
+  for (std::size_t index = 0; index < parts.size(); ++index) {
+    folders[index] = ::open(parts[index].second.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    options += fmt::format("{}{}=/proc/self/fd/{}", index == 0 ? "" : ",", parts[index].first,
+                           folders[index]);
+  }
+  const bool mounted = ::mount("overlay", root.c_str(), "overlay", 0, options.c_str()) == 0;
+  for (const int folder : folders)
+    if (folder >= 0) ::close(folder);
+  if (mounted) return {};
   const auto copied =
       run_program({"/bin/cp", "-a", "--reflink=auto", image_root + "/.", root}, {}, copy_time_max);
   if (!copied) return cannot_start(copied.error().cause);
@@ -145,15 +179,15 @@ Result<void> Container::mount_root(const std::string& image_root) {
 
 Result<void> Container::run_conmon() {
   const auto said = start_monitor(
-      {"/bin/sh", "-c", "umask 022; exec \"$0\" \"$@\"", tools_.conmon, "-c", id_, "-u", id_, "-n",
-       id_, "-r", tools_.runc, "--runtime-arg=--root=" + tools_.state, "-b", directory_ + "/bundle",
-       "-p", directory_ + "/pid", "--conmon-pidfile", directory_ + "/monitor", "--exit-dir",
+      {tools_.conmon, "-c", id_, "-u", id_, "-n", id_, "-r", tools_.runc,
+       "--runtime-arg=--root=" + tools_.state, "-b", directory_ + "/bundle", "-p",
+       directory_ + "/pid", "--conmon-pidfile", directory_ + "/monitor", "--exit-dir",
        directory_ + "/exits", "--persist-dir", directory_ + "/persist",
        // Without it conmon ends silently for want of its usual folder.
-       "--socket-dir-path", directory_ + "/sockets", "-l", "k8s-file:" + directory_ + "/log",
-       "--log-level", "error"},
-      directory_,  // Where it notes, in a file "oom", that memory ran out.
-      "_OCI_SYNCPIPE");
+       "--socket-dir-path", directory_ + "/sockets", "-l", "k8s-file:log", "--log-level", "error"},
+      // Its working directory: where it writes the log, whose path may hold no colon,
+      // and notes, in a file "oom", that memory ran out.
+      directory_, "_OCI_SYNCPIPE");
   if (!said) return cannot_start(said.error().cause);
   if (!fs::exists(directory_ + "/pid")) return cannot_start(message_of(*said));
   return open_monitor();
@@ -161,16 +195,30 @@ Result<void> Container::run_conmon() {
 
 Result<void> Container::start() {
   KIBAN_TRY_VOID(write_file(directory_ + "/started", stop_signal_));
-  if (release_first_instruction(fmt::format("{}/{}/exec.fifo", tools_.state, id_))) return {};
-  const auto started = run_program({tools_.runc, "--root", tools_.state, "start", id_});
-  if (!started) return cannot_start(started.error().cause);
-  return {};
+  return release_first_instruction(pipe());
 }
 
-Result<void> Container::adopt() {
+std::string Container::pipe() const { return fmt::format("{}/{}/exec.fifo", tools_.state, id_); }
+
+// Whether its first process is still runc's, which opens the fifo before it executes the command.
+bool Container::waits_for_release() const {
+  if (fs::exists(directory_ + "/exits/" + id_)) return false;  // Its process id may be another's.
+  const int pid = number_of(read_file(directory_ + "/pid")).value_or(0);
+  std::error_code failed;
+  const std::string program = fs::read_symlink(fmt::format("/proc/{}/exe", pid), failed).string();
+  using namespace std::string_view_literals;
+  return !failed && program.find("runc") != std::string::npos &&
+         read_file(fmt::format("/proc/{}/cmdline", pid)).ends_with("runc\0init\0"sv);
+}
+
+Result<bool> Container::adopt() {
   stop_signal_ = read_file(directory_ + "/started");
-  if (runc_status() == "created") KIBAN_TRY_VOID(start());  // Killed between marker and start.
-  return open_monitor();
+  const bool waits = waits_for_release();
+  if (!waits && fs::exists(pipe())) return false;
+  // Killed between marker and release.
+  if (waits) KIBAN_TRY_VOID(release_first_instruction(pipe()));
+  KIBAN_TRY_VOID(open_monitor());
+  return true;
 }
 
 Result<void> Container::open_monitor() {
@@ -183,14 +231,12 @@ Result<void> Container::open_monitor() {
   return {};
 }
 
-std::string Container::runc_status() const {
-  const auto said = run_program({tools_.runc, "--root", tools_.state, "state", id_});
-  const auto parsed = parse_json(said ? *said : std::string());
-  return parsed && parsed->is_object() ? text(parsed->get_object(), "status") : std::string();
-}
-
 void Container::settle() {
-  if (monitor_ >= 0) ::close(std::exchange(monitor_, -1));
+  if (monitor_ >= 0) {
+    // The monitor of a container that this run of the engine made is its child: driver.cc.
+    (void)::waitid(P_PIDFD, static_cast<id_t>(monitor_), nullptr, WEXITED | WNOHANG);
+    ::close(std::exchange(monitor_, -1));
+  }
   exit_code_ = number_of(read_file(directory_ + "/exits/" + id_));
   if (!exit_code_) {  // The monitor was killed, or the machine was restarted.
     signal("SIGKILL");

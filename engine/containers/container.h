@@ -1,7 +1,7 @@
 // One container: a folder with its bundle, its log and its end, conmon as its monitor, runc to make
 // it. All of it is found again by name after a restart.
 //
-//   DIR/bundle/config.json   DIR/root (mounted)   DIR/upper, DIR/work   what the container wrote
+//   DIR/bundle/config.json   DIR/root (mounted)   DIR/../layer/NUMBER   what the container wrote
 //   DIR/log                  conmon's k8s-file    DIR/exits/ID          exit code, when it has
 //   ended DIR/monitor              conmon's process id  DIR/started           it was told to begin
 #pragma once
@@ -21,7 +21,9 @@ namespace kiban::containers {
 struct Tools {
   std::string runc{};
   std::string conmon{};
-  std::string state{};  // runc's --root.
+  std::string state{};     // runc's --root.
+  std::string init{};      // tini-static; empty: none.
+  json::object seccomp{};  // Of seccomp.h.
 };
 
 // The control group of a task, by its id.
@@ -50,8 +52,9 @@ class Container {
   // group and cgroup, which it fills in.
   Result<void> create(const Image& image, Surroundings surroundings);
   Result<void> start();
-  // Takes up one that was started: running or ended meanwhile.
-  Result<void> adopt();
+  // Takes up one that was started: running or ended meanwhile. False: it ended before its first
+  // instruction, so it is to be created anew.
+  Result<bool> adopt();
 
   // Ready to read when conmon has ended, so log and exit code are complete; -1 when it has.
   int monitor() const { return monitor_; }
@@ -85,7 +88,9 @@ class Container {
   Result<void> run_conmon();
   Result<void> open_monitor();
   std::string group() const;
-  std::string runc_status() const;
+  std::string layer() const;
+  std::string pipe() const;
+  bool waits_for_release() const;
   void signal(const std::string& name) const;
 
   const Tools& tools_;

@@ -1,6 +1,7 @@
 #include "containers/driver.h"
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <thread>
 
 #include "containers/program.h"
+#include "containers/seccomp.h"
 #include "containers/task.h"
 #include "runtime/process_driver.h"
 
@@ -21,17 +23,23 @@ namespace fs = std::filesystem;
 
 void use_directory(Host& host, const std::string& directory) {
   host.directory = directory + "/tasks";
-  host.tools = {
-      .runc = find_program("runc"), .conmon = find_program("conmon"), .state = directory + "/runc"};
+  host.tools = {.runc = find_program("runc"),
+                .conmon = find_program("conmon"),
+                .state = directory + "/runc",
+                .init = find_program("tini-static")};
 }
 
 class ContainerDriver final : public Driver {
  public:
-  ContainerDriver(DriverOptions options, Bridge& bridge, const store::Blobs& blobs)
-      : images_(options.directory + "/images", find_program("umoci"), blobs) {
+  ContainerDriver(DriverOptions options, json::object seccomp, Bridge& bridge,
+                  const store::Blobs& blobs)
+      : images_(options.directory + "/images", find_program("umoci"), blobs),
+        layers_(options.directory + "/layers") {
     use_directory(host_, options.directory);
+    host_.tools.seccomp = std::move(seccomp);
     host_.endpoint = std::move(options.endpoint);
     host_.images = &images_;
+    host_.layers = &layers_;
     host_.bridge = &bridge;
     host_.usage_interval = options.usage_interval;
   }
@@ -106,6 +114,7 @@ class ContainerDriver final : public Driver {
   }
 
   Images images_;
+  Layers layers_;
   Host host_{};
   std::mutex mutex_{};
   std::condition_variable ended_{};
@@ -121,6 +130,9 @@ std::vector<std::string> missing_here() {
   if (::geteuid() != 0) missing.emplace_back("root");
   for (const auto* program : {"runc", "conmon", "umoci", "ip", "nft"})
     if (find_program(program).empty()) missing.emplace_back(program);
+  // Without it every system call of the kernel would be open to a container.
+  if (!load_seccomp_profile())
+    missing.push_back(fmt::format("{} (package golang-github-containers-common)", seccomp_file));
   return missing;
 }
 
@@ -144,7 +156,15 @@ Result<std::unique_ptr<Driver>> Driver::create(DriverOptions options, Bridge& br
       return fail("NoDirectory",
                   fmt::format("can't create {}: {}", options.directory, failed.message()));
   }
-  return std::make_unique<ContainerDriver>(std::move(options), bridge, blobs);
+  // Containers leave setuid files in there, and bundles hold their secrets.
+  fs::permissions(options.directory, fs::perms::owner_all, failed);
+  if (failed)
+    return fail("NoDirectory", fmt::format("can't close {} to other users: {}", options.directory,
+                                           failed.message()));
+  KIBAN_TRY(json::object seccomp, load_seccomp_profile());
+  // Monitors leave their parent; without this their end would wait for a first process that reaps.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  return std::make_unique<ContainerDriver>(std::move(options), std::move(seccomp), bridge, blobs);
 }
 
 Result<void> erase_tasks(const std::string& directory) {

@@ -226,7 +226,7 @@ class Containers : public testing::Test {
   static void expect_nothing_left(const json::object& task) {
     const std::string id = id_of(task);
     const std::vector<std::string> traces{
-        fmt::format("{}/state/tasks/{}/app", base, id), "/run/netns/kiban-" + id,
+        fmt::format("{}/state/tasks/{}/0", base, id), "/run/netns/kiban-" + id,
         "/sys/fs/cgroup/memory/kiban/" + id, "/sys/fs/cgroup/pids/kiban/" + id};
     // It is cleared away after the end was told.
     for (const std::string& trace : traces) {

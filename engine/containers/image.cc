@@ -69,7 +69,10 @@ Result<json::object> oci_manifest(std::string_view manifest) {
 Result<Image> Images::get(std::string_view manifest, std::string_view digest) {
   const std::string hex = hex_of(digest);
   if (hex.empty()) return refuse(fmt::format("'{}' is no digest of an image", digest));
-  const std::lock_guard lock{mutex_};
+  std::unique_lock all{mutex_};
+  std::mutex& one = unpacking_[hex];
+  all.unlock();
+  const std::lock_guard lock{one};
   const std::string target = directory_ + "/" + hex;
   if (!fs::exists(target)) {
     KIBAN_TRY(const json::object oci, oci_manifest(manifest));
@@ -88,10 +91,15 @@ Result<void> Images::unpack(const std::string& target, const json::object& manif
   fs::create_directories(work + "/layout/blobs/sha256", failed);
   if (failed) return refuse(fmt::format("can't create {}: {}", work, failed.message()));
   KIBAN_TRY(const json::object config, write_layout(work + "/layout", manifest));
+  // umoci ends the path at its first colon, so it is told the folder by number. Folders that no
+  // layer names get their mode from the umask.
+  const int folder = ::open(work.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const std::string here = fmt::format("/proc/{}/fd/{}", ::getpid(), folder);
   const auto unpacked =
-      run_program({"/bin/sh", "-c", "umask 022; exec \"$0\" \"$@\"", umoci_, "raw", "unpack",
-                   "--image", work + "/layout:image", work + "/root"},
+      run_program({"/bin/sh", "-c", R"(umask 022; exec "$@")", "sh", umoci_, "raw", "unpack",
+                   "--image", here + "/layout:image", here + "/root"},
                   {}, copy_time_max);
+  if (folder >= 0) ::close(folder);
   fs::remove_all(work + "/layout", failed);
   if (!unpacked) {
     fs::remove_all(work, failed);

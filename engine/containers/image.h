@@ -1,6 +1,7 @@
 // Root file systems of images, unpacked once for each digest.
 #pragma once
 
+#include <map>
 #include <mutex>
 #include <string>
 
@@ -26,7 +27,7 @@ class Images {
   Images(std::string directory, std::string umoci, const store::Blobs& blobs)
       : directory_(std::move(directory)), umoci_(std::move(umoci)), blobs_(blobs) {}
 
-  // `digest` is "sha256:HEX" of `manifest`. Blocks while it is unpacked; one at a time. Error
+  // `digest` is "sha256:HEX" of `manifest`. Blocks while this image is unpacked. Error
   // `CannotPullContainerError`.
   Result<Image> get(std::string_view manifest, std::string_view digest);
 
@@ -39,7 +40,8 @@ class Images {
   std::string directory_;
   std::string umoci_;
   const store::Blobs& blobs_;
-  std::mutex mutex_{};
+  std::mutex mutex_{};                             // Of the next.
+  std::map<std::string, std::mutex> unpacking_{};  // By digest.
 };
 
 }  // namespace kiban::containers

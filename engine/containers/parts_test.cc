@@ -1,11 +1,21 @@
-// The parts that touch nothing: the log's format, the runtime configuration, manifests.
+// The parts that need no container: the log's format, the runtime configuration, manifests, files.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "containers/image.h"
+#include "containers/image_file.h"
 #include "containers/log_file.h"
 #include "containers/network.h"
+#include "containers/program.h"
 #include "containers/runtime_config.h"
+#include "containers/seccomp.h"
 
 namespace kiban::containers {
 namespace {
@@ -83,7 +93,11 @@ TEST(RuntimeConfig, ComposesTheCommandAsEcsDoes) {
 
 TEST(RuntimeConfig, ResolvesUsersByNameAndNumber) {
   const auto user = [](const char* wanted) {
-    return config_of({{"Cmd", {"x"}}}, {{"User", wanted}}).at("process").at("user");
+    json::object found =
+        config_of({{"Cmd", {"x"}}}, {{"User", wanted}}).at("process").at("user").as_object();
+    EXPECT_EQ(found.at("umask"), 0022);
+    found.erase("umask");
+    return json::value(std::move(found));
   };
   EXPECT_EQ(user(""), json::value({{"uid", 0}, {"gid", 0}}));
   EXPECT_EQ(user("app"), json::value({{"uid", 1000}, {"gid", 1001}, {"additionalGids", {7}}}));
@@ -119,6 +133,126 @@ TEST(RuntimeConfig, BoundsMemoryAndFiles) {
   const json::array files{{{"name", "nofile"}, {"softLimit", 64}, {"hardLimit", 128}}};
   EXPECT_EQ(config({{"Ulimits", files}}).at("process").at("rlimits"),
             json::value(json::array{{{"type", "RLIMIT_NOFILE"}, {"soft", 64}, {"hard", 128}}}));
+}
+
+std::vector<std::string> bounding(const json::object& container) {
+  json::object all = container;
+  all["Command"] = json::array{"x"};
+  const json::object config = config_of({}, all);
+  return json::value_to<std::vector<std::string>>(
+      config.at("process").at("capabilities").at("bounding"));
+}
+
+TEST(RuntimeConfig, GivesNoMoreCapabilitiesThanAskedFor) {
+  using testing::Contains;
+  using testing::Not;
+  EXPECT_THAT(bounding({}), Not(Contains("CAP_NET_RAW")));
+  EXPECT_THAT(bounding({}), Contains("CAP_CHOWN"));
+  const auto with = [](const json::object& change) {
+    return bounding({{"LinuxParameters", {{"capabilities", change}}}});
+  };
+  EXPECT_THAT(with({{"add", {"NET_RAW"}}}), Contains("CAP_NET_RAW"));
+  EXPECT_THAT(with({{"drop", {"CHOWN"}}}), Not(Contains("CAP_CHOWN")));
+  EXPECT_THAT(with({{"drop", {"ALL"}}, {"add", {"SYS_PTRACE"}}}),
+              testing::ElementsAre("CAP_SYS_PTRACE"));
+}
+
+TEST(RuntimeConfig, ClosesTheWaysToMorePrivileges) {
+  const json::object config = config_of({{"Cmd", {"x"}}}, {});
+  EXPECT_EQ(config.at("process").at("noNewPrivileges"), true);
+  bool cgroup = false;
+  for (const json::value& one : config.at("linux").at("namespaces").as_array())
+    cgroup = cgroup || one.at("type") == "cgroup";
+  EXPECT_TRUE(cgroup);
+}
+
+TEST(RuntimeConfig, PutsAnInitBeforeTheCommand) {
+  const json::object container{{"Command", {"x"}},
+                               {"LinuxParameters", {{"initProcessEnabled", true}}}};
+  const auto config = runtime_config({}, container, {.init = "/usr/bin/tini-static"});
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->at("process").at("args"), json::value({"/dev/init", "--", "x"}));
+  const auto without = runtime_config({}, container, {});
+  ASSERT_FALSE(without);
+  EXPECT_THAT(without.error().cause, testing::HasSubstr("tini"));
+}
+
+// What the profile does with a call that no arguments are looked at of.
+std::string action_of(const json::object& seccomp, std::string_view call) {
+  for (const json::value& rule : seccomp.at("syscalls").as_array()) {
+    const json::array& names = rule.at("names").as_array();
+    if (std::ranges::find(names, json::value(call)) != names.end() &&
+        !rule.as_object().contains("args"))
+      return to_string(rule.at("action").as_string());
+  }
+  return to_string(seccomp.at("defaultAction").as_string());
+}
+
+TEST(Seccomp, AppliesTheRulesOfThisMachineAndItsCapabilities) {
+  const auto profile = parse_json(R"({
+    "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38,
+    "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]},
+                {"architecture": "SCMP_ARCH_AARCH64", "subArchitectures": ["SCMP_ARCH_ARM"]}],
+    "syscalls": [
+      {"names": ["read", "unshare", "keyctl", "clone", "clone3"], "action": "SCMP_ACT_ALLOW"},
+      {"names": ["s390_only"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["s390x"]}},
+      {"names": ["kcmp"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_SYS_PTRACE"]}},
+      {"names": ["kcmp"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1,
+       "excludes": {"caps": ["CAP_SYS_PTRACE"]}}]})");
+  ASSERT_TRUE(profile);
+  const auto plain = seccomp_config(profile->as_object(), {"CAP_CHOWN"});
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->at("defaultErrnoRet"), 38);
+  EXPECT_EQ(plain->at("architectures").as_array().size(), 2U);
+  EXPECT_EQ(action_of(*plain, "read"), "SCMP_ACT_ALLOW");
+  for (const auto* call : {"unshare", "keyctl", "clone3", "mount", "s390_only", "kcmp"})
+    EXPECT_EQ(action_of(*plain, call), "SCMP_ACT_ERRNO") << call;
+  const auto tracing = seccomp_config(profile->as_object(), {"CAP_SYS_PTRACE"});
+  ASSERT_TRUE(tracing);
+  EXPECT_EQ(action_of(*tracing, "kcmp"), "SCMP_ACT_ALLOW");
+  EXPECT_FALSE(seccomp_config({}, {}));
+  EXPECT_FALSE(load_seccomp_profile("/nowhere"));
+}
+
+TEST(ImageFile, IsReadInsideOfTheRoot) {
+  namespace fs = std::filesystem;
+  const fs::path root = fs::temp_directory_path() / fmt::format("kiban-image-{}", ::getpid());
+  fs::create_directories(root / "etc");
+  std::ofstream{root / "etc/shadow"} << "inside";
+  const auto read = [&](const char* name) { return read_image_file(root, name); };
+  fs::create_symlink("/etc/shadow", root / "etc/passwd");
+  EXPECT_EQ(read("/etc/passwd").value_or("?"), "inside");
+  fs::create_symlink("../../../../../etc/shadow", root / "etc/up");
+  EXPECT_EQ(read("/etc/up").value_or("?"), "inside");
+  fs::create_symlink("/etc/hostname", root / "etc/dangling");
+  EXPECT_EQ(read("/etc/dangling").value_or("?"), "");
+  EXPECT_EQ(read("/none").value_or("?"), "");
+  ASSERT_EQ(::mkfifo((root / "etc/fifo").c_str(), 0600), 0);
+  EXPECT_FALSE(read("/etc/fifo"));  // And does not block.
+  EXPECT_FALSE(read("/etc"));
+  if (::mknod((root / "etc/zero").c_str(), S_IFCHR | 0666, makedev(1, 5)) == 0)
+    EXPECT_FALSE(read("/etc/zero"));
+  fs::create_symlink("/dev/zero", root / "etc/outside");
+  EXPECT_EQ(read("/etc/outside").value_or("?"), "");
+  fs::create_symlink("/etc/loop", root / "etc/loop");
+  EXPECT_FALSE(read("/etc/loop"));
+  std::ofstream{root / "etc/big"} << std::string((1 << 20) + 1, 'x');
+  EXPECT_FALSE(read("/etc/big"));
+  fs::remove_all(root);
+}
+
+TEST(Names, ArePartsOfPathsOnlyIfEcsAllowsThem) {
+  for (const auto* good : {"a", "A-b_9", "hosts"}) EXPECT_TRUE(is_valid_name(good)) << good;
+  for (const auto* bad : {"", ".", "..", "a/b", "../a", "a,b", "a:b", "a\\b", "a b", "\u00e9"})
+    EXPECT_FALSE(is_valid_name(bad)) << bad;
+  EXPECT_TRUE(is_valid_name(std::string(255, 'a')));
+  EXPECT_FALSE(is_valid_name(std::string(256, 'a')));
+}
+
+TEST(Program, IsKilledWhenItsDeadlineIsOver) {
+  const auto late = run_program({"/bin/sleep", "60"}, {}, std::chrono::seconds{1});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().name, "ProgramFailed");
 }
 
 TEST(Network, LeavesOutNameServersThatATaskCannotReach) {

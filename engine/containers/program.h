@@ -1,6 +1,7 @@
 // Other programs of this host: found, started, waited for.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>

@@ -6,6 +6,9 @@
 #include <charconv>
 #include <map>
 #include <optional>
+#include <set>
+
+#include "containers/seccomp.h"
 
 namespace kiban::containers {
 namespace {
@@ -124,18 +127,48 @@ json::array environment(const json::object& image, const json::object& container
   return out;
 }
 
-// Docker's default set.
+// Docker's default set without NET_RAW, with which a task could pose as another one on the bridge.
 // https://docs.docker.com/engine/containers/run/#runtime-privilege-and-linux-capabilities
-json::object capabilities(std::uint32_t uid) {
-  const json::array all{
-      "CAP_AUDIT_WRITE", "CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",    "CAP_FSETID",
-      "CAP_KILL",        "CAP_MKNOD",   "CAP_NET_BIND_SERVICE", "CAP_NET_RAW",   "CAP_SETFCAP",
-      "CAP_SETGID",      "CAP_SETPCAP", "CAP_SETUID",           "CAP_SYS_CHROOT"};
+// `add` and `drop` of linuxParameters.capabilities change it; the service checked their names.
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html
+std::vector<std::string> capability_names(const json::object& container) {
+  std::set<std::string> all{"CAP_AUDIT_WRITE",      "CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FOWNER",
+                            "CAP_FSETID",           "CAP_KILL",   "CAP_MKNOD",        "CAP_SETFCAP",
+                            "CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETPCAP",      "CAP_SETUID",
+                            "CAP_SYS_CHROOT"};
+  const json::object* linux_parameters = find_object(container, "LinuxParameters");
+  const json::object* change =
+      linux_parameters ? find_object(*linux_parameters, "capabilities") : nullptr;
+  if (change) {
+    for (const json::value& name : list_of(*change, "drop")) {
+      if (name == "ALL")
+        all.clear();
+      else
+        all.erase("CAP_" + to_string(name.as_string()));
+    }
+    for (const json::value& name : list_of(*change, "add"))
+      all.insert("CAP_" + to_string(name.as_string()));
+  }
+  return {all.begin(), all.end()};
+}
+
+json::object capabilities(const std::vector<std::string>& names, std::uint32_t uid) {
+  const json::array all = json::value_from(names).as_array();
   const json::array held = uid == 0 ? all : json::array{};  // Others gain them by execve only.
   return {{"bounding", all}, {"permitted", held}, {"effective", held}};
 }
 
-json::array mounts(const Surroundings& surroundings) {
+// Where a container with initProcessEnabled finds its init: in /dev, a tmpfs of its own.
+constexpr const char* init_path = "/dev/init";
+
+bool wants_init(const json::object& container) {
+  const json::object* linux_parameters = find_object(container, "LinuxParameters");
+  const json::value* wanted =
+      linux_parameters ? find(*linux_parameters, "initProcessEnabled") : nullptr;
+  return wanted && wanted->is_bool() && wanted->get_bool();
+}
+
+json::array mounts(const Surroundings& surroundings, bool with_init) {
   json::array all{
       {{"destination", "/proc"}, {"type", "proc"}, {"source", "proc"}},
       {{"destination", "/dev"},
@@ -162,6 +195,11 @@ json::array mounts(const Surroundings& surroundings) {
        {"type", "cgroup"},
        {"source", "cgroup"},
        {"options", {"nosuid", "noexec", "nodev", "relatime", "ro"}}}};
+  if (with_init)
+    all.push_back({{"destination", init_path},
+                   {"type", "bind"},
+                   {"source", surroundings.init},
+                   {"options", {"bind", "ro", "nosuid"}}});
   for (const Mount& mount : surroundings.mounts)
     all.push_back({{"destination", mount.destination},
                    {"type", "bind"},
@@ -201,6 +239,8 @@ json::array limits(const json::object& container) {
   return all;
 }
 
+constexpr int file_mode_mask = 0022;
+
 }  // namespace
 
 Result<json::object> runtime_config(const json::object& image, const json::object& container,
@@ -212,10 +252,22 @@ Result<json::object> runtime_config(const json::object& image, const json::objec
   std::string directory = text(container, "WorkingDirectory");
   if (directory.empty()) directory = text(image, "WorkingDir");
   if (directory.empty()) directory = "/";
-  json::object who{{"uid", user.uid}, {"gid", user.gid}, {"umask", 0022}};
+  if (wants_init(container)) {
+    if (surroundings.init.empty())
+      return fail("CannotStartContainerError",
+                  "initProcessEnabled needs the program tini-static of Debian's package tini");
+    args.insert(args.begin(), {init_path, "--"});
+  }
+  const std::vector<std::string> held = capability_names(container);
+  json::object seccomp;
+  if (!surroundings.seccomp.empty()) {
+    KIBAN_TRY(seccomp, seccomp_config(surroundings.seccomp, held));
+  }
+  // Explicit, so that it does not depend on that of the engine.
+  json::object who{{"uid", user.uid}, {"gid", user.gid}, {"umask", file_mode_mask}};
   if (!user.more_groups.empty()) who["additionalGids"] = json::value_from(user.more_groups);
   const json::value* read_only = find(container, "ReadonlyRootFilesystem");
-  return json::object{
+  json::object config{
       {"ociVersion", "1.0.2"},
       {"process",
        {{"terminal", false},
@@ -223,13 +275,14 @@ Result<json::object> runtime_config(const json::object& image, const json::objec
         {"args", std::move(args)},
         {"env", environment(image, container, surroundings, user.home)},
         {"cwd", directory},
-        {"capabilities", capabilities(user.uid)},
+        {"capabilities", capabilities(held, user.uid)},
+        {"noNewPrivileges", true},
         {"rlimits", limits(container)}}},
       {"root",
        {{"path", surroundings.root},
         {"readonly", read_only && read_only->is_bool() && read_only->get_bool()}}},
       {"hostname", surroundings.hostname},
-      {"mounts", mounts(surroundings)},
+      {"mounts", mounts(surroundings, wants_init(container))},
       {"linux",
        {{"cgroupsPath", surroundings.cgroup},
         {"resources", resources(container, surroundings.swap_limit)},
@@ -238,13 +291,18 @@ Result<json::object> runtime_config(const json::object& image, const json::objec
           {{"type", "network"}, {"path", surroundings.network}},
           {{"type", "ipc"}},
           {{"type", "uts"}},
+          {{"type", "cgroup"}},
           {{"type", "mount"}}}},
         {"maskedPaths",
          {"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
           "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
-          "/sys/firmware"}},
+          "/sys/firmware", "/sys/devices/virtual/powercap"}},
         {"readonlyPaths",
-         {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}}}}};
+         {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+          // Of control groups version 1: runc mounts the tmpfs that holds them writable.
+          "/sys/fs/cgroup"}}}}};
+  if (!seccomp.empty()) config["linux"].as_object()["seccomp"] = std::move(seccomp);
+  return config;
 }
 
 std::string stop_signal(const json::object& image) {

@@ -25,6 +25,8 @@ struct Surroundings {
   std::string hostname{};
   std::string cgroup{};         // Below the root of every hierarchy.
   bool swap_limit{false};       // Whether the kernel can limit memory and swap together.
+  json::object seccomp{};       // Profile as seccomp.h reads it; empty: none.
+  std::string init{};           // Program that reaps children; needed for initProcessEnabled.
   std::vector<Mount> mounts{};  // hosts, resolv.conf, volumes.
   json::object environment{};   // Beneath the task definition's own.
 };

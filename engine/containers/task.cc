@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "containers/files.h"
+#include "containers/image_file.h"
 #include "runtime/process_driver.h"
 
 namespace kiban::containers {
@@ -37,6 +38,13 @@ json::array list_of(const json::object& object, std::string_view key) {
 
 std::int64_t digits(const std::string& text) {
   return std::strtoll(text.c_str(), nullptr, 10);  // 0 when there are none.
+}
+
+// GiB that the containers of a task may write.
+std::int64_t storage_of(const json::object& payload) {
+  constexpr std::int64_t default_gib = 20;  // Of Fargate.
+  const json::value* asked = find(payload, "StorageGiB");
+  return asked && asked->is_int64() && asked->get_int64() > 0 ? asked->get_int64() : default_gib;
 }
 
 json::object failure(const Error& error) {
@@ -111,6 +119,7 @@ void Task::leave() {
 void Task::run() {
   std::error_code failed;
   fs::create_directories(directory_, failed);
+  fs::permissions(directory_, fs::perms::owner_all, failed);
   // Reported, but the kernel did not live to note it.
   if (const auto result = parse_json(read_file(directory_ + "/result.json"));
       result && result->is_object()) {
@@ -127,10 +136,15 @@ void Task::run() {
 
 Result<void> Task::launch() {
   for (const json::value& plan : list_of(payload_, "Containers")) {
-    const std::string name = text(plan.as_object(), "Name");
-    members_.push_back({.container = Container{host_.tools, plan.as_object(),
-                                               fmt::format("{}-{}", id_, members_.size()),
-                                               directory_ + "/" + name}});
+    // A task that an earlier version stored may have any name.
+    if (const std::string name = text(plan.as_object(), "Name"); !is_valid_name(name))
+      return fail("CannotStartContainerError",
+                  fmt::format("'{}' is not a valid name of a container", name));
+    // The folder is named by number: a name may be that of one of the task's own files.
+    const std::size_t number = members_.size();
+    members_.push_back(
+        {.container = Container{host_.tools, plan.as_object(), fmt::format("{}-{}", id_, number),
+                                fmt::format("{}/{}", directory_, number)}});
   }
   const bool begun = std::ranges::any_of(
       members_, [](const Member& member) { return member.container.was_started(); });
@@ -177,10 +191,13 @@ bool Task::may_start(const Member& member) const {
 
 Result<void> Task::start(Member& member) {
   Container& container = member.container;
+  bool adopted = false;
   if (container.was_started()) {
-    KIBAN_TRY_VOID(container.adopt());
-    container.hold_output(false);  // An engine that was killed may have held it.
-  } else {
+    // An engine that was killed may have held it.
+    KIBAN_TRY(adopted, container.adopt());
+    if (adopted) container.hold_output(false);
+  }
+  if (!adopted) {
     // The service found no image.
     if (const std::string why = text(container.plan(), "ImageError"); !why.empty())
       return fail("CannotPullContainerError", why);
@@ -203,15 +220,20 @@ Result<void> Task::start(Member& member) {
   return {};
 }
 
-// Folders of the task, which its containers share. No container's name begins with a dot.
+// Folders of the task, which its containers share.
 Result<std::vector<Mount>> Task::volumes_of(const Container& container) const {
   std::vector<Mount> mounts;
   for (const json::value& value : list_of(container.plan(), "MountPoints")) {
     const json::object& point = value.as_object();
-    const std::string source =
-        fmt::format("{}/.volumes/{}", directory_, text(point, "sourceVolume"));
+    const std::string name = text(point, "sourceVolume");
+    if (!is_valid_name(name))
+      return fail("CannotStartContainerError",
+                  fmt::format("'{}' is not a valid name of a volume", name));
+    const std::string source = fmt::format("{}/layer/volumes/{}", directory_, name);
     std::error_code failed;
-    fs::create_directories(source, failed);
+    const bool fresh = fs::create_directories(source, failed);
+    // Whoever the container runs as sees it as on Fargate: owned by root, readable by all.
+    if (fresh) fs::permissions(source, fs::perms{0755}, failed);
     if (failed)
       return fail("CannotStartContainerError",
                   fmt::format("can't create {}: {}", source, failed.message()));
@@ -244,6 +266,7 @@ Result<void> Task::choose_address() {
 
 Result<void> Task::make_surroundings() {
   KIBAN_TRY_VOID(choose_address());
+  KIBAN_TRY_VOID(host_.layers->open(directory_, storage_of(payload_)));
   const auto bounded = make_group(group_of_task(id_), digits(text(payload_, "Cpu")),
                                   digits(text(payload_, "Memory")));
   if (!bounded)
@@ -267,13 +290,19 @@ Result<void> Task::make_surroundings() {
       if (value.is_string())
         hosts +=
             fmt::format("{} {}\n", std::string_view(value.get_string()), std::string_view(name));
-  KIBAN_TRY_VOID(write_file(directory_ + "/hosts", hosts));
-  KIBAN_TRY_VOID(write_file(directory_ + "/resolv.conf", name_servers_here()));
-  KIBAN_TRY_VOID(write_file(directory_ + "/hostname", surroundings.hostname + "\n"));
-  for (const auto* name : {"hosts", "resolv.conf", "hostname"}) {
-    KIBAN_TRY_VOID(make_readable(fmt::format("{}/{}", directory_, name)));
-    surroundings.mounts.push_back({.source = fmt::format("{}/{}", directory_, name),
-                                   .destination = fmt::format("/etc/{}", name)});
+  const std::array<std::pair<const char*, std::string>, 3> files{
+      {{"hosts", hosts},
+       {"resolv.conf", name_servers_here()},
+       {"hostname", surroundings.hostname + "\n"}}};
+  for (const auto& [name, content] : files) {
+    const std::string source = fmt::format("{}/layer/{}", directory_, name);
+    std::error_code failed;
+    // A container that is adopted holds the one of before, and may have filled the storage.
+    if (!fs::exists(source)) {
+      KIBAN_TRY_VOID(write_file(source, content));
+      fs::permissions(source, fs::perms{0644}, failed);
+    }
+    surroundings.mounts.push_back({.source = source, .destination = fmt::format("/etc/{}", name)});
   }
   return {};
 }
@@ -583,13 +612,14 @@ void remove_task(Host& host, const std::string& directory) {
                         host.addresses.contains(address) ? Route::Keep : Route::Remove);
   }
   for (const auto& entry : fs::directory_iterator{directory, failed}) {
-    if (!entry.is_directory(failed)) continue;
+    if (!entry.is_directory(failed) || entry.path().filename() == "layer") continue;
     for (int index = 0; index < 10; ++index) {
       Container left{host.tools, {}, fmt::format("{}-{}", id, index), entry.path().string()};
       left.remove();
     }
     fs::remove_all(entry.path(), failed);
   }
+  close_layer(directory);
   remove_group(group_of_task(id));
   fs::remove_all(directory, failed);
 }

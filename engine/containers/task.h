@@ -15,6 +15,7 @@
 #include "containers/container.h"
 #include "containers/health.h"
 #include "containers/image.h"
+#include "containers/layer.h"
 #include "containers/network.h"
 #include "runtime/effects.h"
 
@@ -26,6 +27,7 @@ struct Host {
   std::string endpoint{};   // The engine's URL as tasks see it.
   Tools tools{};
   Images* images{nullptr};
+  Layers* layers{nullptr};
   Bridge* bridge{nullptr};
   std::chrono::seconds usage_interval{60};
   std::mutex mutex{};

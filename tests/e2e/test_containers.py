@@ -361,7 +361,7 @@ def test_a_stopped_task_leaves_nothing(server, image, tmp_path):
     assert (stopped["stopCode"], stopped["stoppedReason"]) == ("UserInitiated", "enough")
     assert messages(server) == ["bye"]
     identifier = task.rsplit("/", 1)[1]
-    files = tmp_path / "data" / "tasks" / "tasks" / identifier / "api"
+    files = tmp_path / "data" / "tasks" / "tasks" / identifier / "0"
     until(lambda: not files.exists(), "its files stayed")
     assert not Path(f"/run/netns/kiban-{identifier}").exists()
     assert identifier not in Path("/proc/self/mounts").read_text()

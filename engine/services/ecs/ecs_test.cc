@@ -776,6 +776,15 @@ TEST_F(Ecs, RefusesByAwsName) {
   EXPECT_EQ(refused("DescribeTaskDefinition", {{"taskDefinition", "api:9"}}), "ClientException");
 }
 
+TEST_F(Ecs, ChecksEphemeralStorage) {
+  for (const auto& [size, error] : {std::pair(20, "ClientException"), std::pair(21, ""),
+                                    std::pair(200, ""), std::pair(201, "ClientException")}) {
+    json::object changed = definition();
+    changed["ephemeralStorage"] = {{"sizeInGiB", size}};
+    EXPECT_EQ(refused("RegisterTaskDefinition", changed), error) << size;
+  }
+}
+
 TEST_F(Ecs, RefusesDefinitionsThatItWouldNotHonour) {
   const auto with = [&](const json::object& container, const json::object& more = {}) {
     json::object changed = definition();
@@ -797,7 +806,18 @@ TEST_F(Ecs, RefusesDefinitionsThatItWouldNotHonour) {
   EXPECT_EQ(with({}, {{"requiresCompatibilities", {"FARGATE"}}, {"memory", "4096"}}),
             "ClientException");
   EXPECT_EQ(with({{"linuxParameters", {{"capabilities", {{"add", json::array{}}}}}}}), "");
-  EXPECT_EQ(with({{"linuxParameters", {{"initProcessEnabled", true}}}}), "ClientException");
+  EXPECT_EQ(with({{"linuxParameters", {{"initProcessEnabled", true}}}}), "");
+  EXPECT_EQ(with({{"linuxParameters", {{"sharedMemorySize", 64}}}}), "ClientException");
+  const auto add = [](const char* name) {
+    return json::object{{"linuxParameters", {{"capabilities", {{"add", {name}}}}}}};
+  };
+  EXPECT_EQ(with(add("SYS_PTRACE"), fargate), "");
+  EXPECT_EQ(with(add("NET_RAW"), fargate), "ClientException");
+  EXPECT_EQ(with(add("NET_RAW")), "");
+  EXPECT_EQ(with(add("SYS_ADMIN")), "ClientException");
+  EXPECT_EQ(with(add("ALL")), "ClientException");
+  EXPECT_EQ(with(add("CAP_KILL")), "ClientException");
+  EXPECT_EQ(with({{"linuxParameters", {{"capabilities", {{"drop", {"ALL"}}}}}}}, fargate), "");
   EXPECT_EQ(with({{"mountPoints", mount}}), "ClientException");
   EXPECT_EQ(with({{"mountPoints", mount}}, {{"volumes", json::array{{{"name", "data"}}}}}), "");
   EXPECT_EQ(with({}, {{"volumes",

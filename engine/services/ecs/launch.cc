@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "services/base/checked_service.h"
+#include "services/ecs/task_definition.h"
 
 namespace kiban::services::ecs {
 namespace {
@@ -97,10 +98,12 @@ Result<void> check_overrides(const json::object& input, const json::object& defi
   for (const auto& member : *overrides) {
     const bool empty = member.value().is_array() && member.value().get_array().empty();
     if (!empty &&
-        !lists("containerOverrides cpu memory taskRoleArn executionRoleArn", member.key()))
+        !lists("containerOverrides cpu memory taskRoleArn executionRoleArn ephemeralStorage",
+               member.key()))
       return refuse(
           fmt::format("kiban does not honour {} of overrides", std::string_view(member.key())));
   }
+  KIBAN_TRY_VOID(check_ephemeral_storage(*overrides, "InvalidParameterException"));
   for (const json::value& one : list_of(*overrides, "containerOverrides")) {
     const std::string name = text(one.as_object(), "name");
     const auto& containers = definition.at("containerDefinitions").as_array();
@@ -122,7 +125,8 @@ Result<void> check_overrides(const json::object& input, const json::object& defi
 
 json::object with_overrides(const json::object& input, json::object definition) {
   if (const json::object* overrides = find_object(input, "overrides")) {
-    for (const auto* member : {"cpu", "memory", "taskRoleArn", "executionRoleArn"}) {
+    for (const auto* member :
+         {"cpu", "memory", "taskRoleArn", "executionRoleArn", "ephemeralStorage"}) {
       if (const json::value* value = find(*overrides, member)) definition[member] = *value;
     }
   }

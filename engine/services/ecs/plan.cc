@@ -88,7 +88,8 @@ Result<json::object> container_plan(Context& context, const json::object& contai
         std::pair("memory", "Memory"), std::pair("cpu", "Cpu"),
         std::pair("readonlyRootFilesystem", "ReadonlyRootFilesystem"),
         std::pair("mountPoints", "MountPoints"), std::pair("dependsOn", "DependsOn"),
-        std::pair("healthCheck", "HealthCheck"), std::pair("ulimits", "Ulimits")}) {
+        std::pair("healthCheck", "HealthCheck"), std::pair("ulimits", "Ulimits"),
+        std::pair("linuxParameters", "LinuxParameters")}) {
     const json::value* value = find(change, member);
     if (!value) value = find(container, member);
     if (value) plan[name] = *value;
@@ -155,13 +156,18 @@ Result<json::object> task_plan(Context& context, const json::object& input,
     plan["MetadataId"] = metadata_id(task, plans.size());
     plans.push_back(std::move(plan));
   }
-  return json::object{
-      {"TaskArn", task.at("taskArn")},     {"Cluster", last_part(text(task, "clusterArn"))},
-      {"Region", context.caller().region}, {"Account", context.caller().account},
-      {"Group", task.at("group")},         {"TaskRoleArn", text(definition, "taskRoleArn")},
-      {"Cpu", text(definition, "cpu")},    {"Memory", text(definition, "memory")},
-      {"Endpoint", context.endpoint()},    {"Hosts", database_hosts(context)},
-      {"Containers", std::move(plans)}};
+  return json::object{{"TaskArn", task.at("taskArn")},
+                      {"Cluster", last_part(text(task, "clusterArn"))},
+                      {"Region", context.caller().region},
+                      {"Account", context.caller().account},
+                      {"Group", task.at("group")},
+                      {"TaskRoleArn", text(definition, "taskRoleArn")},
+                      {"Cpu", text(definition, "cpu")},
+                      {"Memory", text(definition, "memory")},
+                      {"StorageGiB", ephemeral_gib(definition)},
+                      {"Endpoint", context.endpoint()},
+                      {"Hosts", database_hosts(context)},
+                      {"Containers", std::move(plans)}};
 }
 
 }  // namespace kiban::services::ecs

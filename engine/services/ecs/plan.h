@@ -1,7 +1,7 @@
 // What the performer of a task's effect `task.run` is told.
 //
 //   {"TaskArn", "Cluster", "Region", "Account", "Group", "TaskRoleArn", "Cpu" (units), "Memory"
-//   (MiB),
+//   (MiB), "StorageGiB",
 //    "Endpoint": this server's URL, "Hosts": {name: address}, "Network"?: interface.h, "Egress"
 //    (whether it reaches what lies outside), "CredentialsId"?: credentials.h,
 //    "MetadataSecret": metadata.h,
@@ -10,7 +10,8 @@
 //                    "MetadataId": metadata.h, "Log": log_plan() of task_definition.h,
 //                    "EntryPoint"?, "Command"?, "PortMappings"?, "WorkingDirectory"?, "User"?,
 //                    "Memory"?, "Cpu"?, "ReadonlyRootFilesystem"?, and as ECS's API has them:
-//                    "MountPoints"?, "DependsOn"?, "HealthCheck"?, "Ulimits"?}]}
+//                    "MountPoints"?, "DependsOn"?, "HealthCheck"?, "Ulimits"?,
+//                    "LinuxParameters"?}]}
 #pragma once
 
 #include "services/base/service.h"

@@ -64,7 +64,8 @@ json::object overrides_of(const json::object& input, json::array containers) {
   json::object all{{"containerOverrides", std::move(containers)},
                    {"inferenceAcceleratorOverrides", json::array{}}};
   if (const json::object* given = find_object(input, "overrides")) {
-    for (const auto* member : {"cpu", "memory", "taskRoleArn", "executionRoleArn"}) {
+    for (const auto* member :
+         {"cpu", "memory", "taskRoleArn", "executionRoleArn", "ephemeralStorage"}) {
       if (const json::value* value = find(*given, member)) all[member] = *value;
     }
   }
@@ -101,6 +102,7 @@ json::object new_task(Context& context, const json::object& input, const json::o
                     {"createdAt", epoch_seconds(context.now())},
                     {"desiredStatus", "RUNNING"},
                     {"enableExecuteCommand", false},
+                    {"ephemeralStorage", {{"sizeInGiB", ephemeral_gib(definition)}}},
                     {"group", text(input, "group", group)},
                     {"lastStatus", "PROVISIONING"},
                     {"launchType", "FARGATE"},

@@ -24,7 +24,38 @@ const std::set<std::string_view> honoured = {
     "secrets",      "essential", "portMappings",     "logConfiguration", "cpu",
     "memory",       "user",      "workingDirectory", "stopTimeout",      "readonlyRootFilesystem",
     "mountPoints",  "dependsOn", "healthCheck",      "dockerLabels",     "memoryReservation",
-    "startTimeout", "ulimits"};
+    "startTimeout", "ulimits",   "linuxParameters"};
+
+// What a container here can hold, of the capabilities that ECS knows by name. Default and NET_RAW,
+// SYS_PTRACE; others would let a task change the host.
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html
+const std::set<std::string_view> grantable = {
+    "AUDIT_WRITE", "CHOWN",  "DAC_OVERRIDE",     "FOWNER",     "FSETID",
+    "KILL",        "MKNOD",  "NET_RAW",          "SETFCAP",    "SETGID",
+    "SETPCAP",     "SETUID", "NET_BIND_SERVICE", "SYS_CHROOT", "SYS_PTRACE"};
+const std::set<std::string_view> other_capabilities = {"ALL",
+                                                       "AUDIT_CONTROL",
+                                                       "BLOCK_SUSPEND",
+                                                       "DAC_READ_SEARCH",
+                                                       "IPC_LOCK",
+                                                       "IPC_OWNER",
+                                                       "LEASE",
+                                                       "LINUX_IMMUTABLE",
+                                                       "MAC_ADMIN",
+                                                       "MAC_OVERRIDE",
+                                                       "NET_ADMIN",
+                                                       "NET_BROADCAST",
+                                                       "SYS_ADMIN",
+                                                       "SYS_BOOT",
+                                                       "SYS_MODULE",
+                                                       "SYS_NICE",
+                                                       "SYS_PACCT",
+                                                       "SYS_RAWIO",
+                                                       "SYS_RESOURCE",
+                                                       "SYS_TIME",
+                                                       "SYS_TTY_CONFIG",
+                                                       "SYSLOG",
+                                                       "WAKE_ALARM"};
 
 // Whether a value asks for nothing: [], {}, false, or objects of such.
 bool asks_for_nothing(const json::value& value) {
@@ -118,6 +149,43 @@ Result<void> check_ulimits(const json::object& container) {
   return {};
 }
 
+Result<void> check_capabilities(const json::object& change, bool fargate) {
+  for (const auto* list : {"add", "drop"}) {
+    for (const json::value& value : list_of(change, list)) {
+      const std::string name = to_string(value.as_string());
+      if (!grantable.contains(name) && !other_capabilities.contains(name))
+        return refuse(fmt::format("Invalid capability '{}' in linuxParameters.", name));
+      if (list == std::string_view("drop")) continue;
+      // "Tasks launched on Fargate only support adding the SYS_PTRACE kernel capability."
+      if (fargate && name != "SYS_PTRACE")
+        return refuse(
+            fmt::format("Fargate supports adding the capability SYS_PTRACE only, not {}", name));
+      if (!grantable.contains(name))
+        return refuse(fmt::format("kiban does not honour adding the capability {}", name));
+    }
+  }
+  return {};
+}
+
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinuxParameters.html
+Result<void> check_linux_parameters(const json::object& container, bool fargate) {
+  const json::object* parameters = find_object(container, "linuxParameters");
+  if (!parameters) return {};
+  for (const auto& member : *parameters) {
+    if (member.key() != "capabilities" && member.key() != "initProcessEnabled" &&
+        !asks_for_nothing(member.value()))
+      return refuse(fmt::format("kiban does not honour {} of linuxParameters of container '{}'",
+                                std::string_view(member.key()), text(container, "name")));
+  }
+  const json::object* change = find_object(*parameters, "capabilities");
+  return change ? check_capabilities(*change, fargate) : Result<void>{};
+}
+
+bool requires_fargate(const json::object& input) {
+  const json::array wanted = list_of(input, "requiresCompatibilities");
+  return std::ranges::find(wanted, json::value("FARGATE")) != wanted.end();
+}
+
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
 bool is_fargate_size(std::int64_t cpu, std::int64_t memory) {
   struct Size {
@@ -145,8 +213,7 @@ std::int64_t units_of(const std::string& given) {
 }
 
 Result<void> check_fargate(const json::object& input) {
-  const json::array wanted = list_of(input, "requiresCompatibilities");
-  if (std::ranges::find(wanted, json::value("FARGATE")) == wanted.end()) return {};
+  if (!requires_fargate(input)) return {};
   if (text(input, "networkMode") != "awsvpc")
     return refuse("Fargate only supports network mode 'awsvpc'.");
   for (const auto* member : {"cpu", "memory"}) {
@@ -258,6 +325,7 @@ Result<void> check_containers(const json::object& input) {
     if (!names.insert(name).second)
       return refuse(fmt::format("Container.name '{}' is not unique.", name));
     KIBAN_TRY_VOID(check_ulimits(container));
+    KIBAN_TRY_VOID(check_linux_parameters(container, requires_fargate(input)));
     essential = essential || flag(container, "essential", true);
     KIBAN_TRY_VOID(check_log(container));
   }
@@ -298,6 +366,20 @@ json::object log_plan(const json::object& container) {
   return plan;
 }
 
+Result<void> check_ephemeral_storage(const json::object& holder, const char* error) {
+  const json::object* storage = find_object(holder, "ephemeralStorage");
+  if (!storage) return {};
+  const std::int64_t size = number(*storage, "sizeInGiB", 0);
+  if (size >= ephemeral_gib_min && size <= ephemeral_gib_max) return {};
+  return fail(error, fmt::format("Invalid ephemeralStorage: sizeInGiB must be between {} and {}.",
+                                 ephemeral_gib_min, ephemeral_gib_max));
+}
+
+std::int64_t ephemeral_gib(const json::object& definition) {
+  const json::object* storage = find_object(definition, "ephemeralStorage");
+  return storage ? number(*storage, "sizeInGiB", ephemeral_gib_default) : ephemeral_gib_default;
+}
+
 Result<json::object> register_task_definition(Context& context, const json::object& given) {
   json::object input = given;
   if (json::value* containers = input.if_contains("containerDefinitions");
@@ -306,6 +388,7 @@ Result<json::object> register_task_definition(Context& context, const json::obje
       if (container.is_object()) make_options_text(container.get_object());
   KIBAN_TRY_VOID(check_containers(input));
   KIBAN_TRY_VOID(check_fargate(input));
+  KIBAN_TRY_VOID(check_ephemeral_storage(input, "ClientException"));
   const std::string family = text(input, "family");
   const std::string counter = row_key(context, "family", family);
   const auto last = context.get(counter);

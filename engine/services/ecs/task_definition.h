@@ -18,4 +18,15 @@ Result<json::object> describe_task_definition(Context& context, const json::obje
 Result<json::object> list_task_definitions(Context& context, const json::object& input);
 Result<json::object> list_families(Context& context, const json::object& input);
 
+// GiB of a task's writable storage: sizes that may be asked for, and that of a task on Fargate that
+// asks for none.
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EphemeralStorage.html
+inline constexpr std::int64_t ephemeral_gib_min = 21;
+inline constexpr std::int64_t ephemeral_gib_max = 200;
+inline constexpr std::int64_t ephemeral_gib_default = 20;
+
+// Checks the member ephemeralStorage of a definition or of overrides. Its Error is named `error`.
+Result<void> check_ephemeral_storage(const json::object& holder, const char* error);
+std::int64_t ephemeral_gib(const json::object& definition);
+
 }  // namespace kiban::services::ecs

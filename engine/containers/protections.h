@@ -1,0 +1,19 @@
+// What keeps a container from reaching more than its task definition gives it, on this host.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace kiban::containers {
+
+struct Protection {
+  std::string name{};
+  bool in_force{false};
+  std::string detail{};
+  std::string what_to_do{};  // When it is not in force.
+};
+
+// As docs/containers.md lists them.
+std::vector<Protection> protections_here();
+
+}  // namespace kiban::containers
