@@ -148,6 +148,16 @@ void Frontend::authenticate(const Shared& exchange) {
   });
 }
 
+namespace {
+std::unexpected<Error> without_permissions(const services::Caller& caller, const api::Wire& wire) {
+  const std::string action = fmt::format("{}:{}", wire.service->folder, wire.operation->name);
+  return fail("AccessDenied",
+              fmt::format("User: {} is not authorized to perform: {} because no identity-based "
+                          "policy allows the {} action",
+                          caller.arn, action, action));
+}
+}  // namespace
+
 void Frontend::with_session(const Shared& exchange, const std::optional<SessionKey>& session) {
   if (session) exchange->caller.arn = session->arn;
   if (options_.auth == kernel::Auth::Sigv4 &&
@@ -164,6 +174,10 @@ void Frontend::with_session(const Shared& exchange, const std::optional<SessionK
       respond_with(exchange->respond, encode_failure(*exchange, verified.error()));
       return;
     }
+    // Deleting a role takes all permissions from its sessions; GetCallerIdentity needs none:
+    // docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+    if (session && session->revoked && exchange->wire.operation->name != "GetCallerIdentity")
+      return refuse(*exchange, without_permissions(exchange->caller, exchange->wire).error());
   }
   submit(exchange);
 }
