@@ -215,6 +215,12 @@ QueryResult<json::value> read_path(const Reference& reference, const Environment
                                    std::string_view field) {
   auto value = reference.select(environment);
   if (value) return *std::move(value);
+  if (value.error().name == "BudgetExceeded")
+    return std::unexpected(QueryFailure{
+        .error = "States.Runtime",
+        .cause = fmt::format("The JSONPath '{}' specified for the field '{}' could not be "
+                             "evaluated: {}",
+                             reference.text, field, value.error().cause)});
   const json::value* base = reference.base(environment);
   return std::unexpected(missing(reference.text, field, base ? *base : environment.input()));
 }

@@ -12,6 +12,8 @@
 namespace kiban::cfn {
 namespace {
 
+constexpr std::size_t read_steps = 250;  // What asking for another stack's value counts.
+
 std::unexpected<Error> invalid(std::string cause) {
   return fail("ValidationError", std::move(cause));
 }
@@ -19,16 +21,6 @@ std::unexpected<Error> invalid(std::string cause) {
 std::string scalar_text(const json::value& value) {
   if (value.is_string()) return to_string(value.get_string());
   return print_json(value);
-}
-
-json::array split(std::string_view text, std::string_view by) {
-  json::array out;
-  for (std::size_t at = 0;;) {
-    const std::size_t end = by.empty() ? std::string_view::npos : text.find(by, at);
-    out.push_back(json::string(text.substr(at, end - at)));
-    if (end == std::string_view::npos) return out;
-    at = end + by.size();
-  }
 }
 
 std::string base64(std::string_view text) {
@@ -56,15 +48,17 @@ std::optional<std::uint64_t> number_in(std::string_view text) {
 }
 
 Result<json::array> cidr(std::string_view block, std::uint64_t count, std::uint64_t bits) {
-  const json::array parts = split(block.substr(0, block.find('/')), ".");
   const std::size_t slash = block.find('/');
   std::uint64_t base = 0;
-  bool good = parts.size() == 4 && slash != std::string_view::npos && count >= 1 && count <= 256 &&
-              bits >= 1 && bits <= 31;
-  for (const json::value& part : parts) {
-    const auto octet = number_in(part.get_string());
-    good = good && octet && *octet < 256;
+  bool good =
+      slash != std::string_view::npos && count >= 1 && count <= 256 && bits >= 1 && bits <= 31;
+  std::string_view rest = block.substr(0, slash);
+  for (int place = 0; good && place < 4; ++place) {
+    const std::size_t dot = rest.find('.');
+    const auto octet = number_in(rest.substr(0, dot));
+    good = octet && *octet < 256 && (dot == std::string_view::npos) == (place == 3);
     base = base * 256 + octet.value_or(0);
+    rest = place == 3 ? "" : rest.substr(std::min(dot, rest.size() - 1) + 1);
   }
   const auto prefix = good ? number_in(block.substr(slash + 1)) : std::nullopt;
   if (!prefix || *prefix > 32 || (count << bits) > (1ULL << (32 - *prefix))) {
@@ -228,7 +222,20 @@ Result<std::string> Evaluator::text_of(const json::value& value) {
   return scalar_text(result);
 }
 
+Result<void> Evaluator::spend(std::size_t steps, std::size_t bytes) {
+  if (budget_.spend(steps, bytes)) return {};
+  return invalid(fmt::format(
+      "Template error: the template's functions take more than {} steps or make more than {} bytes",
+      evaluation_steps_max, evaluation_bytes_max));
+}
+
+Evaluator::Value Evaluator::copied(const json::value& value) {
+  KIBAN_TRY_VOID(spend(1, copy_bytes(value)));
+  return json::value(value);
+}
+
 Evaluator::Value Evaluator::evaluate(const json::value& value) {
+  KIBAN_TRY_VOID(spend(1, value.is_string() ? value.get_string().size() : 0));
   const std::string_view name = intrinsic_of(value);
   // Outside of conditions a member "Condition" is what it says, such as a policy's.
   if (!name.empty() && (name != "Condition" || conditions_only_)) {
@@ -268,8 +275,10 @@ Evaluator::Value Evaluator::reference(const std::string& name) {
   if (name == "AWS::NotificationARNs") return json::value(json::array{});
   if (const auto found = parameters_.find(name); found != parameters_.end()) {
     const Parameter& parameter = found->second;
+    KIBAN_TRY_VOID(spend(1, parameter.resolved.size()));
     if (!is_list(parameter.type)) return json::value(json::string(parameter.resolved));
     if (parameter.resolved.empty()) return json::value(json::array{""});
+    KIBAN_TRY_VOID(spend(1, parameter.resolved.size() * sizeof(json::value)));
     return json::value(list_members(parameter.resolved));
   }
   if (const auto found = made_.find(name); found != made_.end()) {
@@ -287,7 +296,7 @@ Evaluator::Value Evaluator::reference(const std::string& name) {
 Evaluator::Value Evaluator::attribute(const std::string& id, const std::string& name) {
   if (const auto found = made_.find(id); found != made_.end()) {
     const json::object& attributes = found->second.attributes;
-    if (const json::value* value = find(attributes, name)) return json::value(*value);
+    if (const json::value* value = find(attributes, name)) return copied(*value);
     if (planning_) return json::value(json::string(known_after_apply));
     return invalid(fmt::format("Requested attribute {} does not exist in schema for {}", name, id));
   }
@@ -315,7 +324,8 @@ Evaluator::Value Evaluator::substitute(const json::value& argument) {
         "a mapping of values to replace in the string");
   }
   std::string out;
-  for (std::size_t at = 0;;) {
+  for (std::size_t at = 0, spent = 0;;) {
+    KIBAN_TRY_VOID(spend(1, out.size() - std::exchange(spent, out.size())));
     const std::size_t open = text.find("${", at);
     const std::size_t end = open == std::string::npos ? open : text.find('}', open);
     if (end == std::string::npos) {
@@ -350,14 +360,39 @@ Evaluator::Value Evaluator::select_or_split(std::string_view name, const json::a
   if (unknown) return json::value(json::string(known_after_apply));
   if (name == "Fn::Split") {
     if (!second.is_string()) return invalid("Template error: Fn::Split wants a string to split");
-    return json::value(split(second.get_string(), first));
+    return split(second.get_string(), first);
   }
   if (!second.is_array()) return invalid("Template error: Fn::Select requires a list argument");
   const auto index = number_in(first);
   if (!index || *index >= second.get_array().size()) {
     return invalid("Template error: Fn::Select cannot select nonexistent value at index " + first);
   }
-  return json::value(second.get_array()[static_cast<std::size_t>(*index)]);
+  return copied(second.get_array()[static_cast<std::size_t>(*index)]);
+}
+
+Evaluator::Value Evaluator::split(std::string_view text, std::string_view by) {
+  json::array out;
+  for (std::size_t at = 0;;) {
+    const std::size_t end = by.empty() ? std::string_view::npos : text.find(by, at);
+    const std::string_view part = text.substr(at, end - at);
+    KIBAN_TRY_VOID(spend(1, sizeof(json::value) + part.size()));
+    out.push_back(json::string(part));
+    if (end == std::string_view::npos) return json::value(std::move(out));
+    at = end + by.size();
+  }
+}
+
+Evaluator::Value Evaluator::joined(std::string_view delimiter, const json::value& parts) {
+  if (parts.is_string()) return copied(parts);  // A list not known yet.
+  if (!parts.is_array()) return invalid("Template error: Fn::Join wants a list");
+  std::string out;
+  for (const json::value& part : parts.get_array()) {
+    const std::size_t before = out.size();
+    if (&part != parts.get_array().data()) out += delimiter;
+    out += scalar_text(part);
+    KIBAN_TRY_VOID(spend(1, out.size() - before));
+  }
+  return json::value(json::string(out));
 }
 
 Evaluator::Value Evaluator::mapped(const json::array& arguments) {
@@ -371,7 +406,7 @@ Evaluator::Value Evaluator::mapped(const json::array& arguments) {
   const json::object* level = mappings ? find_object(*mappings, map) : nullptr;
   level = level ? find_object(*level, top) : nullptr;
   const json::value* value = level ? find(*level, second) : nullptr;
-  if (value) return json::value(*value);
+  if (value) return copied(*value);
   if (arguments.size() == 4 && arguments[3].is_object()) {
     if (const json::value* fallback = find(arguments[3].get_object(), "DefaultValue")) {
       return evaluate(*fallback);
@@ -418,16 +453,7 @@ Evaluator::Value Evaluator::intrinsic(std::string_view name, const json::value& 
           "(such as Fn::GetAZs) to be joined.");
     }
     KIBAN_TRY(const json::value parts, required(list[1]));
-    if (parts.is_string()) return json::value(parts);  // A list not known yet.
-    if (!parts.is_array()) return invalid("Template error: Fn::Join wants a list");
-    std::string out;
-    bool first = true;
-    for (const json::value& part : parts.get_array()) {
-      if (!first) out += to_string(list[0].get_string());
-      first = false;
-      out += scalar_text(part);
-    }
-    return json::value(json::string(out));
+    return joined(list[0].get_string(), parts);
   }
   if (name == "Fn::If") {
     if (list.size() != 3 || !list[0].is_string()) {
@@ -474,12 +500,14 @@ Evaluator::Value Evaluator::intrinsic(std::string_view name, const json::value& 
   }
   if (name == "Fn::ImportValue") {
     KIBAN_TRY(const std::string key, text_of(argument));
+    KIBAN_TRY_VOID(spend(read_steps, 0));
     imports_.insert(key);
     KIBAN_TRY(json::value value, ports_.import_value(key));
     return std::optional(std::move(value));
   }
   if (name == "Fn::GetStackOutput") {
     KIBAN_TRY(const json::value spec, required(argument));
+    KIBAN_TRY_VOID(spend(read_steps, 0));
     if (!spec.is_object()) return invalid("Template error: Fn::GetStackOutput requires an object");
     const auto member = [&](std::string_view key, const std::string& fallback) {
       const json::string* found = find_string(spec.get_object(), key);
@@ -503,6 +531,7 @@ Evaluator::Value Evaluator::intrinsic(std::string_view name, const json::value& 
   }
   if (name == "Fn::Base64") {
     KIBAN_TRY(const std::string text, text_of(argument));
+    KIBAN_TRY_VOID(spend(1, text.size() / 3 * 4));
     return json::value(json::string(base64(text)));
   }
   if (name == "Fn::Cidr") {
@@ -515,6 +544,8 @@ Evaluator::Value Evaluator::intrinsic(std::string_view name, const json::value& 
       KIBAN_TRY(bits, text_of(list[2]));
     }
     if (block == known_after_apply) return json::value(json::string(block));
+    KIBAN_TRY_VOID(
+        spend(1, number_in(count).value_or(0) < 257 ? number_in(count).value_or(0) * 32 : 0));
     KIBAN_TRY(json::array blocks,
               cidr(block, number_in(count).value_or(0), number_in(bits).value_or(0)));
     return json::value(std::move(blocks));
@@ -526,14 +557,16 @@ Evaluator::Value Evaluator::intrinsic(std::string_view name, const json::value& 
   }
   if (name == "Fn::ToJsonString") {
     KIBAN_TRY(const json::value value, required(argument));
-    return json::value(json::string(print_json(value)));
+    const std::string text = print_json(value);
+    KIBAN_TRY_VOID(spend(1, text.size()));
+    return json::value(json::string(text));
   }
   return invalid(fmt::format("Template error: kiban does not know the function {}", name));
 }
 
 namespace {
 Result<void> each_text(json::value& value,
-                       const std::function<Result<std::string>(std::string)>& change) {
+                       const std::function<Result<std::string>(const std::string&)>& change) {
   if (value.is_string()) {
     KIBAN_TRY(const std::string text, change(to_string(value.get_string())));
     value = json::string(text);
@@ -556,17 +589,22 @@ Result<json::object> Evaluator::properties(const std::string& logical_id) {
 }
 
 Result<json::object> resolve_references(json::object properties, const Ports& ports) {
-  const auto resolve = [&ports](std::string text) -> Result<std::string> {
+  Budget budget{evaluation_steps_max, evaluation_bytes_max};
+  const auto resolve = [&](const std::string& text) -> Result<std::string> {
     constexpr std::string_view open = "{{resolve:";
-    for (std::size_t at = text.find(open); at != std::string::npos; at = text.find(open, at)) {
+    std::string out;
+    std::size_t done = 0;
+    for (std::size_t at = text.find(open); at != std::string::npos; at = text.find(open, done)) {
       const std::size_t end = text.find("}}", at);
       if (end == std::string::npos) break;
       KIBAN_TRY(const std::string value,
                 ports.dynamic_reference(text.substr(at + open.size(), end - at - open.size())));
-      text.replace(at, end + 2 - at, value);
-      at += value.size();
+      if (!budget.spend(read_steps, value.size()))
+        return invalid("Template error: too many dynamic references in one resource");
+      out.append(text, done, at - done).append(value);
+      done = end + 2;
     }
-    return text;
+    return out.append(text, done);
   };
   json::value all(std::move(properties));
   KIBAN_TRY_VOID(each_text(all, resolve));

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/budget.h"
 #include "core/json.h"
 
 namespace kiban::cfn {
@@ -47,6 +48,11 @@ using Parameters = std::map<std::string, Parameter>;
 // What a reference to a resource not yet made is while planning; the text is AWS's own.
 constexpr std::string_view known_after_apply = "{{changeSet:KNOWN_AFTER_APPLY}}";
 
+// Our own bounds of all that one Evaluator computes: a template of AWS's 1,000,000 bytes stays far
+// below them unless its functions multiply what they are given.
+constexpr std::size_t evaluation_steps_max = 1'000'000;
+constexpr std::size_t evaluation_bytes_max = 16UL << 20U;
+
 class Evaluator {
  public:
   Evaluator(const json::object& tree, Stack stack, Ports ports)
@@ -72,12 +78,16 @@ class Evaluator {
 
  private:
   using Value = Result<std::optional<json::value>>;
+  Result<void> spend(std::size_t steps, std::size_t bytes);
+  Value copied(const json::value& value);
   Value intrinsic(std::string_view name, const json::value& argument);
   Value reference(const std::string& name);
   Value attribute(const std::string& id, const std::string& name);
   Value substitute(const json::value& argument);
   Value select_or_split(std::string_view name, const json::array& arguments);
   Value mapped(const json::array& arguments);
+  Value joined(std::string_view delimiter, const json::value& parts);
+  Value split(std::string_view text, std::string_view by);
   Result<json::value> required(const json::value& value);
   Result<std::string> text_of(const json::value& value);
   Result<bool> condition(const json::value& value);
@@ -92,6 +102,7 @@ class Evaluator {
   std::set<std::string> evaluating_{};
   std::map<std::string, Made> made_{};
   std::set<std::string> imports_{};
+  Budget budget_{evaluation_steps_max, evaluation_bytes_max};
   bool planning_{false};
   bool conditions_only_{false};
 };

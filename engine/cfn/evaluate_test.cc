@@ -150,5 +150,35 @@ TEST(Rules, StopWhatTheyAssertAgainst) {
             "Parameters: [X] do not exist in the template");
 }
 
+TEST(Intrinsics, ThatMultiplyWhatTheyAreGivenHaveABudget) {
+  const std::string text(20'000, 'a');
+  std::string nested = "\"" + text + "\"";
+  for (int i = 0; i < 40; ++i) nested = R"({"Fn::Base64":)" + nested + "}";
+  std::string quoted = R"("\"")";
+  for (int i = 0; i < 40; ++i) quoted = R"({"Fn::ToJsonString":[)" + quoted + "]}";
+  std::string copies = R"({"Ref":"P"})";
+  for (int i = 0; i < 8; ++i) {
+    std::string next = R"({"Fn::Sub":["${A}${A}${A}${A}${A}${A}${A}${A}",{"A":)" + copies + "}]}";
+    copies = std::move(next);
+  }
+  for (const std::string& value :
+       {R"({"Fn::Join":[")" + text + R"(",{"Fn::Split":["a",")" + text + R"("]}]})", nested, quoted,
+        copies}) {
+    EXPECT_THAT(value_of(value), HasSubstr("Template error: the template's functions take more"));
+  }
+  // A definition of Step Functions' full size passes.
+  const std::string large(1'000'000, 'x');
+  EXPECT_EQ(value_of(R"({"Fn::Join":["",["a",")" + large + R"("]]})"), "a" + large);
+}
+
+TEST(Cidr, CutsWellFormedBlocksOnly) {
+  EXPECT_EQ(value_of(R"({"Fn::Cidr":["10.0.0.0/16",2,8]})"), R"(["10.0.0.0/24","10.0.1.0/24"])");
+  for (const char* block : {"10.0.0/16", "10.0.0.0.0/16", "10.0.0.0", "", "...", "10.0.0.256/16",
+                            "10.0.0./16", "10.0.0.0/33"}) {
+    EXPECT_THAT(value_of(R"({"Fn::Cidr":[")" + std::string(block) + R"(",2,8]})"),
+                HasSubstr("Fn::Cidr can't cut"));
+  }
+}
+
 }  // namespace
 }  // namespace kiban::cfn

@@ -172,7 +172,8 @@ void log_line(const std::string& line) { std::fprintf(stderr, "kiban: %s\n", lin
 
 // Rows must not lie in the future of a clock that nobody can move.
 Result<void> check_time(const store::Store& rows, bool is_virtual) {
-  const auto kept = is_virtual ? std::nullopt : kernel::kept_time(rows);
+  const bool was_virtual = !is_virtual && rows.get(runtime::clock_row).has_value();
+  const auto kept = was_virtual ? kernel::kept_time(rows) : std::nullopt;
   const auto now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
   if (!kept || *kept <= now) return {};
   return fail("WrongClock", "a virtual clock left this data at " + format_iso8601(*kept) +
@@ -255,9 +256,10 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                          .auth = auth,
                          .blobs = data.blobs.get(),
                          .sink = &effects,
-                         .keep_time = is_virtual,
+                         .keep_time = true,
                          .log = log_line}};
-  const std::unique_ptr<runtime::Clock> real_clock = runtime::make_real_clock();
+  const std::unique_ptr<runtime::Clock> real_clock =
+      runtime::make_real_clock(kernel::kept_time(*data.store));
   std::unique_ptr<runtime::VirtualClock> virtual_clock;
   if (is_virtual) {
     virtual_clock = std::make_unique<runtime::VirtualClock>(

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "core/arn.h"
 #include "services/applicationautoscaling/service.h"
 #include "services/cloudformation/service.h"
 #include "services/cloudwatch/service.h"
@@ -58,9 +59,20 @@ std::optional<runtime::SessionKey> find_session(kernel::Kernel& kernel,
     const json::string* found = find_string(value->get_object(), key);
     return found == nullptr ? std::string{} : to_string(*found);
   };
+  const std::string session_arn = text("Arn");
+  const auto arn = parse_arn(session_arn);
+  const std::string path = arn ? arn->resource : "";  // assumed-role/ROLE/SESSION
+  const std::size_t from = path.find('/') + 1;
+  // A role made again under the same name is another role, with another id.
+  const auto role = kernel.read("iam/role/" + path.substr(from, path.find('/', from) - from));
+  const auto role_row = role ? parse_json(*role) : Result<json::value>{json::object{}};
+  const json::string* id =
+      role_row && role_row->is_object() ? find_string(role_row->get_object(), "RoleId") : nullptr;
+  const bool alive = id != nullptr && text("UserId").starts_with(to_string(*id) + ":");
   runtime::SessionKey session{
       .key = {.secret = text("SecretAccessKey"), .session_token = text("SessionToken")},
-      .arn = text("Arn")};
+      .arn = session_arn,
+      .revoked = !alive};
   const json::value* expires = find(value->get_object(), "Expiration");
   if (expires != nullptr && expires->is_number())
     session.key.expires = from_epoch_seconds(expires->to_number<double>());

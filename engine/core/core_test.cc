@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "core/arn.h"
+#include "core/budget.h"
 #include "core/json.h"
 #include "core/time.h"
 
@@ -60,6 +61,21 @@ TEST(Arn, ReadsAndPrints) {
   EXPECT_EQ(print_arn(*arn), text);
   EXPECT_FALSE(parse_arn("arn:aws:states"));
   EXPECT_FALSE(parse_arn("machine"));
+}
+
+TEST(Budget, StaysSpent) {
+  Budget budget(3, 10);
+  EXPECT_TRUE(budget.spend(2, 10));
+  EXPECT_TRUE(budget.spend(1));
+  EXPECT_FALSE(budget.spent());
+  EXPECT_FALSE(budget.spend(1));
+  EXPECT_FALSE(budget.spend(0));
+  EXPECT_TRUE(budget.spent());
+}
+
+TEST(CopyBytes, CountNamesAndTexts) {
+  EXPECT_GE(copy_bytes(json::value{{"name", "text"}}), 8U);
+  EXPECT_GT(copy_bytes(json::array{1, 2}), copy_bytes(json::array{1}));
 }
 
 }  // namespace

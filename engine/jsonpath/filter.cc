@@ -6,9 +6,12 @@
 namespace kiban::jsonpath {
 namespace {
 
-constexpr std::uint32_t match_limit = 100'000;  // Backtracking steps of one regular expression.
+// Backtracking steps of one match of a regular expression, and what a match counts at least.
+constexpr std::uint32_t match_limit = 10'000;
+constexpr std::size_t match_steps = 50;
 
-bool regex_matches(std::string_view pattern, std::string_view text) {
+bool regex_matches(std::string_view pattern, std::string_view text, Budget& budget) {
+  if (!budget.spend(match_steps + pattern.size() + text.size() / 8)) return false;
   int code = 0;
   PCRE2_SIZE offset = 0;
   const std::unique_ptr<pcre2_code, void (*)(pcre2_code*)> compiled(
@@ -23,14 +26,20 @@ bool regex_matches(std::string_view pattern, std::string_view text) {
       pcre2_match_context_create(nullptr),
       [](pcre2_match_context* c) { pcre2_match_context_free(c); });
   pcre2_set_match_limit(context.get(), match_limit);
-  return pcre2_match(compiled.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0,
-                     data.get(), context.get()) >= 0;
+  const int found = pcre2_match(compiled.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
+                                text.size(), 0, 0, data.get(), context.get());
+  // An expression that goes on for ever neither matches nor differs.
+  if (found == PCRE2_ERROR_MATCHLIMIT && !budget.spend(SIZE_MAX)) return false;
+  return found >= 0;
 }
 
 std::optional<json::value> value_of(const Operand& operand, const json::value& node,
-                                    const json::value& root) {
-  if (operand.kind == Operand::Kind::Literal) return operand.literal;
-  auto found = operand.path.select(operand.kind == Operand::Kind::Node ? node : root);
+                                    const json::value& root, Budget& budget) {
+  if (operand.kind == Operand::Kind::Literal) {
+    if (!budget.spend(1, copy_bytes(operand.literal))) return std::nullopt;
+    return operand.literal;
+  }
+  auto found = operand.path.select(operand.kind == Operand::Kind::Node ? node : root, budget);
   if (!found) return std::nullopt;
   return *std::move(found);
 }
@@ -62,7 +71,8 @@ std::optional<std::size_t> size_of(const json::value& value) {
   return std::nullopt;
 }
 
-bool compare(const Filter& filter, const json::value& left, const json::value& right) {
+bool compare(const Filter& filter, const json::value& left, const json::value& right,
+             Budget& budget) {
   switch (filter.op) {
     case Operator::Equal:
       return same(left, right);
@@ -79,7 +89,7 @@ bool compare(const Filter& filter, const json::value& left, const json::value& r
     case Operator::Matches:
       return left.is_string() && right.is_string() &&
              regex_matches(std::string_view(right.get_string()),
-                           std::string_view(left.get_string()));
+                           std::string_view(left.get_string()), budget);
     case Operator::In:
       return right.is_array() && contains(right.get_array(), left);
     case Operator::NotIn:
@@ -108,30 +118,32 @@ bool same(const json::value& a, const json::value& b) {
   return a == b;
 }
 
-bool matches(const Filter& filter, const json::value& node, const json::value& root) {
+bool matches(const Filter& filter, const json::value& node, const json::value& root,
+             Budget& budget) {
+  if (!budget.spend(1)) return false;
   switch (filter.op) {
     case Operator::And:
       for (const Filter& part : filter.parts) {
-        if (!matches(part, node, root)) return false;
+        if (!matches(part, node, root, budget)) return false;
       }
       return true;
     case Operator::Or:
       for (const Filter& part : filter.parts) {
-        if (matches(part, node, root)) return true;
+        if (matches(part, node, root, budget)) return true;
       }
       return false;
     case Operator::Not:
-      return !matches(filter.parts.front(), node, root);
+      return !matches(filter.parts.front(), node, root, budget);
     case Operator::Exists: {
-      const auto value = value_of(filter.left, node, root);
+      const auto value = value_of(filter.left, node, root, budget);
       if (!value) return false;
       return filter.left.path.definite() || !value->is_array() || !value->get_array().empty();
     }
     default: {
-      const auto left = value_of(filter.left, node, root);
-      const auto right = value_of(filter.right, node, root);
+      const auto left = value_of(filter.left, node, root, budget);
+      const auto right = value_of(filter.right, node, root, budget);
       if (!left || !right) return filter.op == Operator::NotEqual && (left || right);
-      return compare(filter, *left, *right);
+      return compare(filter, *left, *right, budget);
     }
   }
 }

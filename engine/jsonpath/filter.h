@@ -37,7 +37,9 @@ struct Filter {
   Operand right{};
 };
 
-bool matches(const Filter& filter, const json::value& node, const json::value& root);
+// Means nothing once the budget is spent.
+bool matches(const Filter& filter, const json::value& node, const json::value& root,
+             Budget& budget);
 // Numbers by value, whatever their kind.
 bool same(const json::value& a, const json::value& b);
 

@@ -307,13 +307,24 @@ const json::value* child(const json::value& node, const Step& step) {
 
 using Nodes = std::vector<const json::value*>;
 
-void descend(const json::value& node, Nodes& out) {
-  if (out.size() >= results_max) return;
+std::unexpected<Error> too_costly() {
+  return fail("BudgetExceeded", fmt::format("The path visits more than {} nodes or copies more "
+                                            "than {} bytes",
+                                            evaluation_steps_max, evaluation_bytes_max));
+}
+
+Result<json::value> copied(const json::value& value, Budget& budget) {
+  if (!budget.spend(1, copy_bytes(value))) return too_costly();
+  return value;
+}
+
+void descend(const json::value& node, Nodes& out, Budget& budget) {
+  if (!budget.spend(1)) return;
   out.push_back(&node);
   if (node.is_object()) {
-    for (const auto& member : node.get_object()) descend(member.value(), out);
+    for (const auto& member : node.get_object()) descend(member.value(), out, budget);
   } else if (node.is_array()) {
-    for (const json::value& element : node.get_array()) descend(element, out);
+    for (const json::value& element : node.get_array()) descend(element, out, budget);
   }
 }
 
@@ -327,7 +338,9 @@ void slice(const json::array& array, const Slice& range, Nodes& out) {
     out.push_back(&array[static_cast<std::size_t>(i)]);
 }
 
-void apply(const Step& step, const json::value& node, const json::value& root, Nodes& out) {
+// Once the budget is spent `out` is not whole any more.
+void apply(const Step& step, const json::value& node, const json::value& root, Nodes& out,
+           Budget& budget) {
   if (const auto* names = std::get_if<Names>(&step)) {
     if (!node.is_object()) return;
     for (const std::string& name : names->names) {
@@ -347,13 +360,14 @@ void apply(const Step& step, const json::value& node, const json::value& root, N
       for (const json::value& element : node.get_array()) out.push_back(&element);
     }
   } else if (std::holds_alternative<Descend>(step)) {
-    descend(node, out);
+    descend(node, out, budget);
   } else if (const auto* where = std::get_if<Where>(&step)) {
     if (node.is_array()) {
       for (const json::value& element : node.get_array()) {
-        if (matches(*where->filter, element, root)) out.push_back(&element);
+        if (budget.spent()) return;
+        if (matches(*where->filter, element, root, budget)) out.push_back(&element);
       }
-    } else if (node.is_object() && matches(*where->filter, node, root)) {
+    } else if (node.is_object() && matches(*where->filter, node, root, budget)) {
       out.push_back(&node);
     }
   }
@@ -445,6 +459,16 @@ const json::value* Path::find(const json::value& root) const {
 }
 
 Result<json::value> Path::select(const json::value& root) const {
+  // What a definite path finds is no larger than the root.
+  if (const json::value* node = definite_ ? find(root) : nullptr) return *node;
+  Budget budget{evaluation_steps_max, evaluation_bytes_max};
+  auto found = select(root, budget);
+  // A filter that ran out in the middle has found what it must not.
+  if (budget.spent()) return too_costly();
+  return found;
+}
+
+Result<json::value> Path::select(const json::value& root, Budget& budget) const {
   const bool function = !steps_.empty() && std::holds_alternative<Function>(steps_.back());
   const std::size_t count = steps_.size() - (function ? 1 : 0);
   if (definite_) {
@@ -463,20 +487,24 @@ Result<json::value> Path::select(const json::value& root) const {
       node = next;
     }
     if (function) return call(std::get<Function>(steps_.back()).name, *node);
-    return *node;
+    return copied(*node, budget);
   }
   Nodes nodes{&root};
   for (std::size_t i = 0; i < count; ++i) {
     Nodes next;
     for (const json::value* node : nodes) {
-      apply(steps_[i], *node, root, next);
-      if (next.size() > results_max) return fail("PathNotFound", "The path has too many results");
+      const std::size_t before = next.size();
+      apply(steps_[i], *node, root, next, budget);
+      if (!budget.spend(1 + next.size() - before)) return too_costly();
     }
     nodes = std::move(next);
   }
   json::array found;
   found.reserve(nodes.size());
-  for (const json::value* node : nodes) found.push_back(*node);
+  for (const json::value* node : nodes) {
+    KIBAN_TRY(json::value one, copied(*node, budget));
+    found.push_back(std::move(one));
+  }
   if (function) return call(std::get<Function>(steps_.back()).name, json::value(std::move(found)));
   return json::value(std::move(found));
 }

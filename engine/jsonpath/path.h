@@ -10,14 +10,18 @@
 #include <variant>
 #include <vector>
 
+#include "core/budget.h"
 #include "core/json.h"
 #include "core/result.h"
 
 namespace kiban::jsonpath {
 
-constexpr std::size_t steps_max = 256;          // Our own bounds: of one path,
-constexpr std::size_t filter_depth_max = 32;    // of brackets nested in a filter,
-constexpr std::size_t results_max = 1'000'000;  // and of what one evaluation may visit.
+constexpr std::size_t steps_max = 256;        // Our own bounds: of one path,
+constexpr std::size_t filter_depth_max = 32;  // of brackets nested in a filter,
+// and of one evaluation: the nodes that it visits, and the bytes that it copies. A payload of 256
+// KiB has at most 131,072 nodes.
+constexpr std::size_t evaluation_steps_max = 500'000;
+constexpr std::size_t evaluation_bytes_max = 8UL << 20U;
 
 struct Filter;  // The inside of [?( )].
 
@@ -58,8 +62,10 @@ class Path {
   // The node of a definite path without functions, not copied; nullptr when there is none.
   const json::value* find(const json::value& root) const;
   // Of a definite path its value; of another an array of all, maybe empty. Error `PathNotFound`
-  // with Jayway's words, such as "No results for path: $['a']".
+  // with Jayway's words, such as "No results for path: $['a']"; `BudgetExceeded`.
   Result<json::value> select(const json::value& root) const;
+  // The same as a part of an evaluation, such as the paths in a filter.
+  Result<json::value> select(const json::value& root, Budget& budget) const;
   // Puts `value` where a reference path points, making objects that are missing. Error
   // `PathNotWritable`.
   Result<void> assign(json::value& root, json::value value) const;

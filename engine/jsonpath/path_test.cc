@@ -79,5 +79,25 @@ TEST(Path, BoundsNesting) {
   EXPECT_FALSE(Path::parse(deep));
 }
 
+TEST(Path, HasABudget) {
+  json::value nested("x");
+  for (int i = 0; i < 60; ++i) nested = json::object{{"a", nested}};
+  json::array many;
+  for (int i = 0; i < 3'000; ++i) many.push_back(json::object{{"t", std::string(40, 'a')}});
+  const json::value list(std::move(many));
+  const auto error_of = [](const char* path, const json::value& root) {
+    const auto found = Path::parse(path)->select(root);
+    return found ? std::string("found") : found.error().name;
+  };
+  EXPECT_EQ(error_of("$..*..*..*..*", nested), "BudgetExceeded");
+  EXPECT_EQ(error_of("$[?(@.t == $..t)]", list), "BudgetExceeded");
+  EXPECT_EQ(error_of("$[?(@.t == $)]", list), "BudgetExceeded");
+  EXPECT_EQ(error_of("$[?(!($..[?(@.t == 'b')]))]", list), "BudgetExceeded");
+  EXPECT_EQ(error_of("$[?(@.t =~ /(a*)*[bc]/)]", list), "BudgetExceeded");
+  EXPECT_EQ(error_of("$..t", list), "found");
+  EXPECT_EQ(error_of("$..*", nested), "found");
+  EXPECT_EQ(error_of("$[?(@.t =~ /a+/)]", list), "found");
+}
+
 }  // namespace
 }  // namespace kiban::jsonpath

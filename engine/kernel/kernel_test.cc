@@ -1,5 +1,6 @@
 #include "kernel/kernel.h"
 
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -536,29 +537,79 @@ TEST_F(KernelTest, UnderSigv4ARoleThatIsNotThereIsDenied) {
   EXPECT_FALSE(kernel_->authorisations().front().allowed);
 }
 
+constexpr std::string_view trusting_role = "arn:aws:iam::000000000000:role/path/name";
+
+bool trusting(std::string_view document, std::string_view principal,
+              std::string_view role = trusting_role) {
+  const json::object reply{
+      {"Role", {{"Arn", trusting_role}, {"AssumeRolePolicyDocument", document}}}};
+  return trusts(reply, role, principal).has_value();
+}
+
+// {"Effect": effect, "Action": action, `principal`: who}, the last as JSON.
+std::string statement(std::string_view effect, std::string_view who,
+                      std::string_view action = "sts:AssumeRole",
+                      std::string_view member = "Principal") {
+  return fmt::format(R"({{"Effect":"{}","Action":"{}","{}":{}}})", effect, action, member, who);
+}
+
+std::string policy(const std::vector<std::string>& statements) {
+  return fmt::format(R"({{"Statement":[{}]}})", fmt::join(statements, ","));
+}
+
 TEST(Trust, ReadsThePolicyThatIamReturns) {
-  const auto role = [](const char* document) {
-    return json::object{{"Role", json::object{{"AssumeRolePolicyDocument", document}}}};
-  };
-  EXPECT_TRUE(trusts(role(R"({"Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",
-      "Principal":{"Service":["a.amazonaws.com","b.amazonaws.com"]}}]})"),
-                     "b.amazonaws.com"));
-  EXPECT_TRUE(trusts(role("%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A"
-                          "%22sts%3AAssumeRole%22%2C%22Principal%22%3A%7B%22Service%22%3A%22b"
-                          "%22%7D%7D%7D"),
-                     "b"));
-  EXPECT_FALSE(trusts(role(R"({"Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",
-      "Principal":{"Service":"a"}}]})"),
-                      "b"));
-  EXPECT_FALSE(trusts(role(R"({"Statement":[{"Effect":"Deny","Action":"sts:AssumeRole",
-      "Principal":{"Service":"b"}}]})"),
-                      "b"));
-  EXPECT_FALSE(trusts(role(R"({"Statement":[
-      {"Effect":"Allow","Action":"sts:AssumeRole","Principal":"*"},
-      {"Effect":"Deny","Action":"*","Principal":{"Service":"b"}}]})"),
-                      "b"));
-  EXPECT_FALSE(trusts(role("["), "b"));
-  EXPECT_FALSE(trusts({}, "b"));
+  EXPECT_TRUE(trusting(policy({statement("Allow", R"({"Service":["a","b"]})")}), "b"));
+  EXPECT_TRUE(
+      trusting("%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A"
+               "%22sts%3AAssumeRole%22%2C%22Principal%22%3A%7B%22Service%22%3A%22b"
+               "%22%7D%7D%7D",
+               "b"));
+  EXPECT_FALSE(trusting(policy({statement("Allow", R"({"Service":"a"})")}), "b"));
+  EXPECT_FALSE(trusting("[", "b"));
+  EXPECT_FALSE(trusts({}, trusting_role, "b"));
+}
+
+TEST(Trust, IsOfThisRoleOnly) {
+  const std::string open = policy({statement("Allow", R"("*")")});
+  EXPECT_TRUE(trusting(open, "b"));
+  for (const char* other :
+       {"arn:aws:iam::999999999999:role/path/name", "arn:aws:iam::000000000000:role/name",
+        "arn:aws:iam::000000000000:role/wrong/path/name"})
+    EXPECT_FALSE(trusting(open, "b", other)) << other;
+}
+
+TEST(Trust, AnExplicitDenyWins) {
+  const std::string user = "arn:aws:iam::000000000000:user/eve";
+  const std::string allow = statement("Allow", R"("*")");
+  for (const std::string& deny :
+       {statement("Deny", R"("*")"), statement("Deny", R"({"AWS":"*"})", "sts:*"),
+        statement("Deny", R"({"AWS":"000000000000"})", "sts:assume*"),
+        statement("Deny", R"({"AWS":["arn:aws:iam::000000000000:root"]})", "*"),
+        statement("Deny", R"({"AWS":"arn:aws:iam::000000000000:user/eve"})", "sts:AssumeRol?"),
+        statement("Deny", R"({"Service":"b"})", "*", "NotPrincipal")})
+    EXPECT_FALSE(trusting(policy({allow, deny}), user)) << deny;
+  for (const std::string& deny :
+       {statement("Deny", R"({"AWS":"111111111111"})"), statement("Deny", R"({"Service":"b"})"),
+        statement("Deny", R"("*")", "sts:TagSession"),
+        statement("Deny", R"({"AWS":"000000000000"})", "*", "NotPrincipal")})
+    EXPECT_TRUE(trusting(policy({allow, deny}), user)) << deny;
+}
+
+TEST(Trust, OfUsersAndSessions) {
+  const std::string session = "arn:aws:sts::000000000000:assumed-role/deploy/me";
+  for (const char* named : {"*", "000000000000", "arn:aws:iam::000000000000:root",
+                            "arn:aws:iam::000000000000:role/some/path/deploy",
+                            "arn:aws:sts::000000000000:assumed-role/deploy/me"})
+    EXPECT_TRUE(
+        trusting(policy({statement("Allow", fmt::format(R"({{"AWS":"{}"}})", named))}), session))
+        << named;
+  for (const char* named : {"111111111111", "arn:aws:iam::111111111111:role/deploy",
+                            "arn:aws:iam::000000000000:role/other",
+                            "arn:aws:sts::000000000000:assumed-role/deploy/other"})
+    EXPECT_FALSE(
+        trusting(policy({statement("Allow", fmt::format(R"({{"AWS":"{}"}})", named))}), session))
+        << named;
+  EXPECT_FALSE(trusting(policy({statement("Allow", R"({"AWS":"*"})")}), "states.amazonaws.com"));
 }
 
 TEST_F(KernelTest, KeepsBlobsByDigest) {

@@ -137,7 +137,7 @@ Result<Caller> Kernel::Batch::OperationContext::assume_role(std::string_view rol
     const Result<json::object> role =
         call("iam", "GetRole", json::object{{"RoleName", name}}, root);
     if (!role) return denied("no such role (" + role.error().cause + ")");
-    if (const Result<void> trusted = trusts(*role, principal); !trusted)
+    if (const Result<void> trusted = trusts(*role, role_arn, principal); !trusted)
       return denied(trusted.error().cause);
   }
   record(std::string(principal), "sts:AssumeRole", role_arn, true);

@@ -19,9 +19,17 @@ Timestamp steady_now() {
 
 class RealClock final : public Clock {
  public:
-  // Never backwards, whatever the host's clock does while we run.
+  RealClock(std::optional<Timestamp> last, RealClockPorts ports) : ports_(std::move(ports)) {
+    if (!ports_.host_now) ports_.host_now = host_now;
+    if (!ports_.steady_now) ports_.steady_now = steady_now;
+    if (last) last_ = *last;
+    steady_ = ports_.steady_now();
+  }
   Timestamp step(std::optional<Timestamp>, Work) override {
-    return last_ = std::max(last_, host_now());
+    const Timestamp steady = ports_.steady_now();
+    last_ = std::max(last_ + (steady - steady_), ports_.host_now());
+    steady_ = steady;
+    return last_;
   }
   std::optional<Duration> until(std::optional<Timestamp> next) override {
     if (!next) return std::nullopt;
@@ -29,12 +37,16 @@ class RealClock final : public Clock {
   }
 
  private:
+  RealClockPorts ports_;
   Timestamp last_{};
+  Timestamp steady_{};  // When `last_` was shown.
 };
 
 }  // namespace
 
-std::unique_ptr<Clock> make_real_clock() { return std::make_unique<RealClock>(); }
+std::unique_ptr<Clock> make_real_clock(std::optional<Timestamp> last, RealClockPorts ports) {
+  return std::make_unique<RealClock>(last, std::move(ports));
+}
 
 VirtualClock::VirtualClock(const State& state, Ports ports)
     : ports_(std::move(ports)), state_(state), target_(state.now) {

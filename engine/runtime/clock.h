@@ -26,7 +26,14 @@ class Clock {
   virtual std::optional<Duration> until(std::optional<Timestamp> next) = 0;
 };
 
-std::unique_ptr<Clock> make_real_clock();
+struct RealClockPorts {
+  std::function<Timestamp()> host_now{};    // Empty: the host's clock.
+  std::function<Timestamp()> steady_now{};  // Empty: the host's steady clock.
+};
+// The host's time, never before `last`, when kept rows were written. While the host's clock is
+// behind what was shown, it goes on by the steady clock.
+std::unique_ptr<Clock> make_real_clock(std::optional<Timestamp> last = {},
+                                       RealClockPorts ports = {});
 
 constexpr double clock_scale_max = 1'000'000;
 

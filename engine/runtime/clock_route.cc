@@ -10,8 +10,6 @@ namespace kiban::runtime {
 
 namespace {
 
-constexpr std::string_view clock_row = "kernel/clock";
-
 Timestamp host_now() { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); }
 
 void respond_with(const Respond& respond, int status, const json::object& value) {

@@ -14,6 +14,8 @@ namespace kiban::runtime {
 // time is real: then every POST is refused. `kernel` and `clock` outlive the handler.
 Handler make_clock_route(KernelThread& kernel, VirtualClock* clock);
 
+constexpr std::string_view clock_row = "kernel/clock";  // Only in data of a virtual clock.
+
 // The clock as `kernel` left it, or frozen at the host's time in a new directory; and where the
 // kernel keeps it: `clock_row`, and its time in kernel::time_row.
 VirtualClock::State kept_clock(const store::Store& store);

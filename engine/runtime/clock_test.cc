@@ -27,6 +27,33 @@ struct Fixture {
   }
 };
 
+TEST(RealClock, GoesOnWhileTheHostsStepsBack) {
+  Timestamp host = start;
+  Timestamp steady{};
+  const auto ports =
+      RealClockPorts{.host_now = [&] { return host; }, .steady_now = [&] { return steady; }};
+  const auto clock = make_real_clock({}, ports);
+  EXPECT_EQ(clock->step({}, Work::None), start);
+  host -= 20s;
+  EXPECT_EQ(clock->step({}, Work::None), start);
+  host += 2s;
+  steady += 2s;
+  EXPECT_EQ(clock->until(start + 3s), 1s);
+  EXPECT_EQ(clock->step({}, Work::None), start + 2s);
+  host = start + 1h;  // Set right again.
+  EXPECT_EQ(clock->step({}, Work::None), start + 1h);
+}
+
+TEST(RealClock, StartsNoEarlierThanWhatIsKept) {
+  Timestamp host = start;
+  Timestamp steady{};
+  const auto clock = make_real_clock(
+      start + 20s, {.host_now = [&] { return host; }, .steady_now = [&] { return steady; }});
+  EXPECT_EQ(clock->step({}, Work::None), start + 20s);
+  steady += 1s;
+  EXPECT_EQ(clock->step({}, Work::None), start + 21s);
+}
+
 TEST(FrozenClock, StandsWhateverTheHostDoes) {
   Fixture f;
   f.host += 24h;

@@ -75,6 +75,14 @@ api::HttpRequest head_of(const HttpRequest& request) {
           .headers = request.headers};
 }
 
+std::unexpected<Error> without_permissions(const services::Caller& caller, const api::Wire& wire) {
+  const std::string action = fmt::format("{}:{}", wire.service->folder, wire.operation->name);
+  return fail("AccessDenied",
+              fmt::format("User: {} is not authorized to perform: {} because no identity-based "
+                          "policy allows the {} action",
+                          caller.arn, action, action));
+}
+
 }  // namespace
 
 // One request on its way.
@@ -229,6 +237,10 @@ void Frontend::with_session(const Shared& exchange, const std::optional<SessionK
     const Result<api::Signature> verified =
         verifier_.verify(exchange->request, exchange->wire, lookup(session), host_now());
     if (!verified) return refuse(*exchange, verified.error());
+    // Deleting a role takes all permissions from its sessions; GetCallerIdentity needs none:
+    // docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+    if (session && session->revoked && exchange->wire.operation->name != "GetCallerIdentity")
+      return refuse(*exchange, without_permissions(exchange->caller, exchange->wire).error());
   }
   // Only bodies of objects are read in chunks, and their signatures with them.
   if (api::is_chunked(exchange->request) && !exchange->body &&

@@ -23,6 +23,7 @@ namespace kiban::runtime {
 struct SessionKey {
   api::Key key{};
   std::string arn{};
+  bool revoked{false};  // Its role was deleted.
 };
 
 struct FrontendOptions {

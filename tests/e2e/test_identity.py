@@ -51,3 +51,47 @@ def test_a_role_that_is_not_there_cannot_be_assumed(serve, tmp_path):
     with pytest.raises(ClientError) as raised:
         server.client("sts").assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/none", RoleSessionName="session")
     assert raised.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_sessions_of_a_deleted_role_have_no_permissions(serve, tmp_path):
+    server = serve("--data", tmp_path).use_key_of(tmp_path)
+    iam = server.client("iam")
+    policy = trust(AWS=f"arn:aws:iam::{ACCOUNT}:root")
+    iam.create_role(RoleName="gone", AssumeRolePolicyDocument=policy)
+    role = f"arn:aws:iam::{ACCOUNT}:role/gone"
+    made = server.client("sts").assume_role(RoleArn=role, RoleSessionName="s")["Credentials"]
+    keys = {
+        "aws_access_key_id": made["AccessKeyId"],
+        "aws_secret_access_key": made["SecretAccessKey"],
+        "aws_session_token": made["SessionToken"],
+    }
+    server.client("sqs", **keys).list_queues()
+    iam.delete_role(RoleName="gone")
+    iam.create_role(RoleName="gone", AssumeRolePolicyDocument=policy)  # Another role by the same name.
+    with pytest.raises(ClientError, match="is not authorized to perform: sqs:ListQueues") as raised:
+        server.client("sqs", **keys).list_queues()
+    assert raised.value.response["Error"]["Code"] == "AccessDenied"
+    assert server.client("sts", **keys).get_caller_identity()["Arn"].endswith("assumed-role/gone/s")
+
+
+@pytest.mark.parametrize(
+    "role",
+    [
+        "arn:aws:iam::999999999999:role/p/open",
+        f"arn:aws:iam::{ACCOUNT}:role/open",
+        f"arn:aws:iam::{ACCOUNT}:role/other/open",
+        f"arn:aws:iam::{ACCOUNT}:role/denied",
+    ],
+)
+def test_only_the_role_of_that_arn_and_trust_is_assumed(serve, tmp_path, role):
+    server = serve("--data", tmp_path).use_key_of(tmp_path)
+    iam = server.client("iam")
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}
+    deny = {"Effect": "Deny", "Principal": {"AWS": ACCOUNT}, "Action": "sts:*"}
+    for name, path, statements in (("open", "/p/", [allow]), ("denied", "/", [allow, deny])):
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=document)
+    sts = server.client("sts")
+    sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/p/open", RoleSessionName="s")
+    with pytest.raises(ClientError, match=f"not authorized to perform: sts:AssumeRole on resource: {role}"):
+        sts.assume_role(RoleArn=role, RoleSessionName="s")

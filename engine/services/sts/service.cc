@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "api/codec.h"
 #include "core/arn.h"
 #include "services/base/table_service.h"
 
@@ -12,8 +11,9 @@ namespace {
 constexpr std::string_view upper_and_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 constexpr std::string_view secret_alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::int64_t duration_default = 3'600;  // Seconds.
-constexpr std::int64_t duration_chained = 3'600;  // At most, when a session assumes a role.
+constexpr std::int64_t duration_default = 3'600;       // Seconds.
+constexpr std::int64_t duration_chained = 3'600;       // At most, when a session assumes a role.
+constexpr std::int64_t session_seconds_most = 43'200;  // Of any role.
 constexpr auto kept_after_expiry = std::chrono::hours{1};
 
 std::string session_key(std::string_view access_key_id) {
@@ -31,77 +31,28 @@ std::unexpected<Error> denied(const Context& context, std::string_view role_arn)
                           context.caller().arn, role_arn));
 }
 
-// Whether one principal of a trust policy is the caller, or the account the caller is of. The
-// account's id alone stands for its root: docs.aws.amazon.com/IAM/latest/UserGuide/
-// reference_policies_elements_principal.html
-bool names_caller(const json::value& principal, const Caller& caller) {
-  if (!principal.is_string()) return false;
-  const std::string_view name = principal.get_string();
-  return name == "*" || name == caller.arn || name == caller.account ||
-         name == fmt::format("arn:aws:iam::{}:root", caller.account);
-}
-
-template <typename Predicate>
-bool any_of(const json::value* value, Predicate predicate) {
-  if (!value) return false;
-  if (!value->is_array()) return predicate(*value);
-  for (const json::value& entry : value->get_array()) {
-    if (predicate(entry)) return true;
-  }
-  return false;
-}
-
-bool allows(const json::value& statement, const Caller& caller) {
-  if (!statement.is_object()) return false;
-  const json::object& object = statement.get_object();
-  if (text(object, "Effect") != "Allow") return false;
-  const bool action = any_of(find(object, "Action"), [](const json::value& name) {
-    return name == "sts:AssumeRole" || name == "sts:*" || name == "*";
-  });
-  const json::value* principal = find(object, "Principal");
-  if (!action || !principal) return false;
-  if (principal->is_string()) return *principal == "*";
-  if (!principal->is_object()) return false;
-  return any_of(find(principal->get_object(), "AWS"),
-                [&](const json::value& name) { return names_caller(name, caller); });
-}
-
 struct Role {
   std::string id{};
-  std::int64_t session_seconds_max{3'600};
+  std::int64_t session_seconds_max{0};
 };
 
-// The role, when it is there and trusts the caller.
-std::optional<Role> trusted_role(Context& context, std::string_view name) {
+// The role of a session that the kernel let the caller open.
+Role role_of(Context& context, const Caller& session, const std::string& role_arn,
+             std::string_view name) {
   Caller root = context.caller();
-  root.arn = fmt::format("arn:aws:iam::{}:root", root.account);
+  root.arn = fmt::format("arn:aws:iam::{}:root", session.account);
   const auto reply = context.call("iam", "GetRole", {{"RoleName", name}}, root);
-  if (!reply) return std::nullopt;
-  const json::object* role = find_object(*reply, "Role");
-  if (!role) return std::nullopt;
-  const auto decoded = api::decode_uri(text(*role, "AssumeRolePolicyDocument"));
-  const auto document = parse_json(decoded.value_or(""));
-  if (!document || !document->is_object()) return std::nullopt;
-  const bool trusts = any_of(find(document->get_object(), "Statement"), [&](const auto& statement) {
-    return allows(statement, context.caller());
-  });
-  if (!trusts) return std::nullopt;
-  return Role{.id = text(*role, "RoleId"),
-              .session_seconds_max = number(*role, "MaxSessionDuration", 3'600)};
-}
-
-Result<Role> role_for(Context& context, const std::string& role_arn, const std::string& name,
-                      const std::string& session_name) {
-  if (auto role = trusted_role(context, name)) {
-    KIBAN_TRY_VOID(context.authorise("sts:AssumeRole", role_arn));
-    return *std::move(role);
+  const json::object* role = reply ? find_object(*reply, "Role") : nullptr;
+  // Without enforcement (--auth any) a well-formed ARN is enough.
+  if (!role || text(*role, "Arn") != role_arn) {
+    return {.id = "AROA" + context.random().pick(upper_and_digits, 17),
+            .session_seconds_max = session_seconds_most};
   }
-  // Without enforcement (--auth any) a well-formed ARN is enough, which the kernel knows.
-  if (!context.assume_role(role_arn, context.caller().arn, session_name)) {
-    return denied(context, role_arn);
-  }
-  return Role{.id = "AROA" + context.random().pick(upper_and_digits, 17),
-              .session_seconds_max = 43'200};
+  // A service opens sessions of its own length, as ECS for its tasks.
+  const bool service = !context.caller().arn.starts_with("arn:");
+  return {.id = text(*role, "RoleId"),
+          .session_seconds_max =
+              service ? session_seconds_most : number(*role, "MaxSessionDuration", 3'600)};
 }
 
 Result<void> refuse_unsupported(const json::object& input) {
@@ -124,7 +75,9 @@ Result<json::object> assume_role(Context& context, const json::object& input) {
     return fail("ValidationError", fmt::format("{} is invalid", role_arn));
   }
   const std::string name = arn->resource.substr(arn->resource.rfind('/') + 1);
-  KIBAN_TRY(const Role role, role_for(context, role_arn, name, session_name));
+  const auto session = context.assume_role(role_arn, context.caller().arn, session_name);
+  if (!session) return denied(context, role_arn);
+  const Role role = role_of(context, *session, role_arn, name);
   const std::int64_t seconds = number(input, "DurationSeconds", duration_default);
   const std::int64_t allowed =
       is_session(context.caller()) ? duration_chained : role.session_seconds_max;
@@ -137,12 +90,10 @@ Result<json::object> assume_role(Context& context, const json::object& input) {
   const std::string secret = context.secrets().pick(secret_alphabet, 40);
   const std::string token = "IQoJb3JpZ2luX2Vj" + context.secrets().pick(secret_alphabet, 200);
   const std::string user_id = fmt::format("{}:{}", role.id, session_name);
-  const std::string session_arn =
-      fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", arn->account, name, session_name);
   put_json(context, session_key(id),
            {{"SecretAccessKey", secret},
             {"SessionToken", token},
-            {"Arn", session_arn},
+            {"Arn", session->arn},
             {"UserId", user_id},
             {"Expiration", epoch_seconds(expires)}});
   context.set_timer("sts", id, expires + kept_after_expiry, {{"AccessKeyId", id}});
@@ -151,7 +102,7 @@ Result<json::object> assume_role(Context& context, const json::object& input) {
                         {"SecretAccessKey", secret},
                         {"SessionToken", token},
                         {"Expiration", epoch_seconds(expires)}}},
-                      {"AssumedRoleUser", {{"AssumedRoleId", user_id}, {"Arn", session_arn}}}};
+                      {"AssumedRoleUser", {{"AssumedRoleId", user_id}, {"Arn", session->arn}}}};
 }
 
 Result<json::object> get_caller_identity(Context& context, const json::object&) {

@@ -71,6 +71,16 @@ TEST_F(Sts, NoSessionOfARoleThatIsAbsentOrTrustsAnother) {
             "ValidationError");
 }
 
+TEST_F(Sts, AnExplicitDenyWins) {
+  create_role("denied", R"({"Statement":[
+      {"Effect":"Allow","Action":"sts:AssumeRole","Principal":"*"},
+      {"Effect":"Deny","Action":"sts:*","Principal":{"AWS":"000000000000"}}]})");
+  EXPECT_EQ(
+      refusal("AssumeRole", {{"RoleArn", role_arn("denied")}, {"RoleSessionName", "me"}}).cause,
+      "User: arn:aws:iam::000000000000:root is not authorized to perform: sts:AssumeRole on "
+      "resource: arn:aws:iam::000000000000:role/denied");
+}
+
 TEST_F(WithoutEnforcement, AnyWellFormedRoleWillDo) {
   call("AssumeRole", {{"RoleArn", role_arn("absent")}, {"RoleSessionName", "me"}});
 }
