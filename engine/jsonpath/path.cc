@@ -335,7 +335,6 @@ void descend(const json::value& node, Nodes& out) {
   }
 }
 
-// The nodes that one step leads to from another node, without the merging of several names.
 const json::value null_node{};
 
 const json::value* element(const json::array& array, std::int64_t index) {

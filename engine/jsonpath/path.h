@@ -50,13 +50,15 @@ class Path {
   // At most one result: no wildcard, filter, slice, list of indices or descent. Several names at
   // the end give one object.
   bool definite() const { return definite_; }
+  // Single names and indices only: what find() follows.
+  bool single() const { return single_; }
   // A path that may be written to (ResultPath): definite, names and single indices only.
   bool reference() const { return reference_; }
   bool root() const { return steps_.empty(); }
   const std::vector<Step>& steps() const { return steps_; }
 
-  // The node of a path of single names and indices, not copied; nullptr when there is none, also
-  // behind the end of an array.
+  // The node of a single() path, not copied; nullptr when there is none, also behind the end of an
+  // array.
   const json::value* find(const json::value& root) const;
   // Of a definite path its value, null for an index behind the end of an array; of another an array
   // of all, maybe empty. Error `PathNotFound` with Jayway's words, such as "No results for path:
