@@ -146,7 +146,11 @@ bool is(Test test, const json::value& value) {
   return false;
 }
 
-std::unexpected<QueryFailure> invalid_path(const Reference& reference) {
+std::unexpected<QueryFailure> invalid_path(const Reference& reference,
+                                           std::string_view error = {}) {
+  if (error == null_input)
+    return std::unexpected(
+        QueryFailure{.error = "States.Runtime", .cause = std::string(null_input_text)});
   return std::unexpected(QueryFailure{
       .error = "States.Runtime",
       .cause =
@@ -233,9 +237,12 @@ QueryResult<bool> holds(const Condition& condition, const Environment& environme
     case Condition::Kind::Compare:
       break;
   }
-  const json::value* value = condition.variable.find(environment);
+  const Reference& variable = condition.variable;
+  if (variable.root == Reference::Root::Input && environment.input().is_null())
+    return invalid_path(variable, null_input);
+  const json::value* value = variable.find(environment);
   json::value selected;
-  if (!value && !condition.variable.path.definite()) {
+  if (!value && !condition.variable.path.single()) {
     auto found = condition.variable.select(environment);
     if (found) {
       selected = *std::move(found);
@@ -250,7 +257,7 @@ QueryResult<bool> holds(const Condition& condition, const Environment& environme
   if (!value) return invalid_path(condition.variable);
   if (!condition.path) return compare(condition, *value, condition.literal);
   const auto right = condition.path->select(environment);
-  if (!right) return invalid_path(*condition.path);
+  if (!right) return invalid_path(*condition.path, right.error().name);
   return compare(condition, *value, *right);
 }
 

@@ -183,8 +183,8 @@ void Machine::timer_fired(std::int64_t id) {
   timers_.erase(found);
   if (timer.alarm == Alarm::Execution) {
     execution_timer_ = 0;
-    end_execution(EventType::ExecutionTimedOut, Status::TimedOut, last_id_, std::nullopt,
-                  "States.Timeout", std::nullopt);
+    end_execution(EventType::ExecutionTimedOut, Status::TimedOut, 0, std::nullopt, "States.Timeout",
+                  std::nullopt);
     return;
   }
   const auto owner = tracks_.find(timer.track);
@@ -206,7 +206,7 @@ void Machine::timer_fired(std::int64_t id) {
 }
 
 void Machine::stop(const Stop& input) {
-  end_execution(EventType::ExecutionAborted, Status::Aborted, last_id_, std::nullopt, input.error,
+  end_execution(EventType::ExecutionAborted, Status::Aborted, 0, std::nullopt, input.error,
                 input.cause);
 }
 
@@ -312,24 +312,19 @@ void Machine::end_execution(EventType type, Status status, std::int64_t previous
   if (status != Status::Succeeded && root != tracks_.end()) {
     Track& track = root->second;
     remember_tracks();
-    if (type == EventType::ExecutionFailed) {
-      abort_children(track);
-      leave_task(track);
-      cancel_timer(track.timer);
-    } else {
-      // Not recorded: the names WaitStateAborted and TaskStateAborted say that the state hears of
-      // it.
-      abort_track(track);
-    }
+    // A stopped or timed out execution tells nothing of the states that it was in. Recorded:
+    // test_stop_execution; of a timeout github.com/floci-io/floci/issues/2733.
+    const Telling telling = type == EventType::ExecutionFailed ? Telling::Events : Telling::Nothing;
+    abort_children(track, telling);
+    leave_task(track);
+    cancel_timer(track.timer);
   }
   tracks_.clear();
   ready_.clear();
   cancel_timer(execution_timer_);
   timers_.clear();
   status_ = status;
-  HistoryEvent& event =
-      emit(type,
-           type == EventType::ExecutionFailed || status == Status::Succeeded ? previous : last_id_);
+  HistoryEvent& event = emit(type, previous);
   event.data = output;
   if (error) event.fields["error"] = *error;
   if (cause) event.fields["cause"] = *cause;

@@ -231,8 +231,9 @@ class Machine {
   void child_done(Track& parent, Track& child, Payload output);
   void child_failed(Track& parent, Track& child, Failure failure);
   void finish_children(Track& track);
-  void abort_children(Track& track);
-  void abort_track(Track& track);
+  enum class Telling : std::uint8_t { Nothing, Events };  // What the history says of it.
+  void abort_children(Track& track, Telling telling = Telling::Events);
+  void abort_track(Track& track, Telling telling);
   void start_map_run(Track& track, const Payload& input);
   Outcome<void> read_map_settings(Track& track, const Payload& input);
   Outcome<void> make_batches(Track& track);

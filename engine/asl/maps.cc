@@ -300,15 +300,15 @@ void Machine::child_failed(Track& parent, Track& child, Failure failure) {
   fail_state(parent, std::move(failure));
 }
 
-void Machine::abort_children(Track& track) {
+void Machine::abort_children(Track& track, Telling telling) {
   std::vector<std::int64_t> children;
   for (const auto& [id, other] : tracks_) {
     if (other.parent == track.id) children.push_back(id);
   }
   for (const std::int64_t id : children) {
     Track& child = tracks_.at(id);
-    abort_track(child);
-    if (state_of(track).type == StateType::Map && !exhausted_) {
+    abort_track(child, telling);
+    if (telling == Telling::Events && state_of(track).type == StateType::Map && !exhausted_) {
       HistoryEvent& event = emit(EventType::MapIterationAborted, child.last);
       event.name = state_of(track).name;
       event.fields["index"] = child.index;
@@ -320,15 +320,15 @@ void Machine::abort_children(Track& track) {
   track.work.open.clear();
 }
 
-void Machine::abort_track(Track& track) {
-  abort_children(track);
+void Machine::abort_track(Track& track, Telling telling) {
+  abort_children(track, telling);
   const StateType type = state_of(track).type;
   const bool inside =
       track.phase != Phase::Enter && (type == StateType::Task || type == StateType::Wait ||
                                       type == StateType::Map || type == StateType::Parallel);
   leave_task(track);
   cancel_timer(track.timer);
-  if (inside && !exhausted_) emit(track, aborted_event(type));
+  if (inside && telling == Telling::Events && !exhausted_) emit(track, aborted_event(type));
 }
 
 // --- Distributed Map

@@ -48,9 +48,10 @@ struct Reader {
   std::string_view text;
   std::size_t at{0};
 
+  // A call may be written over several lines: github.com/aws/aws-cdk/issues/29299.
+  static bool space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
   void spaces() {
-    while (at < text.size() && std::string_view(" \t\r\n").find(text[at]) != std::string_view::npos)
-      ++at;
+    while (at < text.size() && space(text[at])) ++at;
   }
   std::unexpected<Error> wrong(std::string_view what) const {
     return fail("InvalidDefinition", fmt::format("{} at position {}", what, at));
@@ -60,16 +61,17 @@ struct Reader {
     Expression out;
     std::string literal;
     for (++at; at < text.size() && text[at] != '\''; ++at) {
-      // \' \{ \} \\ stand for themselves; { and } stay escaped for States.Format.
-      if (text[at] == '\\' && at + 1 < text.size()) {
+      // "' \ { }" alone can be escaped, and an escape that is none of these is refused. Recorded:
+      // test_illegal_escapes[ESCAPE_SEQUENCES_ILLEGAL_INTRINSIC_FUNCTION].
+      // https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html
+      if (text[at] == '\\') {
         ++at;
-        if (text[at] == '{' || text[at] == '}') literal += '\\';
-        if (text[at] == 'n') {
-          literal += '\n';
-          continue;
-        }
+        if (at >= text.size() || std::string_view("'\\{}").find(text[at]) == std::string_view::npos)
+          return wrong("illegal escape");
+        if (text[at] != '\'') out.text += '\\';
       }
       literal += text[at];
+      out.text += text[at];
     }
     if (at >= text.size()) return wrong("unterminated string");
     ++at;
@@ -85,14 +87,14 @@ struct Reader {
       std::size_t last = path_end(text, at);
       std::string_view path = text.substr(at, last - at);
       at = last;
-      while (!path.empty() && path.back() == ' ') path.remove_suffix(1);
+      while (space(path.back())) path.remove_suffix(1);  // Not beyond the $.
       Expression out{.kind = Expression::Kind::Path};
       KIBAN_TRY(out.reference, Reference::parse(path));
       return out;
     }
     if (text.substr(at, 7) == "States.") return call(depth + 1);
     std::size_t last = at;
-    while (last < text.size() && text[last] != ',' && text[last] != ')' && text[last] != ' ')
+    while (last < text.size() && text[last] != ',' && text[last] != ')' && !space(text[last]))
       ++last;
     auto literal = parse_json(text.substr(at, last - at));
     if (!literal || literal->is_structured())
@@ -138,6 +140,21 @@ struct Reader {
     return out;
   }
 };
+
+// What States.Format takes for a template: a literal keeps its escapes; in other texts a backslash
+// escapes a brace alone.
+json::value format_template(const Expression& argument, const json::value& value) {
+  if (argument.kind == Expression::Kind::Literal) return json::value(json::string(argument.text));
+  if (!value.is_string()) return value;
+  const std::string_view text(value.get_string());
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escape = i + 1 < text.size() && (text[i + 1] == '{' || text[i + 1] == '}');
+    if (text[i] == '\\') out += escape ? "\\" : "\\\\";
+    if (text[i] != '\\' || escape) out += text[text[i] == '\\' ? ++i : i];
+  }
+  return json::value(json::string(out));
+}
 
 QueryFailure missing(std::string_view text, std::string_view field, const json::value& base) {
   // Recorded by AWS: test_invalid_jsonpath.
@@ -201,13 +218,15 @@ const json::value* Reference::base(const Environment& environment) const {
 
 const json::value* Reference::find(const Environment& environment) const {
   const json::value* from = base(environment);
-  return from && path.definite() ? path.find(*from) : nullptr;
+  return from ? path.find(*from) : nullptr;
 }
 
 Result<json::value> Reference::select(const Environment& environment) const {
   const json::value* from = base(environment);
   if (!from)
     return fail("PathNotFound", fmt::format("The variable '${}' is not defined", variable));
+  if (root == Root::Input && from->is_null())
+    return fail(std::string(null_input), std::string(null_input_text));
   return path.select(*from);
 }
 
@@ -221,6 +240,9 @@ QueryResult<json::value> read_path(const Reference& reference, const Environment
         .cause = fmt::format("The JSONPath '{}' specified for the field '{}' could not be "
                              "evaluated: {}",
                              reference.text, field, value.error().cause)});
+  if (value.error().name == null_input)
+    return std::unexpected(
+        QueryFailure{.error = "States.Runtime", .cause = std::string(null_input_text)});
   const json::value* base = reference.base(environment);
   return std::unexpected(missing(reference.text, field, base ? *base : environment.input()));
 }
@@ -253,7 +275,9 @@ QueryResult<json::value> Expression::evaluate(const Environment& environment,
   for (const Expression& argument : arguments) {
     auto value = argument.evaluate(environment, field);
     if (!value) return value;
-    values.push_back(*std::move(value));
+    values.push_back(values.empty() && function == "States.Format"
+                         ? format_template(argument, *value)
+                         : *std::move(value));
   }
   auto result = call_intrinsic(function, values, environment.random());
   if (!result) {

@@ -49,6 +49,12 @@ QueryFailure unexpected_type(std::string_view expression, std::string_view locat
 template <typename T>
 using QueryResult = std::expected<T, QueryFailure>;
 
+// Error name of Reference::select for a path from `$` when the input is null, and AWS's words.
+// github.com/awslabs/states-language/issues/29: intended, says AWS Support.
+constexpr std::string_view null_input = "NullInput";
+constexpr std::string_view null_input_text =
+    "Unable to apply Path transformation to null or empty input.";
+
 struct Reference {
   enum class Root : std::uint8_t { Input, Context, Variable } root{Root::Input};
   std::string text{"$"};
@@ -61,7 +67,7 @@ struct Reference {
   const json::value* base(const Environment& environment) const;
   // nullptr when there is none, or the path is not definite.
   const json::value* find(const Environment& environment) const;
-  // Error as jsonpath::Path::select.
+  // Error as jsonpath::Path::select, or `null_input`.
   Result<json::value> select(const Environment& environment) const;
 };
 
@@ -71,7 +77,7 @@ struct Expression {  // An intrinsic call, or an argument of one.
   Reference reference{};
   std::string function{};  // "States.Format"
   std::vector<Expression> arguments{};
-  std::string text{};
+  std::string text{};  // As written; of a string in quotes what is between them.
 
   static Result<Expression> parse(std::string_view text);
   QueryResult<json::value> evaluate(const Environment& environment, std::string_view field) const;

@@ -74,6 +74,8 @@ Outcome<Payload> Machine::apply_path(Track& track, const PathField& field,
   const TrackEnvironment environment(*this, track, document, *random_);
   auto value = field.reference->select(environment);
   if (!value) {
+    if (value.error().name == null_input)
+      return std::unexpected(runtime_failure(track, null_input_text));
     // Recorded: test_invalid_jsonpath[ST.INVALID_JSONPATH_IN_INPUTPATH].
     return std::unexpected(runtime_failure(
         track, fmt::format("Invalid path '{}' : {}", field.reference->text, value.error().cause)));

@@ -23,6 +23,19 @@
 namespace kiban::asl {
 namespace {
 
+// "State names must be unique [...] must not exceed 80 Unicode characters".
+// https://docs.aws.amazon.com/step-functions/latest/dg/statemachine-structure.html
+constexpr std::size_t state_name_max = 80;
+
+std::size_t utf16_length(std::string_view text) {
+  std::size_t length = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    length += byte >= 0xF0 ? 2 : (byte & 0xC0) != 0x80 ? 1 : 0;
+  }
+  return length;
+}
+
 constexpr std::array<std::string_view, 8> types{"Task", "Wait",   "Pass",     "Succeed",
                                                 "Fail", "Choice", "Parallel", "Map"};
 
@@ -163,6 +176,7 @@ struct Validator {
   MachineType type{MachineType::Standard};
   const Answers& answer;
   bool machine_jsonata{false};
+  bool in_catcher{false};
   std::vector<Diagnostic> found{};
   std::vector<Diagnostic> graph{};  // Told only when every state is good in itself.
   std::set<std::string, std::less<>> labels{};
@@ -234,7 +248,7 @@ struct Validator {
             location);
   }
 
-  void numbers(const json::object& from, const std::string& location,
+  void numbers(const json::object& from, bool jsonata, const std::string& location,
                std::span<const Range> which = ranges) {
     for (const Range& range : which) {
       only_one(from, range.name, location);
@@ -243,7 +257,7 @@ struct Validator {
       const bool real = range.name == "ToleratedFailurePercentage" || range.name == "BackoffRate";
       const std::string at = fmt::format("{}/{}", location, range.name);
       if (!value->is_number()) {
-        const json::string* text = value->if_string();
+        const json::string* text = jsonata ? value->if_string() : nullptr;
         if (!text || !query_text(std::string_view(*text)))
           error(fmt::format("Expected value of type {}", real ? "Float" : "Integer"), at);
         continue;
@@ -270,14 +284,23 @@ struct Validator {
 
   // --- Expressions ------------------------------------------------------------------------------
 
+  // Reported of AWS: github.com/anomalyco/sst/issues/6110 quotes the words,
+  // floci-io/floci/issues/2745 the kind. Only a catcher's own Output and Assign have an error
+  // output.
   void query(std::string_view text, const std::string& location) {
     const auto inner = query_text(text);
     if (!inner) return;
     const auto parsed = jsonata::parse(*inner);
     if (!parsed) return error(parsed.error().message, location, "INVALID_JSONATA_EXPRESSION");
-    for (const std::string& field : jsonata::readings(**parsed).fields)
+    const jsonata::Readings read = jsonata::readings(**parsed);
+    for (const std::string& field : read.fields)
       error(fmt::format("Reference to '{}' at the top level is not supported.", field), location,
             "UNSUPPORTED_JSONATA_EXPRESSION");
+    if (read.error_output && !in_catcher)
+      error("Field '$states.errorOutput' does not exist.", location,
+            "UNSUPPORTED_JSONATA_EXPRESSION");
+    if (read.document)
+      error("Reference to '$$' is not supported.", location, "UNSUPPORTED_JSONATA_EXPRESSION");
   }
 
   void queries(const json::value& value, const std::string& location) {
@@ -365,11 +388,12 @@ struct Validator {
     if (express && text.find(":states:") != std::string::npos &&
         text.find(":activity:") != std::string::npos)
       error("Express state machine does not support Activity ARN", at);
-    if (express) {  // The space at the end is AWS's.
+    if (express) {
+      // The space at the end is AWS's, of this pattern alone. Recorded.
       for (const std::string_view pattern : {".waitForTaskToken", ".sync", ".sync:2"}) {
         if (text.ends_with(pattern))
-          error(fmt::format("Express state machine does not support '{}' service integration ",
-                            pattern),
+          error(fmt::format("Express state machine does not support '{}' service integration{}",
+                            pattern, pattern == ".waitForTaskToken" ? " " : ""),
                 at);
       }
     }
@@ -428,11 +452,13 @@ struct Validator {
       error("The field 'RoleArn' is required but was missing", location + "/Credentials");
   }
 
-  void wait(const json::object& state, const std::string& location) {
+  void wait(const json::object& state, bool jsonata, const std::string& location) {
     one_of(state, {"SecondsPath", "Seconds", "TimestampPath", "Timestamp"}, location);
-    numbers(state, location, wait_ranges);
+    numbers(state, jsonata, location, wait_ranges);
     const json::string* at = find_string(state, "Timestamp");
-    if (at && !query_text(std::string_view(*at)) && !is_timestamp(*at))
+    // Recorded: test_wait_timestamp_invalid[JSONATA], of a machine without a query language.
+    const bool query = at && jsonata && query_text(std::string_view(*at));
+    if (at && !query && !is_timestamp(*at))
       error("String does not match RFC3339 timestamp", location + "/Timestamp");
   }
 
@@ -460,7 +486,7 @@ struct Validator {
 
   void map_part(const json::object* part, const std::string& location, bool jsonata) {
     if (!part) return;
-    numbers(*part, location);
+    numbers(*part, jsonata, location);
     language_fields(*part, jsonata, location);
     for (const auto& [name, value] : *part) {
       if (!jsonata && listed(map_numbers, name))
@@ -474,6 +500,13 @@ struct Validator {
     const json::object* reader = find_object(state, "ItemReader");
     one_of(state, {"ItemProcessor", "Iterator"}, location);
     if (reader) item_reader(*reader, location + "/ItemReader");
+    // Quoted of AWS in github.com/aws/aws-cdk/issues/33396.
+    for (const char* name : {"ItemReader", "ResultWriter"}) {
+      const json::object* part = find_object(state, name);
+      const std::string at = fmt::format("{}/{}", location, name);
+      if (part && jsonata && part->contains("Resource")) require(*part, {"Arguments"}, at);
+      if (part) language_fields(*part, jsonata, at);
+    }
     map_part(reader ? find_object(*reader, "ReaderConfig") : nullptr,
              location + "/ItemReader/ReaderConfig", jsonata);
     for (const char* name : {"ItemProcessor", "Iterator"}) {
@@ -581,10 +614,14 @@ struct Validator {
     for (const auto& [key, value] : rule) {
       const std::string_view name = key;
       const bool path = name == "Variable" || (name.ends_with("Path") && name != "ResultPath");
-      const json::string* text = path ? value.if_string() : nullptr;
-      if (text && !text->starts_with('$'))
-        error("Value is not a Reference Path: Reference path didn't start with '$'",
-              fmt::format("{}/{}", at, name));
+      const std::string where = fmt::format("{}/{}", at, name);
+      const json::string* text = value.if_string();
+      if (path && text && !text->starts_with('$'))
+        error("Value is not a Reference Path: Reference path didn't start with '$'", where);
+      else if (path && (!text || !Reference::parse(std::string_view(*text))))
+        error("Value is not a Reference Path", where);
+      else if (!path && name.starts_with("Timestamp") && !(text && is_timestamp(*text)))
+        error("String does not match RFC3339 timestamp", where);
     }
   }
 
@@ -635,7 +672,7 @@ struct Validator {
         error_names(*one, i + 1 == all->size(), at);
         if (*list == 'R') {
           require(*one, {"ErrorEquals"}, at);
-          numbers(*one, at, retry_ranges);
+          numbers(*one, false, at, retry_ranges);
           value_among(*one, "JitterStrategy", {"NONE", "FULL"}, at);
           continue;
         }
@@ -646,7 +683,9 @@ struct Validator {
           const json::value* value = find(*one, name);
           if (!value) continue;
           const std::string where = fmt::format("{}/{}", at, name);
+          in_catcher = true;
           jsonata ? queries(*value, where) : paths(*value, where);
+          in_catcher = false;
         }
         if (const json::value* result = find(*one, "ResultPath"); result && !jsonata)
           path("ResultPath", *result, at + "/ResultPath");
@@ -701,17 +740,19 @@ struct Validator {
              fmt::format("{}/{}", location, name));
     }
     language_fields(fields, jsonata, location);
-    numbers(fields, location);
+    numbers(fields, jsonata, location);
     expressions(fields, jsonata, location);
     handlers(fields, location, jsonata);
     if (*kind == "Task") return task(fields, jsonata, location);
-    if (*kind == "Wait") return wait(fields, location);
+    if (*kind == "Wait") return wait(fields, jsonata, location);
     if (*kind == "Pass") return pass(fields, location);
     if (*kind == "Map") return map(fields, location, jsonata);
     if (*kind == "Choice") return choice(fields, location, jsonata);
     if (*kind != "Parallel") return;
     require(fields, {"Branches"}, location);
     const json::array* branches = find_array(fields, "Branches");
+    // Recorded: test_parallel_state_empty_branches.
+    if (branches && branches->empty()) error("Value cannot be empty", location + "/Branches");
     for (std::size_t i = 0; branches && i < branches->size(); ++i) {
       if ((*branches)[i].is_object())
         region((*branches)[i].get_object(), fmt::format("{}/Branches[{}]", location, i));
@@ -796,12 +837,17 @@ struct Validator {
   void region(const json::object& fields, const std::string& location) {
     if (++depth > region_depth_max)
       return error("The states are nested too deeply", location, "TOO_DEEPLY_NESTED");
-    require(fields, {"StartAt", "States"}, location);
+    // In this order. Recorded: test_validate_state_machine_definition_not_a_definition[EMPTY_DICT].
+    require(fields, {"States", "StartAt"}, location);
     if (const json::object* states = find_object(fields, "States")) {
       bool objects = true;
       for (const auto& [name, value] : *states) {
         const std::string at = fmt::format("{}/States/{}", location, std::string_view(name));
         // Names are the whole machine's. Quoted by users of Step Functions Local.
+        if (utf16_length(name) > state_name_max)
+          error(
+              fmt::format("State name exceeds the maximum length of {} characters", state_name_max),
+              at);
         if (!state_names.insert(kiban::to_string(json::string(name))).second)
           error(fmt::format("Duplicate State name: {}", std::string_view(name)), at,
                 "DUPLICATE_STATE_NAME");
@@ -826,7 +872,7 @@ std::vector<Diagnostic> check_machine(const json::object& definition, MachineTyp
   validator.machine_jsonata = validator.language(definition, false, "");
   // Measured: no time limit may be 0, but the machine's.
   static constexpr Range limit[] = {{"TimeoutSeconds", 0, 99'999'999}};
-  validator.numbers(definition, "", limit);
+  validator.numbers(definition, false, "", limit);
   validator.supported(definition, " Comment QueryLanguage StartAt TimeoutSeconds Version States ",
                       "/");
   validator.value_among(definition, "Version", {"1.0"}, "");

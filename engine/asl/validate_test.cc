@@ -83,6 +83,55 @@ std::string all(std::string_view definition) {
 }
 
 // As users report of AWS; the issues are named in validate_machine.cc.
+TEST(Validate, RefusesWhatAwsRefusesAtCreation) {
+  // docs.aws.amazon.com/step-functions/latest/dg/statemachine-structure.html: 80 characters.
+  const auto named = [](const std::string& name) {
+    return R"({"StartAt":")" + name + R"(","States":{")" + name + R"(":{"Type":"Succeed"}}})";
+  };
+  EXPECT_TRUE(validate(named(std::string(80, 'n')), MachineType::Standard).empty());
+  EXPECT_EQ(only(named(std::string(81, 'n'))).location, "/States/" + std::string(81, 'n'));
+  // Recorded: test_parallel_state_empty_branches.
+  EXPECT_EQ(only(one_state(R"("Type":"Parallel","Branches":[],"End":true)")),
+            (Diagnostic{.message = "Value cannot be empty", .location = "/States/S/Branches"}));
+  // Recorded: test_wait_timestamp_invalid[JSONATA].
+  EXPECT_EQ(
+      only(one_state(R"("Type":"Wait","Timestamp":"{% '2016-03-14T01:59:00Z' %}","End":true)"))
+          .message,
+      "String does not match RFC3339 timestamp");
+  EXPECT_EQ(only(one_state(R"("Type":"Choice","Choices":[{"Variable":"$.a[","IsNull":true,
+                              "Next":"T"}]},"T":{"Type":"Succeed")"))
+                .message,
+            "Value is not a Reference Path");
+  EXPECT_EQ(only(one_state(R"("Type":"Choice","Choices":[{"Variable":"$.a","TimestampEquals":"noon",
+                              "Next":"T"}]},"T":{"Type":"Succeed")"))
+                .message,
+            "String does not match RFC3339 timestamp");
+}
+
+// github.com/anomalyco/sst/issues/6110 quotes the words, aws/aws-cdk/issues/33396 those of
+// Arguments.
+TEST(Validate, RefusesWhatJsonataCannotRead) {
+  const auto pass = [](std::string_view text) {
+    return one_state(fmt::format(
+        R"("Type":"Pass","QueryLanguage":"JSONata","Output":"{{% {} %}}","End":true)", text));
+  };
+  EXPECT_EQ(only(pass("$states.errorOutput.Cause")).message,
+            "Field '$states.errorOutput' does not exist.");
+  EXPECT_EQ(only(pass("$$.a")).code, "UNSUPPORTED_JSONATA_EXPRESSION");
+  EXPECT_TRUE(validate(pass("$states.input"), MachineType::Standard).empty());
+  const auto writer = [](std::string_view fields) {
+    return one_state(R"("Type":"Map","QueryLanguage":"JSONata","Items":"{% [1] %}","End":true,
+      "ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},
+      "StartAt":"P","States":{"P":{"Type":"Pass","End":true}}},"ResultWriter":{"Resource":
+      "arn:aws:states:::s3:putObject")" +
+                     std::string(fields) + "}");
+  };
+  EXPECT_EQ(only(writer("")), (Diagnostic{.message = "These fields are required: [Arguments]",
+                                          .location = "/States/S/ResultWriter"}));
+  EXPECT_EQ(validate(writer(R"(,"Parameters":{"Bucket":"b"})"), MachineType::Standard)[0].message,
+            "These fields are required: [Arguments]");
+}
+
 TEST(Validate, TellsMissingTargetsThenMissingEndsOrUnreachableStates) {
   const std::string head = "Invalid State Machine Definition: '";
   EXPECT_EQ(all(R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass",

@@ -413,7 +413,7 @@ Value Evaluator::concat(const Node* node, const Value& left, const Value& right)
       made += side->text();
     } else if (side->is(Kind::Number) && !finite(side->number)) {
       return fail("D3001", node->position, node->text, *side);
-    } else if (!print_value(made, *side, false)) {
+    } else if (!print_value(made, *side, false, digits())) {
       return limit("nesting");
     }
   }

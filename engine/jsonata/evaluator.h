@@ -68,6 +68,10 @@ const Builtin* find_builtin(std::string_view name);
 const Function* builtin_function(const Builtin* builtin);
 std::size_t arity(const Function& function);
 
+// How $string prints a number: JSONata rounds to 15 significant digits, Step Functions prints the
+// shortest digits that read back as the same number.
+enum class Digits : std::uint8_t { Fifteen, Shortest };
+
 class Evaluator {
  public:
   Evaluator(const Limits& limits, const Options& options)
@@ -90,6 +94,7 @@ class Evaluator {
              const Value& value = {}, std::string_view extra = {});
   Value limit(std::string_view what);
   Error& error() { return error_; }
+  Digits digits() const { return options.step_functions ? Digits::Shortest : Digits::Fifteen; }
   bool spend(std::uint64_t steps) {  // False when a limit is reached; then the error is set.
     const std::uint64_t before = fuel_;
     fuel_ -= steps;
@@ -181,8 +186,8 @@ bool merge_sort(std::vector<T>& items, F&& behind) {
 }
 
 // Text as $string and & give it.
-std::string number_text(double number);
-bool print_value(std::string& out, const Value& value, bool pretty, int depth = 0);
+std::string number_text(double number, Digits digits);
+bool print_value(std::string& out, const Value& value, bool pretty, Digits digits, int depth = 0);
 std::optional<json::value> to_json(const Value& value, int depth = 0);  // nullopt: undefined.
 inline bool finite(double x) { return x - x == 0; }
 

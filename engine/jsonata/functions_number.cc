@@ -93,12 +93,28 @@ Value power(const Call& call) {
   return finite(result) ? Value::of(result) : call.run.fail("D3061", 0, {}, call[0]);
 }
 
-// Step Functions lets $random take a seed, and then always gives the same.
+// java.util.Random(seed).nextDouble(): a linear congruential generator of 48 bits.
+// https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/util/Random.html
+double java_random(std::int64_t seed) {
+  constexpr std::uint64_t multiplier = 0x5DEECE66D;
+  constexpr std::uint64_t mask = (1ULL << 48U) - 1;
+  std::uint64_t state = (static_cast<std::uint64_t>(seed) ^ multiplier) & mask;
+  const auto next = [&](unsigned bits) {
+    state = (state * multiplier + 0xB) & mask;
+    return state >> (48U - bits);
+  };
+  const std::uint64_t high = next(26) << 27U;
+  return static_cast<double>(high + next(27)) * 0x1.0p-53;
+}
+
+// Step Functions lets $random take a seed. It is Java's: measured on AWS bit for bit,
+// github.com/floci-io/floci/issues/2662.
 Value random(const Call& call) {
   if (!call.has(0)) return Value::of(call.run.random.unit());
   if (!call.run.options.step_functions) return call.run.fail("T0410", 0, {}, call[0], "1");
-  Random seeded(std::bit_cast<std::uint64_t>(call[0].number));
-  return Value::of(seeded.unit());
+  // Java's cast to long: truncated, and held within its range.
+  const double seed = std::clamp(std::trunc(call[0].number), -0x1.0p63, 0x1.fffffffffffffp62);
+  return Value::of(java_random(static_cast<std::int64_t>(seed)));
 }
 
 Value format_base(const Call& call) {
@@ -106,7 +122,8 @@ Value format_base(const Call& call) {
   const double radix = std::nearbyint(call.has(1) ? call[1].number : 10);
   const double value = std::nearbyint(call[0].number);
   if (radix < 2 || radix > 36) return call.run.fail("D3100", 0, {}, Value::of(radix));
-  if (!finite(value) || std::fabs(value) > 9.2e18) return call.run.text(number_text(value));
+  if (!finite(value) || std::fabs(value) > 9.2e18)
+    return call.run.text(number_text(value, call.run.digits()));
   char buffer[80];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, static_cast<std::int64_t>(value),
                                  static_cast<int>(radix));

@@ -10,23 +10,23 @@
 namespace kiban::jsonata {
 namespace {
 
-constexpr double range_elements_max = 1'000;  // As States.ArrayRange, which $range replaces.
+constexpr double range_elements_max = 4'000'000;  // As many fill the memory of one evaluation.
 
 Value refuse(const Call& call, std::string_view what) {
   return call.run.fail("U1002", 0, {}, {}, what);
 }
 
-bool whole(const Value& value) {
-  return value.is(Kind::Number) && finite(value.number) && std::floor(value.number) == value.number;
-}
+// AWS truncates numbers to integers. This and what a zero gives was measured on AWS:
+// github.com/floci-io/floci/pull/2676.
+double truncated(const Value& value) { return std::trunc(value.number); }
 
 Value partition(const Call& call) {
-  if (!call.has(0)) return {};
-  if (!whole(call[1]) || call[1].number < 1) {
-    return refuse(call, "The chunk size of $partition must be a positive integer");
-  }
+  if (!call.has(0) || !call.has(1)) return {};
+  const double size = truncated(call[1]);
+  if (size == 0) return {};
+  if (!(size > 0)) return refuse(call, "The chunk size of $partition must not be negative");
   const Elements items(call[0]);
-  const auto chunk = static_cast<std::size_t>(std::min(call[1].number, 1e9));
+  const auto chunk = static_cast<std::size_t>(std::min(size, 1e9));
   Array* out = call.run.arena.array();
   for (std::size_t i = 0; i < items.size(); i += chunk) {
     Array* part = call.run.arena.array();
@@ -40,15 +40,17 @@ Value partition(const Call& call) {
 
 Value range(const Call& call) {
   if (!call.has(0) || !call.has(1) || !call.has(2)) return {};
-  if (!whole(call[0]) || !whole(call[1]) || !whole(call[2]) || call[2].number == 0) {
-    return refuse(call, "$range takes three integers, the last of them not zero");
-  }
-  const double count = std::floor((call[1].number - call[0].number) / call[2].number) + 1;
-  if (count > range_elements_max)
-    return refuse(call, "$range must not make more than 1000 elements");
+  const double from = truncated(call[0]);
+  const double step = truncated(call[2]);
+  if (step == 0) return {};
+  const double count = std::floor((truncated(call[1]) - from) / step) + 1;
+  if (!(count >= 1)) return {};
+  // The cap of 1000 elements is that of States.ArrayRange alone: the same pull request. What ends
+  // a longer array is the memory of the evaluation.
+  if (count > range_elements_max) return call.run.limit("memory");
   Array* out = call.run.arena.sequence();  // One element stands for itself: recorded by AWS.
   for (double i = 0; i < count; ++i) {
-    call.run.arena.push(*out, Value::of(call[0].number + i * call[2].number));
+    call.run.arena.push(*out, Value::of(from + i * step));
   }
   return Value::of(out);
 }

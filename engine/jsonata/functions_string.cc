@@ -19,7 +19,7 @@ Value string(const Call& call) {
   if (value.is(Kind::Number) && !finite(value.number)) return call.run.fail("D3001", 0, {}, value);
   std::string out;
   const bool pretty = call.has(1) && truthy(call[1]);
-  if (!print_value(out, value, pretty)) return call.run.limit("nesting");
+  if (!print_value(out, value, pretty, call.run.digits())) return call.run.limit("nesting");
   return call.run.text(std::move(out));
 }
 
@@ -223,7 +223,7 @@ bool lone_surrogate(std::string_view text) {
 
 Value malformed(const Call& call, std::string_view name) {
   std::string quoted;
-  print_value(quoted, call[0], false);
+  print_value(quoted, call[0], false, call.run.digits());
   return call.run.fail("D3140", 0, name, call[0]);
 }
 

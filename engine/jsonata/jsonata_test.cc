@@ -185,12 +185,29 @@ TEST(Jsonata, KnowsWhatStepFunctionsChanges) {
           {"$range(0, 10, 5)", "[0,5,10]"},
           {"$hash('a', 'MD5')", R"("0cc175b9c0f1b6a831c399e269772661")"},
           {"$parse('{\"a\": [1, 2]}').a[1]", "2"},
-          {"$random(3) = $random(3)", "true"},
+          // java.util.Random, measured on AWS: github.com/floci-io/floci/issues/2662.
+          {"$random(42)", "0.7275636800328681"},
+          {"$random(1)", "0.7308781907032909"},
+          {"$random(-1.9) = $random(-1)", "true"},
+          // Measured on AWS: github.com/floci-io/floci/pull/2676.
+          {"$count($range(1, 200000, 1))", "200000"},
+          {"$range(-1.7, 2, 1)", "[-1,0,1,2]"},
+          {"$exists($range(1, 2, 0.9))", "false"},
+          {"$partition([1,2,3], 1.9)", "[[1],[2],[3]]"},
+          {"$exists($partition([1,2,3], 0))", "false"},
+          // Measured on AWS: github.com/floci-io/floci/pull/2683.
+          {"$string(999999999999999868928)", R"("999999999999999900000")"},
+          {"$string($parse('9223372036854775808'))", R"("9223372036854776000")"},
+          {"$string(5890840712243077)", R"("5890840712243077")"},
+          {"'' & 0.1 + 0.2", R"("0.30000000000000004")"},
+          {"$string(1e21)", R"("1e+21")"},
           {"$length($uuid())", "36"},
           {"$now()", R"("1970-01-01T00:00:00.000Z")"},
       },
       options);
-  expect({{"$eval('1 + 1')", "2"}, {"$uuid()", "T1006 uuid"}});
+  expect({{"$eval('1 + 1')", "2"},
+          {"$uuid()", "T1006 uuid"},
+          {"$string(5890840712243077)", R"("5890840712243080")"}});
 }
 
 TEST(EvalLines, AnswersEachLine) {

@@ -193,8 +193,10 @@ json::storage_ptr storage_for(const Value& value) {
 
 }  // namespace
 
-// $string rounds to 15 significant digits: docs.jsonata.org/string-functions#string
-std::string number_text(double number) {
+// $string rounds to 15 significant digits: docs.jsonata.org/string-functions#string. In Step
+// Functions it does not, measured on AWS: github.com/floci-io/floci/pull/2683.
+std::string number_text(double number, Digits digits) {
+  if (digits == Digits::Shortest) return number == 0 ? "0" : shortest(number);
   if (std::floor(number) == number && std::fabs(number) < 1e15) {
     return std::to_string(static_cast<std::int64_t>(number));
   }
@@ -205,7 +207,7 @@ std::string number_text(double number) {
   return rounded == 0 ? "0" : shortest(rounded);
 }
 
-bool print_value(std::string& out, const Value& value, bool pretty, int depth) {
+bool print_value(std::string& out, const Value& value, bool pretty, Digits digits, int depth) {
   if (depth > nesting_max || out.size() > text_bytes_max) return false;
   bool good = true;
   switch (value.kind) {
@@ -216,7 +218,7 @@ bool print_value(std::string& out, const Value& value, bool pretty, int depth) {
       out += value.boolean ? "true" : "false";
       break;
     case Kind::Number:
-      out += finite(value.number) ? number_text(value.number) : "null";
+      out += finite(value.number) ? number_text(value.number, digits) : "null";
       break;
     case Kind::String:
       escape(out, value.text());
@@ -233,7 +235,7 @@ bool print_value(std::string& out, const Value& value, bool pretty, int depth) {
         } else if (!element.defined()) {
           out += "null";
         } else {
-          good = print_value(out, element, pretty, depth + 1);
+          good = print_value(out, element, pretty, digits, depth + 1);
         }
       }
       if (pretty && elements.size() > 0) newline(out, depth);
@@ -251,7 +253,7 @@ bool print_value(std::string& out, const Value& value, bool pretty, int depth) {
         escape(out, key);
         out += pretty ? ": " : ":";
         good = item.is(Kind::Function) ? (out += "\"\"", true)
-                                       : print_value(out, item, pretty, depth + 1);
+                                       : print_value(out, item, pretty, digits, depth + 1);
         return good;
       });
       if (pretty && !first) newline(out, depth);

@@ -58,6 +58,10 @@ struct Reader {
 
   void path(const Node* node, Reads reads) {
     const std::size_t outer = bound.size();
+    const std::vector<Node*>& steps = node->items;
+    if (steps.size() > 1 && steps[0]->type == NodeType::Variable && steps[0]->text == "states" &&
+        steps[1]->type == NodeType::Name && steps[1]->text == "errorOutput")
+      out.error_output = true;
     for (const Node* step : node->items) {
       walk(step, reads);
       if (!step->focus.empty()) bound.push(step->focus);
@@ -69,6 +73,7 @@ struct Reader {
   }
 
   void variable(std::string_view name, const Builtin* builtin) {
+    out.document = out.document || name == "$";
     const bool own = name.empty() || name == "$" || builtin != nullptr;
     if (!own && !bound.holds(name) && variables.insert(name).second)
       out.variables.emplace_back(name);

@@ -12,6 +12,8 @@ namespace kiban::jsonata {
 struct Readings {
   std::vector<std::string> variables{};  // $name that neither it binds nor JSONata defines.
   std::vector<std::string> fields{};     // Names read from the input itself: `a` of a.b[c].
+  bool document{false};                  // $$, the input as a whole.
+  bool error_output{false};              // $states.errorOutput.
 };
 Readings readings(const Expression& expression);
 

@@ -135,11 +135,17 @@ bool matches(const Filter& filter, const json::value& node, const json::value& r
     case Operator::Not:
       return !matches(filter.parts.front(), node, root, budget);
     case Operator::Exists: {
+      if (!filter.left.present(node)) return false;
+      // A member that is null counts as missing. github.com/floci-io/floci/issues/3480, the answer
+      // of Step Functions Local 2.0.0.
       const auto value = value_of(filter.left, node, root, budget);
-      if (!value) return false;
+      if (!value || value->is_null()) return false;
       return filter.left.path.definite() || !value->is_array() || !value->get_array().empty();
     }
     default: {
+      // "The @ operator [...] does not match scalar values. It only matches objects".
+      // https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html
+      if (!filter.left.present(node) || !filter.right.present(node)) return false;
       const auto left = value_of(filter.left, node, root, budget);
       const auto right = value_of(filter.right, node, root, budget);
       if (!left || !right) return filter.op == Operator::NotEqual && (left || right);

@@ -28,6 +28,10 @@ struct Operand {  // A literal, or a path from @ (the node) or $ (the root).
   enum class Kind : std::uint8_t { Literal, Node, Root } kind{Kind::Literal};
   json::value literal{};
   Path path{};
+  // `@` alone of a scalar gives nothing.
+  bool present(const json::value& node) const {
+    return kind != Kind::Node || !path.root() || node.is_structured();
+  }
 };
 
 struct Filter {

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cmath>
-#include <limits>
 
 #include "jsonpath/filter.h"
 
@@ -22,26 +20,26 @@ struct Parser {
     at += word.size();
     return true;
   }
+  static bool space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
   void spaces() {
-    while (!end() && (text[at] == ' ' || text[at] == '\t')) ++at;
+    while (!end() && space(text[at])) ++at;
   }
   std::unexpected<Error> wrong(std::string_view what) const {
     return fail("InvalidPath",
                 fmt::format("{} at position {} of '{}'", what, at, text.substr(0, 1000)));
   }
 
+  // A backslash keeps the quote behind it from ending the text and stands for itself before
+  // anything else. Recorded by AWS: test_escape_sequence_parsing[ESCAPE_SEQUENCES_JSONPATH].
   Result<std::string> quoted() {
     const char quote = text[at++];
     std::string out;
     while (!end() && text[at] != quote) {
       if (text[at] == '\\' && at + 1 < text.size()) {
+        if (text[at + 1] != quote) out += '\\';
         ++at;
-        const char c = text[at];
-        out += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
-      } else {
-        out += text[at];
       }
-      ++at;
+      out += text[at++];
     }
     if (end()) return wrong("unterminated string");
     ++at;
@@ -57,9 +55,14 @@ struct Parser {
     return number;
   }
 
-  static bool name_char(char c) {
-    return std::string_view(" .[]()'\"*?@,:<>=!&|{}~\t\n\r").find(c) == std::string_view::npos;
+  // What may stand in a name behind a dot: in a filter, nothing that belongs to the filter.
+  static bool name_char(char c, bool in_filter) {
+    const std::string_view other =
+        in_filter ? " .[]()'\"*?@,:<>=!&|{}~\t\n\r" : " .[]'\"*?@,<>=!&|{}~\t\n\r";
+    return other.find(c) == std::string_view::npos;
   }
+
+  static void several(Path& path) { path.definite_ = path.reference_ = path.single_ = false; }
 
   // Steps up to the end, or in a filter up to what cannot belong to a path.
   Result<Path> steps(bool in_filter) {
@@ -68,17 +71,21 @@ struct Parser {
       if (path.steps_.size() >= steps_max) return wrong("too many steps");
       if (take("..")) {
         path.steps_.emplace_back(Descend{});
-        path.definite_ = path.reference_ = false;
+        several(path);
         if (peek() == '[') continue;
-        KIBAN_TRY_VOID(dotted(path));
+        KIBAN_TRY_VOID(dotted(path, in_filter));
       } else if (take(".")) {
-        KIBAN_TRY_VOID(dotted(path));
+        // $.abc.['def ghi'], AWS's own way to write such names.
+        // https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html
+        if (peek() == '[') continue;
+        KIBAN_TRY_VOID(dotted(path, in_filter));
       } else if (peek() == '[') {
         KIBAN_TRY_VOID(bracket(path));
       } else if (in_filter) {
         break;
       } else {
-        return wrong("unexpected character");
+        spaces();
+        if (!end()) return wrong("unexpected character");
       }
     }
     if (!path.steps_.empty() && std::holds_alternative<Descend>(path.steps_.back()))
@@ -86,22 +93,19 @@ struct Parser {
     return path;
   }
 
-  Result<void> dotted(Path& path) {
+  // A function such as length() is not supported: it is read as the name "length()".
+  // github.com/awsdocs/aws-step-functions-developer-guide/pull/5 quotes AWS's answer.
+  Result<void> dotted(Path& path, bool in_filter) {
     if (take("*")) {
       path.steps_.emplace_back(Wildcard{});
-      path.definite_ = path.reference_ = false;
+      several(path);
       return {};
     }
     const std::size_t from = at;
-    while (!end() && name_char(text[at])) ++at;
+    while (!end() && name_char(text[at], in_filter)) ++at;
     if (at == from) return wrong("a path must not end with '.' and needs a name");
-    std::string name(text.substr(from, at - from));
-    if (take("()")) {
-      path.steps_.emplace_back(Function{std::move(name)});
-      path.reference_ = false;
-      return {};
-    }
-    path.steps_.emplace_back(Names{{std::move(name)}});
+    if (in_filter) take("()");
+    path.steps_.emplace_back(Names{{std::string(text.substr(from, at - from))}});
     return {};
   }
 
@@ -110,7 +114,7 @@ struct Parser {
     spaces();
     if (take("*")) {
       path.steps_.emplace_back(Wildcard{});
-      path.definite_ = path.reference_ = false;
+      several(path);
     } else if (peek() == '\'' || peek() == '"') {
       Names names;
       do {
@@ -120,7 +124,7 @@ struct Parser {
         names.names.push_back(std::move(name));
         spaces();
       } while (take(","));
-      if (names.names.size() > 1) path.definite_ = path.reference_ = false;
+      if (names.names.size() > 1) path.reference_ = path.single_ = false;
       path.steps_.emplace_back(std::move(names));
     } else if (take("?")) {
       spaces();
@@ -129,7 +133,7 @@ struct Parser {
       spaces();
       if (!take(")")) return wrong("expected ')'");
       path.steps_.emplace_back(Where{std::make_shared<const Filter>(std::move(filter))});
-      path.definite_ = path.reference_ = false;
+      several(path);
     } else {
       KIBAN_TRY_VOID(numbers(path));
     }
@@ -152,11 +156,12 @@ struct Parser {
       }
       spaces();
       if (take(":")) {
+        spaces();
         KIBAN_TRY(slice.step, integer());
         if (slice.step < 1) return wrong("a slice's step must be positive");
       }
       path.steps_.emplace_back(slice);
-      path.definite_ = path.reference_ = false;
+      several(path);
       return {};
     }
     Indices indices{{*first}};
@@ -166,7 +171,7 @@ struct Parser {
       indices.indices.push_back(next);
       spaces();
     }
-    if (indices.indices.size() > 1) path.definite_ = path.reference_ = false;
+    if (indices.indices.size() > 1) several(path);
     if (indices.indices[0] < 0) path.reference_ = false;
     path.steps_.emplace_back(std::move(indices));
     return {};
@@ -219,22 +224,52 @@ struct Parser {
     KIBAN_TRY(filter.left, operand());
     spaces();
     static constexpr std::pair<std::string_view, Operator> operators[] = {
-        {"==", Operator::Equal},           {"!=", Operator::NotEqual}, {"<=", Operator::LessEqual},
-        {">=", Operator::GreaterEqual},    {"<", Operator::Less},      {">", Operator::Greater},
-        {"=~", Operator::Matches},         {"in ", Operator::In},      {"nin ", Operator::NotIn},
-        {"contains ", Operator::Contains}, {"size ", Operator::Size},  {"empty ", Operator::Empty},
+        {"==", Operator::Equal},          {"!=", Operator::NotEqual}, {"<=", Operator::LessEqual},
+        {">=", Operator::GreaterEqual},   {"<", Operator::Less},      {">", Operator::Greater},
+        {"=~", Operator::Matches},        {"in", Operator::In},       {"nin", Operator::NotIn},
+        {"contains", Operator::Contains}, {"size", Operator::Size},   {"empty", Operator::Empty},
     };
     for (const auto& [word, op] : operators) {
+      const std::size_t before = at;
       if (!take(word)) continue;
+      if (std::isalpha(static_cast<unsigned char>(word[0])) && !space(peek()) && peek() != '[') {
+        at = before;  // The beginning of a longer word.
+        continue;
+      }
       filter.op = op;
-      KIBAN_TRY(filter.right, operand());
+      KIBAN_TRY(filter.right, operand(op));
       return filter;
     }
     if (filter.left.kind == Operand::Kind::Literal) return wrong("expected an operator");
     return filter;
   }
 
-  Result<Operand> operand() {
+  // An unquoted literal: JSON, or a text up to what may follow it. Users' machines hold such texts
+  // (github.com/aws-samples/aws-batch-runtime-monitoring/issues/6, getmoto/moto/issues/7825): AWS
+  // accepts them.
+  Result<json::value> bare() {
+    const std::size_t from = at;
+    if (peek() == '[' || peek() == '{') {
+      const char last = peek() == '[' ? ']' : '}';
+      const std::size_t to = text.find(last, at);
+      if (to == std::string_view::npos) return wrong("unterminated list");
+      at = to + 1;
+      std::string literal(text.substr(from, at - from));
+      for (char& c : literal) c = c == '\'' ? '"' : c;
+      auto parsed = parse_json(literal);
+      if (!parsed) return wrong("expected a value");
+      return *std::move(parsed);
+    }
+    while (!end() && !space(peek()) &&
+           std::string_view("()[]'\"=!<>&|,").find(peek()) == std::string_view::npos)
+      ++at;
+    const std::string_view literal = text.substr(from, at - from);
+    if (literal.empty()) return wrong("expected a value");
+    if (auto parsed = parse_json(literal)) return *std::move(parsed);
+    return json::value(json::string(literal));
+  }
+
+  Result<Operand> operand(Operator op = Operator::Exists) {
     spaces();
     Operand out;
     if (peek() == '@' || peek() == '$') {
@@ -245,30 +280,13 @@ struct Parser {
       --depth;
       return out;
     }
+    if (op == Operator::Matches && peek() == '/') return regex();
     if (peek() == '\'' || peek() == '"') {
       KIBAN_TRY(const std::string literal, quoted());
       out.literal = json::string(literal);
       return out;
     }
-    if (peek() == '/') return regex();
-    std::size_t last = at;
-    if (peek() == '[') {
-      last = text.find(']', at);
-      if (last == std::string_view::npos) return wrong("unterminated list");
-      ++last;
-    } else {
-      while (last < text.size() && (std::isalnum(static_cast<unsigned char>(text[last])) ||
-                                    text[last] == '.' || text[last] == '-' || text[last] == '+'))
-        ++last;
-    }
-    std::string literal(text.substr(at, last - at));
-    if (peek() == '[') {
-      for (char& c : literal) c = c == '\'' ? '"' : c;
-    }
-    auto parsed = parse_json(literal);
-    if (!parsed) return wrong("expected a value");
-    out.literal = *std::move(parsed);
-    at = last;
+    KIBAN_TRY(out.literal, bare());
     return out;
   }
 
@@ -328,44 +346,58 @@ void descend(const json::value& node, Nodes& out, Budget& budget) {
   }
 }
 
+const json::value null_node{};
+
+const json::value* element(const json::array& array, std::int64_t index) {
+  // Behind the end there is null, as Jackson's get(index) answers. Run against AWS by TestState:
+  // github.com/ministackorg/ministack/pull/1217.
+  const auto at = position(array, index);
+  return at ? &array[*at] : &null_node;
+}
+
 void slice(const json::array& array, const Slice& range, Nodes& out) {
   const auto size = static_cast<std::int64_t>(array.size());
   const auto clamp = [&](std::int64_t at) {
     return std::min(std::max<std::int64_t>(at < 0 ? at + size : at, 0), size);
   };
   const std::int64_t to = clamp(range.to.value_or(size));
-  for (std::int64_t i = clamp(range.from.value_or(0)); i < to; i += range.step)
+  for (std::int64_t i = clamp(range.from.value_or(0)); i < to;) {
     out.push_back(&array[static_cast<std::size_t>(i)]);
+    if (__builtin_add_overflow(i, range.step, &i)) break;
+  }
 }
 
-// Once the budget is spent `out` is not whole any more.
-void apply(const Step& step, const json::value& node, const json::value& root, Nodes& out,
-           Budget& budget) {
+void children(const json::value& node, Nodes& out) {
+  if (node.is_object()) {
+    for (const auto& member : node.get_object()) out.push_back(&member.value());
+  } else if (node.is_array()) {
+    for (const json::value& one : node.get_array()) out.push_back(&one);
+  }
+}
+
+// Once the budget is spent `out` is not complete. `scanned`: the node is one of those that `..`
+// visits. A filter then asks the objects alone, as the elements of each array are visited
+// themselves.
+void apply(const Step& step, const json::value& node, const json::value& root, bool scanned,
+           Nodes& out, Budget& budget) {
   if (const auto* names = std::get_if<Names>(&step)) {
     if (!node.is_object()) return;
-    for (const std::string& name : names->names) {
-      if (const auto* value = node.get_object().if_contains(name)) out.push_back(value);
-    }
+    if (const auto* value = node.get_object().if_contains(names->names[0])) out.push_back(value);
   } else if (const auto* indices = std::get_if<Indices>(&step)) {
     if (!node.is_array()) return;
-    for (const std::int64_t index : indices->indices) {
-      if (const auto at = position(node.get_array(), index)) out.push_back(&node.get_array()[*at]);
-    }
+    for (const std::int64_t index : indices->indices)
+      out.push_back(element(node.get_array(), index));
   } else if (const auto* range = std::get_if<Slice>(&step)) {
     if (node.is_array()) slice(node.get_array(), *range, out);
   } else if (std::holds_alternative<Wildcard>(step)) {
-    if (node.is_object()) {
-      for (const auto& member : node.get_object()) out.push_back(&member.value());
-    } else if (node.is_array()) {
-      for (const json::value& element : node.get_array()) out.push_back(&element);
-    }
+    children(node, out);
   } else if (std::holds_alternative<Descend>(step)) {
     descend(node, out, budget);
   } else if (const auto* where = std::get_if<Where>(&step)) {
-    if (node.is_array()) {
-      for (const json::value& element : node.get_array()) {
+    if (node.is_array() && !scanned) {
+      for (const json::value& one : node.get_array()) {
         if (budget.spent()) return;
-        if (matches(*where->filter, element, root, budget)) out.push_back(&element);
+        if (matches(*where->filter, one, root, budget)) out.push_back(&one);
       }
     } else if (node.is_object() && matches(*where->filter, node, root, budget)) {
       out.push_back(&node);
@@ -373,45 +405,19 @@ void apply(const Step& step, const json::value& node, const json::value& root, N
   }
 }
 
-Result<json::value> call(const std::string& name, const json::value& value) {
-  if (name == "length" || name == "size") {
-    if (value.is_array()) return json::value(value.get_array().size());
-    if (value.is_object()) return json::value(value.get_object().size());
-    if (value.is_string()) return json::value(value.get_string().size());
-    return json::value(nullptr);
+// Several names at the end of a path: one object of those that are there.
+// gist.github.com/deric4/733eb129a10b13530cebaa3b70031c77 shows AWS's answers.
+json::object merge(const json::object& from, const Names& names) {
+  json::object out;
+  for (const std::string& name : names.names) {
+    if (const auto* value = from.if_contains(name)) out.insert_or_assign(name, *value);
   }
-  if (name == "keys" && value.is_object()) {
-    json::array keys;
-    for (const auto& member : value.get_object()) keys.emplace_back(member.key());
-    return json::value(std::move(keys));
-  }
-  if ((name == "min" || name == "max" || name == "avg" || name == "sum" || name == "stddev") &&
-      value.is_array()) {
-    double sum = 0;
-    double squares = 0;
-    double least = std::numeric_limits<double>::max();
-    double most = std::numeric_limits<double>::lowest();
-    double count = 0;
-    for (const json::value& element : value.get_array()) {
-      if (!element.is_number()) continue;
-      const double x = element.to_number<double>();
-      sum += x;
-      squares += x * x;
-      least = std::min(least, x);
-      most = std::max(most, x);
-      ++count;
-    }
-    if (count == 0)
-      return fail("PathNotFound",
-                  "Aggregation function attempted to calculate value using empty array");
-    const double mean = sum / count;
-    if (name == "min") return json::value(least);
-    if (name == "max") return json::value(most);
-    if (name == "sum") return json::value(sum);
-    if (name == "avg") return json::value(mean);
-    return json::value(std::sqrt(squares / count - mean * mean));
-  }
-  return fail("PathNotFound", fmt::format("Function with name: {} does not exist.", name));
+  return out;
+}
+
+const Names* several_names(const Step& step) {
+  const auto* names = std::get_if<Names>(&step);
+  return names && names->names.size() > 1 ? names : nullptr;
 }
 
 std::string print_steps(const std::vector<Step>& steps, std::size_t count) {
@@ -421,7 +427,7 @@ std::string print_steps(const std::vector<Step>& steps, std::size_t count) {
     if (const auto* names = std::get_if<Names>(&step)) {
       out += '[';
       for (std::size_t n = 0; n < names->names.size(); ++n)
-        out += fmt::format("{}'{}'", n ? "," : "", names->names[n]);
+        out += fmt::format("{}'{}'", n ? ", " : "", names->names[n]);
       out += ']';
     } else if (const auto* indices = std::get_if<Indices>(&step)) {
       out += fmt::format("[{}]", fmt::join(indices->indices, ","));
@@ -432,10 +438,8 @@ std::string print_steps(const std::vector<Step>& steps, std::size_t count) {
       out += "[*]";
     } else if (std::holds_alternative<Descend>(step)) {
       out += "..";
-    } else if (std::holds_alternative<Where>(step)) {
-      out += "[?]";
     } else {
-      out += fmt::format(".{}()", std::get<Function>(step).name);
+      out += "[?]";
     }
   }
   return out;
@@ -450,6 +454,7 @@ Result<Path> Path::parse(std::string_view text) {
 }
 
 const json::value* Path::find(const json::value& root) const {
+  if (!single_) return nullptr;
   const json::value* node = &root;
   for (const Step& step : steps_) {
     node = child(*node, step);
@@ -458,9 +463,45 @@ const json::value* Path::find(const json::value& root) const {
   return node;
 }
 
+// One node after the other; the wordings of what is missing are Jayway's.
+Result<json::value> Path::select_one(const json::value& root, Budget& budget) const {
+  const json::value* node = &root;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const bool last = i + 1 == steps_.size();
+    if (const auto* names = std::get_if<Names>(&steps_[i])) {
+      if (!node->is_object())
+        return fail("PathNotFound",
+                    fmt::format("Property {} not found in path {}",
+                                print_steps({steps_[i]}, 1).substr(1), print_steps(steps_, i)));
+      if (names->names.size() > 1) {
+        if (!last) return leaf_only(i);
+        return copied(merge(node->get_object(), *names), budget);
+      }
+      const json::value* next = node->get_object().if_contains(names->names[0]);
+      if (!next)
+        return fail("PathNotFound",
+                    fmt::format("{} path{} {}", last ? "No results for" : "Missing property in",
+                                last ? ":" : "", print_steps(steps_, i + 1)));
+      node = next;
+      continue;
+    }
+    if (!node->is_array())
+      return fail("PathNotFound",
+                  fmt::format("Filter: {} can only be applied to arrays. Current context is: {}",
+                              print_steps({steps_[i]}, 1).substr(1), print_json(*node)));
+    node = element(node->get_array(), std::get<Indices>(steps_[i]).indices[0]);
+  }
+  return copied(*node, budget);
+}
+
+std::unexpected<Error> Path::leaf_only(std::size_t step) const {
+  return fail("PathNotFound", fmt::format("Multi properties can only be used as path leafs: {}",
+                                          print_steps(steps_, step + 1)));
+}
+
 Result<json::value> Path::select(const json::value& root) const {
-  // What a definite path finds is no larger than the root.
-  if (const json::value* node = definite_ ? find(root) : nullptr) return *node;
+  // What a single path finds is no larger than the root.
+  if (const json::value* node = find(root)) return *node;
   Budget budget{evaluation_steps_max, evaluation_bytes_max};
   auto found = select(root, budget);
   // A filter that ran out in the middle has found what it must not.
@@ -469,43 +510,32 @@ Result<json::value> Path::select(const json::value& root) const {
 }
 
 Result<json::value> Path::select(const json::value& root, Budget& budget) const {
-  const bool function = !steps_.empty() && std::holds_alternative<Function>(steps_.back());
-  const std::size_t count = steps_.size() - (function ? 1 : 0);
-  if (definite_) {
-    const json::value* node = &root;
-    for (std::size_t i = 0; i < count; ++i) {
-      if (std::holds_alternative<Function>(steps_[i]))
-        return fail("PathNotFound", "A function may only stand at the end of a path");
-      const json::value* next = child(*node, steps_[i]);
-      if (!next) {
-        // The two wordings are Jayway's: the last step, or one on the way.
-        return fail("PathNotFound",
-                    i + 1 == steps_.size()
-                        ? fmt::format("No results for path: {}", normalised())
-                        : fmt::format("Missing property in path {}", print_steps(steps_, i + 1)));
-      }
-      node = next;
-    }
-    if (function) return call(std::get<Function>(steps_.back()).name, *node);
-    return copied(*node, budget);
-  }
+  if (definite_) return select_one(root, budget);
   Nodes nodes{&root};
-  for (std::size_t i = 0; i < count; ++i) {
+  json::array found;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const bool scanned = i > 0 && std::holds_alternative<Descend>(steps_[i - 1]);
+    const Names* several = several_names(steps_[i]);
     Nodes next;
     for (const json::value* node : nodes) {
+      if (several && node->is_object()) {
+        if (i + 1 < steps_.size()) return leaf_only(i);
+        KIBAN_TRY(json::value merged, copied(merge(node->get_object(), *several), budget));
+        if (!scanned || merged.get_object().size() == several->names.size())
+          found.push_back(std::move(merged));
+        continue;
+      }
       const std::size_t before = next.size();
-      apply(steps_[i], *node, root, next, budget);
+      if (!several) apply(steps_[i], *node, root, scanned, next, budget);
       if (!budget.spend(1 + next.size() - before)) return too_costly();
     }
     nodes = std::move(next);
   }
-  json::array found;
-  found.reserve(nodes.size());
+  found.reserve(found.size() + nodes.size());
   for (const json::value* node : nodes) {
     KIBAN_TRY(json::value one, copied(*node, budget));
     found.push_back(std::move(one));
   }
-  if (function) return call(std::get<Function>(steps_.back()).name, json::value(std::move(found)));
   return json::value(std::move(found));
 }
 

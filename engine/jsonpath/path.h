@@ -1,5 +1,7 @@
-// JSONPath in the dialect that Step Functions reads: Jayway's (github.com/json-path/JsonPath),
-// which the Amazon States Language names for its paths. Parsed once, evaluated often; pure.
+// JSONPath in the dialect that Step Functions reads. The Amazon States Language names Jayway
+// (github.com/json-path/JsonPath) for its paths; AWS runs an early version of it over Jackson's
+// JsonNode, so where that differs from today's Jayway, AWS's answers decide (path_test.cc names the
+// source of each). Parsed once, evaluated often; pure.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +33,7 @@ struct Names {  // .a, ['a'], ['a','b']
 struct Indices {  // [0], [-1], [0,2]
   std::vector<std::int64_t> indices{};
 };
-struct Slice {  // [1:3], [:2], [-2:]
+struct Slice {  // [1:3], [:2], [-2:], [0:9:2]
   std::optional<std::int64_t> from{};
   std::optional<std::int64_t> to{};
   std::int64_t step{1};
@@ -41,10 +43,7 @@ struct Descend {};   // ..; the next step applies to every node below.
 struct Where {       // [?(@.price < 10)]
   std::shared_ptr<const Filter> filter{};
 };
-struct Function {  // .length(), at the end only
-  std::string name{};
-};
-using Step = std::variant<Names, Indices, Slice, Wildcard, Descend, Where, Function>;
+using Step = std::variant<Names, Indices, Slice, Wildcard, Descend, Where>;
 
 class Path {
  public:
@@ -52,17 +51,22 @@ class Path {
   // Error `InvalidPath`, whose cause says where.
   static Result<Path> parse(std::string_view text);
 
-  // At most one result: no wildcard, filter, slice, list of names or descent.
+  // At most one result: no wildcard, filter, slice, list of indices or descent. Several names at
+  // the end give one object.
   bool definite() const { return definite_; }
+  // Single names and indices only: what find() follows.
+  bool single() const { return single_; }
   // A path that may be written to (ResultPath): definite, names and single indices only.
   bool reference() const { return reference_; }
   bool root() const { return steps_.empty(); }
   const std::vector<Step>& steps() const { return steps_; }
 
-  // The node of a definite path without functions, not copied; nullptr when there is none.
+  // The node of a single() path, not copied; nullptr when there is none, also behind the end of an
+  // array.
   const json::value* find(const json::value& root) const;
-  // Of a definite path its value; of another an array of all, maybe empty. Error `PathNotFound`
-  // with Jayway's words, such as "No results for path: $['a']"; `BudgetExceeded`.
+  // Of a definite path its value, null for an index behind the end of an array; of another an array
+  // of all, maybe empty. Error `PathNotFound` with Jayway's words, such as "No results for path:
+  // $['a']"; `BudgetExceeded`.
   Result<json::value> select(const json::value& root) const;
   // The same as a part of an evaluation, such as the paths in a filter.
   Result<json::value> select(const json::value& root, Budget& budget) const;
@@ -74,9 +78,13 @@ class Path {
 
  private:
   friend struct Parser;
+  Result<json::value> select_one(const json::value& root, Budget& budget) const;
+  std::unexpected<Error> leaf_only(std::size_t step) const;
+
   std::vector<Step> steps_{};
   bool definite_{true};
   bool reference_{true};
+  bool single_{true};  // Single names and indices only.
 };
 
 }  // namespace kiban::jsonpath

@@ -32,8 +32,7 @@ json::object list_entry(const json::object& execution) {
         "itemCount", "stateMachineVersionArn", "stateMachineAliasArn", "redriveDate"}) {
     if (const json::value* value = find(execution, member)) entry[member] = *value;
   }
-  if (number(execution, "redriveCount", 0) > 0)
-    entry["redriveCount"] = execution.at("redriveCount");
+  entry["redriveCount"] = number(execution, "redriveCount", 0);  // Recorded.
   return entry;
 }
 

@@ -441,7 +441,7 @@ void Executions::finish_express(Context& context, Run& run) {
   for (const auto* version : {"stateMachineVersionArn", "stateMachineAliasArn"})
     result.erase(version);
   result["inputDetails"] = {{"included", with_data}};
-  if (result.contains("output")) result["outputDetails"] = {{"included", with_data}};
+  result["outputDetails"] = {{"included", with_data}};  // Of a failure too: recorded.
   if (!with_data) {
     result.erase("input");
     result.erase("output");

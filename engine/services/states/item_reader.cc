@@ -147,6 +147,7 @@ class Inflater {
 
 }  // namespace
 
+// https://docs.aws.amazon.com/step-functions/latest/dg/example-csv-parse-dist-map.html
 Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, char delimiter) {
   std::vector<std::vector<std::string>> records;
   std::vector<std::string> record;
@@ -166,15 +167,18 @@ Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, c
   };
   for (std::size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
-    if (quoted) {
-      if (c != '"') {
-        field += c;
-      } else if (at + 1 < text.size() && text[at + 1] == '"') {
-        field += '"';
-        ++at;
-      } else {
+    if (c == '\\') {
+      // "A backslash followed by any other character is silently removed", within quotes too.
+      if (++at < text.size()) field += text[at];
+    } else if (c == '"' && at + 1 < text.size() && text[at + 1] == '"' &&
+               (quoted || !field.empty())) {
+      field += '"';  // A doubled quotation mark is one, in plain fields as well.
+      ++at;
+    } else if (quoted) {
+      if (c == '"')
         quoted = false;
-      }
+      else
+        field += c;
     } else if (c == '"' && field.empty() && !was_quoted) {
       quoted = was_quoted = true;
     } else if (c == delimiter) {

@@ -53,7 +53,7 @@ void tell_not_served(Context& context, const json::object& machine,
 
 // The log group must be named when anything is to be logged.
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_LoggingConfiguration.html
-Result<json::object> logging_of(const json::object& input) {
+Result<json::object> logging_of(Context& context, const json::object& input) {
   const json::object* given = find_object(input, "loggingConfiguration");
   json::object logging = given ? *given : json::object{};
   if (!logging.contains("level")) logging["level"] = "OFF";
@@ -73,6 +73,16 @@ Result<json::object> logging_of(const json::object& input) {
   if (!arn.contains(":logs:") || !arn.contains(":log-group:"))
     return refuse("Provided ARN is not CloudWatch Logs Log Group ARN.");
   if (!arn.ends_with(":*")) return refuse("Log Group ARN must be provided with '*' qualifier.");
+  // Recorded: test_deleted_log_group. The group is looked up in the machine's own Region.
+  std::string name = arn.substr(arn.find(":log-group:") + std::string_view(":log-group:").size());
+  name.resize(name.size() - 2);
+  const auto found =
+      context.call("logs", "DescribeLogGroups", {{"logGroupNamePrefix", name}}, context.caller());
+  const json::array* groups = found ? find_array(*found, "logGroups") : nullptr;
+  const bool exists = groups && std::ranges::any_of(*groups, [&](const json::value& one) {
+                        return text(one.as_object(), "logGroupName") == name;
+                      });
+  if (!exists) return refuse("Log Destination not found.");
   return logging;
 }
 
@@ -111,8 +121,7 @@ Result<void> check_encryption(const json::object& input) {
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
 Result<void> check_publish(const json::object& input) {
   if (!input.contains("versionDescription") || flag(input, "publish")) return {};
-  return fail("ValidationException",
-              "Version description can only be set when publish parameter is set to true.");
+  return fail("ValidationException", "Version description can only be set when publish is true");
 }
 
 // Publishes when the request says so, and tells the version.
@@ -146,7 +155,7 @@ Result<json::object> create_machine(Context& context, const json::object& input)
   KIBAN_TRY_VOID(check_encryption(input));
   KIBAN_TRY(const auto found,
             check_definition(text(input, "definition"), text(input, "type", "STANDARD")));
-  KIBAN_TRY(const json::object logging, logging_of(input));
+  KIBAN_TRY(const json::object logging, logging_of(context, input));
   const json::object* tracing = find_object(input, "tracingConfiguration");
   json::object machine{
       {"stateMachineArn", make_arn(context, "states", "stateMachine:" + name)},
@@ -221,16 +230,18 @@ Result<json::object> update_machine(Context& context, const json::object& input)
   if (input.contains("definition")) {
     KIBAN_TRY(found, check_definition(text(input, "definition"), text(machine, "type")));
   }
-  if (input.contains("loggingConfiguration")) {
-    KIBAN_TRY(machine["loggingConfiguration"], logging_of(input));
-  }
-  // Only another definition or role makes another revision. Recorded by AWS.
+  // Only another definition, role or logging makes another revision. Recorded:
+  // test_update_logging_configuration.
   const json::object before = machine;
+  if (input.contains("loggingConfiguration")) {
+    KIBAN_TRY(machine["loggingConfiguration"], logging_of(context, input));
+  }
   for (const auto* member : {"definition", "roleArn", "tracingConfiguration"}) {
     if (const json::value* value = find(input, member)) machine[member] = *value;
   }
   if (machine.at("definition") != before.at("definition") ||
-      machine.at("roleArn") != before.at("roleArn")) {
+      machine.at("roleArn") != before.at("roleArn") ||
+      machine.at("loggingConfiguration") != before.at("loggingConfiguration")) {
     save_revision(context, machine);
     tell_not_served(context, machine, found);
   }

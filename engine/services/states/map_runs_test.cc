@@ -245,6 +245,15 @@ TEST(ItemReader, ReadsEachInputType) {
   EXPECT_EQ(items("1,2,3\n",
                   {{"InputType", "CSV"}, {"CSVHeaderLocation", "GIVEN"}, {"CSVHeaders", {"one"}}}),
             R"([{"one":"1"}])");
+  // docs.aws.amazon.com/step-functions/latest/dg/example-csv-parse-dist-map.html
+  EXPECT_EQ(items(R"(p,q
+D:\\Data\\x.bin,1
+D:\Data,a\,b
+{""k"":1},"say ""hi"" \"now\""
+)",
+                  {{"InputType", "CSV"}}),
+            R"([{"p":"D:\\Data\\x.bin","q":"1"},{"p":"D:Data","q":"a,b"},)"
+            R"({"p":"{\"k\":1}","q":"say \"hi\" \"now\""}])");
   EXPECT_EQ(items(R"({"a":{"b":[1]}})", {{"InputType", "JSON"}, {"ItemsPointer", "/a/b"}}), "[1]");
   EXPECT_EQ(items("0", {{"InputType", "JSON"}}), "Attempting to map over non-iterable node.");
   EXPECT_EQ(items("\"a", {{"InputType", "CSV"}}), "A quoted field of the CSV does not end");

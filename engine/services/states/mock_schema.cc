@@ -41,7 +41,7 @@ Result<void> check_number(const api::Shape& shape, const json::value& value,
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_MockInput.html
 Result<void> check_length(const api::Shape& shape, std::int64_t length, std::string_view name) {
   if (shape.min != api::no_bound && length < shape.min)
-    return wrong(fmt::format("Field '{}' is shorter than the minimum length", name));
+    return wrong(fmt::format("Field '{}' is smaller than the minimum length", name));
   if (shape.max != api::no_bound && length > shape.max)
     return wrong(fmt::format("Field '{}' exceeds the maximum length", name));
   return {};
@@ -101,7 +101,8 @@ Result<void> check(const Mocked& mocked, const api::Shape& shape, const json::va
       return {};
     }
     case api::Kind::Timestamp:
-      if (!value.is_string() && !value.is_number()) return must_be("a valid timestamp");
+      // Recorded: test_strict_mode_sfn_task[wrong_timestamp_type_number].
+      if (!value.is_string()) return must_be("a string");
       return {};
     case api::Kind::Boolean:
       if (!value.is_bool()) return must_be("a boolean");
@@ -112,7 +113,9 @@ Result<void> check(const Mocked& mocked, const api::Shape& shape, const json::va
     case api::Kind::Double:
       return check_number(shape, value, name);
     case api::Kind::Blob:  // A Lambda's payload is any document.
-      return {};
+      // Recorded: test_strict_mode_aws_sdk_kms_task[wrong_blob_length_less_than_minimum].
+      if (!value.is_string()) return {};
+      return check_length(shape, std::ssize(value.get_string()), name);
   }
   return {};
 }

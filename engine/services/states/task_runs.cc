@@ -92,6 +92,16 @@ void hand_out_token(Context& context, const std::string& execution_arn,
   put_json(context, stop_key(context, execution_arn, task.task), {{"Token", task.token}});
 }
 
+// The task does not wait any more: the row stays, so that the token is known as one that was
+// closed.
+void close_token(Context& context, std::string_view token) {
+  const std::string key = row_key(context, "token", token);
+  auto owner = get_json(context, key);
+  if (!owner) return;
+  (*owner)["Over"] = true;
+  put_json(context, key, *owner);
+}
+
 // A stopped ECS task failed unless every essential container exited with 0. Recorded by AWS: the
 // error is States.TaskFailed, its cause the task.
 bool task_ended_well(const json::object& task) {
@@ -251,12 +261,9 @@ void Executions::stop_task(Context& context, Run& run, const asl::StopTask& task
   const auto row = get_json(context, key);
   if (!row) return;
   context.erase(key);
-  const std::string token = row_key(context, "token", text(*row, "Token"));
-  if (auto owner = get_json(context, token)) {
-    (*owner)["Over"] = true;
-    put_json(context, token, *owner);
-  }
-  if (!row->contains("Service")) return;
+  if (!row->contains("Service")) return close_token(context, text(*row, "Token"));
+  context.erase(
+      row_key(context, "token", text(*row, "Token")));  // Of .sync: the job was waited for.
   const auto role = context.assume_role(text(*row, "Role"), "states.amazonaws.com",
                                         text(run.row, "name").substr(0, 64));
   if (role)
@@ -278,7 +285,10 @@ void Executions::on_ended(Context& context, const json::object& event) {
   context.erase(key);
   const std::string execution = text(*waiting, "Execution");
   const std::int64_t task = number(*waiting, "Task", 0);
-  context.erase(stop_key(context, execution, task));
+  const std::string stop = stop_key(context, execution, task);
+  if (const auto stopped = get_json(context, stop))
+    context.erase(row_key(context, "token", text(*stopped, "Token")));
+  context.erase(stop);
   const bool express = resource.find(":express:") != std::string::npos;
   json::object job = detail;
   if (!is_task) {
@@ -317,7 +327,8 @@ struct Executions::TokenOwner {
 };
 
 // Error InvalidToken "Invalid Token: 'Invalid token'", recorded by AWS; TaskTimedOut when the task
-// does not wait any more.
+// was answered before or does not wait any more: "has already been closed".
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskSuccess.html
 Result<Executions::TokenOwner> Executions::owner_of(const Context& context,
                                                     const json::object& input) const {
   const auto row = get_json(context, row_key(context, "token", text(input, "taskToken")));
@@ -333,7 +344,7 @@ Result<json::object> Executions::task_success(Context& context, const json::obje
   auto output = Payload::parse(text(input, "output"));
   if (!output)
     return fail("InvalidOutput", fmt::format("Invalid Output: '{}'", output.error().cause));
-  context.erase(row_key(context, "token", text(input, "taskToken")));
+  close_token(context, text(input, "taskToken"));
   context.erase(stop_key(context, owner.execution, owner.task));
   feed(context, owner.execution,
        asl::TaskSucceeded{.task = owner.task, .output = *std::move(output)});
@@ -342,7 +353,7 @@ Result<json::object> Executions::task_success(Context& context, const json::obje
 
 Result<json::object> Executions::task_failure(Context& context, const json::object& input) {
   KIBAN_TRY(const TokenOwner owner, owner_of(context, input));
-  context.erase(row_key(context, "token", text(input, "taskToken")));
+  close_token(context, text(input, "taskToken"));
   context.erase(stop_key(context, owner.execution, owner.task));
   asl::TaskFailed failed{.task = owner.task};
   if (input.contains("error")) failed.error = text(input, "error");

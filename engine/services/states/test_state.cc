@@ -96,8 +96,7 @@ Result<void> find_state(const json::object& input, Subject& subject) {
   KIBAN_TRY(subject.program,
             asl::compile(definition, asl::MachineType::Standard, check_parameters));
   subject.state = subject.program->find(name);
-  if (!subject.state)
-    return invalid(fmt::format("State '{}' does not exist in the definition", name));
+  if (!subject.state) return invalid("State not found in definition");  // Recorded.
   return {};
 }
 
@@ -118,9 +117,14 @@ Result<void> check_context(const json::object& context) {
       return refuse(fmt::format("Field '{}' is not allowed", std::string_view(name)));
     if (!value.is_object())
       return refuse(fmt::format("Field '{}' must be an object", std::string_view(name)));
-    for (const auto& [inner, unused] : value.get_object()) {
+    for (const auto& [inner, member] : value.get_object()) {
       if (!members->second.contains(std::string_view(inner)))
         return refuse(fmt::format("Field '{}' is not allowed", std::string_view(inner)));
+      // Recorded: test_state_context_object_validation_failures[INVALID_EXECUTION_ID_TYPE].
+      const bool count = std::string_view(inner).ends_with("Count");
+      if (std::string_view(inner) != "Input" && (count ? !member.is_number() : !member.is_string()))
+        return refuse(fmt::format("{}.{} must be a {}", std::string_view(name),
+                                  std::string_view(inner), count ? "number" : "string"));
     }
   }
   return {};
@@ -152,7 +156,8 @@ Result<void> read_mock(const json::object& input, Subject& subject) {
   const json::object* error = mock ? find_object(*mock, "errorOutput") : nullptr;
   if (!result && !error) return {};
   if (result && error)
-    return invalid("A mock must have either a result or an errorOutput, not both");
+    return invalid(
+        "A test mock should have only one of the following fields: [result, errorOutput].");
   if (flag(input, "revealSecrets"))
     return invalid("TestState does not support RevealSecrets when a mock is specified.");
   if (!subject.has_branches() && !subject.is(asl::StateType::Task))
@@ -235,6 +240,13 @@ Result<Subject> read_request(const json::object& input) {
     if (!tree.is_object())
       return invalid("Invalid Context object provided: it must be a JSON object");
     KIBAN_TRY_VOID(check_context(tree.get_object()));
+    // Recorded: test_state_context_object_invalid_states[TOKEN_TASK_NOT_SYNC].
+    if (tree.get_object().contains("Task") &&
+        (!subject.is(asl::StateType::Task) ||
+         subject.state->resource.pattern == asl::TaskPattern::RequestResponse))
+      return invalid(
+          "Invalid Context object provided: Context object contains 'Task' when state is not a "
+          "Task state with a '.sync' or '.waitForTaskToken' service integration pattern");
     subject.context = std::move(tree.get_object());
   }
   return subject;

@@ -89,7 +89,7 @@ TEST_F(TestState, HoldsAMockAgainstTheModel) {
   EXPECT_EQ(cause(function, R"({"Configuration":{"MemorySize":10241}})", "PRESENT"),
             prefix + "Field 'MemorySize' exceeds the maximum value");
   EXPECT_EQ(cause(start, R"({"ExecutionArn":"","StartDate":1})"),
-            prefix + "Field 'ExecutionArn' is shorter than the minimum length");
+            prefix + "Field 'ExecutionArn' is smaller than the minimum length");
   EXPECT_EQ(cause(function, R"({"Configuration":{"Role":"nobody"}})"),
             prefix + "Field 'Role' does not match the pattern");
   EXPECT_EQ(cause(start, "x"), "Mocked result must be valid JSON");

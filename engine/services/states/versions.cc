@@ -105,7 +105,9 @@ Result<FoundAlias> load_alias(const Context& context, std::string_view arn) {
   KIBAN_TRY(const Qualified name, parse_qualified(arn));
   const std::string key = alias_key(context, name.machine, name.qualifier);
   auto row = get_json(context, key);
-  if (!row || text(*row, "stateMachineAliasArn") != arn) return no_resource(arn);
+  // Recorded: test_update_no_such_alias_arn.
+  if (!row || text(*row, "stateMachineAliasArn") != arn)
+    return fail("ResourceNotFound", "Request references a resource that does not exist.");
   return FoundAlias{key, *std::move(row)};
 }
 
