@@ -16,6 +16,9 @@ struct ServeOptions {
   // How ECS tasks run: containers, process (in `source`), none, or auto: containers where possible.
   std::string tasks{"auto"};
   std::string source{};
+  // Whether HTTP Tasks, API destinations and SNS may call this host's loopback addresses: allow,
+  // refuse, or auto: allowed to callers who could do so themselves.
+  std::string loopback_targets{"auto"};
 };
 
 // Serves until SIGTERM, or SIGINT, which ends tasks too. Returns the exit code.
