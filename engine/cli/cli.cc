@@ -80,6 +80,13 @@ void add_serve(CLI::App& app, Chosen& chosen) {
       ->capture_default_str();
   serve_command->add_option("--source", options.source,
                             "With --tasks process: the folder in which the commands run");
+  serve_command
+      ->add_option(
+          "--loopback-targets", options.loopback_targets,
+          "Whether HTTP Tasks, API destinations and SNS deliveries may call this host's "
+          "loopback addresses; auto: unless containers run, or another host can call kiban")
+      ->check(CLI::IsMember({"auto", "allow", "refuse"}))
+      ->capture_default_str();
   serve_command->add_option("--mock-config", options.mock_config,
                             "Mocked integrations, in Step Functions Local's format");
   serve_command->callback([&] { chosen.command = [&] { return serve(chosen.serve); }; });

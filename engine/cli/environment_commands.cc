@@ -117,7 +117,7 @@ constexpr Tool tools[] = {
     {"conmon", "ECS tasks as containers", "conmon"},
     {"umoci", "ECS tasks as containers: unpacks images", "umoci"},
     {"ip", "ECS tasks as containers: their networks", "iproute2"},
-    {"nft", "ECS tasks as containers: their way out", "nftables"},
+    {"nft", "ECS tasks as containers: the rules of their networks", "nftables"},
     {"skopeo", "pushing images to ECR", "skopeo"},
     {"aws", "kiban aws", "awscli"},
     {"psql", "looking into databases", "postgresql-client"},

@@ -186,6 +186,16 @@ Result<std::string> directory_for(std::string_view what, bool temporary, const s
   return fmt::format("{}/{}", data, what);
 }
 
+// A container or another host must not reach, by way of kiban, what listens on loopback only. Any
+// other caller is a process of this host, which reaches it anyway.
+runtime::Targets choose_targets(const ServeOptions& options, const Address& address,
+                                const TaskRunner& runner) {
+  const bool local = address.host.starts_with("127.") || address.host == "::1";
+  const bool allowed = options.loopback_targets == "auto" ? local && runner.bridge_address().empty()
+                                                          : options.loopback_targets == "allow";
+  return allowed ? runtime::Targets::All : runtime::Targets::Others;
+}
+
 // Everything that lives while the server runs, in the order in which it must end.
 int run_server(const ServeOptions& options, const Address& address, Data data,
                const runtime::Admission& admission, const WiringOptions& wiring) {
@@ -233,7 +243,8 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   runtime::MessageSigner signer{data.directory, endpoint};
   std::unique_ptr<runtime::Fetcher> fetcher = runtime::make_fetcher();
   runtime::Effects effects;
-  effects.add("http.post", runtime::make_http_performer(*fetcher, signer));
+  effects.add("http.post", runtime::make_http_performer(*fetcher, signer,
+                                                        choose_targets(options, address, *runner)));
   effects.add("server.log", runtime::make_log_performer());
   effects.add("sns.sign",
               runtime::make_sign_performer(signer, [&server](std::function<void()> work) {

@@ -21,6 +21,9 @@ struct ServeOptions {
   std::vector<std::string> allow_hosts{};    // Further names of this server.
   std::vector<std::string> allow_origins{};  // Whose pages may call it.
   bool allow_remote{false};                  // `--auth any` on an address that others reach.
+  // Whether HTTP Tasks, API destinations and SNS may call this host's loopback addresses: allow,
+  // refuse, or auto: allowed to callers who could do so themselves.
+  std::string loopback_targets{"auto"};
 };
 
 // Serves until SIGTERM, or SIGINT, which ends tasks too. Returns the exit code.

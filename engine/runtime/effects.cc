@@ -50,8 +50,8 @@ void Effects::perform(const services::Effect& effect) {
                       {"Cause", "nothing in this server performs " + effect.kind}}});
 }
 
-Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer) {
-  return [&fetcher, &signer](const services::Effect& effect, const Report& report) {
+Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer, Targets targets) {
+  return [&fetcher, &signer, targets](const services::Effect& effect, const Report& report) {
     const auto text = [&](std::string_view key, const char* fallback) {
       const json::string* found = find_string(effect.payload, key);
       return found ? to_string(*found) : std::string(fallback);
@@ -60,6 +60,7 @@ Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer) {
     Fetch request{.method = text("Method", "POST"),
                   .url = text("Url", ""),
                   .body = text("Body", ""),
+                  .targets = targets,
                   .timeout = std::chrono::seconds{timeout ? timeout->to_number<int>() : 15},
                   .reply_bytes_max = reply_bytes_max};
     if (const json::object* headers = find_object(effect.payload, "Headers"))

@@ -63,9 +63,9 @@ class Effects final : public kernel::EffectSink {
 // {"Url", "Headers": {name: value}, "Body", "Method" (POST), "TimeoutSeconds" (15)} to {"Status":
 // n, "Reason": text, "Headers": [[name, value]], "Body": text} ("Binary": true when the body is no
 // UTF-8) or {"Error": name, "Cause": text}, the names those of fetch(); a body has a megabyte at
-// most. With "Sign": "1" or "2" the body is an SNS message, to be signed in that version. `fetcher`
-// and `signer` outlive the performer.
-Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer);
+// most. `targets` says which addresses may be called. With "Sign": "1" or "2" the body is an SNS
+// message, to be signed in that version. `fetcher` and `signer` outlive the performer.
+Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer, Targets targets);
 
 // {"Message"} to {}, once the server has written it on stderr.
 Performer make_log_performer();

@@ -64,6 +64,18 @@ asio::awaitable<Result<HttpReply>> exchange(Stream& stream, const Fetch& fetch, 
   co_return reply;
 }
 
+bool is_this_host(const asio::ip::address& given) {
+  if (given.is_v6()) {
+    const asio::ip::address_v6 address = given.to_v6();
+    if (!address.is_v4_mapped())
+      return address.is_loopback() || address.is_unspecified() || address.is_link_local();
+  }
+  const asio::ip::address_v4 address =
+      given.is_v4() ? given.to_v4() : asio::ip::make_address_v4(asio::ip::v4_mapped, given.to_v6());
+  const std::uint32_t bits = address.to_uint();
+  return address.is_loopback() || bits >> 24U == 0 || bits >> 16U == 0xA9FEU;
+}
+
 asio::awaitable<Result<HttpReply>> fetch_once(Fetch fetch) {
   if (fetch.prepare)
     if (Result<void> prepared = fetch.prepare(fetch); !prepared)
@@ -75,6 +87,14 @@ asio::awaitable<Result<HttpReply>> fetch_once(Fetch fetch) {
   const auto [resolve_error, addresses] =
       co_await resolver.async_resolve(url->host, url->port, as_result);
   if (resolve_error) co_return fail("ConnectFailed", fetch.url + ": " + resolve_error.message());
+  // The addresses that are checked are those that are connected to: a name may have others the next
+  // time it is resolved.
+  for (const auto& address : addresses)
+    if (fetch.targets == Targets::Others && is_this_host(address.endpoint().address()))
+      co_return fail("ConnectFailed",
+                     fmt::format("{}: {} is an address of the host that kiban runs on. Start kiban "
+                                 "with --loopback-targets allow to call it",
+                                 fetch.url, address.endpoint().address().to_string()));
   beast::tcp_stream stream{executor};
   stream.expires_after(fetch.timeout);
   const auto [error, endpoint] = co_await stream.async_connect(addresses, as_result);

@@ -11,11 +11,16 @@
 
 namespace kiban::runtime {
 
+// Which addresses may be called. `Others`: not this host by its loopback or link-local addresses
+// (127.0.0.0/8, ::1, 0.0.0.0, 169.254.0.0/16, fe80::/10), however the name leads there.
+enum class Targets { All, Others };
+
 struct Fetch {
   std::string method{"GET"};
   std::string url{};  // http://host[:port]/path?query or https://…
   Headers headers{};
   std::string body{};
+  Targets targets{Targets::All};
   std::chrono::seconds timeout{15};
   std::uint64_t reply_bytes_max{64ULL * 1024 * 1024};
   // Called first, where the request is sent from: for work that the caller's thread has no time
@@ -36,8 +41,8 @@ Result<Url> parse_url(std::string_view text);
 // "Not Found"
 std::string reason_of(int status);
 
-// Blocks. Errors: `InvalidUrl`, `ConnectFailed`, `TimedOut` (once connected), `ReplyTooLong`,
-// `FetchFailed`. Redirects are not followed.
+// Blocks. Errors: `InvalidUrl`, `ConnectFailed` (also for an address that `targets` leaves out),
+// `TimedOut` (once connected), `ReplyTooLong`, `FetchFailed`. Redirects are not followed.
 Result<HttpReply> fetch(const Fetch& request);
 
 // Many at a time on a thread of its own, which begins with the first.

@@ -375,6 +375,15 @@ TEST_F(HttpServerTest, TheClientFetches) {
   EXPECT_EQ(reply->status, 200);
   EXPECT_EQ(reply->body, "<body>");
   EXPECT_EQ(fetch({.url = "http://127.0.0.1:1/"}).error().name, "ConnectFailed");
+  for (const auto* host : {"127.0.0.1", "127.1", "localhost", "0.0.0.0", "[::1]", "169.254.170.2",
+                           "[::ffff:127.0.0.1]", "2130706433"}) {
+    const auto refused =
+        fetch({.url = fmt::format("http://{}:{}/", host, port()), .targets = Targets::Others});
+    ASSERT_FALSE(refused) << host;
+    EXPECT_EQ(refused.error().name, "ConnectFailed") << host;
+    if (std::string_view(host).find(':') == std::string_view::npos)
+      EXPECT_THAT(refused.error().cause, HasSubstr("--loopback-targets")) << host;
+  }
   EXPECT_EQ(fetch({.url = "ftp://x/"}).error().name, "InvalidUrl");
 }
 

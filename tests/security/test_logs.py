@@ -36,7 +36,8 @@ def slowest_while(server, task: str, over) -> float:
 
 def start_process_task(server, script: str, **options: str) -> str:
     log = {"awslogs-group": "/dev/api", "awslogs-stream-prefix": "ecs", "awslogs-region": "r", **options}
-    register(server, "unused", {"command": ["sh", "-c", script], "logConfiguration": {"logDriver": "awslogs", "options": log}})  # fmt: skip
+    configuration = {"logDriver": "awslogs", "options": log}
+    register(server, "unused", {"command": ["sh", "-c", script], "logConfiguration": configuration})
     return server.client("ecs").run_task(cluster="dev", taskDefinition="api")["tasks"][0]["taskArn"]
 
 
