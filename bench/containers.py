@@ -106,6 +106,7 @@ class Engine:
             cpu="1024",
             memory="2048",
             requiresCompatibilities=["FARGATE"],
+            executionRoleArn="arn:aws:iam::000000000000:role/execution",
             containerDefinitions=[
                 {"name": "main", "image": "000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/bench:v1"}
             ],

@@ -28,9 +28,11 @@ function(kiban_botocore_models target)
   foreach(list IN LISTS lists mocked)
     if(list IN_LIST mocked)
       get_filename_component(name ${list} NAME_WE)
+      set(rules "")
     else()
       get_filename_component(folder ${list} DIRECTORY)
       get_filename_component(name ${folder} NAME)
+      set(rules ${folder}/rules.txt)
     endif()
     file(STRINGS ${list} first_line LIMIT_COUNT 1)
     if(NOT first_line MATCHES "^# botocore: ([a-z0-9-]+)$")
@@ -44,7 +46,7 @@ function(kiban_botocore_models target)
       OUTPUT ${out}/${name}.cc
       COMMAND ${Python3_EXECUTABLE} ${script} --botocore ${KIBAN_BOTOCORE} --operations ${list}
               --name ${name} --out ${out}/${name}.cc
-      DEPENDS ${script} ${list} ${models}
+      DEPENDS ${script} ${list} ${rules} ${models}
       COMMENT "API tables of ${name}"
       VERBATIM)
     target_sources(${target} PRIVATE ${out}/${name}.cc)

@@ -11,6 +11,7 @@ import argparse
 import gzip
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -142,12 +143,96 @@ def initialiser(**fields: object) -> str:
     return "{" + ", ".join(parts) + "}"
 
 
+class Rules:
+    """The lines of a service's rules.txt: SELECTOR[,SELECTOR...] KEY=VALUE...
+
+    A selector is OPERATION.MEMBER, STRUCTURE.MEMBER (LIST.member, MAP.key, MAP.value), the name of
+    a list, map or simple shape, or *.MEMBER for every string or number of that name. All lines that name
+    a member hold for it; a shape's or a wildcard's line holds for members that no such line names.
+    Keys: min, max, pattern, forbidden, excludes (members joined with &), error, text, page; or
+    unbounded, whose value is the reason.
+    'defaults error=... text=...' gives error and text to the lines that follow it.
+    """
+
+    KEYS = ("min", "max", "pattern", "forbidden", "excludes", "error", "text", "page", "unbounded")
+
+    def __init__(self, model: Model, listed: list[str], path: Path) -> None:
+        self.model = model
+        self.path = path
+        self.used: set[str] = set()
+        self.lines: dict[str, list[Model]] = {}
+        self.inputs = {
+            name: model["operations"][name]["input"]["shape"] for name in listed if "input" in model["operations"][name]
+        }
+        defaults: Model = {}
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.exists() else [], 1):
+            words = shlex.split(line, comments=line.startswith("#"))
+            if not words:
+                continue
+            fields = dict(word.partition("=")[::2] for word in words[1:])
+            unknown = [key for key in fields if key not in self.KEYS]
+            if unknown:
+                stop(f"{path}:{number}: unknown key {', '.join(unknown)}")
+            if ("forbidden" in fields or "excludes" in fields) and "text" not in defaults | fields:
+                stop(f"{path}:{number}: forbidden and excludes need a text")
+            if words[0] == "defaults":
+                defaults = fields
+                continue
+            if "unbounded" not in fields:
+                fields = defaults | fields
+            for selector in words[0].split(","):
+                name = self.resolve(selector, number)
+                for other in fields["excludes"].split("&") if "excludes" in fields else []:
+                    self.resolve(f"{selector.partition('.')[0]}.{other}", number)
+                self.lines.setdefault(name, []).append(fields)
+
+    def resolve(self, selector: str, number: int) -> str:
+        """STRUCTURE.MEMBER for OPERATION.MEMBER; stops at what the model does not have."""
+        owner, dot, member = selector.partition(".")
+        shapes = self.model["shapes"]
+        if owner == "*":
+            return selector
+        owner = self.inputs.get(owner, owner) if dot else owner
+        shape = shapes.get(owner)
+        if shape is None:
+            stop(f"{self.path}:{number}: the model has no operation or shape {owner}")
+        members = {"list": ["member"], "map": ["key", "value"]}.get(shape["type"], shape.get("members", {}))
+        if dot and member not in members:
+            stop(f"{self.path}:{number}: {owner} has no member {member}")
+        return f"{owner}.{member}" if dot else owner
+
+    def of(self, owner: str, member: str, reference: Model) -> list[Model]:
+        simple = self.model["shapes"][reference["shape"]]["type"] in ("string", "integer", "long")
+        wildcard = [f"*.{member}"] if simple else []
+        candidates = [f"{owner}.{member}", reference["shape"], *wildcard]
+        found = next((name for name in candidates if name in self.lines), None)
+        # A selector that a more exact one hides everywhere is still one that names something.
+        self.used.update(name for name in candidates if name in self.lines)
+        return self.lines[found] if found else []
+
+    def stop_at_unused(self) -> None:
+        unused = sorted(set(self.lines) - self.used)
+        if unused:
+            stop(f"{self.path}: no served operation reaches {', '.join(unused)}")
+
+
+def write_rule(fields: Model) -> str:
+    return initialiser(
+        min=fields.get("min"),
+        max=fields.get("max"),
+        **{key: text(fields[key]) for key in ("pattern", "forbidden", "excludes", "error", "text") if fields.get(key)},
+    )
+
+
 class Tables:
     """Collects shapes in the order in which they are reached."""
 
-    def __init__(self, model: Model, folder: str) -> None:
+    def __init__(self, model: Model, folder: str, rules: Rules) -> None:
         self.model = model
         self.folder = folder
+        self.rule_lines = rules
+        self.rules: list[str] = []
+        self.rule_spans: dict[tuple[str, ...], int] = {}
         self.metadata = model["metadata"]
         spoken = self.metadata.get("protocols") or [self.metadata["protocol"]]
         self.protocol = next(p for p in PREFERRED if p in spoken)
@@ -191,6 +276,11 @@ class Tables:
         namespace = reference.get("xmlNamespace", shape.get("xmlNamespace"))
         uri = namespace.get("uri") if isinstance(namespace, dict) else namespace
         location = LOCATIONS.get(reference.get("location", ""))
+        lines = self.rule_lines.of(owner, name, reference)
+        rules = tuple(write_rule(line) for line in lines if "unbounded" not in line)
+        if rules and rules not in self.rule_spans:
+            self.rule_spans[rules] = len(self.rules)
+            self.rules.extend(rules)
         self.members.append(
             initialiser(
                 name=text(name),
@@ -207,6 +297,9 @@ class Tables:
                 streaming=bool(reference.get("streaming") or shape.get("streaming")) and shape["type"] == "blob",
                 json_value=bool(reference.get("jsonvalue")),
                 idempotency_token=bool(reference.get("idempotencyToken")),
+                unbounded=any("unbounded" in line for line in lines),
+                first_rule=self.rule_spans.get(rules),
+                rule_count=len(rules) or None,
             )
         )
 
@@ -245,6 +338,7 @@ class Tables:
                 flattened=bool(shape.get("flattened")),
                 sensitive=bool(shape.get("sensitive")),
                 streaming=bool(shape.get("streaming")),
+                tagged_union=bool(shape.get("union")),
                 error=is_error,
                 sender_fault="false" if server_fault else None,
                 http_status=error.get("httpStatusCode") or (500 if shape.get("fault") else None),
@@ -317,11 +411,13 @@ def span(kind: str, name: str, entries: list[str]) -> str:
     return f"std::span<const {kind}>({name}, {len(entries)})"
 
 
-def generate(model: Model, folder: str, model_name: str, listed: list[str]) -> str:
-    tables = Tables(model, folder)
+def generate(model: Model, folder: str, model_name: str, listed: list[str], rules_path: Path) -> str:
+    rules = Rules(model, listed, rules_path)
+    tables = Tables(model, folder, rules)
     errors: list[int] = []
     operations = [write_operation(tables, name, errors) for name in listed]
     tables.drain()
+    rules.stop_at_unused()
     metadata = tables.metadata
     everything = [known_operation(model, name) for name in sorted(model["operations"])]
     service = initialiser(
@@ -341,6 +437,7 @@ def generate(model: Model, folder: str, model_name: str, listed: list[str]) -> s
         shapes=span("Shape", "shapes", tables.shapes),
         members=span("Member", "members", tables.members),
         enum_values=span("std::string_view", "enum_values", tables.values),
+        rules=span("Rule", "rules", tables.rules),
         all_operations=span("KnownOperation", "all_operations", everything),
     )
     return (
@@ -351,6 +448,7 @@ def generate(model: Model, folder: str, model_name: str, listed: list[str]) -> s
         # EC2 alone names no errors in its model.
         + (array("std::uint16_t", "errors", [str(e) for e in errors]) if errors else "")
         + array("std::string_view", "enum_values", [text(v) for v in tables.values])
+        + array("Rule", "rules", tables.rules)
         + array("Member", "members", tables.members)
         + array("Shape", "shapes", tables.shapes)
         + array("Operation", "operations", operations)
@@ -394,7 +492,9 @@ def main() -> None:
     if unknown:
         stop(f"{given.operations}: AWS's model {model_name} has no operation {', '.join(unknown)}")
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(generate(model, given.name, model_name, listed), encoding="utf-8")
+    given.out.write_text(
+        generate(model, given.name, model_name, listed, given.operations.with_name("rules.txt")), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

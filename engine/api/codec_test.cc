@@ -307,6 +307,19 @@ TEST(S3, ErrorsInXmlButNotForHead) {
   EXPECT_EQ(encode_error(identify(s3_request("GET", "/b", "cors")), unserved, "id").status, 501U);
 }
 
+TEST(Query, ErrorsAreXmlWhateverTheRequestHeld) {
+  const Wire wire{.service = find_service("iam"), .protocol = Protocol::Query};
+  for (const std::string& text :
+       {std::string("a\0b", 3), std::string("a\x1f"), std::string("\xff")}) {
+    const auto reply = encode_error(wire, {"ValidationError", "Value '" + text + "'"}, "id");
+    EXPECT_EQ(reply.body.find("&#x"), std::string::npos) << reply.body;
+    EXPECT_THAT(reply.body, HasSubstr("?"));
+    EXPECT_EQ(reply.body.find('\xff'), std::string::npos);
+  }
+  EXPECT_THAT(encode_error(wire, {"ValidationError", "\xe3\x81\x82"}, "id").body,
+              HasSubstr("\xe3\x81\x82"));
+}
+
 TEST(Encoding, Base64AndUri) {
   for (const std::string_view text : {"", "a", "ab", "abc", "\xff\x00\x10"}) {
     EXPECT_EQ(decode_base64(encode_base64(text)).value(), text);

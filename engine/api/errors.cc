@@ -132,12 +132,27 @@ Seen look_up(const Wire& wire, const Error& error) {
   return seen;
 }
 
+// A message repeats what the request held. XML 1.0 has no control characters, not even as a
+// reference (section 2.2), and readers refuse the whole reply, so each becomes a question mark, as
+// does each byte outside of ASCII when the text is not UTF-8.
+std::string escape_message(std::string_view message) {
+  const bool utf8 = parse_json(print_json(json::value(message))).has_value();
+  std::string shown;
+  shown.reserve(message.size());
+  for (const char c : message) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool control = byte < 0x20 && c != '\n' && c != '\t' && c != '\r';
+    shown += control || (byte >= 0x80 && !utf8) ? '?' : c;
+  }
+  return escape_xml(shown);
+}
+
 std::string s3_error(const Wire& wire, const Seen& seen, std::string_view message,
                      std::string_view request_id) {
   return fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>"
       "<Resource>{}</Resource><RequestId>{}</RequestId><HostId>{}</HostId></Error>",
-      escape_xml(seen.code), escape_xml(message), escape_xml(wire.resource), request_id,
+      escape_xml(seen.code), escape_message(message), escape_message(wire.resource), request_id,
       encode_base64(request_id));
 }
 
@@ -148,14 +163,15 @@ std::string query_error(const Wire& wire, const Seen& seen, std::string_view mes
       "</Error><RequestId>{}</RequestId></ErrorResponse>",
       wire.service ? wire.service->xml_namespace
                    : "http://webservices.amazon.com/AWSFault/2005-15-09",
-      seen.sender ? "Sender" : "Receiver", escape_xml(seen.code), escape_xml(message), request_id);
+      seen.sender ? "Sender" : "Receiver", escape_xml(seen.code), escape_message(message),
+      request_id);
 }
 
 std::string ec2_error(const Seen& seen, std::string_view message, std::string_view request_id) {
   return fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{}</Code>"
       "<Message>{}</Message></Error></Errors><RequestID>{}</RequestID></Response>",
-      escape_xml(seen.code), escape_xml(message), request_id);
+      escape_xml(seen.code), escape_message(message), request_id);
 }
 
 // What a client that once spoke query knows the error as.

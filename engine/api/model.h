@@ -52,6 +52,21 @@ struct Member {
   bool streaming{false};  // Travels as {"Digest": hex, "Size": n}; see codec.h.
   bool json_value{false};
   bool idempotency_token{false};
+  bool unbounded{false};        // rules.txt gives the reason why AWS states no bound.
+  std::uint16_t first_rule{0};  // In Service::rules.
+  std::uint16_t rule_count{0};
+};
+
+// A rule of AWS's API reference that the model lacks: a line of engine/services/NAME/rules.txt.
+struct Rule {
+  std::int64_t min{no_bound};  // Of a length, a count or a number, as the member's kind says.
+  std::int64_t max{no_bound};
+  std::string_view pattern{};    // Must match the whole text.
+  std::string_view forbidden{};  // Must not match the whole text.
+  std::string_view
+      excludes{};            // Members joined with '&' that may not be given along with this one.
+  std::string_view error{};  // Empty: the name of the service's validation error.
+  std::string_view text{};   // With {value} and {member}; empty: the service's validation text.
 };
 
 struct Shape {
@@ -61,6 +76,7 @@ struct Shape {
   bool flattened{false};
   bool sensitive{false};
   bool streaming{false};
+  bool tagged_union{false};      // Exactly one member may be set.
   bool error{false};             // An exception of the service.
   bool sender_fault{true};       // Of an error: the client's, not the server's.
   std::uint16_t http_status{0};  // Of an error; 0 when the model gives none.
@@ -116,6 +132,7 @@ struct Service {
   std::span<const Shape> shapes{};
   std::span<const Member> members{};
   std::span<const std::string_view> enum_values{};
+  std::span<const Rule> rules{};
   // Every operation AWS's model has, ours or not, by name, ascending.
   std::span<const KnownOperation> all_operations{};
 
@@ -126,6 +143,9 @@ struct Service {
   }
   std::span<const std::string_view> values_of(const Shape& shape) const {
     return enum_values.subspan(shape.first_value, shape.value_count);
+  }
+  std::span<const Rule> rules_of(const Member& member) const {
+    return rules.subspan(member.first_rule, member.rule_count);
   }
   const Member* member(const Shape& shape, std::string_view name) const;
   const Operation* operation(std::string_view name) const;

@@ -25,15 +25,18 @@ struct Style {
   std::string_view folder{};
   std::string_view name{};          // Of every constraint.
   std::string_view missing_name{};  // Empty: like any other constraint.
-  bool constraints{true};           // Bounds, enumerations and patterns are the service's own.
+  bool constraints{true};           // False: the service checks the model's constraints itself.
+  std::string_view text{};          // Of a constraint, as in a Rule; empty: the framework's.
 };
 // "Common errors" and the operations' pages of each service's API reference.
 constexpr Style styles[] = {
-    {"ec2", "InvalidParameterValue", "MissingParameter", false},
+    {"ec2", "InvalidParameterValue", "MissingParameter", true,
+     "Value ({value}) for parameter {member} is invalid."},
     {"ecr", "InvalidParameterException", "", true},
     {"ecs", "InvalidParameterException", "", true},
     {"logs", "InvalidParameterException", "", true},
-    {"rds", "InvalidParameterValue", "MissingParameter", false},
+    {"rds", "InvalidParameterValue", "MissingParameter", true,
+     "Invalid value '{value}' for parameter {member}."},
     {"s3", "InvalidArgument", "InvalidRequest", false},
     {"sns", "InvalidParameter", "", true},
     {"sqs", "InvalidParameterValue", "MissingParameter", false},
@@ -46,7 +49,9 @@ Style style_of(const Service& service) {
   return {.name = query ? "ValidationError" : "ValidationException"};
 }
 
-// Java's \uXXXX, surrogate pairs included, as PCRE2 writes them.
+constexpr std::string_view java_print = "\\p{Print}";  // Of ASCII; PCRE2 knows no such property.
+
+// Java's \uXXXX, surrogate pairs included, and \p{Print}, as PCRE2 writes them.
 std::string translate_pattern(std::string_view pattern) {
   const auto unit = [&](std::size_t at) -> long {
     if (at + 6 > pattern.size() || pattern.substr(at, 2) != "\\u") return -1;
@@ -73,6 +78,9 @@ std::string translate_pattern(std::string_view pattern) {
     } else if (high >= 0) {
       out += fmt::format("\\x{{{:x}}}", high);
       i += 6;
+    } else if (pattern.substr(i).starts_with(java_print)) {
+      out += "[\\x20-\\x7e]";
+      i += java_print.size();
     } else {
       const std::size_t size = pattern[i] == '\\' && i + 1 < pattern.size() ? 2 : 1;
       out += pattern.substr(i, size);
@@ -108,6 +116,8 @@ const pcre2_code* compiled(std::string_view pattern) {
 }
 
 }  // namespace
+
+bool is_pattern(std::string_view pattern) { return compiled(pattern) != nullptr; }
 
 bool matches(std::string_view pattern, std::string_view text) {
   const pcre2_code* code = compiled(pattern);
@@ -217,13 +227,30 @@ class Checker {
       if (!found && member.required && !member.streaming && !member.idempotency_token) {
         missing(member, path);
       }
-      if (found) check(service_.shape(member), *found, join(path, member.name));
+      if (!found) continue;
+      check_member(member, *found, join(path, member.name));
+      for (const Rule& rule : service_.rules_of(member)) {
+        if (has_any(object, rule.excludes))
+          refuse(rule.error.empty() ? style_.name : rule.error, rule.text, service_.shape(member),
+                 *found, join(path, member.name));
+      }
     }
+    if (shape.tagged_union && object.size() != 1)
+      fault(&shape, object, path, "Member must have exactly one member set");
+  }
+
+  void check_member(const Member& member, const json::value& value, const std::string& path) {
+    const Shape& shape = service_.shape(member);
+    check(shape, value, path);
+    for (const Rule& rule : service_.rules_of(member)) check_rule(rule, member, value, path);
   }
 
   Result<void> result() && {
     if (missing_parameter_) return fail(std::string(style_.missing_name), *missing_parameter_);
-    if (faults_.empty()) return {};
+    if (faults_.empty()) {
+      if (refusal_) return std::unexpected(*refusal_);
+      return {};
+    }
     return fail(std::string(style_.name),
                 fmt::format("{} validation error{} detected: {}", faults_.size(),
                             faults_.size() == 1 ? "" : "s", fmt::join(faults_, "; ")));
@@ -250,6 +277,11 @@ class Checker {
 
   void fault(const Shape* shape, const json::value& value, const std::string& path,
              const std::string& constraint) {
+    if (shape && !style_.text.empty()) return refuse(style_.name, style_.text, *shape, value, path);
+    if (constraints_only_) {
+      faults_.push_back(constraint);
+      return;
+    }
     std::string shown = " null";
     if (shape && shape->sensitive) {
       shown = {};
@@ -260,37 +292,106 @@ class Checker {
         fmt::format("Value{} at '{}' failed to satisfy constraint: {}", shown, path, constraint));
   }
 
+  // A rule with a text of its own is the service's own check, which AWS makes after the model's.
+  void check_rule(const Rule& rule, const Member& member, const json::value& value,
+                  const std::string& path) {
+    const Shape& shape = service_.shape(member);
+    if (rule.text.empty()) return check_limits(rule, shape, value, path);
+    if (satisfies(rule, shape, value)) return;
+    refuse(rule.error.empty() ? style_.name : rule.error, rule.text, shape, value, path);
+  }
+
+  void refuse(std::string_view name, std::string_view form, const Shape& shape,
+              const json::value& value, const std::string& path) {
+    if (refusal_) return;
+    std::string text(form);
+    const auto replace = [&text](std::string_view placeholder, std::string_view with) {
+      const std::size_t at = text.find(placeholder);
+      if (at != std::string::npos) text.replace(at, placeholder.size(), with);
+    };
+    // {value} last: its text may look like a placeholder.
+    replace("{member}", path);
+    replace("{value}", JavaPrinter(service_).print(shape, value));
+    refusal_ = Error{std::string(name), std::move(text)};
+  }
+
+  static bool has_any(const json::object& object, std::string_view names) {
+    while (!names.empty()) {
+      const std::size_t end = std::min(names.find('&'), names.size());
+      if (object.contains(names.substr(0, end))) return true;
+      names.remove_prefix(std::min(end + 1, names.size()));
+    }
+    return false;
+  }
+
+  static bool satisfies(const Rule& rule, const Shape& shape, const json::value& value) {
+    if (value.is_string()) {
+      const std::string_view text = value.get_string();
+      if (!rule.pattern.empty() && !matches(rule.pattern, text)) return false;
+      if (!rule.forbidden.empty() && matches(rule.forbidden, text)) return false;
+    }
+    if (rule.min == no_bound && rule.max == no_bound) return true;
+    const auto size = value.is_number() ? std::optional(number_of(value)) : length_of(shape, value);
+    if (!size) return true;
+    return (rule.min == no_bound || *size >= static_cast<double>(rule.min)) &&
+           (rule.max == no_bound || *size <= static_cast<double>(rule.max));
+  }
+
   void check(const Shape& shape, const json::value& value, const std::string& path) {
-    if (style_.constraints) check_bounds(shape, value, path);
+    if (style_.constraints) {
+      check_limits(shape, shape, value, path);
+      if (shape.value_count > 0 && value.is_string()) check_value_set(shape, value, path);
+    }
     if (shape.kind == Kind::Structure && value.is_object()) {
       structure(shape, value.get_object(), path);
     } else if (shape.kind == Kind::List && value.is_array()) {
-      const Shape& element = service_.shape(service_.members_of(shape)[0]);
+      const Member& element = service_.members_of(shape)[0];
       std::size_t position = 0;
       for (const json::value& entry : value.get_array()) {
-        check(element, entry, fmt::format("{}.{}.member", path, ++position));
+        check_member(element, entry, fmt::format("{}.{}.member", path, ++position));
       }
     } else if (shape.kind == Kind::Map && value.is_object()) {
-      const Shape& element = service_.shape(service_.members_of(shape)[1]);
+      const Member& element = service_.members_of(shape)[1];
       for (const auto& [key, entry] : value.get_object()) {
-        check(element, entry, fmt::format("{}.{}.member", path, std::string_view(key)));
+        check_key(shape, value, key, path);
+        check_member(element, entry, fmt::format("{}.{}.member", path, std::string_view(key)));
       }
     }
   }
 
-  void check_bounds(const Shape& shape, const json::value& value, const std::string& path) {
-    if (shape.value_count > 0 && value.is_string()) check_value_set(shape, value, path);
-    if (!shape.pattern.empty() && value.is_string() &&
-        !matches(shape.pattern, value.get_string())) {
+  // "Value '{…}' at 'tags' failed to satisfy constraint: Map keys must satisfy constraint: [Member
+  // must have length less than or equal to 128]".
+  void check_key(const Shape& map, const json::value& whole, std::string_view name,
+                 const std::string& path) {
+    Checker keys(service_, style_);
+    keys.constraints_only_ = true;
+    keys.check_member(service_.members_of(map)[0], json::value(name), path);
+    if (!refusal_) refusal_ = std::move(keys.refusal_);
+    if (keys.faults_.empty()) return;
+    fault(&map, whole, path,
+          fmt::format("Map keys must satisfy constraint: [{}]", fmt::join(keys.faults_, ", ")));
+  }
+
+  // Of a shape of the model, or of a rule.
+  template <typename Limits>
+  void check_limits(const Limits& limits, const Shape& shape, const json::value& value,
+                    const std::string& path) {
+    if (!limits.pattern.empty() && value.is_string() &&
+        !matches(limits.pattern, value.get_string())) {
       fault(&shape, value, path,
-            fmt::format("Member must satisfy regular expression pattern: {}", shape.pattern));
+            fmt::format("Member must satisfy regular expression pattern: {}", limits.pattern));
     }
-    if (shape.min == no_bound && shape.max == no_bound) return;
-    if (value.is_number()) {
-      const double number = number_of(value);
-      check_size(shape, value, path, number, "value");
-    } else if (const auto length = length_of(shape, value)) {
-      check_size(shape, value, path, static_cast<double>(*length), "length");
+    if (limits.min == no_bound && limits.max == no_bound) return;
+    const std::string_view what = value.is_number() ? "value" : "length";
+    const auto size = value.is_number() ? std::optional(number_of(value)) : length_of(shape, value);
+    if (!size) return;
+    if (limits.min != no_bound && *size < static_cast<double>(limits.min)) {
+      fault(&shape, value, path,
+            fmt::format("Member must have {} greater than or equal to {}", what, limits.min));
+    }
+    if (limits.max != no_bound && *size > static_cast<double>(limits.max)) {
+      fault(&shape, value, path,
+            fmt::format("Member must have {} less than or equal to {}", what, limits.max));
     }
   }
 
@@ -302,26 +403,14 @@ class Checker {
           fmt::format("Member must satisfy enum value set: [{}]", fmt::join(allowed, ", ")));
   }
 
-  void check_size(const Shape& shape, const json::value& value, const std::string& path,
-                  double size, std::string_view what) {
-    if (shape.min != no_bound && size < static_cast<double>(shape.min)) {
-      fault(&shape, value, path,
-            fmt::format("Member must have {} greater than or equal to {}", what, shape.min));
-    }
-    if (shape.max != no_bound && size > static_cast<double>(shape.max)) {
-      fault(&shape, value, path,
-            fmt::format("Member must have {} less than or equal to {}", what, shape.max));
-    }
-  }
-
-  static std::optional<std::int64_t> length_of(const Shape& shape, const json::value& value) {
+  static std::optional<double> length_of(const Shape& shape, const json::value& value) {
     if (shape.kind == Kind::Blob && value.is_string()) {
       const auto bytes = decode_base64(value.get_string());
-      return bytes ? static_cast<std::int64_t>(bytes->size()) : 0;
+      return bytes ? static_cast<double>(bytes->size()) : 0;
     }
-    if (value.is_string()) return utf16_length(value.get_string());
-    if (value.is_array()) return static_cast<std::int64_t>(value.get_array().size());
-    if (value.is_object()) return static_cast<std::int64_t>(value.get_object().size());
+    if (value.is_string()) return static_cast<double>(utf16_length(value.get_string()));
+    if (value.is_array()) return static_cast<double>(value.get_array().size());
+    if (value.is_object()) return static_cast<double>(value.get_object().size());
     return std::nullopt;
   }
 
@@ -329,6 +418,8 @@ class Checker {
   const Style& style_;
   std::vector<std::string> faults_;
   std::optional<std::string> missing_parameter_;
+  std::optional<Error> refusal_;  // Of the first rule with an error of its own that is violated.
+  bool constraints_only_{false};  // faults_ without "Value '…' at '…' failed to satisfy".
 };
 
 }  // namespace
@@ -339,6 +430,14 @@ Result<void> validate(const Service& service, const Operation& operation,
   const Style style = style_of(service);
   Checker checker(service, style);
   checker.structure(service.shape(operation.input), input, {});
+  return std::move(checker).result();
+}
+
+Result<void> validate(const Service& service, const Member& member, const json::value& value,
+                      const std::string& path) {
+  const Style style = style_of(service);
+  Checker checker(service, style);
+  checker.check_member(member, value, path);
   return std::move(checker).result();
 }
 

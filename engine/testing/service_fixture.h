@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "api/validate.h"
 #include "kernel/kernel.h"
 #include "services/base/service.h"
 #include "store/store.h"
@@ -34,7 +35,11 @@ class ServiceTest : public testing::Test {
     kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(made), options_);
   }
 
+  // Checked against the model and rules.txt first, as every request over the wire is.
   Result<json::object> try_call(std::string service, std::string operation, json::object input) {
+    const api::Service* model = api::find_service(service);
+    const api::Operation* shape = model == nullptr ? nullptr : model->operation(operation);
+    if (shape != nullptr) KIBAN_TRY_VOID(api::validate(*model, *shape, input));
     return kernel_->call(std::move(service), std::move(operation), std::move(input), now_, ++seed_);
   }
   // The reply of what must succeed.

@@ -134,6 +134,7 @@ def deploy(server, image_name: str, **changes):
         cpu="256",
         memory="512",
         taskRoleArn=ROLE,
+        executionRoleArn=ROLE,
         requiresCompatibilities=["FARGATE"],
     )
     return {"awsvpcConfiguration": {"subnets": [subnet]}}

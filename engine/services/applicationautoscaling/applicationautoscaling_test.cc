@@ -96,7 +96,10 @@ TEST_F(AutoScaling, TargetsHaveTags) {
   call("UntagResource", change);
   EXPECT_EQ(call("ListTagsForResource", arn).at("Tags"), json::value(json::object{{"a", "1"}}));
   EXPECT_FALSE(targets().at(0).as_object().contains("Tags"));
-  EXPECT_EQ(refusal("ListTagsForResource", {{"ResourceARN", "arn:aws:x:y:z:t"}}).name,
+  EXPECT_EQ(refusal("ListTagsForResource",
+                    {{"ResourceARN",
+                      "arn:aws:application-autoscaling:r:000000000000:scalable-target/none"}})
+                .name,
             "ResourceNotFoundException");
 }
 

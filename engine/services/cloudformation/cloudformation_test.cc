@@ -27,7 +27,7 @@ void answer(World& world) {
   world.script.answers["sns:CreateTopic"] = [](Context&,
                                                const json::object& in) -> Result<json::object> {
     if (text(in, "Name") == "bad") return fail("InvalidParameter", "no such name");
-    return json::object{{"TopicArn", "arn:" + text(in, "Name")}};
+    return json::object{{"TopicArn", "arn-" + text(in, "Name")}};
   };
   world.script.answers["sqs:CreateQueue"] = [](Context&,
                                                const json::object& in) -> Result<json::object> {
@@ -51,11 +51,11 @@ TEST(Stack, IsMadeInOrderAndDeletedInReverse) {
   const json::object stack = world.stack("s");
   EXPECT_EQ(text(stack, "StackStatus"), "CREATE_COMPLETE");
   EXPECT_EQ(print_json(stack.at("Outputs")),
-            R"([{"OutputKey":"A","OutputValue":"arn:t","ExportName":"topic"}])");
+            R"([{"OutputKey":"A","OutputValue":"arn-t","ExportName":"topic"}])");
   EXPECT_THAT(world.events("s"),
               ElementsAre("s CREATE_IN_PROGRESS", "T CREATE_IN_PROGRESS", "T CREATE_COMPLETE",
                           "Q CREATE_IN_PROGRESS", "Q CREATE_COMPLETE", "s CREATE_COMPLETE"));
-  EXPECT_EQ(text(world.script.calls.at(1).input, "QueueName"), "q-arn:t");
+  EXPECT_EQ(text(world.script.calls.at(1).input, "QueueName"), "q-arn-t");
   const std::string id = text(stack, "StackId");
   world.script.calls.clear();
   ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
@@ -118,7 +118,7 @@ TEST(Stack, UpdatesInPlaceAndReplaces) {
   // The new ones first; the queue follows its topic; the old ones go in the clean-up.
   EXPECT_THAT(world.script.operations(), ElementsAre("sns:CreateTopic", "sqs:CreateQueue",
                                                      "sqs:DeleteQueue", "sns:DeleteTopic"));
-  EXPECT_EQ(text(world.script.calls.back().input, "TopicArn"), "arn:t");
+  EXPECT_EQ(text(world.script.calls.back().input, "TopicArn"), "arn-t");
   const std::vector<std::string> events = world.events("s");
   EXPECT_THAT(events, Contains("s UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"));
   EXPECT_EQ(events.back(), "s UPDATE_COMPLETE");
@@ -141,8 +141,8 @@ TEST(Stack, RollsAFailedUpdateBack) {
     if (call.operation == "DeleteTopic") deleted.push_back(text(call.input, "TopicArn"));
   }
   std::ranges::sort(deleted);
-  EXPECT_THAT(deleted, testing::IsSubsetOf({"arn:full", "arn:new"}));
-  EXPECT_THAT(deleted, Contains("arn:full"));
+  EXPECT_THAT(deleted, testing::IsSubsetOf({"arn-full", "arn-new"}));
+  EXPECT_THAT(deleted, Contains("arn-full"));
   // As it was: the same template again changes nothing.
   EXPECT_EQ(world.call("UpdateStack", with_template("s", two_resources("t", "x"))).error().cause,
             "No updates are to be performed.");
@@ -390,7 +390,7 @@ TEST(Exports, AreNotChangedWhileOthersImportThem) {
       R"({"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":{"Fn::ImportValue":"topic"}}}}})";
   ASSERT_TRUE(world.call("CreateStack", with_template("user", importing)));
   EXPECT_EQ(world.call("ListImports", {{"ExportName", "topic"}})->at("Imports").at(0), "user");
-  EXPECT_EQ(text(world.call("ListExports", {})->at("Exports").at(0).as_object(), "Value"), "arn:t");
+  EXPECT_EQ(text(world.call("ListExports", {})->at("Exports").at(0).as_object(), "Value"), "arn-t");
   ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "s"}}));
   EXPECT_EQ(world.status("s"), "CREATE_COMPLETE");
   EXPECT_EQ(text(world.stack("s"), "StackStatusReason"),

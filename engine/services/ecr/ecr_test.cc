@@ -228,7 +228,7 @@ TEST_F(EcrTest, KeepsPoliciesAndTags) {
                 .name,
             "InvalidParameterException");
   const std::string policy =
-      R"({"rules":[{"rulePriority":1,"selection":{"tagStatus":"any"},"action":{"type":"expire"}}]})";
+      R"({"rules":[{"rulePriority":1,"description":"expire all","selection":{"tagStatus":"any"},"action":{"type":"expire"}}]})";
   call("PutLifecyclePolicy", {{"repositoryName", "app"}, {"lifecyclePolicyText", policy}});
   EXPECT_EQ(text(call("GetLifecyclePolicy", {{"repositoryName", "app"}}), "lifecyclePolicyText"),
             policy);

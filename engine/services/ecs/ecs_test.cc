@@ -801,7 +801,8 @@ TEST_F(Ecs, RefusesDefinitionsThatItWouldNotHonour) {
   };
   EXPECT_EQ(with(limit("nofile")), "");
   EXPECT_EQ(with(limit("nproc")), "ClientException");
-  const json::object fargate{{"requiresCompatibilities", {"FARGATE"}}};
+  const json::object fargate{{"requiresCompatibilities", {"FARGATE"}},
+                             {"executionRoleArn", "arn:aws:iam::000000000000:role/execution"}};
   EXPECT_EQ(with({}, fargate), "");
   EXPECT_EQ(with({}, {{"requiresCompatibilities", {"FARGATE"}}, {"memory", "4096"}}),
             "ClientException");
@@ -830,6 +831,49 @@ TEST_F(Ecs, RefusesDefinitionsThatItWouldNotHonour) {
   };
   EXPECT_EQ(with(depends_on("none")), "ClientException");
   EXPECT_EQ(with(depends_on("api")), "ClientException");  // Of itself.
+}
+
+// Each text is quoted from AWS: virtual-kubelet issue 193, terraform-provider-aws issue 3051,
+// aws-cdk issue 1422, ecs-deploy issue 87, dagster issue 11622, aws-ecs-orb issue 190.
+TEST_F(Ecs, FargateNeedsWhatLogsImagesAndSecretsNeed) {
+  const json::object logs{{"logDriver", "awslogs"},
+                          {"options",
+                           {{"awslogs-group", "/g"},
+                            {"awslogs-region", "ap-northeast-1"},
+                            {"awslogs-stream-prefix", "p"}}}};
+  const json::object secret{{"name", "A"}, {"valueFrom", "arn:aws:ssm:r:000000000000:parameter/a"}};
+  const auto refuses = [&](json::object container, bool role, std::string_view cause) {
+    container["name"] = "app";
+    if (!container.contains("image")) container["image"] = "busybox";
+    json::object input{{"family", "f"},
+                       {"networkMode", "awsvpc"},
+                       {"cpu", "256"},
+                       {"memory", "512"},
+                       {"requiresCompatibilities", {"FARGATE"}},
+                       {"containerDefinitions", {container}}};
+    if (role) input["executionRoleArn"] = "arn:aws:iam::000000000000:role/execution";
+    const auto reply = kernel_->call("ecs", "RegisterTaskDefinition", input, now_);
+    ASSERT_FALSE(reply) << cause;
+    EXPECT_EQ(reply.error(), (Error{"ClientException", std::string(cause)}));
+  };
+  refuses({{"logConfiguration", logs}}, false,
+          "Fargate requires task definition to have execution role ARN to support log driver "
+          "awslogs.");
+  json::object without_prefix = logs;
+  without_prefix["options"].as_object().erase("awslogs-stream-prefix");
+  refuses({{"logConfiguration", without_prefix}}, true,
+          "Fargate requires log configuration options to include awslogs-stream-prefix to support "
+          "log driver awslogs.");
+  refuses({{"image", "000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/app:v1"}}, false,
+          "Fargate requires task definition to have execution role ARN to support ECR images.");
+  refuses({{"secrets", {secret}}}, false,
+          "When you are specifying container secrets, you must also specify a value for "
+          "'executionRoleArn'.");
+  refuses({{"secrets", {secret}}, {"environment", {{{"name", "A"}, {"value", "1"}}}}}, true,
+          "The secret name must be unique and not shared with any new or existing environment "
+          "variables set on the container, such as 'A'.");
+  refuses({{"secrets", {secret, secret}}}, true,
+          "Duplicate secret names found: A. Each secret name must be unique.");
 }
 
 }  // namespace

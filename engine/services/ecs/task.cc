@@ -413,9 +413,6 @@ Result<json::object> list_tasks(Context& context, const json::object& input) {
   const std::string family = text(input, "family");
   const std::string service = last_part(text(input, "serviceName"));
   const std::string started_by = text(input, "startedBy");
-  // "It must be the only filter": API_ListTasks.html (startedBy).
-  if (!started_by.empty() && !(family.empty() && service.empty()))
-    return fail("InvalidParameterException", "startedBy cannot be combined with other filters.");
   if (!service.empty() &&
       !context.get(row_key(context, "service", fmt::format("{}/{}", cluster, service))))
     return fail("ServiceNotFoundException", "Service not found.");

@@ -86,8 +86,6 @@ Result<void> check_volumes(const json::object& input) {
   for (const json::value& value : list_of(input, "volumes")) {
     const json::object& volume = value.as_object();
     const std::string name = text(volume, "name");
-    if (name.empty() || name.find('/') != std::string::npos || name.starts_with('.'))
-      return refuse(fmt::format("Volume.name '{}' is invalid.", name));
     names.insert(name);
     for (const auto& member : volume) {
       if (member.key() != "name" && !asks_for_nothing(member.value()))
@@ -212,6 +210,31 @@ std::int64_t units_of(const std::string& given) {
   return static_cast<std::int64_t>(*stop == '\0' ? value : value * 1024);
 }
 
+// The execution role pulls from ECR and writes logs.
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
+Result<void> check_fargate_roles(const json::object& container, std::string_view execution_role) {
+  const json::object* log = find_object(container, "logConfiguration");
+  if (log && text(*log, "logDriver") == "awslogs") {
+    if (execution_role.empty())
+      return refuse(
+          "Fargate requires task definition to have execution role ARN to support log driver "
+          "awslogs.");
+    const json::object* options = find_object(*log, "options");
+    if (!options || text(*options, "awslogs-stream-prefix").empty())
+      return refuse(
+          "Fargate requires log configuration options to include awslogs-stream-prefix to "
+          "support log driver awslogs.");
+  }
+  const std::string image = text(container, "image");
+  const std::string registry = image.substr(0, image.find('/'));
+  const bool ecr = registry.find(".dkr.ecr.") != std::string::npos &&
+                   registry.find(".amazonaws.com") != std::string::npos;
+  if (ecr && execution_role.empty())
+    return refuse(
+        "Fargate requires task definition to have execution role ARN to support ECR images.");
+  return {};
+}
+
 Result<void> check_fargate(const json::object& input) {
   if (!requires_fargate(input)) return {};
   if (text(input, "networkMode") != "awsvpc")
@@ -223,6 +246,8 @@ Result<void> check_fargate(const json::object& input) {
   }
   if (!is_fargate_size(units_of(text(input, "cpu")), units_of(text(input, "memory"))))
     return refuse("No Fargate configuration exists for given values.");
+  for (const json::value& container : list_of(input, "containerDefinitions"))
+    KIBAN_TRY_VOID(check_fargate_roles(container.as_object(), text(input, "executionRoleArn")));
   return {};
 }
 
@@ -306,6 +331,30 @@ void make_options_text(json::object& container) {
       option.value() = print_json(option.value());
 }
 
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
+Result<void> check_secrets(const json::object& container, bool has_execution_role) {
+  std::set<std::string> environment;
+  std::set<std::string> secrets;
+  for (const json::value& one : list_of(container, "environment"))
+    environment.insert(text(one.as_object(), "name"));
+  for (const json::value& one : list_of(container, "secrets")) {
+    const std::string name = text(one.as_object(), "name");
+    if (!has_execution_role)
+      return refuse(
+          "When you are specifying container secrets, you must also specify a value for "
+          "'executionRoleArn'.");
+    if (environment.contains(name))
+      return refuse(fmt::format(
+          "The secret name must be unique and not shared with any new or existing environment "
+          "variables set on the container, such as '{}'.",
+          name));
+    if (!secrets.insert(name).second)
+      return refuse(
+          fmt::format("Duplicate secret names found: {}. Each secret name must be unique.", name));
+  }
+  return {};
+}
+
 Result<void> check_containers(const json::object& input) {
   const json::array* containers = find_array(input, "containerDefinitions");
   if (!containers || containers->empty()) return refuse("Container list cannot be empty.");
@@ -320,6 +369,7 @@ Result<void> check_containers(const json::object& input) {
                                   std::string_view(member.key()), name));
     }
     if (name.empty()) return refuse("Container.name should not be null or empty.");
+    KIBAN_TRY_VOID(check_secrets(container, !text(input, "executionRoleArn").empty()));
     if (text(container, "image").empty())
       return refuse("Container.image should not be null or empty.");
     if (!names.insert(name).second)

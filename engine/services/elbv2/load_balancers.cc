@@ -160,7 +160,6 @@ Result<void> give_addresses_back(Context& context, const json::object& row) {
 
 Result<json::object> create(Context& context, const json::object& input) {
   const std::string name = text(input, "Name");
-  KIBAN_TRY_VOID(check_name("load balancer", name));
   if (name.starts_with("internal-")) {
     return fail("ValidationError",
                 fmt::format("The load balancer name '{}' cannot begin with 'internal-'", name));

@@ -114,27 +114,6 @@ const json::object* named(const std::vector<json::object>& rows, const Kind& kin
   return found == rows.end() ? nullptr : &*found;
 }
 
-Result<void> check_name(std::string_view what, const std::string& name) {
-  const bool good = !name.empty() && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-  });
-  if (name.size() > 32) {
-    return fail("ValidationError",
-                fmt::format("The {} name '{}' cannot be longer than '32' characters", what, name));
-  }
-  if (!good) {
-    return fail("ValidationError",
-                fmt::format("The {} name '{}' can only contain characters that are alphanumeric "
-                            "characters and hyphens(-)",
-                            what, name));
-  }
-  if (name.front() == '-' || name.back() == '-') {
-    return fail("ValidationError",
-                fmt::format("The {} name '{}' cannot begin or end with a hyphen(-)", what, name));
-  }
-  return {};
-}
-
 json::array tags_of(const json::object& input) {
   json::array out;
   const json::array* given = find_array(input, "Tags");

@@ -34,8 +34,6 @@ std::string arn_of(const Kind& kind, const json::object& row);
 const json::object* named(const std::vector<json::object>& rows, const Kind& kind,
                           std::string_view name);
 
-// Letters, digits and hyphens, at most 32, none at either end.
-Result<void> check_name(std::string_view what, const std::string& name);
 json::array tags_of(const json::object& input);
 
 // Those that ARNs or Names ask for, or all that `keep` keeps, in pages.

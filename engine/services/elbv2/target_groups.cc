@@ -42,7 +42,6 @@ void set_health_check(json::object& group, const json::object& input) {
 }
 
 Result<void> check_new(Context& context, const json::object& input) {
-  KIBAN_TRY_VOID(check_name("target group", text(input, "Name")));
   const std::string type = text(input, "TargetType", "instance");
   const std::string protocol = text(input, "Protocol");
   if (type != "instance" && type != "ip") {

@@ -33,6 +33,30 @@ class Logs : public ServiceTest {
   json::object last_{};
 };
 
+TEST_F(Logs, RefusesArgumentsThatExcludeEachOther) {
+  const auto refused_put =
+      refusal("PutLogEvents", {{"logGroupName", "/batch"},
+                               {"logStreamName", "one"},
+                               {"logEvents", {event(-25h, "a"), event(0ms, "b")}}});
+  EXPECT_EQ(refused_put.name, "InvalidParameterException");
+  EXPECT_EQ(refused_put.cause,
+            "The batch of log events in a single PutLogEvents request cannot span more than 24 "
+            "hours.");
+  put({event(-24h, "a"), event(0ms, "b")});
+  EXPECT_EQ(refused("DescribeLogStreams", {{"logGroupName", "/batch"},
+                                           {"orderBy", "LastEventTime"},
+                                           {"logStreamNamePrefix", "o"}}),
+            "InvalidParameterException");
+  EXPECT_EQ(refused("FilterLogEvents", {{"logGroupName", "/batch"},
+                                        {"logStreamNames", {"one"}},
+                                        {"logStreamNamePrefix", "o"}}),
+            "InvalidParameterException");
+  const json::object by_pattern =
+      call("DescribeLogGroups", {{"logGroupNamePattern", "atc"}}).at("logGroups").at(0).as_object();
+  EXPECT_EQ(by_pattern.size(), 3U);
+  EXPECT_TRUE(by_pattern.contains("arn"));
+}
+
 TEST_F(Logs, PagesForwardAndBackward) {
   put({event(0ms, "a"), event(1ms, "b"), event(1ms, "c")});
   EXPECT_EQ(get({{"limit", 2}})[0].at("message"), "b");  // Without startFromHead: the latest.
@@ -60,10 +84,11 @@ TEST_F(Logs, FiltersAcrossStreams) {
 
 TEST_F(Logs, RejectsWhatIsTooOldOrTooNewAndSweepsByRetention) {
   call("PutRetentionPolicy", {{"logGroupName", "/batch"}, {"retentionInDays", 1}});
-  const auto reply = put({event(-25h, "old"), event(0ms, "now"), event(3h, "future")});
-  EXPECT_EQ(reply.at("rejectedLogEventsInfo").at("expiredLogEventEndIndex"), 1);
-  EXPECT_EQ(reply.at("rejectedLogEventsInfo").at("tooNewLogEventStartIndex"), 2);
-  EXPECT_EQ(get().size(), 1U);
+  const auto old = put({event(-25h, "old"), event(-2h, "before")});
+  EXPECT_EQ(old.at("rejectedLogEventsInfo").at("expiredLogEventEndIndex"), 1);
+  const auto future = put({event(0ms, "now"), event(3h, "future")});
+  EXPECT_EQ(future.at("rejectedLogEventsInfo").at("tooNewLogEventStartIndex"), 1);
+  EXPECT_EQ(get().size(), 2U);
   now_ = kernel_->run_until_idle(now_, now_ + 26h);
   EXPECT_TRUE(get().empty());
 }

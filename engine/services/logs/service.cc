@@ -143,6 +143,11 @@ Result<json::object> describe_groups(Context& context, const json::object& input
                        {"logGroupClass", "STANDARD"}};
     if (const json::value* days = fields.get_object().if_contains("RetentionInDays"))
       group["retentionInDays"] = *days;
+    // "If you use logGroupNamePattern in your request, then only arn, creationTime, and
+    // logGroupName are included in the response": DescribeLogGroups.
+    if (!contains.empty())
+      group = {
+          {"arn", group["arn"]}, {"creationTime", group["creationTime"]}, {"logGroupName", name}};
     all.push_back(std::move(group));
   }
   const auto limit = static_cast<std::size_t>(number(input, "limit", 50));
@@ -174,6 +179,9 @@ Result<json::object> delete_stream(Context& context, const json::object& input) 
 Result<json::object> describe_streams(Context& context, const json::object& input) {
   const std::string group = group_name(input);
   KIBAN_TRY_VOID(load_group(context, group));
+  if (text(input, "orderBy") == "LastEventTime" && input.contains("logStreamNamePrefix"))
+    return fail("InvalidParameterException",
+                "Cannot order by LastEventTime with a logStreamNamePrefix.");
   std::vector<json::object> found;
   const std::string base = stream_key(context, group, "");
   for (const store::Row& row : context.scan(base + text(input, "logStreamNamePrefix"))) {
@@ -229,6 +237,11 @@ Result<void> check_events(const json::array& events) {
     last = time;
     bytes += text(event.as_object(), "message").size() + event_overhead_bytes;
   }
+  constexpr std::chrono::milliseconds span_max = std::chrono::hours{24};  // PutLogEvents.
+  if (!events.empty() && last - number(events[0].as_object(), "timestamp", 0) > span_max.count())
+    return fail("InvalidParameterException",
+                "The batch of log events in a single PutLogEvents request cannot span more than 24 "
+                "hours.");
   if (bytes > put_bytes_max)
     return fail(
         "InvalidParameterException",

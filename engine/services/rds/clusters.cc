@@ -72,7 +72,6 @@ Result<void> check_parameters(const json::object& input) {
 Result<void> check_create(const json::object& input) {
   KIBAN_TRY_VOID(check_engine(input));
   KIBAN_TRY_VOID(check_engine_version(text(input, "EngineVersion", version_default)));
-  KIBAN_TRY_VOID(check_identifier("DBClusterIdentifier", text(input, "DBClusterIdentifier")));
   if (text(input, "EngineMode", "provisioned") != "provisioned")
     return invalid_value(fmt::format("kiban knows the EngineMode provisioned only, not '{}'",
                                      text(input, "EngineMode")));

@@ -122,7 +122,6 @@ Result<json::object> create_instance(Context& context, const json::object& input
                       "PreferredMaintenanceWindow", "CACertificateIdentifier"}));
   KIBAN_TRY_VOID(check_engine(input));
   KIBAN_TRY_VOID(check_class(input));
-  KIBAN_TRY_VOID(check_identifier("DBInstanceIdentifier", text(input, "DBInstanceIdentifier")));
   if (!input.contains("DBClusterIdentifier"))
     return fail("InvalidParameterCombination",
                 "kiban runs instances of Aurora clusters only: name a DBClusterIdentifier");

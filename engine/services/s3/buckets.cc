@@ -8,18 +8,8 @@
 namespace kiban::services::s3 {
 namespace {
 
-// 3-63 of a-z 0-9 . -, beginning and ending with a letter or digit:
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-bool valid_name(std::string_view name) {
-  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return name.size() >= 3 && name.size() <= 63 && plain(name.front()) && plain(name.back()) &&
-         name.find("..") == std::string_view::npos &&
-         std::ranges::all_of(name, [&](char c) { return plain(c) || c == '.' || c == '-'; });
-}
-
 Result<json::object> create_bucket(Context& context, const json::object& input) {
   const std::string name = text(input, "Bucket");
-  if (!valid_name(name)) return fail("InvalidBucketName", "The specified bucket is not valid.");
   KIBAN_TRY_VOID(check_key(input));  // For its ACL.
   if (text(input, "ObjectOwnership", "BucketOwnerEnforced") != "BucketOwnerEnforced")
     return fail("NotImplemented",

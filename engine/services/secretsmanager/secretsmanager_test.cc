@@ -9,6 +9,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// At least 32 characters, as the model demands.
+std::string token(std::string name) {
+  name.resize(32, '0');
+  return name;
+}
+
 class SecretsManager : public ServiceTest {
  protected:
   SecretsManager() : ServiceTest("secretsmanager", {make_secretsmanager}) {}
@@ -32,27 +38,30 @@ TEST_F(SecretsManager, FindsASecretByEveryName) {
 }
 
 TEST_F(SecretsManager, LabelsMoveWithNewValues) {
-  call("CreateSecret", {{"Name", "s"}, {"SecretString", "one"}, {"ClientRequestToken", "v1"}});
+  call("CreateSecret",
+       {{"Name", "s"}, {"SecretString", "one"}, {"ClientRequestToken", token("v1")}});
   call("PutSecretValue",
-       {{"SecretId", "s"}, {"SecretString", "two"}, {"ClientRequestToken", "v2"}});
+       {{"SecretId", "s"}, {"SecretString", "two"}, {"ClientRequestToken", token("v2")}});
   EXPECT_EQ(value({{"SecretId", "s"}}), "two");
   EXPECT_EQ(value({{"SecretId", "s"}, {"VersionStage", "AWSPREVIOUS"}}), "one");
-  EXPECT_EQ(value({{"SecretId", "s"}, {"VersionId", "v1"}}), "one");
+  EXPECT_EQ(value({{"SecretId", "s"}, {"VersionId", token("v1")}}), "one");
   call("UpdateSecret",
-       {{"SecretId", "s"}, {"SecretString", "three"}, {"ClientRequestToken", "v3"}});
+       {{"SecretId", "s"}, {"SecretString", "three"}, {"ClientRequestToken", token("v3")}});
   EXPECT_EQ(call("DescribeSecret", {{"SecretId", "s"}}).at("VersionIdsToStages"),
-            (json::object{{"v2", {"AWSPREVIOUS"}}, {"v3", {"AWSCURRENT"}}}));
-  EXPECT_EQ(refused("GetSecretValue", {{"SecretId", "s"}, {"VersionId", "v1"}}),
+            (json::object{{token("v2"), {"AWSPREVIOUS"}}, {token("v3"), {"AWSCURRENT"}}}));
+  EXPECT_EQ(refused("GetSecretValue", {{"SecretId", "s"}, {"VersionId", token("v1")}}),
             "ResourceNotFoundException");
 }
 
 TEST_F(SecretsManager, ARequestTokenCountsOnce) {
-  call("CreateSecret", {{"Name", "s"}, {"SecretString", "one"}, {"ClientRequestToken", "v1"}});
+  call("CreateSecret",
+       {{"Name", "s"}, {"SecretString", "one"}, {"ClientRequestToken", token("v1")}});
   call("PutSecretValue",
-       {{"SecretId", "s"}, {"SecretString", "one"}, {"ClientRequestToken", "v1"}});
-  EXPECT_EQ(refused("PutSecretValue",
-                    {{"SecretId", "s"}, {"SecretString", "x"}, {"ClientRequestToken", "v1"}}),
-            "ResourceExistsException");
+       {{"SecretId", "s"}, {"SecretString", "one"}, {"ClientRequestToken", token("v1")}});
+  EXPECT_EQ(
+      refused("PutSecretValue",
+              {{"SecretId", "s"}, {"SecretString", "x"}, {"ClientRequestToken", token("v1")}}),
+      "ResourceExistsException");
 }
 
 TEST_F(SecretsManager, DeletionWaitsAndCanBeTakenBack) {
@@ -68,6 +77,18 @@ TEST_F(SecretsManager, DeletionWaitsAndCanBeTakenBack) {
   call("CreateSecret", {{"Name", "s"}, {"SecretString", "two"}});
   call("DeleteSecret", {{"SecretId", "s"}, {"ForceDeleteWithoutRecovery", true}});
   EXPECT_EQ(refused("DescribeSecret", {{"SecretId", "s"}}), "ResourceNotFoundException");
+}
+
+TEST_F(SecretsManager, CreateSecretIsIdempotentByToken) {
+  const std::string once(36, 't');
+  const json::object request{{"Name", "k"}, {"SecretString", "a"}, {"ClientRequestToken", once}};
+  const json::object first = call("CreateSecret", request);
+  EXPECT_EQ(call("CreateSecret", request), first);
+  json::object other = request;
+  other["SecretString"] = "b";
+  EXPECT_EQ(refused("CreateSecret", other), "ResourceExistsException");
+  EXPECT_EQ(refused("CreateSecret", {{"Name", "k"}, {"SecretString", "a"}}),
+            "ResourceExistsException");
 }
 
 TEST(Password, KeepsToTheRules) {

@@ -74,6 +74,15 @@ void drop_unlabelled(json::object& row) {
   row["Versions"] = std::move(kept);
 }
 
+// Does the version that ClientRequestToken names hold the value of the request?
+bool is_version(const json::object& row, const json::object& input) {
+  const json::value* same = find(row.at("Versions").as_object(), text(input, "ClientRequestToken"));
+  if (!same || !input.contains("ClientRequestToken")) return false;
+  const json::object& version = same->as_object();
+  return text(version, "SecretString") == text(input, "SecretString") &&
+         text(version, "SecretBinary") == text(input, "SecretBinary");
+}
+
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
 Result<std::string> add_version(Context& context, json::object& row, const json::object& input) {
   const std::string id = text(input, "ClientRequestToken", context.random().uuid());
@@ -81,16 +90,9 @@ Result<std::string> add_version(Context& context, json::object& row, const json:
   for (const std::string_view member : {"SecretString", "SecretBinary"}) {
     if (input.contains(member)) value[member] = input.at(member);
   }
-  if (value.size() > 1) {
-    return fail("InvalidParameterException",
-                "You can't specify both a binary secret value and a string secret value in the "
-                "same secret.");
-  }
   json::object& versions = row["Versions"].as_object();
-  if (const json::value* same = find(versions, id)) {
-    const bool equal = text(same->as_object(), "SecretString") == text(value, "SecretString") &&
-                       text(same->as_object(), "SecretBinary") == text(value, "SecretBinary");
-    if (equal) return id;
+  if (versions.contains(id)) {
+    if (is_version(row, input)) return id;
     return fail("ResourceExistsException",
                 fmt::format("You can't use ClientRequestToken {} because that value is already in "
                             "use for a version of secret {}.",
@@ -115,17 +117,6 @@ Result<std::string> add_version(Context& context, json::object& row, const json:
   return id;
 }
 
-Result<void> check_name(std::string_view name) {
-  const bool valid = !name.empty() && std::ranges::all_of(name, [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) ||
-           std::string_view("/_+=.@!-").find(c) != std::string_view::npos;
-  });
-  if (valid) return {};
-  return fail("ValidationException",
-              "Invalid name. Must be a valid name containing alphanumeric characters, or any of "
-              "the following: -/_+=.@!");
-}
-
 bool has_value(const json::object& input) {
   return input.contains("SecretString") || input.contains("SecretBinary");
 }
@@ -136,7 +127,6 @@ json::object named(const json::object& row) {
 
 Result<json::object> create_secret(Context& context, const json::object& input) {
   const std::string name = text(input, "Name");
-  KIBAN_TRY_VOID(check_name(name));
   if (input.contains("AddReplicaRegions")) {
     return fail("InvalidParameterException", "kiban does not honour AddReplicaRegions");
   }
@@ -145,6 +135,14 @@ Result<json::object> create_secret(Context& context, const json::object& input) 
       return fail("InvalidRequestException",
                   "You can't create this secret because a secret with this name is already "
                   "scheduled for deletion.");
+    }
+    // "If a version with this value already exists and the version's SecretString and SecretBinary
+    // values are the same as those in the request, then the request is ignored": CreateSecret,
+    // ClientRequestToken.
+    if (is_version(*old, input)) {
+      json::object again = named(*old);
+      again["VersionId"] = text(input, "ClientRequestToken");
+      return again;
     }
     return fail("ResourceExistsException",
                 fmt::format("The operation failed because the secret {} already exists.", name));

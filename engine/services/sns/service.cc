@@ -170,6 +170,16 @@ Result<void> check_subscription(std::string_view protocol, std::string_view endp
       fmt::format("kiban does not deliver by protocol '{}': use sqs, http or https", protocol));
 }
 
+// Does the request give an attribute another value than the subscription has? Attributes that it
+// leaves out don't count.
+bool differs(const json::object& given, const json::object& held) {
+  return std::ranges::any_of(given, [&](const auto& member) {
+    const json::value* old = held.if_contains(member.key());
+    const bool absent = member.key() == "RawMessageDelivery" && member.value() == "false";
+    return old ? *old != member.value() : !absent;
+  });
+}
+
 Result<json::object> subscribe(Context& context, const json::object& input) {
   const std::string topic_arn = text(input, "TopicArn");
   KIBAN_TRY(const json::object topic, load_topic(context, topic_arn));
@@ -189,10 +199,13 @@ Result<json::object> subscribe(Context& context, const json::object& input) {
     subscription.attributes = *attributes;
   }
   for (const Subscription& other : subscriptions(context, topic_arn)) {
-    if (other.protocol == subscription.protocol && other.endpoint == subscription.endpoint)
-      return json::object{{"SubscriptionArn", other.pending && !flag(input, "ReturnSubscriptionArn")
-                                                  ? "pending confirmation"
-                                                  : other.arn}};
+    if (other.protocol != subscription.protocol || other.endpoint != subscription.endpoint)
+      continue;
+    if (differs(subscription.attributes, other.attributes))
+      return invalid("Attributes Reason: Subscription already exists with different attributes");
+    return json::object{{"SubscriptionArn", other.pending && !flag(input, "ReturnSubscriptionArn")
+                                                ? "pending confirmation"
+                                                : other.arn}};
   }
   subscription.arn = fmt::format("{}:{}", topic_arn, context.random().uuid());
   subscription.pending = subscription.protocol != "sqs";

@@ -155,6 +155,26 @@ TEST_F(Sns, FifoTopicsAskForAGroupAndKnowAMessageAgain) {
             "InvalidParameterException");
 }
 
+TEST_F(Sns, SubscribeAgainNeedsTheSameAttributes) {
+  const std::string topic = text(call("sns", "CreateTopic", {{"Name", "again"}}), "TopicArn");
+  const auto subscribe = [&](const char* raw) {
+    json::object input{{"TopicArn", topic},
+                       {"Protocol", "sqs"},
+                       {"Endpoint", "arn:aws:sqs:ap-northeast-1:000000000000:q"}};
+    if (*raw != 0) input["Attributes"] = {{"RawMessageDelivery", raw}};
+    return kernel_->call("sns", "Subscribe", input, now_, ++seed_);
+  };
+  const auto first = subscribe("false");
+  ASSERT_TRUE(first);
+  EXPECT_EQ(subscribe(""), first);
+  EXPECT_EQ(subscribe("false"), first);
+  const auto other = subscribe("true");
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().cause,
+            "Invalid parameter: Attributes Reason: Subscription already exists with different "
+            "attributes");
+}
+
 TEST_F(Sns, RefusesByAwsName) {
   EXPECT_EQ(refused("Publish", {{"TopicArn", "arn:aws:sns:ap-northeast-1:000000000000:none"},
                                 {"Message", "x"}}),

@@ -108,15 +108,8 @@ Result<void> check_attributes(const json::object& attributes) {
 
 Result<json::object> create_queue(Context& context, const json::object& input) {
   const std::string name = text(input, "QueueName");
-  const bool valid = !name.empty() && name.size() <= 80 && std::ranges::all_of(name, [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
-  });
   if (name.ends_with(".fifo"))
     return fail("UnsupportedOperation", "kiban does not serve FIFO queues: leave out .fifo");
-  if (!valid)
-    return fail("InvalidParameterValue",
-                "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in "
-                "length");
   const json::object* given = find_object(input, "Attributes");
   const json::object attributes = given ? *given : json::object{};
   KIBAN_TRY_VOID(check_attributes(attributes));

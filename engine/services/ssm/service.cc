@@ -76,29 +76,6 @@ json::object described(const Context& context, const Selected& selected, bool de
   return out;
 }
 
-// The rules of names: docs.aws.amazon.com/systems-manager/latest/userguide/
-// sysman-parameter-name-constraints.html
-Result<void> check_name(std::string_view name) {
-  const bool letters = !name.empty() && std::ranges::all_of(name, [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-' ||
-           c == '/';
-  });
-  if (!letters) {
-    return fail("ValidationException",
-                "Parameter name must be a fully qualified name consisting of letters, numbers and "
-                "the following symbols .-_/");
-  }
-  if (name.find('/') != std::string_view::npos && !name.starts_with('/')) {
-    return fail("ValidationException", "Parameter name must be a fully qualified name.");
-  }
-  const std::string_view first = name.substr(name.starts_with('/') ? 1 : 0);
-  if (first.starts_with("aws") || first.starts_with("ssm")) {
-    return fail("ValidationException",
-                "Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive).");
-  }
-  return {};
-}
-
 Result<void> check_value(const json::object& input, std::string_view type) {
   if (input.contains("AllowedPattern") || input.contains("Policies")) {
     return fail("ValidationException",
@@ -120,7 +97,11 @@ Result<void> check_value(const json::object& input, std::string_view type) {
 
 Result<json::object> put_parameter(Context& context, const json::object& input) {
   const std::string name = text(input, "Name");
-  KIBAN_TRY_VOID(check_name(name));
+  if (flag(input, "Overwrite") && input.contains("Tags"))
+    return fail("ValidationException",
+                "Invalid request: tags and overwrite can't be used together. To create a parameter "
+                "with tags, please remove overwrite flag. To update tags for an existing "
+                "parameter, please use AddTagsToResource or RemoveTagsFromResource.");
   const auto old = get_json(context, parameter_key(context, name));
   if (old && !flag(input, "Overwrite")) {
     return fail("ParameterAlreadyExists",

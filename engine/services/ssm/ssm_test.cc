@@ -76,10 +76,36 @@ TEST_F(Ssm, AnswersForManyNames) {
 }
 
 TEST_F(Ssm, RefusesNamesThatAwsRefuses) {
-  for (const std::string_view name : {"a b", "a/b", "/aws/x", ""}) {
+  for (const std::string_view name : {"a b", "a/b", "/ssm/x", "", "/a//b", "/a/\n"}) {
     EXPECT_EQ(refused("PutParameter", {{"Name", name}, {"Value", "v"}, {"Type", "String"}}),
               "ValidationException")
         << name;
+  }
+}
+
+TEST_F(Ssm, RefusesReservedNamesAndDeepHierarchies) {
+  EXPECT_EQ(refusal("PutParameter", {{"Name", "/aws/x"}, {"Value", "v"}, {"Type", "String"}}),
+            (Error{"AccessDeniedException", "No access to reserved parameter name: /aws/x."}));
+  std::string deep;
+  for (int level = 0; level < 15; ++level) deep += "/a";
+  call("PutParameter", {{"Name", deep}, {"Value", "v"}, {"Type", "String"}});
+  EXPECT_EQ(refused("PutParameter", {{"Name", deep + "/a"}, {"Value", "v"}, {"Type", "String"}}),
+            "HierarchyLevelLimitExceededException");
+}
+
+TEST_F(Ssm, RefusesValuesAndArgumentsThatAwsRefuses) {
+  const json::object tagged{{"Name", "/t"},
+                            {"Value", "v"},
+                            {"Type", "String"},
+                            {"Overwrite", true},
+                            {"Tags", {{{"Key", "k"}, {"Value", "v"}}}}};
+  EXPECT_EQ(refused("PutParameter", tagged), "ValidationException");
+  put("/t", "1");
+  EXPECT_EQ(refused("PutParameter", tagged), "ValidationException");
+  for (const std::string_view value : {"", "a {{ssm:x}} b"}) {
+    EXPECT_EQ(refused("PutParameter", {{"Name", "/v"}, {"Value", value}, {"Type", "String"}}),
+              "ValidationException")
+        << value;
   }
 }
 
