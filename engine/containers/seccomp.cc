@@ -80,16 +80,6 @@ json::array own_rules() {
               {"op", "SCMP_CMP_MASKED_EQ"}}}}}};
 }
 
-json::array architectures(const json::object& profile) {
-  json::array all{json::value(machine)};
-  for (const json::value& one : list_of(profile, "archMap")) {
-    if (!one.is_object() || text(one.get_object(), "architecture") != machine) continue;
-    const json::array more = list_of(one.get_object(), "subArchitectures");
-    all.insert(all.end(), more.begin(), more.end());
-  }
-  return all;
-}
-
 }  // namespace
 
 Result<json::object> seccomp_config(const json::object& profile,
@@ -117,7 +107,9 @@ Result<json::object> seccomp_config(const json::object& profile,
     }
     rules.push_back(std::move(out));
   }
-  json::object out{{"defaultAction", action}, {"architectures", architectures(profile)}};
+  // Without the machine's 32-bit relatives, whose calls are refused then: a filter for them as well
+  // takes runc 30 ms more for each container.
+  json::object out{{"defaultAction", action}, {"architectures", {machine}}};
   if (const json::value* code = find(profile, "defaultErrnoRet"); code && code->is_number())
     out["defaultErrnoRet"] = *code;
   out["syscalls"] = std::move(rules);
