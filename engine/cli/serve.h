@@ -16,6 +16,7 @@ struct ServeOptions {
   // How ECS tasks run: containers, process (in `source`), none, or auto: containers where possible.
   std::string tasks{"auto"};
   std::string source{};
+  std::string throttle{"nested"};
 };
 
 // Serves until SIGTERM, or SIGINT, which ends tasks too. Returns the exit code.

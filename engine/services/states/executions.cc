@@ -11,6 +11,7 @@
 #include "services/states/names.h"
 #include "services/states/observers.h"
 #include "services/states/parameters.h"
+#include "services/states/throttle.h"
 #include "services/states/versions.h"
 
 namespace kiban::services::states {
@@ -208,6 +209,8 @@ Result<Executions::Run> Executions::begin(Context& context, const json::object& 
     run.row = *std::move(old);
     return run;
   }
+  if (operation == "StartExecution")
+    KIBAN_TRY_VOID(take_start(context, express, options_.throttle));
   const auto revision = load_revision(context, machine_name, target.revision);
   KIBAN_CHECK(revision.has_value(), "a machine without its revision");
   run.row = {{"executionArn", run.arn},
