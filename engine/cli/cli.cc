@@ -89,6 +89,12 @@ void add_serve(CLI::App& app, Chosen& chosen) {
       ->capture_default_str();
   serve_command->add_option("--mock-config", options.mock_config,
                             "Mocked integrations, in Step Functions Local's format");
+  serve_command
+      ->add_option("--throttle", options.throttle,
+                   "Whose starts of executions are held back at Step Functions' rate: nested, "
+                   "those by state machines and rules; aws, everybody's")
+      ->check(CLI::IsMember({"nested", "aws"}))
+      ->capture_default_str();
   serve_command->callback([&] { chosen.command = [&] { return serve(chosen.serve); }; });
 }
 

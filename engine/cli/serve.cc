@@ -398,6 +398,8 @@ int serve(const ServeOptions& options) {
   // A process of this host does not know the names that containers resolve.
   return run_server(options, *address, *std::move(data), *admission,
                     {.mock_config = *mock_config,
+                     .throttle = options.throttle == "aws" ? services::states::Throttle::Aws
+                                                           : services::states::Throttle::Nested,
                      .database_host = options.tasks == "process" ? "127.0.0.1" : ""});
 }
 

@@ -24,6 +24,7 @@ struct ServeOptions {
   // Whether HTTP Tasks, API destinations and SNS may call this host's loopback addresses: allow,
   // refuse, or auto: allowed to callers who could do so themselves.
   std::string loopback_targets{"auto"};
+  std::string throttle{"nested"};
 };
 
 // Serves until SIGTERM, or SIGINT, which ends tasks too. Returns the exit code.

@@ -9,12 +9,14 @@
 #include "kernel/kernel.h"
 #include "runtime/frontend.h"
 #include "runtime/registry.h"
+#include "services/states/service.h"
 
 namespace kiban::cli {
 
 struct WiringOptions {
   std::optional<json::object> mock_config{};  // Step Functions Local's format, parsed.
-  std::string database_host{};                // Address of all RDS endpoints; empty: AWS's names.
+  services::states::Throttle throttle{services::states::Throttle::Nested};
+  std::string database_host{};  // Address of all RDS endpoints; empty: AWS's names.
 };
 
 std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions& options);

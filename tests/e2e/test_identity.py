@@ -59,7 +59,7 @@ def test_sessions_of_a_deleted_role_have_no_permissions(serve, tmp_path):
     policy = trust(AWS=f"arn:aws:iam::{ACCOUNT}:root")
     iam.create_role(RoleName="gone", AssumeRolePolicyDocument=policy)
     role = f"arn:aws:iam::{ACCOUNT}:role/gone"
-    made = server.client("sts").assume_role(RoleArn=role, RoleSessionName="s")["Credentials"]
+    made = server.client("sts").assume_role(RoleArn=role, RoleSessionName="me")["Credentials"]
     keys = {
         "aws_access_key_id": made["AccessKeyId"],
         "aws_secret_access_key": made["SecretAccessKey"],
@@ -68,10 +68,9 @@ def test_sessions_of_a_deleted_role_have_no_permissions(serve, tmp_path):
     server.client("sqs", **keys).list_queues()
     iam.delete_role(RoleName="gone")
     iam.create_role(RoleName="gone", AssumeRolePolicyDocument=policy)  # Another role by the same name.
-    with pytest.raises(ClientError, match="is not authorized to perform: sqs:ListQueues") as raised:
+    with pytest.raises(ClientError, match="AccessDenied.*is not authorized to perform: sqs:ListQueues"):
         server.client("sqs", **keys).list_queues()
-    assert raised.value.response["Error"]["Code"] == "AccessDenied"
-    assert server.client("sts", **keys).get_caller_identity()["Arn"].endswith("assumed-role/gone/s")
+    assert server.client("sts", **keys).get_caller_identity()["Arn"].endswith("assumed-role/gone/me")
 
 
 @pytest.mark.parametrize(
@@ -92,6 +91,6 @@ def test_only_the_role_of_that_arn_and_trust_is_assumed(serve, tmp_path, role):
         document = json.dumps({"Version": "2012-10-17", "Statement": statements})
         iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=document)
     sts = server.client("sts")
-    sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/p/open", RoleSessionName="s")
+    sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/p/open", RoleSessionName="me")
     with pytest.raises(ClientError, match=f"not authorized to perform: sts:AssumeRole on resource: {role}"):
-        sts.assume_role(RoleArn=role, RoleSessionName="s")
+        sts.assume_role(RoleArn=role, RoleSessionName="me")

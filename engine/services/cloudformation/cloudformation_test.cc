@@ -181,6 +181,45 @@ TEST(Stack, RollsAFailedCreationBackLater) {
   EXPECT_THAT(world.script.operations(), Contains("sns:DeleteTopic"));
 }
 
+TEST(Stack, ScalarsTakeTheTypeOfTheirProperty) {
+  World world;
+  ASSERT_TRUE(world.call(
+      "CreateStack",
+      with_template("s", R"({"Resources":{"D":{"Type":"AWS::ECS::TaskDefinition","Properties":{
+          "Family":"f","ContainerDefinitions":[{"Name":"c","Image":"i","Essential":"true",
+          "Command":["echo",1,true],"Environment":[{"Name":"PORT","Value":8080}]}]}}}})")));
+  const json::value container = world.script.calls.at(0).input.at("containerDefinitions").at(0);
+  EXPECT_EQ(container.at("essential"), true);
+  EXPECT_EQ(container.at("command"), json::value({"echo", "1", "true"}));
+  EXPECT_EQ(container.at("environment").at(0).at("value"), "8080");
+}
+
+// `cdk rollback` always sends RetainExceptOnCreate.
+TEST(Stack, RollsBackWhatIsRetainedIfAsked) {
+  const std::string retained =
+      R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","DeletionPolicy":"Retain",)"
+      R"("Properties":{"TopicName":"t"}},"Q":{"Type":"AWS::SQS::Queue","DependsOn":"T",)"
+      R"("Properties":{"QueueName":"full"}}}})";
+  const std::string first = R"({"Resources":{"O":{"Type":"AWS::SNS::Topic"}}})";
+  const auto old_and = [&](std::string body) {
+    return body.replace(0, 14, R"({"Resources":{"O":{"Type":"AWS::SNS::Topic"},)");
+  };
+  for (const bool update : {false, true}) {
+    for (const bool all : {false, true}) {
+      World world;
+      answer(world);
+      if (update) ASSERT_TRUE(world.call("CreateStack", with_template("s", first)));
+      json::object wanted = with_template("s", update ? old_and(retained) : retained);
+      wanted["DisableRollback"] = true;
+      ASSERT_TRUE(world.call(update ? "UpdateStack" : "CreateStack", wanted));
+      ASSERT_TRUE(world.call("RollbackStack", {{"StackName", "s"}, {"RetainExceptOnCreate", all}}));
+      EXPECT_EQ(world.status("s"), update ? "UPDATE_ROLLBACK_COMPLETE" : "ROLLBACK_COMPLETE");
+      const auto operations = world.script.operations();
+      EXPECT_EQ(std::ranges::count(operations, "sns:DeleteTopic"), all ? 1 : 0) << update;
+    }
+  }
+}
+
 TEST(Stack, ContinuesARollbackThatFailed) {
   World world;
   answer(world);

@@ -49,6 +49,16 @@ std::string reason_of(const Error& error) {
   return fmt::format("Resource handler returned message: \"{}\"", error.cause);
 }
 
+// What becomes of a resource that the operation created when it is rolled back. With the option
+// RetainExceptOnCreate all go, those of the policy Retain too:
+// docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackStack.html
+std::string policy_of_created(const json::object& stack, const json::object& resource) {
+  const std::string policy = text(resource, "DeletionPolicy", "Delete");
+  const bool goes = policy == "RetainExceptOnCreate" ||
+                    (policy == "Retain" && flag(stack, "RetainExceptOnCreate"));
+  return goes ? "Delete" : policy;
+}
+
 class Machine {
  public:
   Machine(Context& context, json::object& stack) : context_(context), stack_(stack) {}
@@ -360,15 +370,16 @@ class Machine {
       }
       if (how == "reverted") continue;
       json::object made = resources()[id].as_object();
+      made["Policy"] = "Delete";
       if (const json::object* old = find_object(backup, id)) {
         resources()[id] = *old;
         forget_doomed(id);
         set_resource(resources()[id].as_object(), id, "UPDATE_COMPLETE");
       } else {
+        made["Policy"] = policy_of_created(stack_, made);
         resources().erase(id);
       }
       if (made.contains("PhysicalId")) {
-        made["Policy"] = "Delete";
         stack_["Doomed"].as_array().push_back(std::move(made));
       }
       touched[id] = "reverted";
@@ -422,9 +433,8 @@ class Machine {
     json::array doomed;
     for (const auto& one : resources()) {
       json::object row = one.value().as_object();
-      const std::string policy = text(row, "DeletionPolicy", "Delete");
-      // What this very operation created goes although its policy is RetainExceptOnCreate.
-      row["Policy"] = created_only && policy == "RetainExceptOnCreate" ? "Delete" : policy;
+      row["Policy"] =
+          created_only ? policy_of_created(stack_, row) : text(row, "DeletionPolicy", "Delete");
       doomed.push_back(std::move(row));
     }
     stack_["Doomed"] = std::move(doomed);
@@ -561,6 +571,7 @@ void begin(Context& context, json::object& stack, const std::string& kind) {
   stack["Touched"] = json::object{};
   stack["Doomed"] = json::array{};
   stack.erase("RolledBack");
+  stack.erase("RetainExceptOnCreate");
 }
 
 }  // namespace
@@ -605,11 +616,12 @@ void cancel_update(Context& context, json::object& stack) {
 void begin_rollback(Context& context, json::object& stack, const json::array& skipped) {
   keep_caller(context, stack);
   if (text(stack, "Status") == "CREATE_FAILED") {
+    const json::object before = stack;
     begin(context, stack, "ROLLBACK");
     json::array& doomed = stack["Doomed"].as_array();
     for (const auto& one : stack.at("Resources").as_object()) {
       json::object row = one.value().as_object();
-      row["Policy"] = text(row, "DeletionPolicy", "Delete");
+      row["Policy"] = policy_of_created(before, row);
       doomed.push_back(std::move(row));
     }
     set_status(context, stack, "ROLLBACK_IN_PROGRESS", "User Initiated");

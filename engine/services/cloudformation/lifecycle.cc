@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "api/scalars.h"
 #include "cfn/plan.h"
 #include "core/letters.h"
 #include "services/base/bulk.h"
@@ -243,8 +244,14 @@ Result<Lifecycle::Work> Lifecycle::work_on(const json::object& resource,
 }
 
 Result<json::object> Lifecycle::ask(const Work& work, const json::object& step) {
-  const auto input = cfn::fill(step.at("in"), work.scope);
-  return context_.call(text(work.type, "Service"), text(step, "op"), input->as_object(), as_);
+  json::value input = cfn::fill(step.at("in"), work.scope).value_or(json::object{});
+  const std::string service = text(work.type, "Service");
+  // A property of type String has the text of whatever scalar the template gives, and so on.
+  const api::Service* model = api::find_service(service);
+  const api::Operation* operation = model ? model->operation(text(step, "op")) : nullptr;
+  if (operation && operation->input != api::no_shape)
+    input = api::with_scalars_of(*model, model->shape(operation->input), std::move(input));
+  return context_.call(service, text(step, "op"), input.as_object(), as_);
 }
 
 Result<void> Lifecycle::once(Work& work, const json::object& step) {

@@ -132,7 +132,8 @@ Result<json::object> delete_stack(Context& context, const json::object& input) {
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackStack.html
 Result<json::object> rollback_stack(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(
-      refuse_others(input, "RollbackStack", {"StackName", "RoleARN", "ClientRequestToken"}));
+      refuse_others(input, "RollbackStack",
+                    {"StackName", "RoleARN", "ClientRequestToken", "RetainExceptOnCreate"}));
   KIBAN_TRY(json::object stack, find_stack(context, text(input, "StackName")));
   KIBAN_TRY(const bool again, repeated(stack, input, "RollbackStack"));
   if (again) return id_of(stack);
@@ -145,6 +146,7 @@ Result<json::object> rollback_stack(Context& context, const json::object& input)
   }
   keep_token(stack, input, "RollbackStack");
   KIBAN_TRY_VOID(take_role(context, stack, input));
+  stack["RetainExceptOnCreate"] = flag(input, "RetainExceptOnCreate");
   begin_rollback(context, stack, {});
   advance(context, stack);
   return id_of(stack);

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "services/cloudwatch/service.h"
 #include "testing/service_fixture.h"
 
@@ -34,6 +36,35 @@ class CloudWatch : public ServiceTest {
             {"TreatMissingData", std::move(missing)}};
   }
 };
+
+TEST_F(CloudWatch, TakesValuesOfItsRangeOnly) {
+  const auto refused = [&](json::object datum) {
+    datum["MetricName"] = "m";
+    return refusal("PutMetricData", {{"Namespace", "n"}, {"MetricData", {datum}}}).name;
+  };
+  const json::object good{{"SampleCount", 1}, {"Sum", 2}, {"Minimum", 2}, {"Maximum", 2}};
+  const auto with = [&](const char* member, double value) {
+    json::object set = good;
+    set[member] = value;
+    return json::object{{"StatisticValues", set}};
+  };
+  for (const double value : {1e308, -1e308, 2.4e108, std::numeric_limits<double>::infinity(),
+                             std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_EQ(refused({{"Value", value}}), "InvalidParameterValue") << value;
+    EXPECT_EQ(refused({{"Values", {1, value}}}), "InvalidParameterValue") << value;
+    EXPECT_EQ(refused({{"Values", {1}}, {"Counts", {value}}}), "InvalidParameterValue") << value;
+    for (const char* member : {"SampleCount", "Sum", "Minimum", "Maximum"})
+      EXPECT_EQ(refused(with(member, value)), "InvalidParameterValue") << member;
+  }
+  EXPECT_EQ(refused({{"Values", {1, 2}}, {"Counts", {1}}}), "InvalidParameterValue");
+  EXPECT_EQ(refused({{"Values", {1}}, {"Counts", {-1}}}), "InvalidParameterValue");
+  EXPECT_EQ(refused(with("Minimum", 3)), "InvalidParameterCombination");
+  EXPECT_EQ(refused(with("SampleCount", -1)), "InvalidParameterCombination");
+  EXPECT_EQ(refused({{"Value", 1}, {"StatisticValues", good}}), "InvalidParameterCombination");
+  for (const auto& time : {now_ + 2h + 1s, now_ - 24h * 14 - 1s})
+    EXPECT_EQ(refused({{"Value", 1}, {"Timestamp", epoch_seconds(time)}}), "InvalidParameterValue");
+  for (int i = 0; i < 3; ++i) put(2.3e108);  // A little less than 2^360.
+}
 
 TEST_F(CloudWatch, MergesIntoMinutesAndPeriods) {
   put(1);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "services/base/table_service.h"
 #include "services/cloudwatch/alarms.h"
@@ -20,12 +21,41 @@ Timestamp time_of(const json::object& input, std::string_view key, Timestamp fal
   return seconds ? from_epoch_seconds(seconds->to_number<double>()) : fallback;
 }
 
+// "Values must be in the range of -2^360 to 2^360. In addition, special values (for example, NaN,
+// +Infinity, -Infinity) are not supported":
+// docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
+const double value_max = std::ldexp(1.0, 360);
+
+Result<double> checked(const json::value& value, std::string_view member, std::size_t at) {
+  const double given = value.to_number<double>();
+  if (std::abs(given) <= value_max) return given;  // False for NaN.
+  return fail("InvalidParameterValue",
+              fmt::format("The value {} for parameter MetricData.member.{}.{} is invalid.", given,
+                          at + 1, member));
+}
+
+Result<Minute> statistics_of(const json::object& set, std::size_t at) {
+  Minute out;
+  KIBAN_TRY(out.count, checked(set.at("SampleCount"), "StatisticValues.SampleCount", at));
+  KIBAN_TRY(out.sum, checked(set.at("Sum"), "StatisticValues.Sum", at));
+  KIBAN_TRY(out.min, checked(set.at("Minimum"), "StatisticValues.Minimum", at));
+  KIBAN_TRY(out.max, checked(set.at("Maximum"), "StatisticValues.Maximum", at));
+  if (out.count >= 0 && out.min <= out.max) return out;
+  return fail("InvalidParameterCombination",
+              fmt::format("MetricData.member.{}.StatisticValues needs a SampleCount that is not "
+                          "negative, and a Minimum that is not above the Maximum.",
+                          at + 1));
+}
+
 Result<Minute> values_of(const json::object& datum, std::size_t at) {
-  if (const json::object* set = find_object(datum, "StatisticValues"))
-    return Minute{.count = set->at("SampleCount").to_number<double>(),
-                  .sum = set->at("Sum").to_number<double>(),
-                  .min = set->at("Minimum").to_number<double>(),
-                  .max = set->at("Maximum").to_number<double>()};
+  const json::object* set = find_object(datum, "StatisticValues");
+  if (set && (datum.contains("Value") || datum.contains("Values")))
+    return fail("InvalidParameterCombination",
+                fmt::format("The parameters MetricData.member.{0}.Value and "
+                            "MetricData.member.{0}.StatisticValues are mutually exclusive and you "
+                            "have specified both.",
+                            at + 1));
+  if (set) return statistics_of(*set, at);
   json::array values;
   if (const json::array* given = find_array(datum, "Values")) values = *given;
   if (const json::value* one = find(datum, "Value")) values.push_back(*one);
@@ -33,16 +63,45 @@ Result<Minute> values_of(const json::object& datum, std::size_t at) {
     return fail("MissingParameter",
                 fmt::format("The parameter MetricData.member.{}.Value is required.", at + 1));
   const json::array* counts = find_array(datum, "Counts");
+  if (counts && counts->size() != values.size())
+    return fail("InvalidParameterValue",
+                fmt::format("The parameters MetricData.member.{0}.Values and "
+                            "MetricData.member.{0}.Counts must be of the same size.",
+                            at + 1));
   Minute merged;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const double value = values[i].to_number<double>();
-    const double count = counts && i < counts->size() ? (*counts)[i].to_number<double>() : 1;
+    KIBAN_TRY(const double value, checked(values[i], "Value", at));
+    double count = 1;
+    if (counts) {
+      KIBAN_TRY(count, checked((*counts)[i], "Counts", at));
+    }
+    if (count < 0)
+      return fail("InvalidParameterValue",
+                  fmt::format("The parameter MetricData.member.{}.Counts is negative.", at + 1));
     merged.min = i == 0 ? value : std::min(merged.min, value);
     merged.max = i == 0 ? value : std::max(merged.max, value);
     merged.sum += value * count;
     merged.count += count;
   }
   return merged;
+}
+
+// "The time stamp can be up to two weeks in the past and up to two hours into the future":
+// docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
+Result<Timestamp> time_of_datum(const Context& context, const json::object& datum, std::size_t at) {
+  constexpr std::chrono::hours past_max{24 * 14};
+  constexpr std::chrono::hours future_max{2};
+  const json::value* given = find(datum, "Timestamp");
+  if (!given) return context.now();
+  const double ahead = given->to_number<double>() - epoch_seconds(context.now());
+  constexpr double hour = 3'600;
+  if (ahead <= hour * future_max.count() && ahead >= -hour * past_max.count())
+    return from_epoch_seconds(given->to_number<double>());
+  return fail(
+      "InvalidParameterValue",
+      fmt::format(
+          "The parameter MetricData.member.{}.Timestamp must specify a time {}.", at + 1,
+          ahead > 0 ? "no more than two hours in the future" : "within the past two weeks"));
 }
 
 Result<json::object> put_metric_data(Context& context, const json::object& input) {
@@ -58,7 +117,8 @@ Result<json::object> put_metric_data(Context& context, const json::object& input
     metric.metric_namespace = text(input, "Namespace");
     KIBAN_TRY(Minute values, values_of(datum, i));
     values.unit = text(datum, "Unit", "None");
-    add(context, metric, time_of(datum, "Timestamp", context.now()), values);
+    KIBAN_TRY(const Timestamp time, time_of_datum(context, datum, i));
+    add(context, metric, time, values);
     if (std::ranges::find(touched, metric) == touched.end()) touched.push_back(std::move(metric));
   }
   for (const Metric& metric : touched) evaluate_metric(context, metric);

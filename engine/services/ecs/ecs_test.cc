@@ -721,6 +721,16 @@ TEST_F(Ecs, ATaskFindsDatabasesByName) {
             json::value({{"db.cluster-1.rds.local", "169.254.170.2"}}));
 }
 
+TEST_F(Ecs, RolesMayBeGivenByName) {
+  json::object changed = definition();
+  changed["taskRoleArn"] = "task";
+  changed["executionRoleArn"] = "execution";
+  const json::object shown =
+      call("RegisterTaskDefinition", changed).at("taskDefinition").as_object();
+  EXPECT_EQ(shown.at("taskRoleArn"), "arn:aws:iam::000000000000:role/task");
+  EXPECT_EQ(shown.at("executionRoleArn"), "arn:aws:iam::000000000000:role/execution");
+}
+
 TEST_F(Ecs, ATaskTakesItsRoleWhileItLives) {
   json::object changed = definition();
   changed["taskRoleArn"] = "arn:aws:iam::000000000000:role/task";

@@ -465,6 +465,13 @@ Result<json::object> register_task_definition(Context& context, const json::obje
     if (definition.contains(member))
       definition[member] = std::to_string(units_of(text(definition, member)));
   }
+  // "The short name or full Amazon Resource Name (ARN) of the IAM role":
+  // docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
+  for (const auto* member : {"taskRoleArn", "executionRoleArn"}) {
+    const std::string role = text(definition, member);
+    if (!role.empty() && !role.starts_with("arn:"))
+      definition[member] = fmt::format("arn:aws:iam::{}:role/{}", context.caller().account, role);
+  }
   definition["registeredAt"] = epoch_seconds(context.now());
   definition["registeredBy"] = context.caller().arn;
   context.put(counter, std::to_string(revision));

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <vector>
 
@@ -83,8 +84,11 @@ json::object frame(const json::object& input, const Listing& listing, std::int64
   return out;
 }
 
-std::int64_t limit_of(const json::object& input) {
-  return std::clamp<std::int64_t>(number(input, "MaxKeys", keys_max), 0, keys_max);
+Result<std::int64_t> limit_of(const json::object& input) {
+  const std::int64_t keys = number(input, "MaxKeys", keys_max);
+  if (keys < 0 || keys > std::numeric_limits<std::int32_t>::max())
+    return fail("InvalidArgument", "Argument maxKeys must be an integer between 0 and 2147483647");
+  return std::min(keys, keys_max);
 }
 
 void add_owner(const Context& context, json::array& contents) {
@@ -103,7 +107,7 @@ Result<json::object> list_v2(Context& context, const json::object& input) {
     }
     after = token->substr(4);
   }
-  const std::int64_t limit = limit_of(input);
+  KIBAN_TRY(const std::int64_t limit, limit_of(input));
   const Listing listing = list(context, input, after, limit);
   json::object out = frame(input, listing, limit);
   out["KeyCount"] = listing.contents.size() + listing.common_prefixes.size();
@@ -122,7 +126,7 @@ Result<json::object> list_v2(Context& context, const json::object& input) {
 
 Result<json::object> list_v1(Context& context, const json::object& input) {
   KIBAN_TRY([[maybe_unused]] const json::object bucket, load_bucket(context, input));
-  const std::int64_t limit = limit_of(input);
+  KIBAN_TRY(const std::int64_t limit, limit_of(input));
   const Listing listing = list(context, input, text(input, "Marker"), limit);
   json::object out = frame(input, listing, limit);
   out["Marker"] = shown(input, text(input, "Marker"));
@@ -216,7 +220,7 @@ VersionListing versions_page(const Context& context, const json::object& input,
 
 Result<json::object> list_versions(Context& context, const json::object& input) {
   KIBAN_TRY([[maybe_unused]] const json::object bucket, load_bucket(context, input));
-  const std::int64_t limit = limit_of(input);
+  KIBAN_TRY(const std::int64_t limit, limit_of(input));
   VersionListing listing = versions_page(context, input, limit);
   json::object out =
       frame(input, {.common_prefixes = std::move(listing.prefixes), .truncated = listing.truncated},

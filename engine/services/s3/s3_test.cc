@@ -142,6 +142,10 @@ TEST_F(S3, ListsInPagesAndFolders) {
   EXPECT_EQ(keys(call("ListObjectsV2", {{"Delimiter", "/"}})), (Keys{"a", "z", "d/"}));
   EXPECT_EQ(keys(call("ListObjectsV2", {{"Prefix", "d/"}, {"Delimiter", "/"}})),
             (Keys{"d/1", "d/2", "d/e/"}));
+  for (const char* operation : {"ListObjects", "ListObjectsV2", "ListObjectVersions"}) {
+    EXPECT_EQ(refused(operation, {{"MaxKeys", -1}}), "InvalidArgument");
+    EXPECT_EQ(refused(operation, {{"MaxKeys", 2'147'483'648}}), "InvalidArgument");
+  }
   json::object page = call("ListObjectsV2", {{"MaxKeys", 2}, {"Delimiter", "/"}});
   EXPECT_EQ(keys(page), (Keys{"a", "d/"}));
   EXPECT_EQ(page.at("IsTruncated"), true);

@@ -16,6 +16,7 @@ using std::chrono::seconds;
 
 // Quotas:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+constexpr std::size_t tags_max = 50;  // Of one queue: SQS Developer Guide, "Queue quotas".
 constexpr std::size_t message_bytes_max = 1'048'576;
 constexpr std::int64_t receive_messages_max = 10;
 constexpr std::size_t batch_entries_max = 10;
@@ -84,7 +85,21 @@ Result<Queue> load(const Context& context, std::string_view name) {
 // The name is what follows the last slash; callers may reach us under another host name.
 Result<Queue> queue_of(const Context& context, const json::object& input) {
   const std::string url = text(input, "QueueUrl");
-  return load(context, url.substr(url.rfind('/') + 1));
+  const std::size_t slash = url.rfind('/');
+  const std::string_view before =
+      std::string_view(url).substr(0, slash == std::string::npos ? 0 : slash);
+  const std::string_view account = before.substr(before.rfind('/') + 1);
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  // Nobody of another account has been given access to its queues here.
+  if (account.size() == 12 && std::ranges::all_of(account, digit) &&
+      account != context.caller().account)
+    return fail("AccessDenied", fmt::format("Access to the resource {} is denied.", url));
+  return load(context, url.substr(slash + 1));
+}
+
+Result<void> check_tags(std::string_view queue, const json::object& tags) {
+  if (tags.size() <= tags_max) return {};
+  return fail("InvalidParameterValue", fmt::format("Too many tags added for queue {}.", queue));
 }
 
 Result<void> check_attributes(const json::object& attributes) {
@@ -124,6 +139,7 @@ Result<json::object> create_queue(Context& context, const json::object& input) {
     return json::object{{"QueueUrl", queue_url(context, name)}};
   }
   const json::object* tags = find_object(input, "tags");
+  if (tags) KIBAN_TRY_VOID(check_tags(name, *tags));
   save(context, {.name = name,
                  .attributes = attributes,
                  .tags = tags ? *tags : json::object{},
@@ -470,6 +486,7 @@ Result<json::object> tag_queue(Context& context, const json::object& input) {
   if (const json::object* tags = find_object(input, "Tags")) {
     for (const auto& member : *tags) queue.tags[member.key()] = member.value();
   }
+  KIBAN_TRY_VOID(check_tags(queue.name, queue.tags));
   save(context, queue);
   return json::object{};
 }

@@ -31,6 +31,28 @@ class Sqs : public ServiceTest {
   }
 };
 
+TEST_F(Sqs, QueuesOfAnotherAccountAreNotOurs) {
+  std::string url = make_queue("jobs");
+  ASSERT_TRUE(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}}));
+  url.replace(url.find("000000000000"), 12, "999999999999");
+  for (const char* operation : {"SendMessage", "ReceiveMessage", "DeleteQueue", "PurgeQueue"})
+    EXPECT_EQ(call(operation, {{"QueueUrl", url}, {"MessageBody", "x"}}).error().name,
+              "AccessDenied");
+}
+
+TEST_F(Sqs, AQueueHasAtMostFiftyTags) {
+  const std::string url = make_queue("jobs");
+  json::object tags;
+  for (int i = 0; i < 50; ++i) tags[std::to_string(i)] = "x";
+  ASSERT_TRUE(call("TagQueue", {{"QueueUrl", url}, {"Tags", tags}}));
+  EXPECT_EQ(call("TagQueue", {{"QueueUrl", url}, {"Tags", {{"more", "x"}}}}).error().name,
+            "InvalidParameterValue");
+  EXPECT_EQ(call("ListQueueTags", {{"QueueUrl", url}})->at("Tags").as_object().size(), 50U);
+  tags["more"] = "x";
+  EXPECT_EQ(call("CreateQueue", {{"QueueName", "other"}, {"tags", tags}}).error().name,
+            "InvalidParameterValue");
+}
+
 TEST_F(Sqs, DeliversInOrderAndHidesWhatIsInFlight) {
   const std::string url = make_queue("jobs", {{"VisibilityTimeout", "5"}});
   for (const auto* body : {"one", "two"})

@@ -11,6 +11,7 @@
 #include "services/states/names.h"
 #include "services/states/observers.h"
 #include "services/states/parameters.h"
+#include "services/states/throttle.h"
 #include "services/states/versions.h"
 
 namespace kiban::services::states {
@@ -247,6 +248,8 @@ Result<Executions::Run> Executions::begin(Context& context, const json::object& 
     run.row = *std::move(old);
     return run;
   }
+  if (operation == "StartExecution")
+    KIBAN_TRY_VOID(take_start(context, express, options_.throttle));
   const auto revision = load_revision(context, machine_name, target.revision);
   if (!revision) throw DamagedRow(machine_name, "its revision is not there");
   run.row = {{"executionArn", run.arn},

@@ -35,7 +35,7 @@ class States : public testing::Test {
     services.push_back(s3::make_s3());
     services.push_back(sns::make_sns());
     services.push_back(sqs::make_sqs());
-    services.push_back(make_states());
+    services.push_back(make_states({.throttle = throttle_}));
     kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services),
                                                kernel::Options{.blobs = blobs_.get()});
   }
@@ -70,6 +70,7 @@ class States : public testing::Test {
     return all;
   }
 
+  Throttle throttle_{Throttle::Nested};
   std::unique_ptr<store::Store> store_ = store::make_memory_store();
   std::unique_ptr<store::Blobs> blobs_ = store::make_memory_blobs();
   std::unique_ptr<kernel::Kernel> kernel_{};

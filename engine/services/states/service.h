@@ -24,6 +24,7 @@
 //   states/REGION/activity/NAME, states/REGION/pending/NAME/SEQUENCE
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -31,10 +32,15 @@
 
 namespace kiban::services::states {
 
+// Whose StartExecution the token buckets of Step Functions hold back: those of state machines and
+// rules, which could start themselves without end, or everybody's, as AWS does.
+enum class Throttle : std::uint8_t { Nested, Aws };
+
 struct Options {
   // Step Functions Local's mock configuration, parsed: machine ARN "#TestCase" chooses a case.
   // https://docs.aws.amazon.com/step-functions/latest/dg/sfn-local-mock-cfg-file.html
   std::optional<json::object> mock_config{};
+  Throttle throttle{Throttle::Nested};
 };
 
 std::unique_ptr<Service> make_states(Options options = {});
