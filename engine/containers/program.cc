@@ -12,7 +12,6 @@
 namespace kiban::containers {
 namespace {
 
-constexpr std::chrono::minutes monitor_wait{1};
 constexpr std::size_t last_words_max = 2'000;  // Bytes of a failed program's output to pass on.
 
 std::vector<std::string> plain_environment() {

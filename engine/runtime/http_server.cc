@@ -309,10 +309,7 @@ HttpReply plain(int status, std::string text) {
           .body = std::move(text) + "\n"};
 }
 
-std::string peer_of(const Tcp::socket& socket) {
-  error_code error;
-  const asio::ip::address address = socket.remote_endpoint(error).address();
-  if (error) return {};
+std::string text_of(const asio::ip::address& address) {
   if (address.is_v6() && address.to_v6().is_v4_mapped())
     return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
   return address.to_string();
@@ -385,7 +382,7 @@ asio::awaitable<bool> Server::serve_one(Connection& connection) {
   if (error) co_return false;
   HttpRequest request{.method = std::string(parser.get().method_string()),
                       .target = std::string(parser.get().target()),
-                      .peer = peer_of(connection.stream.socket()),
+                      .peer = text_of(connection.peer),
                       .local = connection.local};
   for (const auto& field : parser.get())
     request.headers.emplace_back(field.name_string(), field.value());
