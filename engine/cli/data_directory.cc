@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "core/json.h"
+#include "store/encrypted_store.h"
 
 namespace kiban::cli {
 
@@ -59,6 +60,17 @@ std::string readable_by_others(const std::string& directory) {
   std::error_code failed;
   if ((fs::status(directory, failed).permissions() & others) != fs::perms::none) return directory;
   return "";
+}
+
+// Executions, timers, logs and metrics are most of the rows; secrets are in the others. Pending
+// effects are encrypted too: those of tasks hold environments.
+Result<std::unique_ptr<store::Store>> open_rows(const std::string& directory,
+                                                const std::string& key_file) {
+  KIBAN_TRY(std::unique_ptr<store::Store> rows, store::open_rocksdb_store(directory + "/rows"));
+  const std::string path = key_file.empty() ? directory + "/key" : key_file;
+  KIBAN_TRY(const store::EncryptionKey key, store::load_or_make_key(path, *rows));
+  return store::encrypt_store(std::move(rows), key, path,
+                              {"states/", "timer/", "logs/", "cloudwatch/", "kernel/"});
 }
 
 Result<void> write_server_file(const std::string& directory, const ServerFile& file) {

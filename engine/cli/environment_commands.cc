@@ -176,11 +176,15 @@ std::vector<Check> check_server(const Client& client, const std::string& data) {
 std::vector<Check> check_rows(const std::string& data) {
   std::error_code ignored;
   if (!std::filesystem::exists(data + "/rows", ignored)) return {};
-  const auto store = store::open_rocksdb_store(data + "/rows");
+  if (!std::filesystem::exists(data + "/key", ignored))
+    return {{.name = "rows",
+             .text = "not looked at: their key is not in " + data,
+             .what_to_do = "copy the file of --key-file there to have every row looked at"}};
+  const auto store = open_rows(data, "");
   if (!store)
     return {{.name = "rows",
-             .good = true,
-             .text = "in use by a server: stop it to have every row looked at"}};
+             .text = "not looked at: " + store.error().cause,
+             .what_to_do = "stop the server that uses them to have every row looked at"}};
   constexpr std::size_t keys_shown = 20;
   const store::DamagedRows found = store::find_damaged_rows(**store, keys_shown);
   if (found.damaged == 0)

@@ -29,7 +29,6 @@
 #include "runtime/kernel_thread.h"
 #include "runtime/process_driver.h"
 #include "runtime/registry.h"
-#include "store/encrypted_store.h"
 #include "store/sweep.h"
 
 namespace kiban::cli {
@@ -79,17 +78,6 @@ struct Data {
   std::unique_ptr<store::Blobs> blobs{};
   runtime::RootKey root{};
 };
-
-// Executions, timers, logs and metrics are most of the rows; secrets are in the others. Pending
-// effects are encrypted too: those of tasks hold environments.
-Result<std::unique_ptr<store::Store>> open_rows(const std::string& directory,
-                                                const std::string& key_file) {
-  KIBAN_TRY(std::unique_ptr<store::Store> rows, store::open_rocksdb_store(directory + "/rows"));
-  const std::string path = key_file.empty() ? directory + "/key" : key_file;
-  KIBAN_TRY(const store::EncryptionKey key, store::load_or_make_key(path, *rows));
-  return store::encrypt_store(std::move(rows), key, path,
-                              {"states/", "timer/", "logs/", "cloudwatch/", "kernel/"});
-}
 
 Result<Data> open_data(const ServeOptions& options) {
   Data data;

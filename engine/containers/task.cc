@@ -335,10 +335,8 @@ void Task::watch() {
     if (!lines.empty()) send({.final = false, .payload = {{"Logs", std::move(lines)}}});
   }
   // The end is not noted before all but the last lines are committed.
-  if (signals_->uncommitted || leaving_) {
-    for (const Member& member : members_) member.container.hold_output(false);
-    return;
-  }
+  // A writer that is held stays so until the next engine takes it up: its log would fill the disk.
+  if (signals_->uncommitted || leaving_) return;
   json::array containers;
   for (const Member& member : members_) {
     json::object one{{"Name", member.container.name()}};

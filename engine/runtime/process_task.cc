@@ -196,10 +196,6 @@ ProcessTask::ProcessTask(json::object payload, Report report, fs::path directory
   stopping_ = true;
 }
 
-ProcessTask::~ProcessTask() {
-  for (Process& process : processes_) hold(process, false);
-}
-
 void ProcessTask::evict() {
   evicted_ = true;
   stopping_ = true;
@@ -279,7 +275,8 @@ Result<void> ProcessTask::start(Process& process) {
   if (!fs::exists(process.directory / "started") && !fs::exists(process.directory / "begun"))
     KIBAN_TRY_VOID(start_monitor(process.directory, source_, payload_, process.plan));
   process.begun = true;
-  signal_group(process.directory, SIGCONT);  // An engine that was killed may have stopped it.
+  // An earlier engine may have stopped it, as its log would have filled the disk.
+  signal_group(process.directory, SIGCONT);
   return {};
 }
 
@@ -302,6 +299,7 @@ void ProcessTask::end_processes() {
     if (!process.kill_at) {
       process.kill_at =
           now + (evicted_ ? std::min(process.stop_timeout, eviction_grace) : process.stop_timeout);
+      hold(process, false);
       signal(process.directory, SIGTERM);
     } else if (now >= *process.kill_at) {
       signal(process.directory, SIGKILL);

@@ -20,7 +20,6 @@ class ProcessTask {
   ProcessTask(json::object payload, Report report, std::filesystem::path directory,
               std::string source, std::function<void()> on_commit);
   // Leaves the processes running.
-  ~ProcessTask();
   ProcessTask(const ProcessTask&) = delete;
   ProcessTask& operator=(const ProcessTask&) = delete;
 

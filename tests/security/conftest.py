@@ -10,7 +10,7 @@ E2E = Path(__file__).resolve().parent.parent / "e2e"
 sys.path.insert(0, str(E2E))
 # By its path: in this folder the name `conftest` means this file.
 spec = importlib.util.spec_from_file_location("e2e_conftest", E2E / "conftest.py")
-e2e = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(e2e)
+fixtures = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(fixtures)
 # Modules of tests/e2e import these from `conftest`.
-globals().update({name: value for name, value in vars(e2e).items() if not name.startswith("__")})
+globals().update({name: value for name, value in vars(fixtures).items() if not name.startswith("__")})

@@ -176,6 +176,7 @@ def test_the_rules_are_there_whatever_kiban_listens_on(network, listen):  # noqa
         "containers",
         "--listen",
         f"{listen}:24099",
+        "--allow-remote",
     ]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment()) as process:
         assert "serving on" in process.stdout.readline()
