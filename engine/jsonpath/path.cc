@@ -462,13 +462,17 @@ Result<json::value> Path::select(const json::value& root) const {
   // What a definite path finds is no larger than the root.
   if (const json::value* node = definite_ ? find(root) : nullptr) return *node;
   Budget budget{evaluation_steps_max, evaluation_bytes_max};
-  auto found = select(root, budget);
+  return select(root, budget);
+}
+
+Result<json::value> Path::select(const json::value& root, Budget& budget) const {
+  auto found = visit(root, budget);
   // A filter that ran out in the middle has found what it must not.
   if (budget.spent()) return too_costly();
   return found;
 }
 
-Result<json::value> Path::select(const json::value& root, Budget& budget) const {
+Result<json::value> Path::visit(const json::value& root, Budget& budget) const {
   const bool function = !steps_.empty() && std::holds_alternative<Function>(steps_.back());
   const std::size_t count = steps_.size() - (function ? 1 : 0);
   if (definite_) {

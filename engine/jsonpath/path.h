@@ -74,6 +74,7 @@ class Path {
 
  private:
   friend struct Parser;
+  Result<json::value> visit(const json::value& root, Budget& budget) const;
   std::vector<Step> steps_{};
   bool definite_{true};
   bool reference_{true};
