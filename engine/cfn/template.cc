@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/letters.h"
+
 namespace kiban::cfn {
 namespace {
 
@@ -244,6 +246,17 @@ Result<void> check_sections(const json::object& tree) {
   const json::object* resources = find_object(tree, "Resources");
   if (!resources || resources->empty()) {
     return invalid("Template format error: At least one Resources member must be defined.");
+  }
+  // docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+  constexpr std::pair<std::string_view, std::size_t> most[] = {
+      {"Resources", 500}, {"Parameters", 200}, {"Outputs", 200}, {"Mappings", 200}};
+  for (const auto& [name, count] : most) {
+    const json::object* section = find_object(tree, name);
+    if (section && section->size() > count) {
+      return invalid(fmt::format(
+          "Template format error: Number of {}, {}, is greater than maximum allowed, {}",
+          lower_case(name), section->size(), count));
+    }
   }
   for (const auto& resource : *resources) {
     KIBAN_TRY_VOID(check_resource(resource.key(), resource.value()));
