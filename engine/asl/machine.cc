@@ -131,7 +131,7 @@ void Machine::on(const MapRunChanged& in) {
 void Machine::run() {
   std::int64_t left = fuel;
   while (status_ == Status::Running && !ready_.empty()) {
-    if (left-- == 0) {
+    if (left-- <= 0) {
       effect(Proceed{});
       return;
     }
@@ -139,6 +139,7 @@ void Machine::run() {
     ready_.pop_front();
     const auto found = tracks_.find(id);
     if (found != tracks_.end()) step(found->second);
+    left -= static_cast<std::int64_t>(std::exchange(work_, 0) / work_per_fuel);
     if (exhausted_ && status_ == Status::Running) break;
   }
   if (exhausted_ && status_ == Status::Running) {
@@ -375,6 +376,7 @@ const json::value& TrackEnvironment::context() const {
     context_ = *of.context;
     return *context_;
   }
+  add_work(of.input.text().size() * work_per_fuel / context_bytes_per_fuel);
   // Members and their order as recorded: test_output_path[$$].
   json::object execution{
       {"Id", of.arn},    {"Input", of.input.tree()}, {"StartTime", format_iso8601(of.start_time)},

@@ -17,7 +17,11 @@ constexpr double express_seconds_max = 300;              // Step Functions quota
 constexpr std::int64_t inline_concurrency_max =
     40;  // "up to 40 concurrent iterations", Map state page.
 constexpr std::int64_t distributed_concurrency_max = 10'000;  // Children at once; the same page.
-constexpr std::int64_t fuel = 2'000;                          // States per take(); our own choice.
+// What counts as one more state in that fuel: nodes that queries visited, bytes of the input of the
+// execution that the Context object copies.
+constexpr std::uint64_t work_per_fuel = 500;
+constexpr std::uint64_t context_bytes_per_fuel = 256;
+constexpr std::int64_t fuel = 2'000;  // States per take(); our own choice.
 
 // Why a state failed.
 struct Failure {
@@ -265,7 +269,8 @@ class Machine {
   // All tracks as they were when what ended the execution happened: what Redrive resumes. Taken
   // before branches are aborted, dropped when the failure is caught after all.
   std::map<std::int64_t, Track> broken_{};
-  bool exhausted_{false};  // The history is full.
+  bool exhausted_{false};          // The history is full.
+  mutable std::uint64_t work_{0};  // Of queries since the last step.
 
   HistoryEvent dropped_{};  // What emit() answers then.
 
@@ -286,6 +291,7 @@ class TrackEnvironment : public Environment {
   const json::value* variable(std::string_view name) const override;
   Random& random() const override { return random_; }
   Timestamp now() const override { return machine_.now_; }
+  void add_work(std::uint64_t steps) const override { machine_.work_ += steps; }
   const json::value* states_input() const override {
     return state_input ? &state_input->tree() : &input_.tree();
   }

@@ -227,7 +227,11 @@ Result<json::value> Reference::select(const Environment& environment) const {
     return fail("PathNotFound", fmt::format("The variable '${}' is not defined", variable));
   if (root == Root::Input && from->is_null())
     return fail(std::string(null_input), std::string(null_input_text));
-  return path.select(*from);
+  if (path.definite()) return path.select(*from);
+  Budget budget{jsonpath::evaluation_steps_max, jsonpath::evaluation_bytes_max};
+  auto found = path.select(*from, budget);
+  environment.add_work(jsonpath::evaluation_steps_max - budget.steps_left());
+  return found;
 }
 
 QueryResult<json::value> read_path(const Reference& reference, const Environment& environment,

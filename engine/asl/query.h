@@ -30,6 +30,8 @@ class Environment {
   virtual const json::value* variable(std::string_view name) const = 0;
   virtual Random& random() const = 0;
   virtual Timestamp now() const { return {}; }
+  // Told after each evaluation, in nodes visited; what one step of an execution takes is bounded.
+  virtual void add_work(std::uint64_t /*steps*/) const {}
   // Members of JSONata's $states besides `context`; nullptr where it has none.
   virtual const json::value* states_input() const { return &input(); }
   virtual const json::value* states_result() const { return nullptr; }

@@ -87,9 +87,13 @@ QueryResult<json::value> evaluate_query(const Query& query, const Environment& e
     add("errorOutput", environment.states_error_output());
     scope.objects.emplace_back("states", std::move(members));
   }
+  jsonata::Limits bounds = limits;
+  std::uint64_t used = 0;
+  bounds.fuel_used = &used;
   auto result = jsonata::evaluate_in(
-      *query.expression, nullptr, scope, limits,
+      *query.expression, nullptr, scope, bounds,
       {.step_functions = true, .now = environment.now(), .seed = environment.random().next()});
+  environment.add_work(used);
   if (!result) {
     const jsonata::Error& error = result.error();
     // Recorded: test_map_state_items_eval_jsonata_fail[function].

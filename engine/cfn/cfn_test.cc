@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "cfn/evaluate.h"
@@ -76,6 +77,30 @@ TEST(Template, NamesConditionsAndTypesThatAreNot) {
                        R"(","Default":"x"}},"Resources":{"T":{"Type":"AWS::SNS::Topic"}}})"),
               "")
         << type;
+  }
+}
+
+TEST(Template, HasAtMostSoManyOfEach) {
+  const json::object topic{{"Type", "AWS::SNS::Topic"}};
+  const json::object output{{"Value", "x"}};
+  for (const auto& [section, most] :
+       {std::pair{"Resources", 500}, {"Parameters", 200}, {"Outputs", 200}, {"Mappings", 200}}) {
+    const json::object& entry = section == std::string_view("Outputs") ? output : topic;
+    json::object entries;
+    for (int i = 0; i < most; ++i) entries[fmt::format("E{}", i)] = entry;
+    json::object tree;
+    tree["Resources"] = json::object{{"T", topic}};
+    tree[section] = entries;
+    const auto full = parse_template(print_json(tree));
+    EXPECT_TRUE(full) << section << (full ? "" : full.error().cause);
+    entries["More"] = entry;
+    tree[section] = entries;
+    const auto parsed = parse_template(print_json(tree));
+    ASSERT_FALSE(parsed) << section;
+    EXPECT_NE(parsed.error().cause.find(
+                  fmt::format("{}, is greater than maximum allowed, {}", most + 1, most)),
+              std::string::npos)
+        << parsed.error().cause;
   }
 }
 

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/letters.h"
+
 namespace kiban::cfn {
 namespace {
 
@@ -245,6 +247,17 @@ Result<void> check_sections(const json::object& tree) {
   if (!resources || resources->empty()) {
     return invalid("Template format error: At least one Resources member must be defined.");
   }
+  // docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+  constexpr std::pair<std::string_view, std::size_t> most[] = {
+      {"Resources", 500}, {"Parameters", 200}, {"Outputs", 200}, {"Mappings", 200}};
+  for (const auto& [name, count] : most) {
+    const json::object* section = find_object(tree, name);
+    if (section && section->size() > count) {
+      return invalid(fmt::format(
+          "Template format error: Number of {}, {}, is greater than maximum allowed, {}",
+          lower_case(name), section->size(), count));
+    }
+  }
   for (const auto& resource : *resources) {
     KIBAN_TRY_VOID(check_resource(resource.key(), resource.value()));
   }
@@ -280,14 +293,30 @@ void collect_sub(std::string_view text, const json::object* own, std::set<std::s
   }
 }
 
-void collect(const json::value& value, std::set<std::string>& out) {
+using Condition = std::function<bool(const std::string&)>;
+
+// The branch of an Fn::If that is taken; nullptr when it is none or malformed.
+const json::value* branch_of(const json::value& argument, const Condition& condition) {
+  const json::array* list = argument.if_array();
+  if (!list || list->size() != 3 || !(*list)[0].is_string()) return nullptr;
+  return &(*list)[condition(to_string((*list)[0].get_string())) ? 1 : 2];
+}
+
+// The names that the value refers to; with `condition` only those of branches that are taken.
+void collect(const json::value& value, std::set<std::string>& out,
+             const Condition& condition = {}) {
   if (value.is_array()) {
-    for (const json::value& entry : value.get_array()) collect(entry, out);
+    for (const json::value& entry : value.get_array()) collect(entry, out, condition);
     return;
   }
   if (!value.is_object()) return;
   const json::object& object = value.get_object();
   const std::string_view intrinsic = intrinsic_of(value);
+  if (intrinsic == "Fn::If" && condition) {
+    if (const auto* taken = branch_of(object.begin()->value(), condition))
+      collect(*taken, out, condition);
+    return;
+  }
   if (intrinsic == "Ref") {
     if (const json::string* name = find_string(object, "Ref")) out.insert(to_string(*name));
     return;
@@ -310,11 +339,11 @@ void collect(const json::value& value, std::set<std::string>& out) {
     } else if (target.is_array() && target.get_array().size() == 2 &&
                target.get_array()[0].is_string() && target.get_array()[1].is_object()) {
       collect_sub(target.get_array()[0].get_string(), &target.get_array()[1].get_object(), out);
-      collect(target.get_array()[1], out);
+      collect(target.get_array()[1], out, condition);
     }
     return;
   }
-  for (const auto& member : object) collect(member.value(), out);
+  for (const auto& member : object) collect(member.value(), out, condition);
 }
 
 std::set<std::string> needs_of(const json::object& resource) {
@@ -415,7 +444,9 @@ Result<Graph> make_graph(const json::object& tree, const std::set<std::string>& 
     for (const auto& resource : resources) {
       const std::string id = resource.key();
       if (!present.contains(id) || done.contains(id)) continue;
-      if (!std::ranges::includes(done, graph.needs[id])) continue;
+      if (!std::ranges::all_of(graph.needs[id],
+                               [&](const std::string& name) { return done.contains(name); }))
+        continue;
       done.insert(id);
       graph.order.push_back(id);
     }
@@ -426,6 +457,35 @@ Result<Graph> make_graph(const json::object& tree, const std::set<std::string>& 
         fmt::format("Circular dependency between resources: [{}]", fmt::join(circle, ", ")));
   }
   return graph;
+}
+
+Result<void> check_references(const json::object& tree, const std::set<std::string>& present,
+                              const std::function<bool(const std::string&)>& condition) {
+  const json::object& resources = *find_object(tree, "Resources");
+  const auto refuse = [&](const std::set<std::string>& names, std::string_view block) {
+    std::vector<std::string> absent;
+    for (const std::string& name : names)
+      if (resources.contains(name) && !present.contains(name)) absent.push_back(name);
+    return absent.empty()
+               ? Result<void>{}
+               : invalid(fmt::format("Template format error: Unresolved resource dependencies [{}] "
+                                     "in the {} block of the template",
+                                     fmt::join(absent, ", "), block));
+  };
+  std::set<std::string> names;
+  for (const auto& resource : resources) {
+    const json::value* properties = find(resource.value().get_object(), "Properties");
+    if (properties && present.contains(std::string(resource.key())))
+      collect(*properties, names, condition);
+  }
+  KIBAN_TRY_VOID(refuse(names, "Resources"));
+  names.clear();
+  const json::object* outputs = find_object(tree, "Outputs");
+  for (const auto& output : outputs ? *outputs : json::object{}) {
+    const json::string* when = find_string(output.value().as_object(), "Condition");
+    if (!when || condition(to_string(*when))) collect(output.value(), names, condition);
+  }
+  return refuse(names, "Outputs");
 }
 
 }  // namespace kiban::cfn

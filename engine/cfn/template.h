@@ -26,6 +26,10 @@ struct Graph {
 };
 // Over the resources named in `present`. Error `ValidationError`: unresolved or circular ones.
 Result<Graph> make_graph(const json::object& tree, const std::set<std::string>& present);
+// What is made must not refer to a resource whose condition is false, unless in the branch of an
+// Fn::If that is not taken. ValidationError.
+Result<void> check_references(const json::object& tree, const std::set<std::string>& present,
+                              const std::function<bool(const std::string&)>& condition);
 
 // The intrinsic that `value` is, such as "Ref" or "Fn::Join"; empty when it is none.
 std::string_view intrinsic_of(const json::value& value);

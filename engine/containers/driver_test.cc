@@ -629,7 +629,7 @@ TEST_F(Containers, SendOneReportOfLinesAtATime) {
   ::sleep(2);
   EXPECT_LT(heard_.lines().size(), 20'000U);  // The first report waits for its commit.
   // conmon is stopped, so the container waits for its output to be read.
-  const std::string log = fmt::format("{}/state/tasks/{}/app/log", base, id_of(task));
+  const std::string log = fmt::format("{}/state/tasks/{}/0/log", base, id_of(task));
   EXPECT_LT(fs::file_size(log), 9'000'000U);
   heard_.commit_waiting();
   ASSERT_TRUE(heard_.wait_for_line("line number 200000"));
@@ -649,7 +649,7 @@ TEST_F(Containers, AFullBufferLosesTheOldestLinesAndBlocksNobody) {
   heard_.commit_waiting();
   ASSERT_TRUE(heard_.wait_for_line("over"));
   EXPECT_LT(heard_.lines().size(), 60'000U);
-  const std::string log = fmt::format("{}/state/tasks/{}/app/log", base, id_of(task));
+  const std::string log = fmt::format("{}/state/tasks/{}/0/log", base, id_of(task));
   struct stat status{};
   ASSERT_EQ(::stat(log.c_str(), &status), 0);
   EXPECT_GT(status.st_size, 8'000'000);

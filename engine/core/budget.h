@@ -23,6 +23,7 @@ class Budget {
     bytes_ -= bytes;
     return true;
   }
+  constexpr std::size_t steps_left() const { return steps_; }
   // Whether a spend() was refused.
   constexpr bool spent() const { return spent_; }
 

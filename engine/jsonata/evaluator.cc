@@ -517,6 +517,7 @@ Outcome<std::optional<json::value>> evaluate_in(const Expression& expression,
                                                 const Limits& limits, const Options& options) {
   Evaluator evaluator(limits, options);
   const Value result = evaluator.run(expression, input, scope);
+  if (limits.fuel_used) *limits.fuel_used = limits.fuel - evaluator.fuel();
   if (result.failed()) return std::unexpected(std::move(evaluator.error()));
   if (result.is(Kind::Function) && options.step_functions)
     return std::unexpected(

@@ -102,6 +102,7 @@ class Evaluator {
     return !out_of_bounds(before);
   }
 
+  std::uint64_t fuel() const { return fuel_; }  // What is left.
   // Deep equality at the cost of fuel; nullopt: a limit was reached.
   std::optional<bool> same(const Value& a, const Value& b);
   Value append(const Value& a, const Value& b);

@@ -55,6 +55,7 @@ struct Limits {
   std::uint64_t fuel{50'000'000};             // Evaluations of a node, and elements touched.
   std::size_t memory_bytes_max{512U << 20U};  // What one evaluation may allocate.
   std::function<bool()> past_deadline{};      // Asked now and then; true ends with U1001.
+  std::uint64_t* fuel_used{nullptr};          // Set when the evaluation is over.
 };
 
 struct Options {

@@ -6,12 +6,14 @@
 namespace kiban::jsonpath {
 namespace {
 
-// Backtracking steps of one match of a regular expression, and what a match counts at least.
-constexpr std::uint32_t match_limit = 10'000;
-constexpr std::size_t match_steps = 50;
+// Backtracking steps of one match of a regular expression. Most need few; how many a match took
+// PCRE does not tell, so that one that needs more begins again and counts for the larger limit.
+constexpr std::uint32_t match_steps_few = 500;
+constexpr std::uint32_t match_steps_most = 10'000;
+constexpr std::size_t match_steps_charged = 50;
 
 bool regex_matches(std::string_view pattern, std::string_view text, Budget& budget) {
-  if (!budget.spend(match_steps + pattern.size() + text.size() / 8)) return false;
+  if (!budget.spend(match_steps_charged + pattern.size() + text.size() / 8)) return false;
   int code = 0;
   PCRE2_SIZE offset = 0;
   const std::unique_ptr<pcre2_code, void (*)(pcre2_code*)> compiled(
@@ -25,9 +27,16 @@ bool regex_matches(std::string_view pattern, std::string_view text, Budget& budg
   const std::unique_ptr<pcre2_match_context, void (*)(pcre2_match_context*)> context(
       pcre2_match_context_create(nullptr),
       [](pcre2_match_context* c) { pcre2_match_context_free(c); });
-  pcre2_set_match_limit(context.get(), match_limit);
-  const int found = pcre2_match(compiled.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
-                                text.size(), 0, 0, data.get(), context.get());
+  const auto match = [&](std::uint32_t limit) {
+    pcre2_set_match_limit(context.get(), limit);
+    return pcre2_match(compiled.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0,
+                       data.get(), context.get());
+  };
+  int found = match(match_steps_few);
+  if (found == PCRE2_ERROR_MATCHLIMIT) {
+    if (!budget.spend(match_steps_most)) return false;
+    found = match(match_steps_most);
+  }
   // An expression that goes on for ever neither matches nor differs.
   if (found == PCRE2_ERROR_MATCHLIMIT && !budget.spend(SIZE_MAX)) return false;
   return found >= 0;

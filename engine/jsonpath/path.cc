@@ -503,13 +503,17 @@ Result<json::value> Path::select(const json::value& root) const {
   // What a single path finds is no larger than the root.
   if (const json::value* node = find(root)) return *node;
   Budget budget{evaluation_steps_max, evaluation_bytes_max};
-  auto found = select(root, budget);
+  return select(root, budget);
+}
+
+Result<json::value> Path::select(const json::value& root, Budget& budget) const {
+  auto found = visit(root, budget);
   // A filter that ran out in the middle has found what it must not.
   if (budget.spent()) return too_costly();
   return found;
 }
 
-Result<json::value> Path::select(const json::value& root, Budget& budget) const {
+Result<json::value> Path::visit(const json::value& root, Budget& budget) const {
   if (definite_) return select_one(root, budget);
   Nodes nodes{&root};
   json::array found;

@@ -78,6 +78,7 @@ class Path {
 
  private:
   friend struct Parser;
+  Result<json::value> visit(const json::value& root, Budget& budget) const;
   Result<json::value> select_one(const json::value& root, Budget& budget) const;
   std::unexpected<Error> leaf_only(std::size_t step) const;
 

@@ -116,17 +116,22 @@ void Kernel::Batch::fire_timers(std::size_t until_fuel) {
     const std::vector<store::Row> due = rows_.scan("timer/", from, chunk);
     if (due.empty() || due.front().key > last) return;
     timers_changed_ = false;
+    bool fired = false;
     for (const store::Row& row : due) {
       if (row.key > last) return;
       if (fuel_ <= until_fuel) return;
       // A timer that fired before may have cancelled or moved this one.
       const std::optional<std::string> payload = rows_.get(row.key);
       if (!payload) continue;
+      // One that sets itself again for this instant waits for the next batch: others come first.
+      if (!fired_.insert(row.key).second) continue;
+      fired = true;
       --fuel_;
       fire({row.key, *payload});
       deliver_events();
       if (timers_changed_) break;  // An earlier one may stand in front now.
     }
+    if (!fired) return;
   }
 }
 

@@ -116,6 +116,7 @@ class Kernel::Batch {
   Overlay rows_;
   std::size_t fuel_{batch_fuel};
   bool timers_changed_{false};
+  std::set<std::string> fired_{};  // Keys of the timers that fired in this batch.
   std::vector<services::Effect> effects_{};
   std::vector<services::Event> events_{};
   std::size_t events_delivered_{0};

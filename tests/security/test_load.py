@@ -97,6 +97,66 @@ def test_paths_that_visit_everything_again_and_again(server):
     assert watch.longest < PATIENCE
 
 
+def each_of(items, item_state, **more):
+    """A Map of one state."""
+    state = {"StartAt": "P", "States": {"P": {**item_state, "End": True}}}
+    return {"Type": "Map", "ItemProcessor": state, "End": True, **items, **more}
+
+
+LOADS = {
+    "regexes": (
+        {
+            **each_of({"ItemsPath": "$.list"}, {"Type": "Pass"}),
+            "ItemSelector": {"x.$": "$.texts[?(@ =~ /(a|aa)+[bc]/)]"},
+        },
+        {"list": [1] * 300, "texts": ["a" * 14] * 2_000},
+        "JSONPath",
+    ),
+    "context": (
+        each_of(
+            {"ItemsPath": "$.list"},
+            {"Type": "Pass", "Parameters": {"x.$": "States.ArrayContains($$.Execution.Input.list, 2)"}},
+        ),
+        {"list": [1] * 2_000},
+        "JSONPath",
+    ),
+    "jsonata": (
+        each_of({"Items": "{% [1..200] %}"}, {"Type": "Pass", "Output": "{% $sum([1..100000].($ * $)) %}"}),
+        {},
+        "JSONata",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOADS)
+def test_many_states_that_are_each_costly(server, name):
+    state, given, language = LOADS[name]
+    states = server.client("stepfunctions")
+    definition = {"StartAt": "M", "QueryLanguage": language, "States": {"M": state}}
+    machine = states.create_state_machine(
+        name="m", definition=json.dumps(definition), roleArn="arn:aws:iam::000000000000:role/r"
+    )["stateMachineArn"]
+    with Watch(server) as watch:
+        states.start_execution(stateMachineArn=machine, input=json.dumps(given))
+        time.sleep(5)
+    assert watch.longest < PATIENCE
+
+
+def test_log_searches_compare_a_page_at_a_time(server):
+    logs = server.client("logs")
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="s")
+    now = int(time.time() * 1000)
+    for _ in range(10):
+        events = [{"timestamp": now, "message": "a" * 60 + f" {i}"} for i in range(8_000)]
+        logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
+    pattern = " ".join(f"?a{i}z" for i in range(150))
+    with Watch(server) as watch:
+        found = logs.filter_log_events(logGroupName="g", filterPattern=pattern)
+    assert not found["events"] and "nextToken" in found
+    assert watch.longest < PATIENCE
+
+
 def test_executions_that_start_themselves(server):
     states = server.client("stepfunctions")
     machine = states.create_state_machine(

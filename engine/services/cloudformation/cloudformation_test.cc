@@ -181,6 +181,33 @@ TEST(Stack, RollsAFailedCreationBackLater) {
   EXPECT_THAT(world.script.operations(), Contains("sns:DeleteTopic"));
 }
 
+TEST(Stack, RefersToNothingWhoseConditionIsFalse) {
+  World world;
+  answer(world);
+  const auto made = [&](const std::string& value, const std::string& outputs = "{}") {
+    const std::string body = R"({"Conditions":{"On":{"Fn::Equals":["a","b"]}},"Outputs":)" +
+                             outputs + R"(,"Resources":{)" +
+                             R"("C":{"Type":"AWS::SQS::Queue","Condition":"On"},)" +
+                             R"("T":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"t",)" +
+                             R"("DisplayName":)" + value + "}}}}";
+    const auto reply = world.call("CreateStack", with_template("s", body));
+    return reply ? std::string("made") : reply.error().cause;
+  };
+  const std::string refused =
+      "Template format error: Unresolved resource dependencies [C] in the Resources block of the "
+      "template";
+  for (const char* value : {R"({"Ref":"C"})", R"({"Fn::GetAtt":["C","Arn"]})",
+                            R"({"Fn::Sub":"x-${C}"})", R"({"Fn::If":["On","x",{"Ref":"C"}]})"})
+    EXPECT_EQ(made(value), refused) << value;
+  EXPECT_EQ(made(R"("x")", R"({"O":{"Value":{"Ref":"C"}}})"),
+            "Template format error: Unresolved resource dependencies [C] in the Outputs block of "
+            "the template");
+  EXPECT_TRUE(world.script.calls.empty());
+  EXPECT_EQ(made(R"({"Fn::If":["On",{"Ref":"C"},"x"]})",
+                 R"({"O":{"Condition":"On","Value":{"Ref":"C"}}})"),
+            "made");
+}
+
 TEST(Stack, ScalarsTakeTheTypeOfTheirProperty) {
   World world;
   ASSERT_TRUE(world.call(

@@ -225,6 +225,9 @@ Result<json::object> make_desired(Context& context, const json::object& stack,
   for (const auto& one : given) given_map.emplace(one.key(), text(given, one.key()));
   KIBAN_TRY_VOID(evaluator.prepare(given_map));
   KIBAN_TRY_VOID(cfn::make_graph(tree, evaluator.present()));
+  KIBAN_TRY_VOID(cfn::check_references(
+      tree, evaluator.present(),
+      [&evaluator](const std::string& name) { return evaluator.holds({{"Condition", name}}); }));
   KIBAN_TRY_VOID(check_capabilities(tree, input));
   for (const auto& [key, parameter] : evaluator.parameters()) {
     desired["Given"].as_object()[key] = parameter.given;

@@ -115,8 +115,8 @@ class Account {
       if (others.contains(service) || left_out || row.value == "{}") continue;
       auto value = parse_json(row.value);
       if (value) forget(*value, volatiles);
-      // Ids of what has no name and is made anew by an update.
-      static const std::regex ids("(sgr|eni)-[0-9a-f]{17}");
+      // Ids of what has no name and is made anew by an update, and of events.
+      static const std::regex ids("(sgr|eni|/event/[0-9]{15})-[0-9a-f]{8,17}");
       out.insert(std::regex_replace(row.key + " " + (value ? print_json(*value) : row.value), ids,
                                     "$1-x"));
     }

@@ -1,4 +1,7 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "services/logs/filter.h"
 #include "services/logs/service.h"
@@ -68,6 +71,52 @@ TEST_F(Logs, PagesForwardAndBackward) {
   const json::value end = last_.at("nextForwardToken");
   EXPECT_TRUE(get({{"nextToken", end}}).empty());
   EXPECT_EQ(last_.at("nextForwardToken"), end);  // The end is told by the same token again.
+}
+
+TEST_F(Logs, FiltersLargeGroupsPageByPage) {
+  call("CreateLogStream", {{"logGroupName", "/batch"}, {"logStreamName", "two"}});
+  std::vector<std::string> wanted;
+  int count = 0;
+  for (const char* stream : {"one", "two"}) {
+    for (int i = 0; i < 12; ++i) {  // Many at the same instant.
+      json::array events;
+      for (int k = 0; k < 4; ++k) {
+        const std::string name = fmt::format("{}-{:03}", i, ++count);
+        wanted.push_back(name);
+        events.push_back(event(std::chrono::milliseconds{i / 3}, name + std::string(200'000, ' ')));
+      }
+      call("PutLogEvents",
+           {{"logGroupName", "/batch"}, {"logStreamName", stream}, {"logEvents", events}});
+    }
+  }
+  for (const char* pattern : {"", "- ?none ?-"}) {
+    for (const int limit : {7, 10'000}) {
+      json::object ask{{"logGroupName", "/batch"}, {"limit", limit}, {"filterPattern", pattern}};
+      std::vector<std::string> found;
+      std::int64_t last = 0;
+      int pages = 0;
+      for (bool more = true; more; ++pages) {
+        const json::object reply = call("FilterLogEvents", ask);
+        for (const json::value& each : reply.at("events").as_array()) {
+          const std::string message(each.at("message").as_string());
+          found.push_back(message.substr(0, message.find(' ')));
+          EXPECT_GE(each.at("timestamp").as_int64(), last);
+          last = each.at("timestamp").as_int64();
+        }
+        more = reply.contains("nextToken");
+        if (more) ask["nextToken"] = reply.at("nextToken");
+        ASSERT_LT(pages, 200);
+      }
+      EXPECT_GT(pages, 1);
+      std::ranges::sort(found);
+      std::vector<std::string> all = wanted;
+      std::ranges::sort(all);
+      EXPECT_EQ(found, all) << limit;
+    }
+  }
+  for (const char* token : {"x", "1/2/3", "99999999999999999999/", ""})
+    EXPECT_EQ(refusal("FilterLogEvents", {{"logGroupName", "/batch"}, {"nextToken", token}}).name,
+              "InvalidParameterException");
 }
 
 TEST_F(Logs, FiltersAcrossStreams) {
