@@ -160,7 +160,7 @@ std::string metadata_id(const json::object& task, std::size_t index) {
 
 std::string offer_metadata(Context& context, const json::object& task,
                            const json::object& interface) {
-  const std::string secret = context.random().uuid();
+  const std::string secret = context.secrets().uuid();
   put_json(context, key_of(last_part(text(task, "taskArn"))),
            {{"Cluster", last_part(text(task, "clusterArn"))},
             {"Interface", interface},
