@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <future>
 
 #include "containers/files.h"
 #include "containers/image_file.h"
@@ -266,7 +267,9 @@ Result<void> Task::choose_address() {
 
 Result<void> Task::make_surroundings() {
   KIBAN_TRY_VOID(choose_address());
-  KIBAN_TRY_VOID(host_.layers->open(directory_, storage_of(payload_)));
+  // The storage is made while the network is: the start of a task waits for both.
+  auto stored = std::async(std::launch::async,
+                           [this] { return host_.layers->open(directory_, storage_of(payload_)); });
   const auto bounded = make_group(group_of_task(id_), digits(text(payload_, "Cpu")),
                                   digits(text(payload_, "Memory")));
   if (!bounded)
@@ -280,6 +283,7 @@ Result<void> Task::make_surroundings() {
   if (!attached)
     return fail("ResourceInitializationError",
                 "failed to set up the task's network: " + attached.error().cause);
+  KIBAN_TRY_VOID(stored.get());
   const std::string region = text(payload_, "Region");
   Surroundings& surroundings = surroundings_;
   surroundings.network = *attached;

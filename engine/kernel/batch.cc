@@ -57,6 +57,9 @@ Event parse_event(const json::object& object) {
 
 }  // namespace
 
+// Of a timer's or an effect's row: account and region. No payload of a service has such a name.
+constexpr std::string_view place_member = "kiban:Place";
+
 std::unexpected<Error> internal_failure() {
   return fail("InternalFailure",
               "The request processing has failed because of an unknown error, exception or "
@@ -98,6 +101,7 @@ void Kernel::Batch::OperationContext::set_timer(std::string_view service, std::s
                                                 Timestamp at, json::object payload) {
   batch_.erase_timer(service, id);
   const std::int64_t time = milliseconds_of(at);
+  batch_.keep_place(caller_, payload);
   put(timer_key(at, service, id), print_json(payload));
   put(timer_id_key(service, id), fmt::format("{:020}", time));
   batch_.kernel_.timer_floor = std::min(batch_.kernel_.timer_floor, time);
@@ -144,7 +148,7 @@ void Kernel::Batch::fire(const store::Row& row) {
   kernel_.timer_floor = std::stoll(row.key.substr(time_at, 20));
   rows_.erase(row.key);
   rows_.erase(timer_id_key(service, id));
-  const Result<json::value> payload = parse_json(row.value);
+  Result<json::value> payload = parse_json(row.value);
   if (!payload || !payload->is_object()) {
     kernel_.log("a timer of " + service + " holds no JSON object; it is dropped");
     return;
@@ -158,7 +162,8 @@ void Kernel::Batch::fire(const store::Row& row) {
     kernel_.log("a timer of " + service + ", which is no service, is dropped");
     return;
   }
-  run_guarded("a timer of " + service, service_caller(service),
+  Caller caller = take_place(service, payload->get_object());
+  run_guarded("a timer of " + service, std::move(caller),
               [&](Context& context) { found->second->on_timer(context, payload->get_object()); });
 }
 
@@ -207,6 +212,23 @@ Caller Kernel::Batch::service_caller(std::string_view service) const {
   return {.account = kernel_.options.account,
           .region = kernel_.options.region,
           .arn = std::string(service) + ".amazonaws.com"};
+}
+
+void Kernel::Batch::keep_place(const Caller& caller, json::object& row) const {
+  if (caller.account == kernel_.options.account && caller.region == kernel_.options.region) return;
+  row[place_member] = json::array{caller.account, caller.region};
+}
+
+Caller Kernel::Batch::take_place(std::string_view service, json::object& row) const {
+  Caller caller = service_caller(service);
+  const json::array* place = find_array(row, place_member);
+  if (place != nullptr && place->size() == 2 && (*place)[0].is_string() &&
+      (*place)[1].is_string()) {
+    caller.account = to_string((*place)[0].get_string());
+    caller.region = to_string((*place)[1].get_string());
+  }
+  row.erase(place_member);
+  return caller;
 }
 
 Kernel::Batch::Mark Kernel::Batch::mark() const {
@@ -297,7 +319,8 @@ void Kernel::Batch::run_outcome(const std::string& service, const Outcome& outco
     kernel_.log("the effect " + key + " can't be read; its outcome is dropped");
     return;
   }
-  run_guarded("an outcome for " + service, service_caller(service), [&](Context& context) {
+  json::object place = parse_json(*row)->get_object();
+  run_guarded("an outcome for " + service, take_place(service, place), [&](Context& context) {
     found->second->on_outcome(context, effect->kind, effect->payload, outcome);
   });
 }

@@ -95,6 +95,10 @@ class Kernel::Batch {
   void run_guarded(std::string_view what, services::Caller caller,
                    const std::function<void(services::Context&)>& body);
   services::Caller service_caller(std::string_view service) const;
+  // A timer or an outcome runs in the account and region of whoever asked for it: they are kept in
+  // its row unless they are the server's own.
+  void keep_place(const services::Caller& caller, json::object& row) const;
+  services::Caller take_place(std::string_view service, json::object& row) const;
 
   void run_command(Waiting waiting);
   void run_outcome(const std::string& service, const services::Outcome& outcome);

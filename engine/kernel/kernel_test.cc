@@ -38,10 +38,11 @@ class Probe final : public services::Service {
     heard.push_back("timer " + print_json(payload));
     if (timer) timer(context, payload);
   }
-  void on_outcome(Context&, std::string_view kind, const json::object& payload,
-                  const Outcome& outcome) override {
+  void on_outcome(Context& context, std::string_view kind, const json::object& payload,
+                  const Outcome& told) override {
     heard.push_back("outcome " + std::string(kind) + " " + print_json(payload) + " " +
-                    print_json(outcome.payload));
+                    print_json(told.payload));
+    if (outcome) outcome(context);
   }
   void on_event(Context& context, const Event& published) override {
     heard.push_back("event " + published.source + " " + published.region);
@@ -53,6 +54,7 @@ class Probe final : public services::Service {
 
   std::map<std::string, Operation, std::less<>> operations{};
   std::function<void(Context&, const json::object&)> timer{};
+  std::function<void(Context&)> outcome{};
   std::function<void(Context&, const Event&)> event{};
   std::vector<std::string> heard{};
 
@@ -215,6 +217,31 @@ TEST_F(KernelTest, ScansSeeTheBatchsOwnWrites) {
   ASSERT_TRUE(kernel_->run_batch(start, 1));
   EXPECT_THAT(replies_,
               ElementsAre(R"({"a/0":"w","a/1":"s","a/2":"w","a/4":"w","limited":"a/2"})"));
+}
+
+// An effect or a timer of a caller elsewhere is not the server's own region's business.
+TEST_F(KernelTest, TimersAndOutcomesRunWhereTheyWereAskedFor) {
+  a_->operations["Ask"] = [](Context& context, const json::object&) {
+    context.set_timer("a", "t", start + 1s, {{"id", "t"}});
+    context.perform({.service = "a", .kind = "k", .id = "1"});
+    return json::object{};
+  };
+  std::vector<std::string> places;
+  kernel_->submit({.service = "a",
+                   .operation = "Ask",
+                   .caller = {.account = "111122223333", .region = "eu-west-1"},
+                   .reply = [](const Result<json::object>&) {}});
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  restart();
+  const auto note = [&](const Context& context) {
+    places.push_back(context.caller().account + "/" + context.caller().region);
+  };
+  a_->timer = [&](Context& context, const json::object&) { note(context); };
+  a_->outcome = note;
+  kernel_->outcome("a", {.id = "1"});
+  kernel_->run_until_idle(start);
+  EXPECT_THAT(places, ElementsAre("111122223333/eu-west-1", "111122223333/eu-west-1"));
+  EXPECT_THAT(a_->heard, ElementsAre("start -", "outcome k {} {}", R"(timer {"id":"t"})"));
 }
 
 TEST_F(KernelTest, TimersFireInOrderOnceAndCanBeMoved) {

@@ -55,8 +55,9 @@ void Kernel::Batch::OperationContext::check_text(std::string_view key, std::stri
 }
 
 void Kernel::Batch::OperationContext::perform(services::Effect effect) {
-  put(effect_key(effect.service, effect.id),
-      print_json(json::object{{"Kind", effect.kind}, {"Payload", effect.payload}}));
+  json::object row{{"Kind", effect.kind}, {"Payload", effect.payload}};
+  batch_.keep_place(caller_, row);
+  put(effect_key(effect.service, effect.id), print_json(row));
   batch_.effects_.push_back(std::move(effect));
 }
 

@@ -110,6 +110,26 @@ TEST_F(Rds, AClusterThatBecomesAvailableIsAnEvent) {
   EXPECT_EQ(text(heard_[0].detail, "SourceType"), "CLUSTER");
 }
 
+TEST_F(Rds, AClusterOfAnotherRegionBecomesAvailableThere) {
+  const auto ask = [&](const std::string& operation, json::object input) {
+    Result<json::object> answer = fail("NoReply", "");
+    kernel_->submit({.service = "rds",
+                     .operation = operation,
+                     .input = std::move(input),
+                     .caller = {.region = "eu-west-1"},
+                     .reply = [&](Result<json::object> reply) { answer = std::move(reply); }});
+    EXPECT_TRUE(kernel_->run_batch(now_, ++seed_));
+    return answer;
+  };
+  ASSERT_TRUE(ask("CreateDBCluster", plan()));
+  available();
+  const auto there = ask("DescribeDBClusters", {});
+  ASSERT_TRUE(there);
+  ASSERT_EQ(there->at("DBClusters").as_array().size(), 1);
+  EXPECT_EQ(text(there->at("DBClusters").at(0).as_object(), "Status"), "available");
+  EXPECT_TRUE(call("DescribeDBClusters", {}).at("DBClusters").as_array().empty());
+}
+
 TEST_F(Rds, AServerThatCannotRunTellsWhyAndMayComeBack) {
   call("CreateDBCluster", plan());
   report("postgres.run", false,
