@@ -1,5 +1,6 @@
 #include "cfn/evaluate.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "cfn/parameters.h"
@@ -153,16 +154,16 @@ TEST(Rules, StopWhatTheyAssertAgainst) {
 TEST(Intrinsics, ThatMultiplyWhatTheyAreGivenHaveABudget) {
   const std::string text(20'000, 'a');
   std::string nested = "\"" + text + "\"";
-  for (int i = 0; i < 40; ++i) nested = R"({"Fn::Base64":)" + nested + "}";
+  for (int i = 0; i < 40; ++i) nested = fmt::format(R"({{"Fn::Base64":{}}})", nested);
   std::string quoted = R"("\"")";
-  for (int i = 0; i < 40; ++i) quoted = R"({"Fn::ToJsonString":[)" + quoted + "]}";
+  for (int i = 0; i < 40; ++i) quoted = fmt::format(R"({{"Fn::ToJsonString":[{}]}})", quoted);
   std::string copies = R"({"Ref":"P"})";
   for (int i = 0; i < 8; ++i) {
     std::string next = R"({"Fn::Sub":["${A}${A}${A}${A}${A}${A}${A}${A}",{"A":)" + copies + "}]}";
     copies = std::move(next);
   }
   for (const std::string& value :
-       {R"({"Fn::Join":[")" + text + R"(",{"Fn::Split":["a",")" + text + R"("]}]})", nested, quoted,
+       {fmt::format(R"({{"Fn::Join":["{0}",{{"Fn::Split":["a","{0}"]}}]}})", text), nested, quoted,
         copies}) {
     EXPECT_THAT(value_of(value), HasSubstr("Template error: the template's functions take more"));
   }

@@ -66,7 +66,8 @@ class Stack:
         self.serve()
 
     def serve(self) -> None:
-        self.server = Server("--data", self.data, "--tasks", "containers", port=4566).use_key_of(self.data)
+        arguments = ("--data", self.data, "--tasks", "containers", "--loopback-targets", "allow")  # The receiver.
+        self.server = Server(*arguments, port=4566).use_key_of(self.data)
 
     def client(self, service: str):  # boto3 has no types of its own
         return self.server.client(service)
