@@ -3,6 +3,8 @@
 
 #include <deque>
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "kernel/kernel.h"

@@ -325,7 +325,9 @@ TEST_F(KernelTest, AnOutcomeIsToldToBeCommittedOnceItIsAndThatOfAnUnknownEffectT
   submit("Run");
   ASSERT_TRUE(kernel_->run_batch(start, 1));
   std::vector<std::string> told;
-  const auto tell = [&](std::string what) { return [&told, what] { told.push_back(what); }; };
+  const auto tell = [&](const std::string& what) {
+    return [&told, what] { told.push_back(what); };
+  };
   kernel_->outcome("a", {.id = "x/1", .payload = {}}, tell("final"));
   kernel_->outcome("a", {.id = "x/1", .payload = {}}, tell("again"));
   EXPECT_THAT(told, ElementsAre());

@@ -155,7 +155,7 @@ Result<Admission> Admission::create(AdmissionOptions options) {
     if (authority.empty() || !plain)
       return fail("WrongUsage",
                   fmt::format("'{}' is not an origin, such as http://localhost:3000", origin));
-    origin = lower_case(origin.substr(0, scheme)) + "://" + authority;
+    origin = fmt::format("{}://{}", lower_case(origin.substr(0, scheme)), authority);
   }
   for (std::string& address : options.addresses)
     if (const auto same = address_of(address)) address = *same;

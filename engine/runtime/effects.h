@@ -30,9 +30,9 @@ class Report {
     if constexpr (std::invocable<Tell&, services::Outcome, Committed>)
       tell_ = std::forward<Tell>(tell);
     else
-      tell_ = [tell = std::forward<Tell>(tell)](services::Outcome outcome,
+      tell_ = [tell = std::forward<Tell>(tell)](const services::Outcome& outcome,
                                                 const Committed& committed) mutable {
-        tell(std::move(outcome));
+        tell(outcome);
         if (committed) committed();
       };
   }
