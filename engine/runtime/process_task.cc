@@ -285,6 +285,11 @@ void ProcessTask::look_at(Process& process) {
   process.exit = read_number(process.directory / "exit");
   const auto pid = read_number(process.directory / "pid");
   const bool there = pid && ::kill(static_cast<pid_t>(*pid), 0) == 0;
+  if (there && process.group <= 1) process.group = ::getpgid(static_cast<pid_t>(*pid));
+  // A container's end is the end of all that runs in it. The group was alive a moment ago, so its
+  // number is not another's yet.
+  if (process.exit && process.group > 1 && process.group != ::getpgrp())
+    ::killpg(process.group, SIGKILL);
   if (process.exit || there) return;
   // The shell writes `pid` and `exit` at once, unless it is gone too (a reboot).
   const SteadyTime now = std::chrono::steady_clock::now();
@@ -373,7 +378,8 @@ void ProcessTask::bound_backlog(Process& process) {
   const std::uintmax_t size = fs::file_size(process.directory / "log", failed);
   const std::uintmax_t backlog = failed || size < process.offset ? 0 : size - process.offset;
   const json::object* log = find_object(process.plan, "Log");
-  if (log && text(*log, "Mode") == "blocking") {
+  // One that was told to end must not be stopped: it loses lines instead.
+  if (log && text(*log, "Mode") == "blocking" && !process.kill_at) {
     const bool held = backlog > (process.held ? backlog_bytes_max / 2 : backlog_bytes_max);
     if (held != process.held) hold(process, held);
     return;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from conftest import kiban
 from ecs_tasks import make_machine, messages, register, start
@@ -77,6 +78,16 @@ def test_a_running_task_does_not_hold_the_port(serve, tmp_path):
     assert again.port == server.port
     assert "socket:" not in (tmp_path / "descriptors").read_text()
     assert ended(again, execution)["status"] == "SUCCEEDED"
+
+
+def test_what_a_task_left_running_ends_with_it(serve, tmp_path):
+    server = serve("--auth", "any", "--data", tmp_path / "data", "--tasks", "process", "--source", tmp_path)
+    child = "(while :; do date >>beats; sleep 0.05; done) & sleep 0.5; echo over"
+    assert ended(server, start(server, deploy(server), "sh", "-c", child))["status"] == "SUCCEEDED"
+    time.sleep(0.3)
+    beats = (tmp_path / "beats").read_text()
+    time.sleep(0.3)
+    assert (tmp_path / "beats").read_text() == beats
 
 
 def test_without_a_driver_the_task_says_what_to_do(serve):
