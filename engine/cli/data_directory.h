@@ -28,8 +28,8 @@ std::string default_data_directory();
 Result<void> make_private(const std::string& directory);
 // What of `directory` other users may read; empty: nothing.
 std::string readable_by_others(const std::string& directory);
-// The rows below `directory`, decrypted with `key_file` (empty: DIRECTORY/key, made when neither rows
-// nor key are there). Errors as open_rocksdb_store(), load_or_make_key() and encrypt_store().
+// The rows below `directory`, decrypted with `key_file` (empty: DIRECTORY/key, made when neither
+// rows nor key are there). Errors as open_rocksdb_store(), load_or_make_key() and encrypt_store().
 Result<std::unique_ptr<store::Store>> open_rows(const std::string& directory,
                                                 const std::string& key_file);
 Result<void> write_server_file(const std::string& directory, const ServerFile& file);
