@@ -17,6 +17,7 @@ namespace kiban::api {
 namespace {
 
 constexpr std::size_t shown_value_bytes_max = 1'024;  // Ours: an error repeats no megabytes.
+constexpr std::size_t faults_max = 100;  // Ours: a list of a million wrong entries costs no more.
 constexpr std::uint32_t regex_steps_max = 200'000;
 
 // How a service words its complaints. Most run on one framework and say "1 validation error
@@ -282,6 +283,7 @@ class Checker {
       faults_.push_back(constraint);
       return;
     }
+    if (faults_.size() >= faults_max) return;
     std::string shown = " null";
     if (shape && shape->sensitive) {
       shown = {};

@@ -2,6 +2,7 @@
 // https://smithy.io/2.0/aws/protocols/aws-restxml-protocol.html
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <optional>
@@ -28,6 +29,16 @@ class XmlWriter {
     }
   }
 
+  // XML 1.0 has no control characters, not even as references, and readers refuse the whole reply.
+  // S3 writes them all the same, and documents encoding-type for keys that hold them.
+  std::string readable(std::string text) const {
+    const auto refused = [](char c) {
+      return static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' && c != '\r';
+    };
+    if (service_.protocol != Protocol::RestXml) std::ranges::replace_if(text, refused, '?');
+    return text;
+  }
+
   void write(const Member& member, const json::value& value, std::string_view name) {
     const Shape& shape = service_.shape(member);
     if (shape.kind == Kind::List && value.is_array()) {
@@ -40,7 +51,7 @@ class XmlWriter {
       close(name);
     } else {
       open(name, {});
-      out_ += escape_xml(print_scalar(service_, member, value, TimestampFormat::Iso8601));
+      out_ += escape_xml(readable(print_scalar(service_, member, value, TimestampFormat::Iso8601)));
       close(name);
     }
   }

@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "core/utf8.h"
+
 namespace kiban::asl {
 namespace {
 
@@ -104,12 +106,15 @@ QueryResult<json::value> evaluate_query(const Query& query, const Environment& e
           failed(query, location,
                  fmt::format("threw an error during evaluation: {}", limit_text(error.token))));
     // AWS's words as users report them: github.com/floci-io/floci/issues/2736.
-    return std::unexpected(
-        failed(query, location,
-               fmt::format("threw an error during evaluation. {}: {}", error.code, error.message)));
+    return std::unexpected(failed(query, location,
+                                  fmt::format("threw an error during evaluation. {}: {}",
+                                              error.code, to_utf8(error.message))));
   }
   if (!*result) return std::unexpected(failed(query, location, "returned nothing (undefined)."));
-  return **std::move(result);
+  // Half of a surrogate pair ('\\uD800') is no character: neither a row nor a reply can hold it.
+  json::value made = **std::move(result);
+  make_utf8(made);
+  return made;
 }
 
 }  // namespace kiban::asl

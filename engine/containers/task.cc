@@ -14,6 +14,7 @@
 #include "containers/files.h"
 #include "containers/image_file.h"
 #include "runtime/process_driver.h"
+#include "services/ecs/names.h"
 
 namespace kiban::containers {
 namespace {
@@ -230,6 +231,9 @@ Result<std::vector<Mount>> Task::volumes_of(const Container& container) const {
     if (!is_valid_name(name))
       return fail("CannotStartContainerError",
                   fmt::format("'{}' is not a valid name of a volume", name));
+    if (!services::ecs::is_mount_target(text(point, "containerPath")))
+      return fail("CannotStartContainerError",
+                  fmt::format("a volume cannot be mounted at '{}'", text(point, "containerPath")));
     const std::string source = fmt::format("{}/layer/volumes/{}", directory_, name);
     std::error_code failed;
     const bool fresh = fs::create_directories(source, failed);

@@ -207,7 +207,7 @@ Value Evaluator::call(const Node* node, const Value& input, Frame* frame, const 
     std::span<const Value> checked(arguments, count);
     const Builtin& builtin = *procedure.function->builtin;
     result =
-        check(builtin.signature, checked, input)
+        check(builtin.signature, checked, input) && spend_for_text(checked)
             ? builtin.run(Call{.run = *this, .arguments = checked, .input = input, .frame = frame})
             : Value::error();
   } else {
@@ -252,7 +252,8 @@ Value Evaluator::apply_once(const Function* function, std::span<const Value> arg
   if (!spend(1)) return Value::error();
   switch (function->type) {
     case Function::Type::Builtin: {
-      if (!check(function->builtin->signature, arguments, input)) return Value::error();
+      if (!check(function->builtin->signature, arguments, input) || !spend_for_text(arguments))
+        return Value::error();
       Frame* frame = make_frame(nullptr, 0);
       return function->builtin->run(
           Call{.run = *this, .arguments = arguments, .input = input, .frame = frame});

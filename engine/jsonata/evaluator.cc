@@ -391,6 +391,7 @@ Value Evaluator::comparison(const Node* node, const Value& left, const Value& ri
   }
   if (!left.defined() || !right.defined()) return {};
   if (left.kind != right.kind) return fail("T2009", node->position, node->text, left);
+  if (!spend_for_text(std::array{left, right})) return Value::error();
   const double a = left.is(Kind::Number) ? left.number : compare_text(left.text(), right.text());
   const double b = left.is(Kind::Number) ? right.number : 0;
   switch (node->op) {

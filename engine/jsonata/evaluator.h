@@ -102,6 +102,14 @@ class Evaluator {
     return !out_of_bounds(before);
   }
 
+  // Functions read their texts at least once, so a step is also this many bytes of text.
+  static constexpr std::size_t text_bytes_per_step = 128;
+  bool spend_for_text(std::span<const Value> arguments) {
+    std::uint64_t bytes = 0;
+    for (const Value& argument : arguments)
+      if (argument.is(Kind::String)) bytes += argument.text().size();
+    return spend(bytes / text_bytes_per_step);
+  }
   std::uint64_t fuel() const { return fuel_; }  // What is left.
   // Deep equality at the cost of fuel; nullopt: a limit was reached.
   std::optional<bool> same(const Value& a, const Value& b);

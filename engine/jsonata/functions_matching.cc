@@ -131,7 +131,8 @@ Value match(const Call& call) {
 Value contains(const Call& call) {
   if (!call.has(0)) return {};
   if (!call.has(1)) return {};
-  if (call[1].is(Kind::String)) return Value::of(call[0].text().contains(call[1].text()));
+  if (call[1].is(Kind::String))
+    return Value::of(find_text(call[0].text(), call[1].text()) != std::string_view::npos);
   Matches matches(call, call[0].text(), call[1].function);
   const bool found = matches.next();
   return matches.failed ? Value::error() : Value::of(found);
@@ -168,7 +169,7 @@ Value split(const Call& call) {
     return Value::of(out);
   }
   for (std::size_t start = 0; out->size < most;) {
-    const auto at = text.find(mark, start);
+    const auto at = find_text(text, mark, start);
     arena.push(*out, Value::of(text.substr(start, at == std::string_view::npos ? at : at - start)));
     if (at == std::string_view::npos) break;
     start = at + mark.size();
@@ -243,8 +244,8 @@ Value replace(const Call& call) {
   double count = 0;
   if (call[1].is(Kind::String)) {
     const std::string_view pattern = call[1].text();
-    for (auto at = text.find(pattern); at != std::string_view::npos && count < limit;
-         at = text.find(pattern, position)) {
+    for (auto at = find_text(text, pattern); at != std::string_view::npos && count < limit;
+         at = find_text(text, pattern, position)) {
       out += text.substr(position, at - position);
       if (!call[2].is(Kind::String)) return call.run.fail("D3012", 0, {}, call[2]);
       out += call[2].text();

@@ -52,7 +52,7 @@ Value substring(const Call& call) {
 Value substring_before(const Call& call) {
   if (!call.has(0)) return {};
   const std::string_view text = call[0].text();
-  const auto at = text.find(call.has(1) ? call[1].text() : "undefined");
+  const auto at = find_text(text, call.has(1) ? call[1].text() : "undefined");
   return at == std::string_view::npos ? call[0] : Value::of(text.substr(0, at));
 }
 
@@ -60,7 +60,7 @@ Value substring_after(const Call& call) {
   if (!call.has(0)) return {};
   const std::string_view text = call[0].text();
   const std::string_view mark = call.has(1) ? call[1].text() : "undefined";
-  const auto at = text.find(mark);
+  const auto at = find_text(text, mark);
   return at == std::string_view::npos ? call[0] : Value::of(text.substr(at + mark.size()));
 }
 

@@ -175,6 +175,23 @@ TEST(Jsonata, IsBounded) {
   EXPECT_EQ(run("[1..1000000].$$").substr(0, 5), "U1001");
 }
 
+// A few steps over long texts are as much work as many steps.
+TEST(Jsonata, LongTextsCostSteps) {
+  const Limits limits{.fuel = 5'000'000, .memory_bytes_max = 64U << 20U};
+  const auto repeated = [](const std::string& once) {
+    return "($p := $pad('', 5000000, 'a'); $q := $p & ''; $map([1..1000], function($x) { "
+           "$map([1..1000], "
+           "function($y) { " +
+           once + " }) }))";
+  };
+  for (const char* once :
+       {"$p = $q", "$p < $q", "$p in [$q]", "$contains($p, 'b')", "$substring($p, 4999990)",
+        "$length($p)", "$uppercase($p)", "$split($p, 'b')"})
+    EXPECT_EQ(run(repeated(once), {}, limits).substr(0, 5), "U1001") << once;
+  EXPECT_EQ(run("$contains($pad('', 3000000, 'a'), $pad('', 1500000, 'a') & 'b')", {}, limits),
+            "false");
+}
+
 // docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 TEST(Jsonata, KnowsWhatStepFunctionsChanges) {
   const Options options{.step_functions = true, .now = Timestamp(Duration(0)), .seed = 7};

@@ -2,11 +2,20 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <string_view>
 
 namespace kiban::jsonata {
 
 inline bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+
+// As string_view::find, in linear time: glibc's memmem searches by the two-way algorithm.
+inline std::size_t find_text(std::string_view text, std::string_view mark, std::size_t from = 0) {
+  if (from > text.size()) return std::string_view::npos;
+  const void* found = ::memmem(text.data() + from, text.size() - from, mark.data(), mark.size());
+  return found == nullptr ? std::string_view::npos
+                          : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
 
 inline std::size_t characters(std::string_view text) {
   std::size_t count = 0;

@@ -158,8 +158,17 @@ bool equal(const Value& a, const Value& b, std::uint64_t& budget, int depth) {
       return a.boolean == b.boolean;
     case Kind::Number:
       return a.number == b.number;
-    case Kind::String:
+    case Kind::String: {
+      if (a.text().size() != b.text().size()) return false;
+      constexpr std::size_t bytes_per_step = 128;
+      const std::uint64_t cost = a.text().size() / bytes_per_step;
+      if (cost >= budget) {
+        budget = 0;
+        return false;
+      }
+      budget -= cost;
       return a.text() == b.text();
+    }
     case Kind::Array: {
       if (a.json == b.json && a.array == b.array) return true;
       const Elements left(a);

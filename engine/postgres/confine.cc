@@ -129,7 +129,7 @@ std::vector<Step> view_of(const Confined& confined) {
     view.add(Step::Kind::Device, device, device);
   }
   // PostgreSQL shares memory between its processes there.
-  view.add(Step::Kind::Tmpfs, "/dev/shm", "mode=1777");
+  view.add(Step::Kind::Tmpfs, "/dev/shm", "mode=1777,size=256m");
   view.folders(confined_data);
   view.folders(confined.data);
   view.add(Step::Kind::Data, confined_data, confined.data);

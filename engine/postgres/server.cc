@@ -458,12 +458,39 @@ bool Server::ready() const {
 }
 
 // pg_ctl would need a shell where the server runs.
-Result<void> Server::start_process() const {
+// A client that granted itself pg_write_server_files may have written who is let in, and settings.
+Result<void> Server::restore_guards() const {
+  for (const auto& [name, content] :
+       {std::pair("pg_hba.conf", client_authentication), std::pair("postgresql.auto.conf", "")}) {
+    const fs::path path = data() / name;
+    std::error_code failed;
+    fs::remove(path, failed);
+    std::ofstream{path} << content;
+    KIBAN_TRY_VOID(own(path));
+    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, failed);
+    if (failed)
+      return fail("PostgresFailed", fmt::format("{}: {}", path.string(), failed.message()));
+  }
+  return {};
+}
+
+Result<void> Server::start_process(std::uint16_t port) const {
   const std::string log = (directory_ / "log").string();
   const int output =
       ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
   const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  Confined process = confined(data(), {program("postgres"), "-D", data().string()});
+  // Arguments win over what stands in files that a client may have written.
+  std::vector<std::string> words{program("postgres"), "-D", data().string()};
+  for (const std::string& setting :
+       {fmt::format("port={}", port),
+        fmt::format("listen_addresses={}", fmt::join(listen_addresses(), ",")),
+        fmt::format("hba_file={}/pg_hba.conf", data().string()),
+        std::string("unix_socket_directories=."), std::string("shared_preload_libraries="),
+        std::string("session_preload_libraries=")}) {
+    words.emplace_back("-c");
+    words.push_back(setting);
+  }
+  Confined process = confined(data(), words);
   process.input = input;
   process.output = output;
   process.life = Life::Detached;
@@ -498,7 +525,8 @@ Result<std::uint16_t> Server::start(const Plan& plan) {
   for (int attempt = 0; attempt < start_attempts_max; ++attempt) {
     KIBAN_TRY(const std::uint16_t port, choose_port(plan, refused));
     KIBAN_TRY_VOID(write_settings(settings_for(port)));
-    const auto started = start_process();
+    KIBAN_TRY_VOID(restore_guards());
+    const auto started = start_process(port);
     if (started) return port;
     if (alive())
       return fail("PostgresFailed", "the server still starts; it may recover from a crash");

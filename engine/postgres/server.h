@@ -73,7 +73,8 @@ class Server {
   Result<void> write_settings(const std::string& settings) const;
   Result<std::uint16_t> choose_port(const Plan& plan, std::uint16_t after) const;
   Result<std::uint16_t> start(const Plan& plan);
-  Result<void> start_process() const;
+  Result<void> restore_guards() const;
+  Result<void> start_process(std::uint16_t port) const;
   bool ready() const;
   Result<void> choose_user();
   Result<void> make_folders() const;

@@ -831,6 +831,13 @@ TEST_F(Ecs, RefusesDefinitionsThatItWouldNotHonour) {
   EXPECT_EQ(with({{"linuxParameters", {{"capabilities", {{"drop", {"ALL"}}}}}}}, fargate), "");
   EXPECT_EQ(with({{"mountPoints", mount}}), "ClientException");
   EXPECT_EQ(with({{"mountPoints", mount}}, {{"volumes", json::array{{{"name", "data"}}}}}), "");
+  for (const char* path :
+       {"/", "relative", "/a/../b", "/a//b", "/dev", "/dev/shm/x", "/proc/", "/sys/fs/cgroup", ""})
+    EXPECT_EQ(
+        with({{"mountPoints", json::array{{{"sourceVolume", "data"}, {"containerPath", path}}}}},
+             {{"volumes", json::array{{{"name", "data"}}}}}),
+        "ClientException")
+        << path;
   EXPECT_EQ(with({}, {{"volumes",
                        json::array{{{"name", "x"},
                                     {"efsVolumeConfiguration", {{"fileSystemId", "fs-1"}}}}}}}),

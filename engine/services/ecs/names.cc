@@ -163,4 +163,15 @@ Result<json::object> list_clusters(Context& context, const json::object& input) 
   return arn_page(input, "clusterArns", arns);
 }
 
+bool is_mount_target(std::string_view path) {
+  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  if (path.size() < 2 || !path.starts_with('/')) return false;
+  const std::string whole = std::string(path) + "/";
+  for (const std::string_view part : {"//", "/./", "/../"})
+    if (whole.find(part) != std::string::npos) return false;
+  for (const std::string_view kernel : {"/dev/", "/proc/", "/sys/"})
+    if (whole.starts_with(kernel)) return false;
+  return true;
+}
+
 }  // namespace kiban::services::ecs

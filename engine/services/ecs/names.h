@@ -42,4 +42,9 @@ Result<json::object> list_clusters(Context& context, const json::object& input);
 Result<json::object> arn_page(const json::object& input, std::string_view member,
                               const json::array& arns);
 
+// Where a volume may be mounted in a container: an absolute, normalised path other than `/` that is
+// not in the kernel's file systems. runc masks files there, and a volume over one of them would
+// choose what is masked instead.
+bool is_mount_target(std::string_view path);
+
 }  // namespace kiban::services::ecs

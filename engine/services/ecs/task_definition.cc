@@ -97,6 +97,12 @@ Result<void> check_volumes(const json::object& input) {
     for (const json::value& mount : list_of(container.as_object(), "mountPoints")) {
       const std::string name = text(mount.as_object(), "sourceVolume");
       if (!names.contains(name)) return refuse(fmt::format("Unknown volume '{}'.", name));
+      const std::string path = text(mount.as_object(), "containerPath");
+      if (!is_mount_target(path))
+        return refuse(
+            fmt::format("kiban mounts volumes at absolute paths outside of /dev, /proc and "
+                        "/sys only, not at '{}'",
+                        path));
     }
   }
   return {};

@@ -29,7 +29,7 @@ class Rds : public ServiceTest {
   explicit Rds(const RdsOptions& options = {})
       : Rds(options, std::make_shared<std::vector<Event>>()) {}
   // The base class makes the services, so what they hear goes where it lives longer.
-  Rds(const RdsOptions& options, std::shared_ptr<std::vector<Event>> heard)
+  Rds(const RdsOptions& options, const std::shared_ptr<std::vector<Event>>& heard)
       : ServiceTest("rds", {ec2::make_ec2, logs::make_logs, [options] { return make_rds(options); },
                             [heard] { return std::make_unique<Listener>(heard); }}),
         heard_(*heard) {}
