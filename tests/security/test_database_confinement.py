@@ -147,3 +147,35 @@ def test_clusters_are_apart_and_adopted_after_a_kill(data, serve):
     again = server.client("rds").describe_db_clusters(DBClusterIdentifier="one")["DBClusters"][0]
     until(lambda: query(again, "SELECT 1").returncode == 0, "the cluster does not answer", 30)
     assert postmaster(data, one) == pids[0]
+
+
+def test_what_a_client_wrote_opens_nothing_at_the_next_start(data, serve):
+    rds = serve("--auth", "any", "--data", data, "--tasks", "process", "--source", data.parent).client("rds")
+    cluster = create(rds, "main")
+
+    def becomes(status):
+        def described():
+            found = rds.describe_db_clusters(DBClusterIdentifier="main")["DBClusters"][0]
+            return found if found["Status"] == status else None
+
+        return until(described, f"it did not become {status}", 60)
+
+    assert query(cluster, "GRANT pg_write_server_files, pg_read_all_settings TO app_user").returncode == 0
+    directory = query(cluster, "SHOW data_directory").stdout.strip()
+    for name, line in (("pg_hba.conf", "host all all all trust"), ("postgresql.auto.conf", "listen_addresses = ''*''")):
+        written = query(cluster, f"COPY (SELECT '{line}') TO '{directory}/{name}'")
+        assert written.returncode == 0, written.stderr
+    rds.stop_db_cluster(DBClusterIdentifier="main")
+    becomes("stopped")
+    rds.start_db_cluster(DBClusterIdentifier="main")
+    again = becomes("available")
+    entered = subprocess.run(
+        [PSQL, "-wXAt", "-h", "127.0.0.1", "-p", str(again["Port"]), "-U", "rdsadmin", "-c", "SELECT 1", "postgres"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert entered.returncode != 0
+    assert "reject" in entered.stderr, entered.stderr
+    assert "*" not in query(again, "SHOW listen_addresses").stdout

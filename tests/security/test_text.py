@@ -9,6 +9,7 @@ import urllib.parse
 
 import pytest
 from botocore.config import Config
+from waiting import finished
 
 NOT_UTF8 = [b"\xff", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80", b"\xe3\x81"]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -124,3 +125,18 @@ def test_doctor_counts_the_rows_that_can_be_read(serve, tmp_path):
     )
     rows = next(check for check in json.loads(shown.stdout) if check["check"] == "rows")
     assert rows["ok"] and "can be read" in rows["text"], rows
+
+
+def test_half_a_surrogate_pair_ends_no_execution(server):
+    """JSONata can make one; neither a row nor a reply can hold it."""
+    states = server.client("stepfunctions")
+    wait = {"Type": "Wait", "Seconds": 1, "Next": "Make"}
+    make = {"Type": "Pass", "Output": "{% {'\\uD800': 'a\\uD800b'} %}", "End": True}
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Wait", "States": {"Wait": wait, "Make": make}}
+    machine = states.create_state_machine(
+        name="half", definition=json.dumps(definition), roleArn="arn:aws:iam::000000000000:role/any"
+    )["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine)["executionArn"]
+    ended = finished(states, execution)
+    assert ended["status"] == "SUCCEEDED"
+    assert "\ufffd" in ended["output"]
