@@ -172,7 +172,7 @@ TEST_P(App, DeploysTwiceAndGoesAgain) {
   for (const std::string& name : order) {
     const std::string id = text(world.stack(name), "StackId");
     ASSERT_TRUE(world.call("DeleteStack", {{"StackName", name}}));
-    EXPECT_EQ(world.status(id), "DELETE_COMPLETE") << name;
+    EXPECT_EQ(world.status(id), "DELETE_COMPLETE") << name << " " << world.failures(id);
   }
   EXPECT_THAT(world.script.unknown, testing::IsEmpty());
 }
