@@ -111,7 +111,7 @@ QueryResult<json::value> evaluate_query(const Query& query, const Environment& e
                                               error.code, to_utf8(error.message))));
   }
   if (!*result) return std::unexpected(failed(query, location, "returned nothing (undefined)."));
-  // Half of a surrogate pair ('\\uD800') is no character: neither a row nor a reply can hold it.
+  // A lone surrogate ('\\uD800') is not valid UTF-8, so neither a row nor a reply can hold it.
   json::value made = **std::move(result);
   make_utf8(made);
   return made;

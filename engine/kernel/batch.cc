@@ -74,15 +74,21 @@ std::string effect_key(std::string_view service, std::string_view id) {
   return fmt::format("effect/{}/{}", service, id);
 }
 
+// The object in the row of an effect; nullopt: the row can't be read.
+std::optional<json::object> parse_effect_row(std::string_view value) {
+  Result<json::value> tree = parse_json(value);
+  if (!tree || !tree->is_object()) return std::nullopt;
+  return std::move(tree->get_object());
+}
+
 std::optional<Effect> parse_effect(const store::Row& row) {
   constexpr std::string_view prefix = "effect/";
   const std::size_t slash = row.key.find('/', prefix.size());
-  Result<json::value> value = parse_json(row.value);
-  if (slash == std::string::npos || !value || !value->is_object()) return std::nullopt;
-  const json::object& object = value->get_object();
-  const json::object* payload = find_object(object, "Payload");
+  const auto object = parse_effect_row(row.value);
+  if (slash == std::string::npos || !object) return std::nullopt;
+  const json::object* payload = find_object(*object, "Payload");
   return Effect{.service = row.key.substr(prefix.size(), slash - prefix.size()),
-                .kind = text_of(object, "Kind"),
+                .kind = text_of(*object, "Kind"),
                 .id = row.key.substr(slash + 1),
                 .payload = payload == nullptr ? json::object{} : *payload};
 }
@@ -313,15 +319,17 @@ void Kernel::Batch::run_outcome(const std::string& service, const Outcome& outco
   const std::optional<std::string> row = rows_.get(key);
   const auto found = kernel_.by_name.find(service);
   if (!row || found == kernel_.by_name.end()) return;  // Had its final outcome before.
-  const std::optional<Effect> effect = parse_effect({key, *row});
+  std::optional<json::object> effect = parse_effect_row(*row);
   if (outcome.final) rows_.erase(key);
   if (!effect) {
     kernel_.log("the effect " + key + " can't be read; its outcome is dropped");
     return;
   }
-  json::object place = parse_json(*row)->get_object();
-  run_guarded("an outcome for " + service, take_place(service, place), [&](Context& context) {
-    found->second->on_outcome(context, effect->kind, effect->payload, outcome);
+  Caller caller = take_place(service, *effect);
+  const json::object* payload = find_object(*effect, "Payload");
+  run_guarded("an outcome for " + service, std::move(caller), [&](Context& context) {
+    found->second->on_outcome(context, text_of(*effect, "Kind"),
+                              payload == nullptr ? json::object{} : *payload, outcome);
   });
 }
 
