@@ -289,10 +289,10 @@ std::optional<long> Server::pid() const {
 bool Server::alive() const {
   const auto number = pid();
   if (!number) return false;
-  // The number may be another process's since a reboot; a server works in its data directory.
+  // The number may be another process's since a reboot; a server works in its data directory. The
+  // directories are compared and not their names, which differ between mount namespaces.
   std::error_code failed;
-  const fs::path works_in = fs::read_symlink(fmt::format("/proc/{}/cwd", *number), failed);
-  return !failed && works_in == fs::canonical(data(), failed);
+  return fs::equivalent(fmt::format("/proc/{}/cwd", *number), data(), failed) && !failed;
 }
 
 std::optional<std::uint16_t> Server::last_port() const {

@@ -54,8 +54,7 @@ def network_namespace(name: str) -> Iterator[None]:
 def prepare() -> None:
     """The image and the CDK app, as ./run makes them; quick when they are there."""
     subprocess.run([ROOT / "tools/build-image"], check=True, stdout=subprocess.DEVNULL)
-    if not (CDK / "node_modules/.bin/cdk").exists():
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=CDK, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([ROOT / "tools/cdk-packages"], check=True, stdout=subprocess.DEVNULL)
 
 
 class Stack:

@@ -133,7 +133,10 @@ def javascript():
     lock, stamp = SCRIPTS / "package-lock.json", SCRIPTS / "node_modules/.package-lock.json"
     if not stamp.exists() or stamp.stat().st_mtime < lock.stat().st_mtime:
         subprocess.run(
-            ["npm", "ci", "--no-audit", "--no-fund"], cwd=SCRIPTS, env={**os.environ, "PATH": path}, check=True
+            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            cwd=SCRIPTS,
+            env={**os.environ, "PATH": path},
+            check=True,
         )
         stamp.touch()
     return path
