@@ -188,7 +188,9 @@ void Kernel::Batch::deliver_events() {
 }
 
 void Kernel::Batch::deliver(const Event& event) {
-  for (const auto& service : kernel_.services) {
+  for (const Listener& listener : kernel_.listeners) {
+    if (listener.source != "*" && listener.source != event.source) continue;
+    services::Service* const service = listener.service;
     Caller caller = service_caller(service->name());
     caller.account = event.account;
     caller.region = event.region;

@@ -30,10 +30,16 @@ struct Report {
   std::function<void()> committed{};
 };
 
+struct Listener {
+  std::string_view source{};  // Or "*".
+  services::Service* service{nullptr};
+};
+
 struct Kernel::Impl {
   store::Store& store;
   std::vector<std::unique_ptr<services::Service>> services;
   std::map<std::string, services::Service*, std::less<>> by_name;
+  std::vector<Listener> listeners;
   Options options;
   std::unique_ptr<store::Blobs> own_blobs;
 

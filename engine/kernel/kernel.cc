@@ -21,11 +21,14 @@ Kernel::Kernel(store::Store& store, std::vector<std::unique_ptr<services::Servic
     : impl_(new Impl{.store = store,
                      .services = std::move(services),
                      .by_name = {},
+                     .listeners = {},
                      .options = std::move(options),
                      .own_blobs = nullptr}) {
   for (const auto& service : impl_->services) {
     const auto [at, added] = impl_->by_name.emplace(service->name(), service.get());
     KIBAN_CHECK(added, "two services are called " + at->first);
+    for (const std::string_view source : service->event_sources())
+      impl_->listeners.push_back({.source = source, .service = service.get()});
   }
   if (impl_->options.blobs == nullptr) {
     impl_->own_blobs = store::make_memory_blobs();

@@ -44,6 +44,7 @@ class Probe final : public services::Service {
                     print_json(told.payload));
     if (outcome) outcome(context);
   }
+  std::vector<std::string_view> event_sources() const override { return {"one", "two"}; }
   void on_event(Context& context, const Event& published) override {
     heard.push_back("event " + published.source + " " + published.region);
     if (event) event(context, published);
@@ -349,6 +350,16 @@ TEST_F(KernelTest, EventsReachEveryServiceInTheSameBatch) {
   EXPECT_EQ(store_.commits, 1);
   EXPECT_EQ(store_.get("b/row"), "two");
   EXPECT_THAT(a_->heard, ElementsAre("start -", "event one ap-northeast-1", "event two eu-west-1"));
+}
+
+TEST_F(KernelTest, EventsReachOnlyTheServicesThatListTheirSource) {
+  a_->operations["Publish"] = [](Context& context, const json::object&) {
+    context.publish({.source = "three"});
+    return json::object{};
+  };
+  submit("Publish");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(a_->heard, ElementsAre("start -"));
 }
 
 TEST_F(KernelTest, EventsThatFindNoFuelGoOnInTheNextBatch) {

@@ -8,8 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <thread>
 
 #include "runtime/http_client.h"
@@ -66,8 +69,9 @@ class HttpServerTest : public testing::Test {
         "127.0.0.1", 0,
         [this](HttpRequest request, Respond respond) {
           if (request.target == "/never") {
-            kept_.push_back(std::move(respond));
-            gone_ = request.gone;
+            const std::scoped_lock lock(mutex_);
+            kept_.push_back({.respond = std::move(respond), .gone = request.gone});
+            arrived_.notify_one();
             return;
           }
           if (request.target == "/file") {
@@ -98,6 +102,19 @@ class HttpServerTest : public testing::Test {
   }
   std::uint16_t port() const { return server_->port(); }
 
+  // A request that the handler has not answered yet, handed over by the server's thread.
+  struct Kept {
+    Respond respond{};
+    std::function<bool()> gone{};
+  };
+  Kept take_kept() {
+    std::unique_lock lock(mutex_);
+    KIBAN_CHECK(arrived_.wait_for(lock, 5s, [this] { return !kept_.empty(); }), "no request came");
+    Kept kept = std::move(kept_.front());
+    kept_.pop_front();
+    return kept;
+  }
+
   struct Pieces final : BodySink {
     void write(std::string_view piece) override { text += piece; }
     std::string text{};
@@ -105,8 +122,9 @@ class HttpServerTest : public testing::Test {
   std::shared_ptr<Pieces> sink_ = std::make_shared<Pieces>();
   std::string file_ = fmt::format("{}/kiban-http-test-{}",
                                   std::filesystem::temp_directory_path().string(), ::getpid());
-  std::vector<Respond> kept_{};
-  std::function<bool()> gone_{};
+  std::mutex mutex_{};  // Of kept_.
+  std::condition_variable arrived_{};
+  std::deque<Kept> kept_{};
   std::unique_ptr<HttpServer> server_{};
   std::thread thread_{};
 };
@@ -234,16 +252,16 @@ TEST_F(HttpServerTest, DropsSlowClients) {
 
 TEST_F(HttpServerTest, TellsWhenTheClientHasGone) {
   serve();
+  Kept kept;
   {
     Wire wire{port()};
     wire.send("GET /never HTTP/1.1\r\nHost: x\r\n\r\n");
-    for (int i = 0; i < 500 && kept_.empty(); ++i) std::this_thread::sleep_for(10ms);
-    ASSERT_FALSE(kept_.empty());
-    EXPECT_FALSE(gone_());
+    kept = take_kept();
+    EXPECT_FALSE(kept.gone());
   }
-  for (int i = 0; i < 500 && !gone_(); ++i) std::this_thread::sleep_for(10ms);
-  EXPECT_TRUE(gone_());
-  kept_.front()([] { return HttpReply{}; });
+  for (int i = 0; i < 500 && !kept.gone(); ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_TRUE(kept.gone());
+  kept.respond([] { return HttpReply{}; });
 }
 
 TEST_F(HttpServerTest, EndsWhenWhatIsInFlightIsAnswered) {
@@ -251,11 +269,10 @@ TEST_F(HttpServerTest, EndsWhenWhatIsInFlightIsAnswered) {
   Wire idle{port()};
   Wire wire{port()};
   wire.send("GET /never HTTP/1.1\r\nHost: x\r\n\r\n");
-  for (int i = 0; i < 500 && kept_.empty(); ++i) std::this_thread::sleep_for(10ms);
-  ASSERT_FALSE(kept_.empty());
+  const Kept kept = take_kept();
   server_->stop();
   EXPECT_EQ(idle.receive(), "");
-  kept_.front()([] { return HttpReply{.body = "late"}; });
+  kept.respond([] { return HttpReply{.body = "late"}; });
   const std::string text = wire.receive();
   EXPECT_THAT(text, HasSubstr("Connection: close\r\n"));
   EXPECT_TRUE(text.ends_with("late"));
@@ -314,12 +331,9 @@ TEST_F(HttpServerTest, NoHeaderOfAReplyHasALineBreak) {
   serve();
   for (const std::string& value : {std::string("a\r\nX-Evil: 1"), std::string("a\nX-Evil: 1"),
                                    std::string("a\rb"), std::string("a\0b", 3)}) {
-    kept_.clear();
     Wire wire{port()};
     wire.send("GET /never HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    for (int i = 0; i < 500 && kept_.empty(); ++i) std::this_thread::sleep_for(10ms);
-    ASSERT_FALSE(kept_.empty());
-    kept_.front()([value] { return HttpReply{.headers = {{"X-Value", value}}}; });
+    take_kept().respond([value] { return HttpReply{.headers = {{"X-Value", value}}}; });
     const std::string text = wire.receive();
     EXPECT_THAT(text, StartsWith("HTTP/1.1 500 "));
     EXPECT_THAT(text, testing::Not(HasSubstr("X-Evil")));

@@ -44,7 +44,8 @@ struct Outcome {
   json::object payload{};
 };
 
-// An AWS service event (aws.ecs "ECS Task State Change", ...), offered to every service's on_event.
+// An AWS service event (aws.ecs "ECS Task State Change", ...), delivered to the services that list
+// its source in event_sources().
 struct Event {
   std::string source{};
   std::string detail_type{};
@@ -129,6 +130,8 @@ class Service {
   virtual void on_timer(Context&, const json::object& /*payload*/) {}
   virtual void on_outcome(Context&, std::string_view /*kind*/, const json::object& /*payload*/,
                           const Outcome&) {}
+  // The sources of the events that on_event is called with: {"aws.ecs"}; {"*"} is every source.
+  virtual std::vector<std::string_view> event_sources() const { return {}; }
   virtual void on_event(Context&, const Event&) {}
   // Once after a restart, before anything else, to fill caches from rows.
   virtual void on_start(Context&) {}

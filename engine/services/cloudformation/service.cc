@@ -24,8 +24,8 @@ class CloudFormation final : public TableService {
     go_on(context, text(payload, "Region"), text(payload, "Uuid"));
   }
   // A database or a service moved: whoever waits for it need not wait for the timer.
+  std::vector<std::string_view> event_sources() const override { return {"aws.rds", "aws.ecs"}; }
   void on_event(Context& context, const Event& event) override {
-    if (event.source != "aws.rds" && event.source != "aws.ecs") return;
     const std::string prefix = row_key(event.region, "active", "");
     for (const store::Row& row : context.scan(prefix)) {
       go_on(context, event.region, row.key.substr(prefix.size()));

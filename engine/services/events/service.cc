@@ -124,6 +124,7 @@ class Events : public TableService {
                        events_caller(text(payload, "Account"), text(payload, "Region")));
   }
 
+  std::vector<std::string_view> event_sources() const override { return {"*"}; }
   void on_event(Context& context, const Event& event) override { router_.on_event(context, event); }
 
  private:

@@ -18,6 +18,7 @@ class Listener final : public Service {
   explicit Listener(std::shared_ptr<std::vector<Event>> heard) : heard_(std::move(heard)) {}
   std::string_view name() const override { return "listener"; }
   Result<json::object> call(Context&, std::string_view, const json::object&) override { return {}; }
+  std::vector<std::string_view> event_sources() const override { return {"*"}; }
   void on_event(Context&, const Event& event) override { heard_->push_back(event); }
 
  private:

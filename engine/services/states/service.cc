@@ -105,9 +105,9 @@ class States final : public Service {
                         .arn = "states.amazonaws.com"});
   }
 
+  std::vector<std::string_view> event_sources() const override { return {"aws.ecs", "aws.states"}; }
   void on_event(Context& context, const Event& event) override {
-    if ((event.source != "aws.ecs" && event.source != "aws.states") || event.resources.empty())
-      return;
+    if (event.resources.empty()) return;
     (void)context.call(
         "states", ended_operation,
         {{"Source", event.source}, {"Resource", event.resources[0]}, {"Detail", event.detail}},
