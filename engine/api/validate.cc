@@ -219,7 +219,8 @@ class JavaPrinter {
 
 class Checker {
  public:
-  Checker(const Service& service, const Style& style) : service_(service), style_(style) {}
+  Checker(const Service& service, const Style& style, SystemTags system_tags)
+      : service_(service), style_(style), system_tags_(system_tags) {}
 
   void structure(const Shape& shape, const json::object& object, const std::string& path) {
     for (const Member& member : service_.members_of(shape)) {
@@ -326,11 +327,17 @@ class Checker {
     return false;
   }
 
-  static bool satisfies(const Rule& rule, const Shape& shape, const json::value& value) {
+  bool is_system_tag(std::string_view text) const {
+    return system_tags_ == SystemTags::Allowed &&
+           std::ranges::find(system_tag_keys, text) != std::end(system_tag_keys);
+  }
+
+  bool satisfies(const Rule& rule, const Shape& shape, const json::value& value) const {
     if (value.is_string()) {
       const std::string_view text = value.get_string();
       if (!rule.pattern.empty() && !matches(rule.pattern, text)) return false;
-      if (!rule.forbidden.empty() && matches(rule.forbidden, text)) return false;
+      if (!rule.forbidden.empty() && matches(rule.forbidden, text) && !is_system_tag(text))
+        return false;
     }
     if (rule.min == no_bound && rule.max == no_bound) return true;
     const auto size = value.is_number() ? std::optional(number_of(value)) : length_of(shape, value);
@@ -365,7 +372,7 @@ class Checker {
   // must have length less than or equal to 128]".
   void check_key(const Shape& map, const json::value& whole, std::string_view name,
                  const std::string& path) {
-    Checker keys(service_, style_);
+    Checker keys(service_, style_, system_tags_);
     keys.constraints_only_ = true;
     keys.check_member(service_.members_of(map)[0], json::value(name), path);
     if (!refusal_) refusal_ = std::move(keys.refusal_);
@@ -418,6 +425,7 @@ class Checker {
 
   const Service& service_;
   const Style& style_;
+  SystemTags system_tags_;
   std::vector<std::string> faults_;
   std::optional<std::string> missing_parameter_;
   std::optional<Error> refusal_;  // Of the first rule with an error of its own that is violated.
@@ -426,11 +434,11 @@ class Checker {
 
 }  // namespace
 
-Result<void> validate(const Service& service, const Operation& operation,
-                      const json::object& input) {
+Result<void> validate(const Service& service, const Operation& operation, const json::object& input,
+                      SystemTags system_tags) {
   if (operation.input == no_shape) return {};
   const Style style = style_of(service);
-  Checker checker(service, style);
+  Checker checker(service, style, system_tags);
   checker.structure(service.shape(operation.input), input, {});
   return std::move(checker).result();
 }
@@ -438,7 +446,7 @@ Result<void> validate(const Service& service, const Operation& operation,
 Result<void> validate(const Service& service, const Member& member, const json::value& value,
                       const std::string& path) {
   const Style style = style_of(service);
-  Checker checker(service, style);
+  Checker checker(service, style, SystemTags::Refused);
   checker.check_member(member, value, path);
   return std::move(checker).result();
 }

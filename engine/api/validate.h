@@ -12,8 +12,16 @@ namespace kiban::api {
 // length less than or equal to 80; …". The error's name is the service's: ValidationException,
 // ValidationError, InvalidParameterException, … A rule of rules.txt with a text of its own is told
 // once the model's constraints hold, under that text alone.
-Result<void> validate(const Service& service, const Operation& operation,
-                      const json::object& input);
+//
+// Rules forbid tags that begin with "aws:". CloudFormation alone sets three such tags on what it
+// makes (system_tag_keys): with SystemTags::Allowed those keys pass.
+// docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html
+enum class SystemTags { Refused, Allowed };
+constexpr std::string_view system_tag_keys[] = {"aws:cloudformation:stack-name",
+                                                "aws:cloudformation:logical-id",
+                                                "aws:cloudformation:stack-id"};
+Result<void> validate(const Service& service, const Operation& operation, const json::object& input,
+                      SystemTags system_tags = SystemTags::Refused);
 
 // One member alone, which an error calls `path`.
 Result<void> validate(const Service& service, const Member& member, const json::value& value,

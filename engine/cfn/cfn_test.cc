@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "cfn/evaluate.h"
 #include "cfn/template.h"
 #include "cfn/types.h"
@@ -62,6 +64,7 @@ TEST(Template, IsCheckedForShape) {
 TEST(Template, NamesConditionsAndTypesThatAreNot) {
   const auto prepared = [](const std::string& text) {
     const auto tree = parse_template(text);
+    if (!tree) return tree.error().cause;
     Evaluator evaluator(*tree, {}, {});
     const auto ready = evaluator.prepare({});
     return ready ? std::string() : ready.error().cause;
@@ -83,9 +86,15 @@ TEST(Template, NamesConditionsAndTypesThatAreNot) {
 TEST(Template, HasAtMostSoManyOfEach) {
   const json::object topic{{"Type", "AWS::SNS::Topic"}};
   const json::object output{{"Value", "x"}};
+  const json::object parameter{{"Type", "String"}, {"Default", "x"}};
+  const std::map<std::string_view, json::object> kinds{
+      {"Resources", topic},
+      {"Parameters", parameter},
+      {"Outputs", output},
+      {"Mappings", {{"a", json::object{{"b", "c"}}}}}};
   for (const auto& [section, most] :
        {std::pair{"Resources", 500}, {"Parameters", 200}, {"Outputs", 200}, {"Mappings", 200}}) {
-    const json::object& entry = section == std::string_view("Outputs") ? output : topic;
+    const json::object& entry = kinds.at(section);
     json::object entries;
     for (int i = 0; i < most; ++i) entries[fmt::format("E{}", i)] = entry;
     json::object tree;

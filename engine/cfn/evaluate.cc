@@ -1,6 +1,7 @@
 #include "cfn/evaluate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -80,28 +81,18 @@ Result<void> Evaluator::prepare(const std::map<std::string, std::string>& given)
   const json::object none;
   const json::object* section = find_object(tree_, "Parameters");
   const json::object& declared = section ? *section : none;
-  for (const auto& entry : given) {
-    if (!declared.contains(entry.first)) {
-      return invalid(fmt::format("Parameters: [{}] do not exist in the template", entry.first));
-    }
+  std::vector<std::string> unknown;
+  for (const auto& entry : given)
+    if (!declared.contains(entry.first)) unknown.push_back(entry.first);
+  if (!unknown.empty()) {
+    return invalid(
+        fmt::format("Parameters: [{}] do not exist in the template", fmt::join(unknown, ", ")));
   }
   std::string missing;
   for (const auto& entry : declared) {
     const std::string name = entry.key();
-    if (!entry.value().is_object()) {
-      return invalid("Template format error: Any Parameters member must be an object.");
-    }
-    const json::object& shape = entry.value().get_object();
-    const json::string* type = find_string(shape, "Type");
-    if (!type) {
-      return invalid(fmt::format(
-          "Template format error: Every Parameters object must contain a Type member. ({})", name));
-    }
-    if (!is_parameter_type(*type)) {
-      return invalid(
-          fmt::format("Template format error: Unrecognized parameter type: {}", to_string(*type)));
-    }
-    Parameter parameter{.type = to_string(*type)};
+    const json::object& shape = entry.value().as_object();
+    Parameter parameter{.type = std::string(shape.at("Type").as_string())};
     const json::value* echo = find(shape, "NoEcho");
     parameter.no_echo = echo && scalar_text(*echo) == "true";
     if (const auto found = given.find(name); found != given.end()) {
@@ -128,18 +119,6 @@ Result<void> Evaluator::prepare(const std::map<std::string, std::string>& given)
   }
   KIBAN_TRY_VOID(check_rules());
   conditions_only_ = false;
-  for (const std::string_view section_name : {"Resources", "Outputs"}) {
-    const json::object* entries = find_object(tree_, section_name);
-    for (const auto& entry : entries ? *entries : none) {
-      const json::string* condition_name = find_string(entry.value().as_object(), "Condition");
-      if (condition_name && !conditions_.contains(to_string(*condition_name))) {
-        return invalid(
-            fmt::format("Template format error: Unresolved condition dependency {} in "
-                        "the {} block of the template",
-                        to_string(*condition_name), section_name));
-      }
-    }
-  }
   return {};
 }
 
@@ -552,6 +531,7 @@ Evaluator::Value Evaluator::intrinsic(std::string_view name, const json::value& 
   }
   if (name == "Fn::Length") {
     KIBAN_TRY(const json::value all, required(argument));
+    if (planning_ && all.is_string()) return json::value(all);  // A list not known yet.
     if (!all.is_array()) return invalid("Template error: Fn::Length requires a list");
     return json::value(static_cast<std::int64_t>(all.get_array().size()));
   }
@@ -585,10 +565,14 @@ Result<json::object> Evaluator::properties(const std::string& logical_id) {
   if (!declared) return json::object{};
   KIBAN_TRY(json::value value, required(*declared));
   if (!value.is_object()) return invalid("Template format error: Properties must be an object.");
-  return std::move(value.get_object());
+  auto resolved = resolve_references(value.get_object(), ports_, References::Plain);
+  // What a plan can't read yet may be made by the stack itself.
+  if (!resolved && planning_) return std::move(value.get_object());
+  return resolved;
 }
 
-Result<json::object> resolve_references(json::object properties, const Ports& ports) {
+Result<json::object> resolve_references(json::object properties, const Ports& ports,
+                                        References which) {
   Budget budget{evaluation_steps_max, evaluation_bytes_max};
   const auto resolve = [&](const std::string& text) -> Result<std::string> {
     constexpr std::string_view open = "{{resolve:";
@@ -597,8 +581,13 @@ Result<json::object> resolve_references(json::object properties, const Ports& po
     for (std::size_t at = text.find(open); at != std::string::npos; at = text.find(open, done)) {
       const std::size_t end = text.find("}}", at);
       if (end == std::string::npos) break;
-      KIBAN_TRY(const std::string value,
-                ports.dynamic_reference(text.substr(at + open.size(), end - at - open.size())));
+      const std::string reference = text.substr(at + open.size(), end - at - open.size());
+      if (which == References::Plain && !reference.starts_with("ssm:")) {
+        out.append(text, done, end + 2 - done);
+        done = end + 2;
+        continue;
+      }
+      KIBAN_TRY(const std::string value, ports.dynamic_reference(reference));
       if (!budget.spend(read_steps, value.size()))
         return invalid("Template error: too many dynamic references in one resource");
       out.append(text, done, at - done).append(value);

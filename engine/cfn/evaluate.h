@@ -72,7 +72,9 @@ class Evaluator {
 
   // nullopt: AWS::NoValue.
   Result<std::optional<json::value>> evaluate(const json::value& value);
-  // Dynamic references stay as they are: what a stack remembers and compares holds no secrets.
+  // With {{resolve:ssm:…}} replaced by the value of now, so that an update sees a parameter that
+  // has changed. References to secrets stay as they are: what a stack remembers and compares holds
+  // none.
   Result<json::object> properties(const std::string& logical_id);
   std::set<std::string> imports() const;  // Export names this evaluator was asked for.
 
@@ -107,8 +109,11 @@ class Evaluator {
   bool conditions_only_{false};
 };
 
-// {{resolve:…}} in every text replaced by its value, for handing over to a service.
+// {{resolve:…}} in every text replaced by its value: all of them, for handing over to a service, or
+// only those of plain text (ssm).
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
-Result<json::object> resolve_references(json::object properties, const Ports& ports);
+enum class References { All, Plain };
+Result<json::object> resolve_references(json::object properties, const Ports& ports,
+                                        References which = References::All);
 
 }  // namespace kiban::cfn

@@ -78,7 +78,11 @@ TEST(Intrinsics, AreEvaluated) {
       {R"({"Condition":{"StringEquals":{"a":{"Ref":"P"}}}})",
        R"({"Condition":{"StringEquals":{"a":"p"}}})"},  // A policy's own.
       {R"({"Condition":"Yes"})", R"({"Condition":"Yes"})"},
-      {R"("{{resolve:ssm:/a}}")", "{{resolve:ssm:/a}}"},  // Resolved when it is handed over only.
+      {R"("{{resolve:ssm:/a}}")", "<ssm:/a>"},
+      {R"("{{resolve:ssm-secure:/a}}")",
+       "{{resolve:ssm-secure:/a}}"},  // Resolved when it is handed over only.
+      {R"("{{resolve:secretsmanager:a}} {{resolve:ssm:/b}}")",
+       "{{resolve:secretsmanager:a}} <ssm:/b>"},
   };
   for (const auto& [value, expected] : table) EXPECT_EQ(value_of(value), expected) << value;
 }
@@ -90,7 +94,7 @@ TEST(Intrinsics, AreRefusedWithAReason) {
       {R"({"Fn::GetAtt":["T","Nope"]})", "Requested attribute Nope does not exist"},
       {R"({"Fn::Select":[9,{"Ref":"L"}]})", "nonexistent value at index 9"},
       {R"({"Fn::Join":"x"})", "every Fn::Join object requires two parameters"},
-      {R"({"Fn::If":["Maybe",1,2]})", "Unresolved condition dependency Maybe"},
+      {R"({"Fn::If":["Maybe",1,2]})", "unresolved condition dependency Maybe in Fn::If"},
       {R"({"Fn::ImportValue":"none"})", "No export named none found."},
       {R"({"Fn::Cidr":["10.0.0.0/30",9,8]})", "can't cut"},
       {R"({"Fn::Nothing":1})", "Fn::Nothing"},

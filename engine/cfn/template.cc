@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "cfn/check.h"
 #include "core/letters.h"
 
 namespace kiban::cfn {
@@ -163,6 +164,13 @@ Result<void> check_resource(const std::string& id, const json::value& resource) 
     }
     return invalid(fmt::format("Invalid template resource property '{}'", key));
   }
+  const json::value* on = find(body, "DependsOn");
+  const bool names = !on || on->is_string() ||
+                     (on->is_array() && std::ranges::all_of(on->get_array(), [](const auto& one) {
+                        return one.is_string();
+                      }));
+  if (!names)
+    return invalid("Template format error: DependsOn must be a string or list of strings.");
   const json::value* properties = find(body, "Properties");
   if (properties && !properties->is_object()) {
     return invalid(
@@ -171,42 +179,10 @@ Result<void> check_resource(const std::string& id, const json::value& resource) 
   return check_policies(id, body);
 }
 
-// The functions that evaluate.h knows: others are refused by name before anything is made.
-bool is_function(std::string_view name) {
-  constexpr std::string_view known[] = {"Fn::And",         "Fn::Base64",      "Fn::Cidr",
-                                        "Fn::Contains",    "Fn::Equals",      "Fn::FindInMap",
-                                        "Fn::GetAZs",      "Fn::GetAtt",      "Fn::GetStackOutput",
-                                        "Fn::If",          "Fn::ImportValue", "Fn::Join",
-                                        "Fn::Length",      "Fn::Not",         "Fn::Or",
-                                        "Fn::Select",      "Fn::Split",       "Fn::Sub",
-                                        "Fn::ToJsonString"};
-  return std::ranges::find(known, name) != std::end(known);
-}
-
-Result<void> check_functions(const json::value& value, bool extended) {
-  if (value.is_array()) {
-    for (const json::value& one : value.get_array()) {
-      KIBAN_TRY_VOID(check_functions(one, extended));
-    }
-  }
-  if (!value.is_object()) return {};
-  for (const auto& member : value.get_object()) {
-    const std::string_view key = member.key();
-    if (key.starts_with("Fn::") && !is_function(key)) {
-      return invalid(fmt::format("Template error: kiban does not know the function {}", key));
-    }
-    if ((key == "Fn::Length" || key == "Fn::ToJsonString") && !extended) {
-      return invalid(
-          fmt::format("Template error: {} needs the transform AWS::LanguageExtensions", key));
-    }
-    KIBAN_TRY_VOID(check_functions(member.value(), extended));
-  }
-  return {};
-}
-
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html
-// adds functions, of which Fn::ForEach is not served. Other transforms (macros) are not run.
-Result<void> check_transform(const json::object& tree) {
+// adds functions, of which Fn::ForEach is not served. Other transforms (macros) are not run. True:
+// the transform is there.
+Result<bool> check_transform(const json::object& tree) {
   const json::value* transform = find(tree, "Transform");
   json::array names;
   if (transform) names = transform->is_array() ? transform->get_array() : json::array{*transform};
@@ -214,11 +190,7 @@ Result<void> check_transform(const json::object& tree) {
     if (name == "AWS::LanguageExtensions") continue;
     return invalid(fmt::format("kiban does not run the transform (macro) {}", print_json(name)));
   }
-  for (const auto& section : tree) {
-    if (section.key() == "Metadata") continue;
-    KIBAN_TRY_VOID(check_functions(section.value(), !names.empty()));
-  }
-  return {};
+  return !names.empty();
 }
 
 Result<void> check_sections(const json::object& tree) {
@@ -260,24 +232,6 @@ Result<void> check_sections(const json::object& tree) {
   }
   for (const auto& resource : *resources) {
     KIBAN_TRY_VOID(check_resource(resource.key(), resource.value()));
-  }
-  return {};
-}
-
-Result<void> check_outputs(const json::object& tree) {
-  const json::object* outputs = find_object(tree, "Outputs");
-  for (const auto& output : outputs ? *outputs : json::object{}) {
-    const std::string id = output.key();
-    if (!output.value().is_object() || !output.value().get_object().contains("Value")) {
-      return invalid(fmt::format(
-          "Template format error: [/Outputs/{}] Every Outputs member must contain a Value object",
-          id));
-    }
-    const json::value* exported = find(output.value().get_object(), "Export");
-    if (exported && (!exported->is_object() || !exported->get_object().contains("Name"))) {
-      return invalid(fmt::format(
-          "Template format error: [/Outputs/{}/Export] Export must contain a Name", id));
-    }
   }
   return {};
 }
@@ -382,8 +336,9 @@ Result<json::object> parse_template(std::string_view text) {
     if (!parsed) {
       auto yaml = read_yaml(text);
       if (!yaml) {
-        return invalid(
-            fmt::format("Template format error: JSON not well-formed. ({})", parsed.error().cause));
+        const std::string& why = parsed.error().cause;  // "... at line N, column N".
+        return invalid(fmt::format("Template format error: JSON not well-formed. ({})",
+                                   why.substr(std::min(why.rfind("line "), why.size()))));
       }
       parsed = std::move(yaml);
     }
@@ -392,11 +347,14 @@ Result<json::object> parse_template(std::string_view text) {
     KIBAN_TRY(value, read_yaml(text));
   }
   if (!value.is_object()) return invalid("Template format error: unsupported structure.");
-  KIBAN_TRY_VOID(check_transform(value.get_object()));
+  KIBAN_TRY_VOID(check_nulls(value.get_object()));
+  KIBAN_TRY(const bool extended, check_transform(value.get_object()));
   KIBAN_TRY_VOID(check_sections(value.get_object()));
-  KIBAN_TRY_VOID(check_outputs(value.get_object()));
+  KIBAN_TRY_VOID(check_template(value.get_object(), extended));
   return std::move(value.get_object());
 }
+
+Result<json::value> parse_yaml(std::string_view text) { return read_yaml(text); }
 
 std::set<std::string> references(const json::value& value) {
   std::set<std::string> out;

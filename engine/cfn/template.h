@@ -16,6 +16,9 @@ namespace kiban::cfn {
 // The tree, its sections checked for shape. Errors: `ValidationError` with AWS's text.
 Result<json::object> parse_template(std::string_view text);
 
+// Any YAML document as JSON, CloudFormation's short tags as functions. Error `ValidationError`.
+Result<json::value> parse_yaml(std::string_view text);
+
 // Logical ids a value refers to by Ref, Fn::GetAtt and Fn::Sub, parameters among them.
 std::set<std::string> references(const json::value& value);
 

@@ -130,7 +130,74 @@ json::value bucket_rules(const json::array& rules) {
   return out;
 }
 
+void rename(json::object& out, const json::object& from, std::string_view name,
+            std::string_view as) {
+  if (const json::value* value = find(from, name)) out[as] = *value;
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-s3-bucket-corsrule.html
+json::value cors_rules(const json::array& rules) {
+  json::array out;
+  for (const json::value& one : rules) {
+    json::object rule = one.is_object() ? one.get_object() : json::object{};
+    for (const auto& [name, as] : {std::pair{"ExposedHeaders", "ExposeHeaders"},
+                                   {"MaxAge", "MaxAgeSeconds"},
+                                   {"Id", "ID"}}) {
+      rename(rule, json::object(rule), name, as);
+      rule.erase(name);
+    }
+    out.push_back(std::move(rule));
+  }
+  return out;
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-s3-bucket-loggingconfiguration.html
+json::value bucket_logging(const json::object& value) {
+  json::object enabled{{"TargetPrefix", ""}};
+  rename(enabled, value, "DestinationBucketName", "TargetBucket");
+  rename(enabled, value, "LogFilePrefix", "TargetPrefix");
+  rename(enabled, value, "TargetObjectKeyFormat", "TargetObjectKeyFormat");
+  return json::object{{"LoggingEnabled", std::move(enabled)}};
+}
+
+// One event each, where S3's API has lists of events.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-s3-bucket-notificationconfiguration.html
+json::value bucket_notifications(const json::object& value) {
+  json::object out;
+  struct Kind {
+    std::string_view list{}, target{}, as_list{}, as_target{};
+  };
+  constexpr Kind kinds[] = {
+      {"QueueConfigurations", "Queue", "QueueConfigurations", "QueueArn"},
+      {"TopicConfigurations", "Topic", "TopicConfigurations", "TopicArn"},
+      {"LambdaConfigurations", "Function", "LambdaFunctionConfigurations", "LambdaFunctionArn"}};
+  for (const Kind& kind : kinds) {
+    const json::array* entries = find_array(value, kind.list);
+    if (!entries) continue;
+    json::array list;
+    for (const json::value& one : *entries) {
+      const json::object& entry = one.is_object() ? one.get_object() : value;
+      json::object made;
+      rename(made, entry, kind.target, kind.as_target);
+      if (const json::value* event = find(entry, "Event")) made["Events"] = json::array{*event};
+      const json::value* filter = find(entry, "Filter");
+      if (const json::value* rules = walk(filter, "S3Key.Rules"))
+        made["Filter"] = json::object{{"Key", json::object{{"FilterRules", *rules}}}};
+      list.push_back(std::move(made));
+    }
+    out[kind.as_list] = std::move(list);
+  }
+  if (const json::object* bridge = find_object(value, "EventBridgeConfiguration")) {
+    const json::value* enabled = find(*bridge, "EventBridgeEnabled");
+    if (!enabled || plain(*enabled) == "true") out["EventBridgeConfiguration"] = json::object{};
+  }
+  return out;
+}
+
 json::value changed(std::string_view how, const json::value& value) {
+  if (how == "logging" && value.is_object()) return bucket_logging(value.get_object());
+  if (how == "notification" && value.is_object()) return bucket_notifications(value.get_object());
+  if (how == "cors" && value.is_array()) return cors_rules(value.get_array());
   if (how == "json" || how == "str") return json::string(plain(value));
   if (how == "lower") return lower(value);
   if (how == "bool" && value.is_string()) return value.get_string() == "true";
@@ -220,13 +287,39 @@ std::unexpected<Error> invalid(std::string cause) {
 Result<void> check_value(const json::object& type, std::string_view property,
                          const json::value& value, std::string_view id) {
   const json::object* only = find_object(type, "Only");
-  const json::array* values = only ? find_array(*only, property) : nullptr;
-  if (!values || !value.is_string() || std::ranges::find(*values, value) != values->end()) {
-    return {};
+  for (const auto& entry : only ? *only : json::object{}) {
+    const std::string_view path = entry.key();
+    const std::size_t dot = std::min(path.find('.'), path.size());
+    if (path.substr(0, dot) != property) continue;
+    const json::value* given = dot == path.size() ? &value : walk(&value, path.substr(dot + 1));
+    if (!given || !(given->is_string() || given->is_bool() || given->is_number())) continue;
+    const json::array& values = entry.value().as_array();
+    const json::value shown(json::string(plain(*given)));
+    if (std::ranges::find(values, shown) != values.end()) continue;
+    return invalid(fmt::format("kiban does not honour {} {} (of {}, {}): only {}", path,
+                               print_json(shown), id, std::string_view(type.at("Type").as_string()),
+                               print_json(values)));
   }
-  return invalid(fmt::format("kiban does not honour {} {} (of {}, {}): only {}", property,
-                             print_json(value), id, std::string_view(type.at("Type").as_string()),
-                             print_json(*values)));
+  return {};
+}
+
+bool mentions(const json::value& value, std::string_view text) {
+  if (value.is_string()) return value.get_string().find(text) != json::string::npos;
+  if (value.is_array())
+    return std::ranges::any_of(value.get_array(),
+                               [&](const json::value& one) { return mentions(one, text); });
+  return value.is_object() && std::ranges::any_of(value.get_object(), [&](const auto& member) {
+           return mentions(member.value(), text);
+         });
+}
+
+// "Resources that support dynamic parameter patterns for secure strings":
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-ssm-secure-strings.html
+Result<void> check_secure_references(std::string_view type, std::string_view property,
+                                     const json::value& value) {
+  if (property == "MasterUserPassword" || !mentions(value, "{{resolve:ssm-secure:")) return {};
+  return invalid(
+      fmt::format("SSM Secure reference is not supported in: [{}/Properties/{}]", type, property));
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
@@ -339,6 +432,12 @@ const json::object* find_tag_steps(const json::object& type) {
   return type.contains("TagId") ? find_object(*all, type.at("Service").as_string()) : nullptr;
 }
 
+bool has_system_tags(const json::object& type) {
+  const json::object* steps = find_tag_steps(type);
+  const json::value* system = steps ? find(*steps, "System") : nullptr;
+  return steps && (!system || *system != false);
+}
+
 std::vector<std::string> type_names() {
   std::vector<std::string> out;
   for (const auto& entry : catalogue()) out.push_back(entry.first);
@@ -359,6 +458,7 @@ Result<void> check_resources(const json::object& tree) {
     const json::object* properties = find_object(resource.value().as_object(), "Properties");
     for (const auto& property : properties ? *properties : json::object{}) {
       const std::string_view name = property.key();
+      KIBAN_TRY_VOID(check_secure_references(type, name, property.value()));
       if (lists(*entry, "Known", name) || (name == "Tags" && has_tags(*entry))) {
         KIBAN_TRY_VOID(check_value(*entry, name, property.value(), resource.key()));
         continue;

@@ -4,18 +4,22 @@
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
 //
 // Entry: {"Type", "Service", "Known": [...], "Replace": [...], "Updates"?: [...], "Name"?: property
-// whose absence means a generated name, "NameMax"?, "Lower"?: names in lower case, "Defaults"?:
-// what an update sets properties to that went, "Only"?: the values of a property that are served,
-// "SameName"?: may be replaced under a name of the user's, "DefaultPolicy"?: DeletionPolicy when
-// none is given, "Create"/"Update"/"Delete"/"Snapshot" (instead of Delete, with that policy): steps
-// or the name of another list, "Id": value, "Attributes": {name: value}, "TagId"?: value, for tag
-// operations, "Read"?: a step whose reply Attributes may use as well, "Wait"?: {"op", "in", "at":
-// path, "ready": [...], "failed": [...], "why"?: path}, "Gone"?: {"op", "in", "at": path, "is":
+// whose absence means a generated name, "NameMax"?, "Suffix"?: {property: what a generated name
+// ends with when it is true}, "Lower"?: names in lower case, "Defaults"?:
+// what an update sets properties to that went, "Only"?: the values of a property, or of a member of
+// it, that are served, "SameName"?: may be replaced under a name of the user's, "DefaultPolicy"?:
+// DeletionPolicy when none is given, "Create"/"Update"/"Delete"/"Snapshot" (instead of Delete, with
+// that policy): steps or the name of another list, "Id": value, "Attributes": {name: value},
+// "TagId"?: value, for tag operations, "Read"?: a step whose reply Attributes may use as well,
+// "Wait"?: {"op", "in", "at": path, "ready": [...], "failed": [...], "why"?: path}, "Gone"?: {"op",
+// "in", "at": path, "is":
 // [...], "absent": [codes]} when deletion takes its time} Step: {"op", "in", "each"?: a list
 // property, "gone"?: the members of one that the new value lacks, "new"?: those that the old one
 // lacked, "key"?: which member tells them apart, "when"?: only with this property, "dropped"?: only
 // when this property went, "fresh"?: only when it came, "if"?: {property: the only value},
-// "changed"?: only when one of these changed, "ignore"?: [codes], "again"?: [codes] ignored when an
+// "changed"?: only when one of these changed, "find"?: {"op", "in", "at": list in the reply, "by":
+// {member: value}}, whose first entry with those members is "=@found", without which the step is
+// left out, "ignore"?: [codes], "again"?: [codes] ignored when an
 // update before this one failed on its way, "retry"?: [codes] of a deletion that others still hold
 // up}
 //
@@ -24,7 +28,8 @@
 // "=@read.A", "=@before.Property" (of an update), "=@account", "=@region", "=@endpoint";
 // "=how:value" changes it: json (text of it), lower (member names begin in lower case), str, int,
 // bool, path (with a slash in front), tagmap, lowertags, kmstags, taglist, fullname (of a balancer
-// or target group), spec-KIND (EC2's TagSpecifications). What is absent is left out. A text
+// or target group), spec-KIND (EC2's TagSpecifications), encryption, lifecycle, cors, logging,
+// notification (a bucket's configurations as S3's API has them). What is absent is left out. A text
 // beginning with '~' has {such values} in it.
 #pragma once
 
@@ -45,8 +50,12 @@ bool has_tags(const json::object& type);
 bool forces_replacement(const json::object& type, std::string_view property);
 bool can_update(const json::object& type, std::string_view property);
 // The operations that set tags of a resource that is there, and take them away: {"Tag": step,
-// "Untag": step}. They see "=@tagid" and "=@untag.Keys". nullptr: the type has none.
+// "Untag": step, "System"?: false without CloudFormation's own tags}. They see "=@tagid" and
+// "=@untag.Keys". nullptr: the type has none.
 const json::object* find_tag_steps(const json::object& type);
+
+// Whether CloudFormation's own tags are set on it: not on what IAM has, nor on scalable targets.
+bool has_system_tags(const json::object& type);
 
 // Error `ValidationError`: unknown types ("Unrecognized resource types: [X]"), properties
 // ("Encountered unsupported property X") and attributes.

@@ -169,7 +169,7 @@ void Kernel::Batch::fire(const store::Row& row) {
     return;
   }
   Caller caller = take_place(service, payload->get_object());
-  run_guarded("a timer of " + service, std::move(caller),
+  run_guarded("a timer of " + service, found->second->name(), std::move(caller),
               [&](Context& context) { found->second->on_timer(context, payload->get_object()); });
 }
 
@@ -194,7 +194,7 @@ void Kernel::Batch::deliver(const Event& event) {
     Caller caller = service_caller(service->name());
     caller.account = event.account;
     caller.region = event.region;
-    run_guarded("an event for " + std::string(service->name()), std::move(caller),
+    run_guarded("an event for " + std::string(service->name()), service->name(), std::move(caller),
                 [&](Context& context) { service->on_event(context, event); });
   }
 }
@@ -202,10 +202,12 @@ void Kernel::Batch::deliver(const Event& event) {
 // Events that found no fuel become timers that are due at once.
 void Kernel::Batch::keep_events() {
   for (; events_delivered_ < events_.size(); ++events_delivered_)
-    run_guarded("an event to carry over", service_caller(kernel_service), [&](Context& context) {
-      context.set_timer(kernel_service, fmt::format("{:08}-{}", events_delivered_, random_.hex(16)),
-                        now_, print_event(events_[events_delivered_]));
-    });
+    run_guarded("an event to carry over", kernel_service, service_caller(kernel_service),
+                [&](Context& context) {
+                  context.set_timer(kernel_service,
+                                    fmt::format("{:08}-{}", events_delivered_, random_.hex(16)),
+                                    now_, print_event(events_[events_delivered_]));
+                });
 }
 
 // Operations ----------------------------------------------------------------------------------
@@ -272,9 +274,9 @@ Result<json::object> Kernel::Batch::guarded(
   }
 }
 
-void Kernel::Batch::run_guarded(std::string_view what, Caller caller,
+void Kernel::Batch::run_guarded(std::string_view what, std::string_view service, Caller caller,
                                 const std::function<void(Context&)>& body) {
-  OperationContext context{*this, std::move(caller), 0, false, true};
+  OperationContext context{*this, service, std::move(caller), 0, false, true};
   (void)guarded(what, context, [&](Context& inner) -> Result<json::object> {
     body(inner);
     return json::object{};
@@ -292,7 +294,7 @@ void Kernel::Batch::run_command(Waiting waiting) {
   bool last_attempt = waiting.last_attempt;
   for (;;) {
     const std::string what = command.service + ":" + command.operation;
-    OperationContext context{*this, command.caller, 0, true, last_attempt};
+    OperationContext context{*this, found->second->name(), command.caller, 0, true, last_attempt};
     Result<json::object> result = guarded(what, context, [&](Context& inner) {
       return found->second->call(inner, command.operation, command.input);
     });
@@ -329,10 +331,11 @@ void Kernel::Batch::run_outcome(const std::string& service, const Outcome& outco
   }
   Caller caller = take_place(service, *effect);
   const json::object* payload = find_object(*effect, "Payload");
-  run_guarded("an outcome for " + service, std::move(caller), [&](Context& context) {
-    found->second->on_outcome(context, text_of(*effect, "Kind"),
-                              payload == nullptr ? json::object{} : *payload, outcome);
-  });
+  run_guarded("an outcome for " + service, found->second->name(), std::move(caller),
+              [&](Context& context) {
+                found->second->on_outcome(context, text_of(*effect, "Kind"),
+                                          payload == nullptr ? json::object{} : *payload, outcome);
+              });
 }
 
 void Kernel::Batch::wake_notified() {
@@ -367,7 +370,8 @@ void Kernel::Batch::wake_expired() {
 
 void Kernel::Batch::start_services() {
   for (const auto& service : kernel_.services) {
-    run_guarded("the start of " + std::string(service->name()), service_caller(service->name()),
+    run_guarded("the start of " + std::string(service->name()), service->name(),
+                service_caller(service->name()),
                 [&](Context& context) { service->on_start(context); });
     deliver_events();
   }

@@ -100,7 +100,8 @@ class Kernel::Batch {
   // an Error.
   Result<json::object> guarded(std::string_view what, OperationContext& context,
                                const std::function<Result<json::object>(services::Context&)>& body);
-  void run_guarded(std::string_view what, services::Caller caller,
+  // `service` is whose code `body` runs.
+  void run_guarded(std::string_view what, std::string_view service, services::Caller caller,
                    const std::function<void(services::Context&)>& body);
   services::Caller service_caller(std::string_view service) const;
   // A timer or an outcome runs in the account and region of whoever asked for it: they are kept in

@@ -30,8 +30,10 @@ Result<json::object> Kernel::Batch::OperationContext::call(std::string_view serv
   // As on the wire. What only other services may ask for is in no model and goes unchecked.
   const api::Service* model = api::find_service(service);
   const api::Operation* shape = model == nullptr ? nullptr : model->operation(operation);
-  if (shape != nullptr) KIBAN_TRY_VOID(api::validate(*model, *shape, input));
-  OperationContext inner{batch_, as, depth_ + 1, false, true};
+  const auto system_tags =
+      service_ == "cloudformation" ? api::SystemTags::Allowed : api::SystemTags::Refused;
+  if (shape != nullptr) KIBAN_TRY_VOID(api::validate(*model, *shape, input, system_tags));
+  OperationContext inner{batch_, found->second->name(), as, depth_ + 1, false, true};
   inner.calls_ = calls_;
   const Mark before = batch_.mark();
   Result<json::object> result;

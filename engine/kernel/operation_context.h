@@ -11,9 +11,11 @@ namespace kiban::kernel {
 
 class Kernel::Batch::OperationContext final : public services::Context {
  public:
-  OperationContext(Batch& batch, services::Caller caller, std::size_t depth, bool over_the_wire,
-                   bool last_attempt)
+  // `service` is whose code runs with this context; the name outlives it.
+  OperationContext(Batch& batch, std::string_view service, services::Caller caller,
+                   std::size_t depth, bool over_the_wire, bool last_attempt)
       : batch_(batch),
+        service_(service),
         caller_(std::move(caller)),
         depth_(depth),
         over_the_wire_(over_the_wire),
@@ -67,6 +69,7 @@ class Kernel::Batch::OperationContext final : public services::Context {
   void record(std::string caller, std::string_view action, std::string_view resource, bool allowed);
 
   Batch& batch_;
+  std::string_view service_;
   services::Caller caller_;
   std::size_t depth_;
   bool over_the_wire_;

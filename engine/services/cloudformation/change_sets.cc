@@ -194,12 +194,14 @@ Result<json::object> create_change_set(Context& context, const json::object& inp
   for (const std::string_view member : {"Description", "OnStackFailure"}) {
     if (input.contains(member)) change_set[member] = input.at(member);
   }
-  KIBAN_TRY(const auto changes, changes_of(context, stack, desired));
-  if (changes) {
-    keep_changes(change_set, *changes, stack);
+  const auto changes = changes_of(context, stack, desired);
+  const bool no_import = !changes && changes.error().cause.starts_with("No export named");
+  if (!changes && !no_import) return std::unexpected(changes.error());
+  if (changes && *changes) {
+    keep_changes(change_set, **changes, stack);
   } else {
     change_set["Status"] = "FAILED";
-    change_set["StatusReason"] = no_changes;
+    change_set["StatusReason"] = no_import ? changes.error().cause : std::string(no_changes);
     change_set["ExecutionStatus"] = "UNAVAILABLE";
   }
   put_json(context, key, change_set);
@@ -264,9 +266,9 @@ Result<json::object> describe_change_set(Context& context, const json::object& i
 }
 
 Result<json::object> execute_change_set(Context& context, const json::object& input) {
-  KIBAN_TRY_VOID(
-      refuse_others(input, "ExecuteChangeSet",
-                    {"StackName", "ChangeSetName", "ClientRequestToken", "DisableRollback"}));
+  KIBAN_TRY_VOID(refuse_others(input, "ExecuteChangeSet",
+                               {"StackName", "ChangeSetName", "ClientRequestToken",
+                                "DisableRollback", "RetainExceptOnCreate"}));
   KIBAN_TRY(Found found, find_change_set(context, input));
   json::object& change_set = found.change_set;
   KIBAN_TRY(json::object stack, find_stack(context, text(change_set, "StackId")));
@@ -288,6 +290,8 @@ Result<json::object> execute_change_set(Context& context, const json::object& in
     return fail("ValidationError", fmt::format("Stack:{} is in {} state and can not be updated.",
                                                text(stack, "StackId"), status));
   }
+  const bool keep = flag(input, "DisableRollback");
+  if (!create) KIBAN_TRY_VOID(check_failed_stack(stack, keep));
   // The others were made for a stack that is no more.
   for (const store::Row& row :
        context.scan(row_key(text(stack, "Region"), "changeset", text(stack, "Uuid") + "/"))) {
@@ -298,8 +302,8 @@ Result<json::object> execute_change_set(Context& context, const json::object& in
   stack["ChangeSetId"] = change_set.at("ChangeSetId");
   stack["Token"] = token;
   stack["TokenOf"] = "ExecuteChangeSet";
-  const bool keep = flag(input, "DisableRollback");
   stack["KeepOnFailure"] = keep;
+  if (create) stack["DisableRollback"] = keep;
   stack["OnFailure"] = keep ? "DO_NOTHING" : text(change_set, "OnStackFailure", "ROLLBACK");
   const json::object& desired = change_set.at("Desired").as_object();
   if (create) {
@@ -307,6 +311,7 @@ Result<json::object> execute_change_set(Context& context, const json::object& in
   } else {
     begin_update(context, stack, desired);
   }
+  stack["RetainExceptOnCreate"] = flag(input, "RetainExceptOnCreate");
   advance(context, stack);
   return json::object{};
 }
@@ -339,6 +344,25 @@ bool may_update(std::string_view status) {
   return status == "CREATE_COMPLETE" || status == "UPDATE_COMPLETE" ||
          status == "UPDATE_ROLLBACK_COMPLETE" || status == "UPDATE_FAILED" ||
          status == "CREATE_FAILED";
+}
+
+Result<void> check_failed_stack(const json::object& stack, bool disable_rollback) {
+  const std::string status = text(stack, "Status");
+  if (status != "CREATE_FAILED" && status != "UPDATE_FAILED") return {};
+  if (status == "CREATE_FAILED" && !flag(stack, "DisableRollback")) {
+    return fail("ValidationError",
+                fmt::format("This stack cannot be updated from [{}] state because it contains "
+                            "[on-failure: DO_NOTHING]. Please use disable-rollback option instead "
+                            "during stack creation.",
+                            status));
+  }
+  if (disable_rollback) return {};
+  return fail("ValidationError",
+              fmt::format("This stack is currently in a non-terminal [{}] state. To update the "
+                          "stack from this state, please use the disable-rollback parameter with "
+                          "update-stack API. To rollback to the last known good state, use the "
+                          "rollback-stack API",
+                          status));
 }
 
 void make_obsolete(Context& context, const json::object& stack) {

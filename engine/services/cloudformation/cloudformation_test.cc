@@ -154,14 +154,18 @@ TEST(Stack, RollsAFailedUpdateBack) {
 TEST(Stack, GoesOnAfterAFailureThatWasNotRolledBack) {
   World world;
   answer(world);
-  json::object wanted = with_template("s", two_resources("full", "x"));
+  const auto with_topic = [](const std::string& id, const std::string& name) {
+    return fmt::format(R"(,"{}":{{"Type":"AWS::SNS::Topic","Properties":{{"TopicName":"{}"}}}})",
+                       id, name);
+  };
+  json::object wanted = with_template("s", two_resources("t", "x", with_topic("B", "bad")));
   wanted["DisableRollback"] = true;
   ASSERT_TRUE(world.call("CreateStack", wanted));
   EXPECT_EQ(world.status("s"), "CREATE_FAILED");
-  wanted["TemplateBody"] = two_resources("t", "x");
+  wanted["TemplateBody"] = two_resources("t", "x", with_topic("B", "good"));
   ASSERT_TRUE(world.call("UpdateStack", wanted));
   EXPECT_EQ(world.status("s"), "UPDATE_COMPLETE") << world.failures("s");
-  wanted["TemplateBody"] = two_resources("full", "x");
+  wanted["TemplateBody"] = two_resources("t", "x", with_topic("C", "bad"));
   ASSERT_TRUE(world.call("UpdateStack", wanted));
   EXPECT_EQ(world.status("s"), "UPDATE_FAILED");
   ASSERT_TRUE(world.call("RollbackStack", {{"StackName", "s"}}));
@@ -514,9 +518,15 @@ TEST(Tags, OfTheStackReachItsResources) {
   json::object wanted = with_template("s", two_resources("t", "x"));
   wanted["Tags"] = json::array{{{"Key", "Stage"}, {"Value", "dev"}}};
   ASSERT_TRUE(world.call("CreateStack", wanted));
-  EXPECT_EQ(print_json(world.script.calls.at(0).input.at("Tags")),
-            R"([{"Key":"Stage","Value":"dev"}])");
-  EXPECT_EQ(print_json(world.script.calls.at(1).input.at("tags")), R"({"Stage":"dev"})");
+  EXPECT_EQ(print_json(world.script.calls.at(0).input.at("Tags").at(0)),
+            R"({"Key":"Stage","Value":"dev"})");
+  const json::object& tags = world.script.calls.at(1).input.at("tags").as_object();
+  EXPECT_EQ(text(tags, "Stage"), "dev");
+  // And CloudFormation's own.
+  EXPECT_EQ(text(tags, "aws:cloudformation:stack-name"), "s");
+  EXPECT_EQ(text(tags, "aws:cloudformation:logical-id"), "Q");
+  EXPECT_EQ(text(tags, "aws:cloudformation:stack-id"), text(world.stack("s"), "StackId"));
+  EXPECT_EQ(world.script.calls.at(0).input.at("Tags").as_array().size(), 4U);
   world.script.calls.clear();
   wanted["Tags"] = json::array{{{"Key", "Owner"}, {"Value", "us"}}};
   ASSERT_TRUE(world.call("UpdateStack", wanted));

@@ -45,7 +45,11 @@ void keep_caller(const Context& context, json::object& stack) {
                      {"key", caller.access_key_id}};
 }
 
+// What CloudFormation itself finds wrong is told as it is; a handler's message is quoted.
 std::string reason_of(const Error& error) {
+  const bool own =
+      error.name == "ValidationError" && error.cause.find("(Service: ") == std::string::npos;
+  if (own) return error.cause;
   return fmt::format("Resource handler returned message: \"{}\"", error.cause);
 }
 
@@ -103,9 +107,26 @@ class Machine {
   std::string kind() const { return text(stack_, "Kind"); }
   json::object& resources() { return stack_["Resources"].as_object(); }
 
+  // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html,
+  // TimeoutInMinutes.
+  bool timed_out() const {
+    const json::value* began = find(stack_, "Began");
+    const std::int64_t minutes = number(stack_, "TimeoutInMinutes", 0);
+    return minutes > 0 && began &&
+           context_.now() - from_epoch_seconds(began->to_number<double>()) >=
+               std::chrono::minutes(minutes);
+  }
+
   // False: something takes its time.
   bool phase() {
     const std::string now = kind();
+    if (now == "CREATE" && timed_out()) {
+      for (const auto& one : resources()) {
+        if (flag(one.value().as_object(), "Waiting")) give_up(one.key(), cancelled(one.key()));
+      }
+      failed("Stack creation time exceeded the specified timeout. ");
+      return true;
+    }
     if (now == "CREATE" || now == "UPDATE") {
       const auto done = apply();
       if (!done) failed(done.error().cause);
@@ -239,6 +260,9 @@ class Machine {
     resource["Needs"] = needs;
     Lifecycle lifecycle(context_, stack_, as_);
     if (flag(resource, "Waiting")) return settle(resource, id, lifecycle.settled(resource));
+    // What fails from here on fails an update, or the creation of what is not there.
+    const bool there = resource.contains("PhysicalId") && !flag(resource, "Partial");
+    resource["Verb"] = there ? "UPDATE" : "CREATE";
     KIBAN_TRY(json::object properties, evaluator.properties(id));
     properties = cfn::with_stack_tags(type, std::move(properties), stack_.at("Tags").as_array());
     if (flag(resource, "Partial")) {  // Left by a failed creation that was not rolled back.
@@ -262,6 +286,9 @@ class Machine {
       set_resource(resource, id, "UPDATE_IN_PROGRESS");
       return settle(resource, id, lifecycle.update(resource, properties));
     }
+    if (flag(stack_, "KeepOnFailure") && kind() == "UPDATE")
+      return fail("ValidationError",
+                  "Replacement type updates not supported on stack with disable-rollback.");
     KIBAN_TRY_VOID(check_name(type, resource, changes));
     touched[id] = "replaced";
     json::object old = resource;

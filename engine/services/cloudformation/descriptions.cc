@@ -47,7 +47,7 @@ json::object described(const json::object& stack) {
   if (text(stack, "Status") != "DELETE_COMPLETE") out["Outputs"] = stack.at("Outputs");
   copy_if(out, "StackStatusReason", stack, "Reason");
   for (const std::string_view member : {"LastUpdatedTime", "DeletionTime", "RoleARN", "Description",
-                                        "Capabilities", "ChangeSetId"}) {
+                                        "Capabilities", "ChangeSetId", "TimeoutInMinutes"}) {
     copy_if(out, member, stack, member);
   }
   return out;

@@ -7,6 +7,8 @@
 #include <set>
 
 #include "api/codec.h"
+#include "cfn/check.h"
+#include "cfn/parameters.h"
 #include "cfn/template.h"
 #include "cfn/types.h"
 #include "services/base/bulk.h"
@@ -107,6 +109,88 @@ Result<void> check_capabilities(const json::object& tree, const json::object& in
   }
   return fail("InsufficientCapabilitiesException",
               fmt::format("Requires capabilities : [{}]", needed.capability));
+}
+
+// Every value that can be known now is computed once before anything is made: selections and
+// mappings that are not there, outputs that are no text, exports of one name. What is imported is
+// looked up when the stack gets there.
+Result<void> check_values(const json::object& tree, cfn::Evaluator& evaluator) {
+  evaluator.plan_only(true);
+  for (const std::string& id : evaluator.present()) {
+    KIBAN_TRY([[maybe_unused]] const json::object properties, evaluator.properties(id));
+  }
+  const json::object* outputs = find_object(tree, "Outputs");
+  std::set<std::string> names;
+  std::vector<std::string> twice;
+  for (const auto& entry : outputs ? *outputs : json::object{}) {
+    const json::object& output = entry.value().as_object();
+    if (!evaluator.holds(output)) continue;
+    KIBAN_TRY(const auto value, evaluator.evaluate(output.at("Value")));
+    if (value && (value->is_array() || value->is_object())) {
+      return invalid(
+          "Template format error: The Value field of every Outputs member must evaluate to a "
+          "String.");
+    }
+    const json::object* exported = find_object(output, "Export");
+    if (!exported) continue;
+    KIBAN_TRY(const auto name, evaluator.evaluate(exported->at("Name")));
+    KIBAN_TRY_VOID(cfn::check_export_name(entry.key(), name.value_or(nullptr)));
+    if (!names.insert(std::string(name->as_string())).second) twice.emplace_back(name->as_string());
+  }
+  if (twice.empty()) return {};
+  return invalid(fmt::format(
+      "Template format error: The Outputs section contains duplicate Export names: [{}]. Specify a "
+      "unique name for each export.",
+      fmt::join(twice, ", ")));
+}
+
+// Ports for checking: an import that is not there yet is unknown.
+cfn::Ports checking_ports(Context& context, const json::object& stack, const Caller& as) {
+  cfn::Ports ports = make_ports(context, stack, as);
+  ports.import_value = [import = ports.import_value](const std::string& name) {
+    auto value = import(name);
+    return value ? value : Result<json::value>(json::string(cfn::known_after_apply));
+  };
+  ports.stack_output = [read = ports.stack_output](const std::string& stack_name,
+                                                   const std::string& region,
+                                                   const std::string& output) {
+    auto value = read(stack_name, region, output);
+    return value ? value : Result<json::value>(json::string(cfn::known_after_apply));
+  };
+  return ports;
+}
+
+// Parameters whose types are EC2's name what is there.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html
+Result<void> check_existing(Context& context, const Caller& as, const cfn::Parameters& parameters) {
+  struct Kind {
+    std::string_view type{};
+    std::string_view operation{};
+    std::string_view member{};
+  };
+  constexpr Kind kinds[] = {
+      {"AWS::EC2::VPC::Id", "DescribeVpcs", "VpcIds"},
+      {"AWS::EC2::Subnet::Id", "DescribeSubnets", "SubnetIds"},
+      {"AWS::EC2::SecurityGroup::Id", "DescribeSecurityGroups", "GroupIds"},
+      {"AWS::EC2::AvailabilityZone::Name", "DescribeAvailabilityZones", "ZoneNames"}};
+  for (const auto& [name, parameter] : parameters) {
+    const auto kind = std::ranges::find_if(kinds, [&](const Kind& one) {
+      return parameter.type == one.type || parameter.type == fmt::format("List<{}>", one.type);
+    });
+    if (kind == std::end(kinds)) continue;
+    json::array values{json::string(parameter.resolved)};
+    if (cfn::is_list(parameter.type)) values = cfn::list_members(parameter.resolved);
+    for (const json::value& value : values) {
+      const auto found =
+          context.call("ec2", kind->operation, {{kind->member, json::array{value}}}, as);
+      if (found && value != "") continue;
+      return invalid(
+          fmt::format("Parameter validation failed: parameter value {} for parameter name {} does "
+                      "not exist",
+                      std::string_view(value.as_string()), name));
+    }
+  }
+  return {};
 }
 
 bool same(const json::value* a, const json::value* b) { return a && b ? *a == *b : a == b; }
@@ -220,7 +304,7 @@ Result<json::object> make_desired(Context& context, const json::object& stack,
     as.access_key_id = session->access_key_id;
   }
   json::object bare{{"Region", text(stack, "Region")}};
-  cfn::Evaluator evaluator(tree, identity(stack), make_ports(context, bare, as));
+  cfn::Evaluator evaluator(tree, identity(stack), checking_ports(context, bare, as));
   std::map<std::string, std::string> given_map;
   for (const auto& one : given) given_map.emplace(one.key(), text(given, one.key()));
   KIBAN_TRY_VOID(evaluator.prepare(given_map));
@@ -229,6 +313,8 @@ Result<json::object> make_desired(Context& context, const json::object& stack,
       tree, evaluator.present(),
       [&evaluator](const std::string& name) { return evaluator.holds({{"Condition", name}}); }));
   KIBAN_TRY_VOID(check_capabilities(tree, input));
+  KIBAN_TRY_VOID(check_existing(context, as, evaluator.parameters()));
+  KIBAN_TRY_VOID(check_values(tree, evaluator));
   for (const auto& [key, parameter] : evaluator.parameters()) {
     desired["Given"].as_object()[key] = parameter.given;
     json::object shown{{"ParameterKey", key},
@@ -261,7 +347,10 @@ Result<std::optional<std::vector<cfn::ResourceChange>>> changes_of(Context& cont
       std::vector<cfn::ResourceChange> changes,
       cfn::plan(tree, old_tree, evaluator, existing_in(stack), desired.at("Tags").as_array()));
   const bool failed = text(stack, "Status").ends_with("_FAILED");
-  const bool quiet = changes.empty() && !first && !failed &&
+  // References to parameters may have new values: such an update is done even when it changes
+  // nothing. docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html
+  const bool live = text(desired, "Template").find("{{resolve:ssm:") != std::string::npos;
+  const bool quiet = changes.empty() && !first && !failed && !live &&
                      same(find(tree, "Outputs"), find(old_tree, "Outputs")) &&
                      desired.at("Tags") == stack.at("Tags") &&
                      desired.at("Given") == stack.at("Given") &&

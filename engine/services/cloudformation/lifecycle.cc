@@ -7,6 +7,7 @@
 
 #include "api/scalars.h"
 #include "cfn/plan.h"
+#include "cfn/template.h"
 #include "core/letters.h"
 #include "services/base/bulk.h"
 #include "services/base/table_service.h"
@@ -25,11 +26,16 @@ bool holds(const json::object& entry, std::string_view list, const json::value& 
 // LogicalResourceId and a random tail behind the stack's name:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
 std::string generated_name(Context& context, const json::object& stack, const std::string& id,
-                           const json::object& type) {
+                           const json::object& type, const json::object& properties) {
   const auto limit = static_cast<std::size_t>(number(type, "NameMax", 255));
   constexpr std::string_view letters =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  const std::string tail = "-" + context.random().pick(letters, 12);
+  std::string tail = "-" + context.random().pick(letters, 12);
+  const json::object* suffixes = find_object(type, "Suffix");
+  for (const auto& suffix : suffixes ? *suffixes : json::object{}) {
+    const json::value* value = find(properties, suffix.key());
+    if (value && (*value == true || *value == "true")) tail += suffix.value().as_string();
+  }
   std::string name = text(stack, "StackName") + "-" + id;
   if (name.size() + tail.size() > limit) name.resize(limit - tail.size());
   name += tail;
@@ -208,7 +214,13 @@ cfn::Ports make_ports(Context& context, const json::object& stack, const Caller&
                                {{"Name", reference.substr(reference.find(':') + 1)},
                                 {"WithDecryption", true}},
                                as));
-        return text(got.at("Parameter").as_object(), "Value");
+        const json::object& parameter = got.at("Parameter").as_object();
+        if (reference.starts_with("ssm:") && text(parameter, "Type") == "SecureString")
+          return fail(
+              "ValidationError",
+              fmt::format("The parameter {} is a SecureString: use ssm-secure instead of ssm",
+                          text(parameter, "Name")));
+        return text(parameter, "Value");
       }};
 }
 
@@ -216,7 +228,19 @@ struct Lifecycle::Work {
   const json::object& type;
   cfn::Scope scope{};
   Before before{};
+  bool tags_differ{false};  // Of the user's; the system's never change.
 };
+
+// What CloudFormation tags all that it makes with.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html
+json::array Lifecycle::system_tags(const json::object& resource) const {
+  const auto tag = [](std::string_view name, std::string value) {
+    return json::object{{"Key", fmt::format("aws:cloudformation:{}", name)},
+                        {"Value", std::move(value)}};
+  };
+  return {tag("stack-name", text(stack_, "StackName")),
+          tag("logical-id", text(resource, "LogicalId")), tag("stack-id", text(stack_, "StackId"))};
+}
 
 Result<Lifecycle::Work> Lifecycle::work_on(const json::object& resource,
                                            const json::object& properties) {
@@ -240,6 +264,11 @@ Result<Lifecycle::Work> Lifecycle::work_on(const json::object& resource,
   if (const json::object* attempted = find_object(resource, "Attempted")) {
     work.before.attempted = *attempted;
   }
+  work.tags_differ = work.before.differs("Tags", work.scope.properties);
+  if (cfn::has_system_tags(*type)) {
+    work.scope.properties =
+        cfn::with_stack_tags(*type, std::move(work.scope.properties), system_tags(resource));
+  }
   return work;
 }
 
@@ -254,7 +283,27 @@ Result<json::object> Lifecycle::ask(const Work& work, const json::object& step) 
   return context_.call(service, text(step, "op"), input.as_object(), as_);
 }
 
+// False: the step's "find" found nothing.
+Result<bool> Lifecycle::found(Work& work, const json::object& step) {
+  const json::object* search = find_object(step, "find");
+  if (!search) return true;
+  KIBAN_TRY(const json::object reply, ask(work, *search));
+  const json::value wanted = cfn::fill(search->at("by"), work.scope).value_or(json::object{});
+  for (const json::value& entry : list_of(reply, text(*search, "at"))) {
+    const bool same = std::ranges::all_of(wanted.as_object(), [&](const auto& member) {
+      const json::value* value = find(entry.as_object(), member.key());
+      return value && *value == member.value();
+    });
+    if (!same) continue;
+    work.scope.own["found"] = entry;
+    return true;
+  }
+  return false;
+}
+
 Result<void> Lifecycle::once(Work& work, const json::object& step) {
+  KIBAN_TRY(const bool there, found(work, step));
+  if (!there) return {};
   auto reply = ask(work, step);
   if (!reply) {
     const json::value code(json::string(reply.error().name));
@@ -312,8 +361,9 @@ Result<Progress> Lifecycle::create(json::object& resource, const json::object& p
   const json::object& type = *cfn::find_type(text(resource, "Type"));
   const std::string property = text(type, "Name");
   const std::string given = property.empty() ? "" : text(properties, property);
-  resource["Name"] =
-      given.empty() ? generated_name(context_, stack_, text(resource, "LogicalId"), type) : given;
+  resource["Name"] = given.empty() ? generated_name(context_, stack_, text(resource, "LogicalId"),
+                                                    type, properties)
+                                   : given;
   KIBAN_TRY(Work work, work_on(resource, properties));
   KIBAN_TRY_VOID(prepare(work));
   const auto made = run(work, "Create");
@@ -361,7 +411,7 @@ Result<Progress> Lifecycle::update(json::object& resource, const json::object& p
 Result<void> Lifecycle::change_tags(Work& work) {
   const json::object* steps = cfn::find_tag_steps(work.type);
   const json::value* now = find(work.scope.properties, "Tags");
-  if (!steps || !work.before.differs("Tags", work.scope.properties)) return {};
+  if (!steps || !work.tags_differ) return {};
   work.scope.own["tagid"] = cfn::fill(work.type.at("TagId"), work.scope).value_or(nullptr);
   std::set<std::string> gone = tag_keys(work.before.applied);
   if (work.before.attempted) gone.merge(tag_keys(*work.before.attempted));
@@ -550,16 +600,24 @@ Result<void> Lifecycle::prune_versions(const Work& work, std::size_t kept) {
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-stepfunctions-statemachine.html
 Result<void> Lifecycle::load_definition(Work& work) {
   const json::object& properties = work.scope.properties;
+  const std::ptrdiff_t given = std::ranges::count_if(
+      std::initializer_list<std::string_view>{"Definition", "DefinitionString",
+                                              "DefinitionS3Location"},
+      [&](std::string_view name) { return properties.contains(name); });
+  if (given == 0)
+    return fail("ValidationError",
+                "Property validation failed. Required key [DefinitionS3Location], [Definition] or "
+                "[DefinitionString] not found.");
+  if (given > 1)
+    return fail(
+        "ValidationError",
+        "Property validation failed. Please use either [DefinitionS3Location], [Definition] "
+        "or [DefinitionString] but not both.");
   std::string definition = text(properties, "DefinitionString");
   if (const json::value* tree = find(properties, "Definition")) definition = print_json(*tree);
-  if (const json::object* place = find_object(properties, "DefinitionS3Location")) {
-    KIBAN_TRY(
-        const json::object got,
-        context_.call("s3", "GetObject",
-                      {{"Bucket", text(*place, "Bucket")}, {"Key", text(*place, "Key")}}, as_));
-    const json::object* body = find_object(got, "Body");
-    if (!body) return fail("ValidationError", "the definition's object has no body");
-    KIBAN_TRY(definition, read_bulk(context_, *body));
+  const json::object* place = find_object(properties, "DefinitionS3Location");
+  if (place) {
+    KIBAN_TRY(definition, read_definition(*place));
   }
   const json::object* substitutions = find_object(properties, "DefinitionSubstitutions");
   for (const auto& one : substitutions ? *substitutions : json::object{}) {
@@ -571,8 +629,29 @@ Result<void> Lifecycle::load_definition(Work& work) {
       definition.replace(at, mark.size(), value);
     }
   }
+  // What S3 holds is JSON or else YAML, after the substitutions.
+  if (place && !parse_json(definition)) {
+    const auto document = cfn::parse_yaml(definition);
+    if (!document || !document->is_object())
+      return fail("ValidationError", "Invalid StateMachine definition file.");
+    definition = print_json(*document);
+  }
   work.scope.own["definition"] = definition;
   return {};
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-stepfunctions-statemachine-s3location.html
+Result<std::string> Lifecycle::read_definition(const json::object& place) {
+  constexpr std::int64_t definition_bytes_max = 1'048'576;
+  json::object in{{"Bucket", text(place, "Bucket")}, {"Key", text(place, "Key")}};
+  if (const std::string version = text(place, "Version"); !version.empty())
+    in["VersionId"] = version;
+  KIBAN_TRY(const json::object got, context_.call("s3", "GetObject", in, as_));
+  const json::object* body = find_object(got, "Body");
+  if (!body) return fail("ValidationError", "the definition's object has no body");
+  if (number(*body, "Size", 0) > definition_bytes_max)
+    return fail("ValidationError", "State Machine definition file cannot exceed 1MB.");
+  return read_bulk(context_, *body);
 }
 
 }  // namespace kiban::services::cloudformation

@@ -33,6 +33,7 @@ class Lifecycle {
  private:
   struct Work;
   Result<void> run(Work& work, std::string_view list);
+  Result<bool> found(Work& work, const json::object& step);
   Result<void> once(Work& work, const json::object& step);
   Result<json::object> ask(const Work& work, const json::object& step);
   Result<void> prepare(Work& work);
@@ -40,6 +41,8 @@ class Lifecycle {
   Result<void> generate_secret(Work& work);
   Result<void> attach_secret(Work& work);
   Result<void> load_definition(Work& work);
+  Result<std::string> read_definition(const json::object& place);
+  json::array system_tags(const json::object& resource) const;
   Result<void> change_tags(Work& work);
   Result<void> prune_versions(const Work& work, std::size_t kept);
   Result<Work> work_on(const json::object& resource, const json::object& properties);

@@ -15,6 +15,9 @@ const OperationTable& description_operations();
 // Whether a stack in that state may be updated.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 bool may_update(std::string_view status);
+// What a failed operation left is updated only with DisableRollback. ValidationError.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
+Result<void> check_failed_stack(const json::object& stack, bool disable_rollback);
 // Change sets that were made of a stack as it no longer is.
 void make_obsolete(Context& context, const json::object& stack);
 Result<std::string> template_of_change_set(Context& context, const json::object& input);

@@ -214,8 +214,13 @@ TEST(Update, DoesAgainWhatFailedBefore) {
   EXPECT_EQ(world.status("s"), "UPDATE_FAILED");
   failing.on = false;
   world.script.calls.clear();
+  EXPECT_EQ(world.call("UpdateStack", asked(topic("a"))).error().cause,
+            "This stack is currently in a non-terminal [UPDATE_FAILED] state. To update the stack "
+            "from this state, please use the disable-rollback parameter with update-stack API. To "
+            "rollback to the last known good state, use the rollback-stack API");
   // Back to what was there: nothing differs, and yet it is not known what the failed one did.
-  ASSERT_TRUE(world.call("UpdateStack", asked(topic("a"))));
+  keep["TemplateBody"] = topic("a");
+  ASSERT_TRUE(world.call("UpdateStack", keep));
   EXPECT_EQ(world.status("s"), "UPDATE_COMPLETE");
   EXPECT_THAT(world.script.operations(), ElementsAre("sns:SetTopicAttributes"));
 }
@@ -243,9 +248,9 @@ TEST(Templates, AreRefusedBeforeAnythingIsMade) {
       {R"({"Transform":"AWS::Serverless-2016-10-31","Resources":{"T":{"Type":"AWS::SNS::Topic"}}})",
        "kiban does not run the transform (macro) \"AWS::Serverless-2016-10-31\""},
       {R"({"Resources":{"Fn::ForEach::Topics":["X",["a"],{"T${X}":{"Type":"AWS::SNS::Topic"}}]}})",
-       "kiban does not know the function Fn::ForEach::Topics"},
+       "Template format error: Resource name Fn::ForEach::Topics is non alphanumeric."},
       {R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","Properties":{"DisplayName":{"Fn::Transform":{}}}}}})",
-       "kiban does not know the function Fn::Transform"},
+       "kiban does not honour the function Fn::Transform"},
       {R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","Properties":{"DisplayName":{"Fn::ToJsonString":{}}}}}})",
        "Fn::ToJsonString needs the transform AWS::LanguageExtensions"},
       {R"({"Resources":{"T":{"Type":"AWS::SNS::Topic"},"U":{"Type":"AWS::SNS::Topic","Properties":{"DisplayName":{"Fn::Sub":"${T.Nope}"}}}}})",
@@ -256,8 +261,17 @@ TEST(Templates, AreRefusedBeforeAnythingIsMade) {
        "resource type AWS::SNS::Topic does not support DeletionPolicy Snapshot"},
       {R"({"Resources":{"B":{"Type":"AWS::S3::Bucket","Properties":{"AccessControl":"PublicRead"}}}})",
        "kiban does not honour AccessControl \"PublicRead\""},
-      {R"({"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"FifoQueue":true}}}})",
-       "unsupported property FifoQueue"},
+      {R"({"Resources":{"M":{"Type":"AWS::StepFunctions::StateMachine","Properties":{"EncryptionConfiguration":{"Type":"CUSTOMER_MANAGED_KMS_KEY"}}}}})",
+       "kiban does not honour EncryptionConfiguration.Type"},
+      {R"({"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":{"Fn::Select":[2,["a","b"]]}}}}})",
+       "Template error: Fn::Select cannot select nonexistent value at index 2"},
+      {R"({"Mappings":{"M":{"a":{"b":"c"}}},"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":{"Fn::FindInMap":["M","x","b"]}}}}})",
+       "Template error: Unable to get mapping for M::x::b"},
+      {R"({"Resources":{"Q":{"Type":"AWS::SQS::Queue"}},"Outputs":{"O":{"Value":{"Fn::Split":[",","a,b"]}}}})",
+       "Template format error: The Value field of every Outputs member must evaluate to a String."},
+      {R"({"Resources":{"Q":{"Type":"AWS::SQS::Queue"}},"Outputs":{"O":{"Value":"a","Export":{"Name":{"Fn::Sub":"${AWS::StackName}-x"}}},"P":{"Value":"b","Export":{"Name":"s-x"}}}})",
+       "Template format error: The Outputs section contains duplicate Export names: [s-x]. Specify "
+       "a unique name for each export."},
       {R"({"Resources":{"F":{"Type":"AWS::Lambda::Function"},"C":{"Type":"Custom::Thing"}}})",
        "Unrecognized resource types: [AWS::Lambda::Function, Custom::Thing]"}};
   for (const auto& [body, why] : refused) {

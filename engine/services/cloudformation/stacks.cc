@@ -29,11 +29,11 @@ void keep_token(json::object& stack, const json::object& input, std::string_view
 json::object id_of(const json::object& stack) { return {{"StackId", stack.at("StackId")}}; }
 
 Result<json::object> create_stack(Context& context, const json::object& input) {
-  KIBAN_TRY_VOID(
-      refuse_others(input, "CreateStack",
-                    {"StackName", "TemplateBody", "TemplateURL", "Parameters", "Capabilities",
-                     "RoleARN", "Tags", "ClientRequestToken", "NotificationARNs", "DisableRollback",
-                     "OnFailure", "EnableTerminationProtection"}));
+  KIBAN_TRY_VOID(refuse_others(
+      input, "CreateStack",
+      {"StackName", "TemplateBody", "TemplateURL", "Parameters", "Capabilities", "RoleARN", "Tags",
+       "ClientRequestToken", "NotificationARNs", "DisableRollback", "OnFailure",
+       "EnableTerminationProtection", "TimeoutInMinutes", "RetainExceptOnCreate"}));
   const std::string name = text(input, "StackName");
   if (const auto old = find_stack(context, name)) {
     KIBAN_TRY(const bool again, repeated(*old, input, "CreateStack"));
@@ -49,16 +49,21 @@ Result<json::object> create_stack(Context& context, const json::object& input) {
   stack["TerminationProtection"] = flag(input, "EnableTerminationProtection");
   stack["OnFailure"] =
       flag(input, "DisableRollback") ? "DO_NOTHING" : text(input, "OnFailure", "ROLLBACK");
+  // With the option, what is kept can be updated; with OnFailure it can't.
+  stack["DisableRollback"] = flag(input, "DisableRollback");
   begin_create(context, stack, desired);
+  stack["RetainExceptOnCreate"] = flag(input, "RetainExceptOnCreate");
+  if (input.contains("TimeoutInMinutes")) stack["TimeoutInMinutes"] = input.at("TimeoutInMinutes");
   advance(context, stack);
   return id_of(stack);
 }
 
 Result<json::object> update_stack(Context& context, const json::object& input) {
-  KIBAN_TRY_VOID(refuse_others(input, "UpdateStack",
-                               {"StackName", "TemplateBody", "TemplateURL", "UsePreviousTemplate",
-                                "Parameters", "Capabilities", "RoleARN", "Tags",
-                                "ClientRequestToken", "NotificationARNs", "DisableRollback"}));
+  KIBAN_TRY_VOID(
+      refuse_others(input, "UpdateStack",
+                    {"StackName", "TemplateBody", "TemplateURL", "UsePreviousTemplate",
+                     "Parameters", "Capabilities", "RoleARN", "Tags", "ClientRequestToken",
+                     "NotificationARNs", "DisableRollback", "RetainExceptOnCreate"}));
   auto found = find_stack(context, text(input, "StackName"));
   if (!found) {
     return fail("ValidationError",
@@ -71,6 +76,7 @@ Result<json::object> update_stack(Context& context, const json::object& input) {
     return fail("ValidationError", fmt::format("Stack:{} is in {} state and can not be updated.",
                                                text(stack, "StackId"), text(stack, "Status")));
   }
+  KIBAN_TRY_VOID(check_failed_stack(stack, flag(input, "DisableRollback")));
   KIBAN_TRY(const json::object desired, make_desired(context, stack, input, true));
   KIBAN_TRY(const auto changes, changes_of(context, stack, desired));
   if (!changes) return fail("ValidationError", "No updates are to be performed.");
@@ -78,6 +84,7 @@ Result<json::object> update_stack(Context& context, const json::object& input) {
   stack["KeepOnFailure"] = flag(input, "DisableRollback");
   make_obsolete(context, stack);
   begin_update(context, stack, desired);
+  stack["RetainExceptOnCreate"] = flag(input, "RetainExceptOnCreate");
   advance(context, stack);
   return id_of(stack);
 }

@@ -135,10 +135,24 @@ class Account {
   }
 
  private:
+  // Their order depends on the order in which they were set.
+  static void sort_tags(json::array& list) {
+    const auto is_tag = [](const json::value& one) {
+      const json::object* tag = one.if_object();
+      return tag && (tag->contains("Key") || tag->contains("key") || tag->contains("TagKey"));
+    };
+    if (list.empty() || !std::ranges::all_of(list, is_tag)) return;
+    std::multimap<std::string, json::value> sorted;
+    for (const json::value& one : list) sorted.emplace(print_json(one), one);
+    list.clear();
+    for (auto& [text_of, one] : sorted) list.push_back(std::move(one));
+  }
+
   static void forget(json::value& value, const json::array& volatiles) {
     static const std::regex time("^20[0-9]{2}-[0-9]{2}-[0-9]{2}T.*");
     if (value.is_array()) {
       for (json::value& one : value.get_array()) forget(one, volatiles);
+      sort_tags(value.get_array());
     } else if (value.is_object()) {
       std::map<std::string, json::value> sorted;
       for (auto& member : value.get_object()) sorted[std::string(member.key())] = member.value();
@@ -213,7 +227,10 @@ json::object properties_of(const json::object& entry, const std::string& name,
   json::object out = base ? *base : json::object{};
   if (const json::object* with = find_object(entry, "With")) {
     const json::object* more = find_object(*with, name);
-    for (const auto& one : more ? *more : json::object{}) out[one.key()] = one.value();
+    for (const auto& one : more ? *more : json::object{}) {
+      if (one.value().is_null()) out.erase(one.key());
+      if (!one.value().is_null()) out[one.key()] = one.value();
+    }
   }
   if (value.is_null()) {
     out.erase(name);

@@ -127,12 +127,6 @@ Result<json::object> load_tagged(const Context& context, const json::value& id) 
 
 Result<json::object> create_tags(Context& context, const json::object& input) {
   KIBAN_TRY(const json::array tags, read_tags(input));
-  for (const json::value& tag : tags) {
-    if (text(tag.as_object(), "Key").starts_with("aws:")) {
-      return fail("InvalidParameterValue",
-                  "Tag keys starting with 'aws:' are reserved for internal use");
-    }
-  }
   for (const json::value& id : input.at("Resources").as_array()) {
     KIBAN_TRY(json::object row, load_tagged(context, id));
     for (const json::value& tag : tags) set_tag(row["Tags"].as_array(), tag);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "services/base/table_service.h"
+#include "services/states/machines.h"
 #include "services/states/names.h"
 
 namespace kiban::services::states {
@@ -33,7 +34,9 @@ Result<json::object> create_activity(Context& context, const json::object& input
   json::object activity{{"activityArn", make_arn(context, "states", "activity:" + name)},
                         {"name", name},
                         {"creationDate", epoch_seconds(context.now())}};
-  put_json(context, key, activity);
+  json::object tagged = activity;
+  tagged["tags"] = tags_of(input);
+  put_json(context, key, tagged);
   activity.erase("name");
   return activity;
 }
@@ -41,6 +44,7 @@ Result<json::object> create_activity(Context& context, const json::object& input
 Result<json::object> describe_activity(Context& context, const json::object& input) {
   KIBAN_TRY(json::object activity, load_activity(context, text(input, "activityArn")));
   activity["encryptionConfiguration"] = {{"type", "AWS_OWNED_KEY"}};
+  activity.erase("tags");
   return activity;
 }
 
@@ -55,6 +59,7 @@ Result<json::object> list_activities(Context& context, const json::object& input
                       [](const store::Row& row) -> std::optional<json::object> {
                         auto activity = parse_json(row.value);
                         if (!activity) return std::nullopt;
+                        activity->as_object().erase("tags");
                         return std::move(activity->as_object());
                       });
 }

@@ -17,15 +17,6 @@ std::unexpected<Error> no_machine(std::string_view arn) {
   return fail("StateMachineDoesNotExist", fmt::format("State Machine Does Not Exist: '{}'", arn));
 }
 
-json::object tags_of(const json::object& input) {
-  json::object tags;
-  if (const json::array* list = find_array(input, "tags")) {
-    for (const json::value& tag : *list)
-      tags[text(tag.as_object(), "key")] = text(tag.as_object(), "value");
-  }
-  return tags;
-}
-
 asl::MachineType type_of(std::string_view type) {
   return type == "EXPRESS" ? asl::MachineType::Express : asl::MachineType::Standard;
 }
@@ -135,6 +126,15 @@ Result<void> publish_if_asked(Context& context, const json::object& input, json:
 }
 
 }  // namespace
+
+json::object tags_of(const json::object& input) {
+  json::object tags;
+  if (const json::array* list = find_array(input, "tags")) {
+    for (const json::value& tag : *list)
+      tags[text(tag.as_object(), "key")] = text(tag.as_object(), "value");
+  }
+  return tags;
+}
 
 Result<json::object> load_machine(const Context& context, std::string_view arn) {
   KIBAN_TRY(const std::string name, resource_of(arn, "stateMachine"));
@@ -305,38 +305,51 @@ Result<json::object> list_machines(Context& context, const json::object& input) 
 
 namespace {
 
+// A state machine or an activity: its row and the row's key.
+struct Tagged {
+  std::string key{};
+  json::object row{};
+};
+
 // The error is that of the operations on tags.
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListTagsForResource.html
-Result<json::object> load_tagged(const Context& context, const json::object& input) {
+Result<Tagged> load_tagged(const Context& context, const json::object& input) {
   const std::string arn = text(input, "resourceArn");
-  Result<json::object> machine = load_machine(context, arn);
-  if (!machine && machine.error().name == "StateMachineDoesNotExist")
-    return fail("ResourceNotFound", fmt::format("Resource not found: '{}'", arn));
-  return machine;
+  std::string key;
+  if (const auto activity = resource_of(arn, "activity")) {
+    key = row_key(context, "activity", *activity);
+  } else {
+    KIBAN_TRY(const std::string machine, resource_of(arn, "stateMachine"));
+    key = row_key(context, "machine", machine);
+  }
+  auto row = get_json(context, key);
+  if (!row) return fail("ResourceNotFound", fmt::format("Resource not found: '{}'", arn));
+  if (!row->contains("tags")) (*row)["tags"] = json::object{};
+  return Tagged{.key = std::move(key), .row = *std::move(row)};
 }
 
 }  // namespace
 
 Result<json::object> tag_resource(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object machine, load_tagged(context, input));
-  for (const auto& tag : tags_of(input)) machine["tags"].as_object()[tag.key()] = tag.value();
-  put_json(context, row_key(context, "machine", text(machine, "name")), machine);
+  KIBAN_TRY(Tagged tagged, load_tagged(context, input));
+  for (const auto& tag : tags_of(input)) tagged.row["tags"].as_object()[tag.key()] = tag.value();
+  put_json(context, tagged.key, tagged.row);
   return json::object{};
 }
 
 Result<json::object> untag_resource(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object machine, load_tagged(context, input));
+  KIBAN_TRY(Tagged tagged, load_tagged(context, input));
   if (const json::array* keys = find_array(input, "tagKeys")) {
-    for (const json::value& key : *keys) machine["tags"].as_object().erase(key.as_string());
+    for (const json::value& key : *keys) tagged.row["tags"].as_object().erase(key.as_string());
   }
-  put_json(context, row_key(context, "machine", text(machine, "name")), machine);
+  put_json(context, tagged.key, tagged.row);
   return json::object{};
 }
 
 Result<json::object> list_tags(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object machine, load_tagged(context, input));
+  KIBAN_TRY(const Tagged tagged, load_tagged(context, input));
   json::array tags;
-  for (const auto& tag : machine.at("tags").as_object())
+  for (const auto& tag : tagged.row.at("tags").as_object())
     tags.push_back({{"key", tag.key()}, {"value", tag.value()}});
   return json::object{{"tags", std::move(tags)}};
 }

@@ -1,0 +1,208 @@
+// What a request asks for beside a template: what happens after a failure, how long it may take,
+// what is looked up anew.
+#include <gmock/gmock.h>
+
+#include "services/cloudformation/fixture.h"
+
+namespace kiban::services::cloudformation {
+namespace {
+
+using namespace std::chrono_literals;
+
+json::object asked(const std::string& body) { return {{"StackName", "s"}, {"TemplateBody", body}}; }
+
+std::string topic(const std::string& name) {
+  return R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":")" + name +
+         "\"}}}}";
+}
+
+TEST(DisableRollback, RefusesReplacements) {
+  World world;
+  ASSERT_TRUE(world.call("CreateStack", asked(topic("a"))));
+  json::object keep = asked(topic("b"));
+  keep["DisableRollback"] = true;
+  ASSERT_TRUE(world.call("UpdateStack", keep));
+  EXPECT_EQ(world.status("s"), "UPDATE_FAILED");
+  EXPECT_EQ(world.reason("s", "T", "UPDATE_FAILED"),
+            "Replacement type updates not supported on stack with disable-rollback.");
+  ASSERT_TRUE(world.call("RollbackStack", {{"StackName", "s"}}));
+  EXPECT_EQ(world.status("s"), "UPDATE_ROLLBACK_COMPLETE");
+}
+
+TEST(OnFailure, LeavesAStackThatIsNotUpdated) {
+  World world;
+  world.script.answers["sns:CreateTopic"] = [](Context&,
+                                               const json::object&) -> Result<json::object> {
+    return fail("InvalidParameter", "no");
+  };
+  json::object wanted = asked(topic("a"));
+  wanted["OnFailure"] = "DO_NOTHING";
+  ASSERT_TRUE(world.call("CreateStack", wanted));
+  EXPECT_EQ(world.status("s"), "CREATE_FAILED");
+  json::object keep = asked(topic("b"));
+  keep["DisableRollback"] = true;
+  EXPECT_EQ(world.call("UpdateStack", keep).error().cause,
+            "This stack cannot be updated from [CREATE_FAILED] state because it contains "
+            "[on-failure: DO_NOTHING]. Please use disable-rollback option instead during stack "
+            "creation.");
+}
+
+TEST(TimeoutInMinutes, RollsBackWhatTakesLonger) {
+  World world;
+  world.script.answers["rds:DescribeDBClusters"] = [](Context&,
+                                                      const json::object&) -> Result<json::object> {
+    return json::object{{"DBClusters", json::array{{{"Status", "creating"}}}}};
+  };
+  json::object wanted = asked(
+      R"({"Resources":{"C":{"Type":"AWS::RDS::DBCluster","DeletionPolicy":"Retain","Properties":)"
+      R"({"Engine":"aurora-postgresql","MasterUsername":"u","MasterUserPassword":"password"}}}})");
+  wanted["TimeoutInMinutes"] = 5;
+  ASSERT_TRUE(world.call("CreateStack", wanted));
+  world.pass(4min);
+  EXPECT_EQ(world.status("s"), "CREATE_IN_PROGRESS");
+  world.pass(2min);
+  EXPECT_EQ(world.status("s"), "ROLLBACK_COMPLETE") << world.failures("s");
+  EXPECT_EQ(world.reason("s", "s", "ROLLBACK_IN_PROGRESS"),
+            "Stack creation time exceeded the specified timeout. Rollback requested by user.");
+  EXPECT_EQ(world.stack("s").at("TimeoutInMinutes"), 5);
+}
+
+// The Parameter Store, with one parameter.
+struct Store {
+  std::string value{"one"};
+  Script::Answer answer() {
+    return [this](Context&, const json::object& in) -> Result<json::object> {
+      const bool pinned = text(in, "Name") == "/p:1";
+      return json::object{{"Parameter", {{"Type", "String"}, {"Value", pinned ? "one" : value}}}};
+    };
+  }
+};
+
+TEST(DynamicReference, IsResolvedAnewByEveryUpdate) {
+  World world;
+  Store parameters;
+  world.script.answers["ssm:GetParameter"] = parameters.answer();
+  const auto body = [](const std::string& more) {
+    return R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","Properties":)"
+           R"({"DisplayName":"{{resolve:ssm:/p}} {{resolve:ssm:/p:1}}"}})" +
+           more + "}}";
+  };
+  // The value that the topic was given last.
+  const auto shown = [&] {
+    std::string last;
+    for (const Call& call : world.script.calls) {
+      if (call.operation == "CreateTopic")
+        last = text(call.input.at("Attributes").as_object(), "DisplayName");
+      if (call.operation == "SetTopicAttributes") last = text(call.input, "AttributeValue");
+    }
+    return last;
+  };
+  ASSERT_TRUE(world.call("CreateStack", asked(body(""))));
+  EXPECT_EQ(shown(), "one one");
+  parameters.value = "two";
+  // Nothing of the template differs.
+  ASSERT_TRUE(world.call("UpdateStack", asked(body(""))));
+  EXPECT_EQ(world.status("s"), "UPDATE_COMPLETE");
+  EXPECT_EQ(shown(), "two one");
+  parameters.value = "three";
+  ASSERT_TRUE(world.call("UpdateStack", asked(body(R"(,"Q":{"Type":"AWS::SQS::Queue"})"))));
+  EXPECT_EQ(world.status("s"), "UPDATE_COMPLETE");
+  EXPECT_EQ(shown(), "three one");
+}
+
+TEST(Parameter, OfAnEc2TypeNamesWhatIsThere) {
+  World world;
+  world.script.answers["ec2:DescribeSubnets"] = [](Context&,
+                                                   const json::object& in) -> Result<json::object> {
+    if (in.at("SubnetIds").at(0) == "subnet-1") return json::object{};
+    return fail("InvalidSubnetID.NotFound", "no such subnet");
+  };
+  json::object wanted = asked(R"({"Parameters":{"S":{"Type":"List<AWS::EC2::Subnet::Id>"}},)"
+                              R"("Resources":{"T":{"Type":"AWS::SNS::Topic"}}})");
+  wanted["Parameters"] =
+      json::array{{{"ParameterKey", "S"}, {"ParameterValue", "subnet-1,subnet-2"}}};
+  EXPECT_EQ(world.call("CreateStack", wanted).error().cause,
+            "Parameter validation failed: parameter value subnet-2 for parameter name S does not "
+            "exist");
+  wanted["Parameters"] = json::array{{{"ParameterKey", "S"}, {"ParameterValue", "subnet-1"}}};
+  EXPECT_TRUE(world.call("CreateStack", wanted));
+}
+
+// What the object in S3 becomes, and why it fails.
+std::string definition_of(const std::string& body, std::string& failures) {
+  World world;
+  world.script.answers["s3:GetObject"] = [&](Context& context,
+                                             const json::object&) -> Result<json::object> {
+    return json::object{{"Body", {{"Digest", context.put_blob(body)}, {"Size", body.size()}}}};
+  };
+  EXPECT_TRUE(world.call(
+      "CreateStack",
+      asked(R"({"Resources":{"M":{"Type":"AWS::StepFunctions::StateMachine","Properties":{)"
+            R"("RoleArn":"arn:aws:iam::000000000000:role/r",)"
+            R"("DefinitionS3Location":{"Bucket":"b","Key":"k"},)"
+            R"("DefinitionSubstitutions":{"seconds":5}}}}})")));
+  failures = world.failures("s");
+  for (const Call& call : world.script.calls)
+    if (call.operation == "CreateStateMachine") return text(call.input, "definition");
+  return {};
+}
+
+TEST(Definition, OfS3IsJsonOrYaml) {
+  std::string failures;
+  EXPECT_EQ(definition_of("# waits\nStartAt: W\nStates:\n  W:\n    Type: Wait\n    Seconds: "
+                          "${seconds}\n    End: true\n",
+                          failures),
+            R"({"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":5,"End":true}}})");
+  EXPECT_EQ(definition_of(R"({ "StartAt": "${seconds}" })", failures), R"({ "StartAt": "5" })");
+  EXPECT_EQ(definition_of("a: [", failures), "");
+  EXPECT_THAT(failures, testing::HasSubstr("M: Invalid StateMachine definition file."));
+}
+
+TEST(Definition, IsGivenOnce) {
+  const auto failure = [](const std::string& properties) {
+    World world;
+    EXPECT_TRUE(world.call(
+        "CreateStack",
+        asked(R"({"Resources":{"M":{"Type":"AWS::StepFunctions::StateMachine","Properties":{)"
+              R"("RoleArn":"arn:aws:iam::000000000000:role/r")" +
+              properties + "}}}}")));
+    return world.reason("s", "M", "CREATE_FAILED");
+  };
+  EXPECT_EQ(failure(""),
+            "Property validation failed. Required key [DefinitionS3Location], [Definition] or "
+            "[DefinitionString] not found.");
+  EXPECT_EQ(failure(R"(,"DefinitionString":"{}","Definition":{"StartAt":"A"})"),
+            "Property validation failed. Please use either [DefinitionS3Location], [Definition] or "
+            "[DefinitionString] but not both.");
+}
+
+TEST(Topic, SubscribesAndUnsubscribesInline) {
+  World world;
+  const auto body = [](const std::string& endpoints) {
+    return R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"t",)"
+           R"("Subscription":[)" +
+           endpoints + "]}}}}";
+  };
+  const std::string one = R"({"Protocol":"https","Endpoint":"https://one.example"})";
+  const std::string two = R"({"Protocol":"https","Endpoint":"https://two.example"})";
+  world.script.answers["sns:ListSubscriptionsByTopic"] =
+      [](Context&, const json::object&) -> Result<json::object> {
+    return json::object{{"Subscriptions", json::array{{{"SubscriptionArn", "arn:2"},
+                                                       {"Protocol", "https"},
+                                                       {"Endpoint", "https://two.example"}},
+                                                      {{"SubscriptionArn", "arn:1"},
+                                                       {"Protocol", "https"},
+                                                       {"Endpoint", "https://one.example"}}}}};
+  };
+  ASSERT_TRUE(world.call("CreateStack", asked(body(one))));
+  EXPECT_THAT(world.script.operations(), testing::ElementsAre("sns:CreateTopic", "sns:Subscribe"));
+  world.script.calls.clear();
+  ASSERT_TRUE(world.call("UpdateStack", asked(body(two))));
+  EXPECT_EQ(world.status("s"), "UPDATE_COMPLETE") << world.failures("s");
+  EXPECT_THAT(world.script.operations(), testing::ElementsAre("sns:ListSubscriptionsByTopic",
+                                                              "sns:Unsubscribe", "sns:Subscribe"));
+  EXPECT_EQ(text(world.script.calls.at(1).input, "SubscriptionArn"), "arn:1");
+}
+
+}  // namespace
+}  // namespace kiban::services::cloudformation
