@@ -322,7 +322,7 @@ void Container::skip_log(std::uint64_t bytes_kept) {
   const std::uint64_t backlog = log_backlog();
   if (backlog <= bytes_kept || log_descriptor_ < 0) return;
   std::uint64_t next = log_.offset() + backlog - bytes_kept;
-  std::string piece(log_message_bytes_max, '\0');
+  std::string piece(runtime::log_line_bytes_max, '\0');
   const ssize_t count =
       ::pread(log_descriptor_, piece.data(), piece.size(), static_cast<off_t>(next));
   piece.resize(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));

@@ -17,8 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// CloudWatch Logs' limit of one event.
-constexpr std::size_t log_line_bytes_max = std::size_t{256} * 1024 - 26;
 constexpr std::chrono::seconds lost_after{5};
 constexpr const char* metadata_variable = "ECS_CONTAINER_METADATA_URI_V4";
 
@@ -306,26 +304,14 @@ json::array ProcessTask::next_lines(bool ended) {
                        .count();
   for (Process& process : processes_) {
     if (!process.begun || bytes >= report_bytes_max) continue;
-    std::ifstream in{process.directory / "log", std::ios::binary};
-    in.seekg(static_cast<std::streamoff>(process.offset));
-    std::string piece(report_bytes_max + log_line_bytes_max, '\0');
-    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    piece.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
-    for (std::size_t at = 0; at < piece.size() && bytes < report_bytes_max;) {
-      const std::size_t end = piece.find('\n', at);
-      std::size_t length = (end == std::string::npos ? piece.size() : end) - at;
-      // Without its end, a line waits for the rest unless there is no more to come.
-      if (end == std::string::npos && !ended && length < log_line_bytes_max) break;
-      const bool whole = end != std::string::npos && length <= log_line_bytes_max;
-      length = std::min(length, log_line_bytes_max);
-      process.offset += length + (whole ? 1 : 0);
-      if (length > 0)
-        lines.push_back({{"Container", process.name},
-                         {"Timestamp", now},
-                         {"Message", piece.substr(at, length)},
-                         {"Position", process.offset}});
-      bytes += length + log_line_overhead;
-      at += length + (whole ? 1 : 0);
+    for (WrittenLine& line :
+         read_lines(process.directory / "log", process.offset, report_bytes_max - bytes,
+                    ended ? Written::All : Written::More)) {
+      bytes += line.text.size() + log_line_overhead;
+      lines.push_back({{"Container", process.name},
+                       {"Timestamp", now},
+                       {"Message", std::move(line.text)},
+                       {"Position", line.end}});
     }
   }
   return lines;

@@ -2,12 +2,37 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <fstream>
 #include <system_error>
 
 #include "runtime/child.h"
 
 namespace kiban::runtime {
+
+std::vector<WrittenLine> read_lines(const std::filesystem::path& log, std::uint64_t& offset,
+                                    std::size_t bytes_max, Written written) {
+  std::ifstream in{log, std::ios::binary};
+  in.seekg(static_cast<std::streamoff>(offset));
+  std::string piece(bytes_max + log_line_bytes_max, '\0');
+  in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+  piece.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+  std::vector<WrittenLine> lines;
+  std::size_t bytes = 0;
+  for (std::size_t at = 0; at < piece.size() && bytes < bytes_max;) {
+    const std::size_t end = piece.find('\n', at);
+    std::size_t length = (end == std::string::npos ? piece.size() : end) - at;
+    if (end == std::string::npos && written == Written::More && length < log_line_bytes_max) break;
+    const bool whole = end != std::string::npos && length <= log_line_bytes_max;
+    length = std::min(length, log_line_bytes_max);
+    const std::size_t taken = length + (whole ? 1 : 0);
+    offset += taken;
+    if (length > 0) lines.push_back({.text = piece.substr(at, length), .end = offset});
+    bytes += length + log_line_overhead;
+    at += taken;
+  }
+  return lines;
+}
 
 void release_log(const std::filesystem::path& directory, std::uint64_t end) {
   const std::filesystem::path offset = directory / "offset";
