@@ -22,6 +22,7 @@
 #include "core/time.h"
 #include "jsonata/eval_lines.h"
 #include "postgres/driver.h"
+#include "postgres/egress.h"
 #include "postgres/server.h"
 #include "runtime/frontend.h"
 #include "runtime/http_client.h"
@@ -222,6 +223,13 @@ std::vector<Check> check_host() {
                     .good = !postgres.empty(),
                     .text = postgres.empty() ? "missing; for RDS" : postgres.front() + "/postgres",
                     .what_to_do = "apt-get install postgresql-15"});
+  const bool root = ::geteuid() == 0;
+  const bool confined = root && !postgres::nft_program().empty();
+  checks.push_back({.name = "database connections",
+                    .good = confined,
+                    .text = confined ? "databases connect to other databases only (nftables)"
+                                     : "databases can connect to services of this host's network",
+                    .what_to_do = root ? "apt-get install nftables" : "run kiban as root"});
   return checks;
 }
 

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,13 +21,13 @@
 
 #include "containers/files.h"
 #include "containers/image_file.h"
+#include "runtime/task_log.h"
 
 namespace kiban::containers {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds start_wait{10};
 constexpr const char* taken_suffix = ".taken";  // Of the fifo of a container that was released.
 constexpr int killed_code = 137;                // 128 + SIGKILL, as a shell says it.
 // docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
@@ -50,16 +51,40 @@ std::string message_of(const std::string& said) {
   return text(parsed->get_object(), "message");
 }
 
+// Reads a fifo whose writer waits for a reader. For a process that shares its memory with ours:
+// system calls only.
+void read_fifo_and_exit(const char* path) {
+  constexpr int milliseconds_max = 10'000;
+  const long file = ::syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  pollfd readable{.fd = static_cast<int>(file), .events = POLLIN, .revents = 0};
+  timespec time_max{.tv_sec = milliseconds_max / 1000, .tv_nsec = 0};
+  char byte = 0;
+  const bool done = file >= 0 && ::syscall(SYS_ppoll, &readable, 1, &time_max, nullptr, 0) == 1 &&
+                    ::syscall(SYS_read, file, &byte, 1) >= 0;
+  ::_exit(done ? 0 : 1);
+}
+
 // What `runc start` does, without the start of runc: a container that was created waits until its
 // fifo is opened for reading. The fifo is renamed first, so one with its first name was never
 // released; the reader is a process of its own, so that it goes on reading when the engine is
 // killed meanwhile: a reader that vanished would end the container before its first instruction.
+// It executes no program, which would take longer than the reading.
 Result<void> release_first_instruction(const std::string& pipe) {
   const std::string taken = pipe + taken_suffix;
   if (::rename(pipe.c_str(), taken.c_str()) != 0 && errno != ENOENT)
     return cannot_start(fmt::format("can't rename {}: {}", pipe, std::strerror(errno)));
-  const auto released = run_program({"/bin/cat", taken}, {}, start_wait);
-  if (!released) return cannot_start(released.error().cause);
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);  // Our handlers are not for the reader.
+  // NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): fork() copies tables of all memory.
+  const pid_t reader = ::vfork();
+  if (reader == 0) read_fifo_and_exit(taken.c_str());
+  const int error = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (reader < 0) return cannot_start(fmt::format("vfork: {}", std::strerror(error)));
+  if (runtime::wait_for_child(reader) != 0)
+    return cannot_start(fmt::format("can't read {}", taken));
   ::unlink(taken.c_str());
   return {};
 }
@@ -200,15 +225,23 @@ Result<void> Container::start() {
 
 std::string Container::pipe() const { return fmt::format("{}/{}/exec.fifo", tools_.state, id_); }
 
-// Whether its first process is still runc's, which opens the fifo before it executes the command.
+// Whether its first process waits for the fifo to be opened: runc's, which holds a descriptor of
+// the fifo until it executes the command. Its name and its executable do not tell: runc runs as a
+// copy of itself, which has no path.
 bool Container::waits_for_release() const {
   if (fs::exists(directory_ + "/exits/" + id_)) return false;  // Its process id may be another's.
+  struct stat fifo{};
+  if (::stat(pipe().c_str(), &fifo) != 0 && ::stat((pipe() + taken_suffix).c_str(), &fifo) != 0)
+    return false;
   const int pid = number_of(read_file(directory_ + "/pid")).value_or(0);
   std::error_code failed;
-  const std::string program = fs::read_symlink(fmt::format("/proc/{}/exe", pid), failed).string();
-  using namespace std::string_view_literals;
-  return !failed && program.find("runc") != std::string::npos &&
-         read_file(fmt::format("/proc/{}/cmdline", pid)).ends_with("runc\0init\0"sv);
+  for (const auto& entry : fs::directory_iterator{fmt::format("/proc/{}/fd", pid), failed}) {
+    struct stat held{};
+    if (::stat(entry.path().c_str(), &held) == 0 && held.st_dev == fifo.st_dev &&
+        held.st_ino == fifo.st_ino)
+      return true;
+  }
+  return false;
 }
 
 Result<bool> Container::adopt() {
@@ -216,7 +249,11 @@ Result<bool> Container::adopt() {
   const bool waits = waits_for_release();
   if (!waits && fs::exists(pipe())) return false;
   // Killed between marker and release.
-  if (waits) KIBAN_TRY_VOID(release_first_instruction(pipe()));
+  if (waits) {
+    const Result<void> released = release_first_instruction(pipe());
+    // The reader of the engine before may have been first.
+    if (!released && waits_for_release()) return std::unexpected(released.error());
+  }
   KIBAN_TRY_VOID(open_monitor());
   return true;
 }
@@ -285,7 +322,7 @@ void Container::skip_log(std::uint64_t bytes_kept) {
   const std::uint64_t backlog = log_backlog();
   if (backlog <= bytes_kept || log_descriptor_ < 0) return;
   std::uint64_t next = log_.offset() + backlog - bytes_kept;
-  std::string piece(log_message_bytes_max, '\0');
+  std::string piece(runtime::log_line_bytes_max, '\0');
   const ssize_t count =
       ::pread(log_descriptor_, piece.data(), piece.size(), static_cast<off_t>(next));
   piece.resize(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
@@ -293,13 +330,7 @@ void Container::skip_log(std::uint64_t bytes_kept) {
   log_ = LogParser{next + (end == std::string::npos ? piece.size() : end + 1)};
 }
 
-void Container::release_log(std::uint64_t end) const {
-  const int file = ::open((directory_ + "/log").c_str(), O_WRONLY | O_CLOEXEC);
-  if (file < 0) return;
-  // A file system without holes keeps the whole log until the task ends.
-  (void)::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(end));
-  ::close(file);
-}
+void Container::release_log(std::uint64_t end) const { runtime::release_log(directory_, end); }
 
 void Container::hold_output(bool held) const {
   if (monitor_ >= 0)

@@ -75,7 +75,7 @@ class Container {
   std::uint64_t log_backlog() const;  // Bytes that read_log() has not seen yet.
   // Leaves out all but the last `bytes_kept` of the backlog.
   void skip_log(std::uint64_t bytes_kept);
-  // What lies before `end` was reported: gives its disk space back.
+  // What lies before `end` was reported: notes that, and gives its disk space back.
   void release_log(std::uint64_t end) const;
   // Stops or continues conmon. While it is stopped, the container's writes block once the pipe is
   // full.

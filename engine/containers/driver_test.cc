@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,8 +19,11 @@
 #include <mutex>
 #include <optional>
 
+#include "containers/container.h"
 #include "containers/files.h"
+#include "containers/layer.h"
 #include "containers/program.h"
+#include "containers/seccomp.h"
 
 namespace kiban::containers {
 namespace {
@@ -598,6 +603,62 @@ TEST_F(Containers, GoOnWhenTheEngineIsKilled) {
   EXPECT_EQ(only_container(end).at("ExitCode"), 5);
   EXPECT_THAT(heard_.lines(), ElementsAre("begun", "over"));  // Once each: it ran once.
   expect_nothing_left(task);
+}
+
+// The engine was killed after it had renamed the fifo, before anybody read it.
+TEST_F(Containers, AreReleasedByTheNextEngine) {
+  const Tools tools{.runc = find_program("runc"),
+                    .conmon = find_program("conmon"),
+                    .state = base + "/state/runc",
+                    .seccomp = *load_seccomp_profile()};
+  const std::string id =
+      fmt::format("{:012x}{:020}", std::uint64_t(::getpid()) * 1000 + ++tasks, 0);
+  const std::string directory = fmt::format("{}/state/tasks/{}", base, id);
+  Images images{base + "/state/images", find_program("umoci"), *blobs};
+  const auto unpacked = images.get(image.manifest, image.digest);
+  ASSERT_TRUE(unpacked) << unpacked.error().cause;
+  const auto network = bridge_->attach(id, "169.254.172.77");
+  ASSERT_TRUE(network) << network.error().cause;
+  const json::object plan = container("exit 7");
+  Container killed{tools, plan, id + "-0", directory + "/0"};
+  const auto created = killed.create(*unpacked, {.network = *network, .hostname = "h"});
+  ASSERT_TRUE(created) << created.error().cause;
+  std::ofstream{directory + "/0/started"} << "SIGTERM";
+  const std::string fifo = fmt::format("{}/{}-0/exec.fifo", tools.state, id);
+  fs::rename(fifo, fifo + ".taken");
+
+  Container next{tools, plan, id + "-0", directory + "/0"};
+  const auto adopted = next.adopt();
+  ASSERT_TRUE(adopted) << adopted.error().cause;
+  EXPECT_TRUE(*adopted);
+  pollfd ended{.fd = next.monitor(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(::poll(&ended, 1, 30'000), 1);
+  next.settle();
+  EXPECT_EQ(next.exit_code(), 7);
+  driver_->sweep();
+}
+
+TEST_F(Containers, HaveStorageOfTheSizeAskedFor) {
+  if (!layers_missing().empty())
+    GTEST_SKIP() << "storage is not bounded here: " << layers_missing();
+  Layers layers{base + "/templates"};
+  // More at once than are kept ready, then one that was.
+  for (const auto* name : {"a", "b", "c", "a"}) {
+    const std::string directory = fmt::format("{}/stored-{}", base, name);
+    const auto opened = layers.open(directory, 1);
+    ASSERT_TRUE(opened) << opened.error().cause;
+    struct statvfs size{};
+    ASSERT_EQ(::statvfs((directory + "/layer").c_str(), &size), 0);
+    EXPECT_LT(size.f_blocks * size.f_frsize, std::uint64_t{1} << 30);
+    EXPECT_GT(size.f_blocks * size.f_frsize, std::uint64_t{900} << 20);
+    std::ofstream{directory + "/layer/" + name} << name;
+    EXPECT_EQ(read_file(directory + "/layer/" + name), name);
+    if (name == std::string("c")) ::usleep(500'000);  // Spare ones are made.
+  }
+  for (const auto* name : {"a", "b", "c"}) {
+    close_layer(fmt::format("{}/stored-{}", base, name));
+    EXPECT_FALSE(fs::exists(fmt::format("{}/stored-{}/layer", base, name)));
+  }
 }
 
 TEST_F(Containers, TellTheEndAndTheLastLinesAgainUntilTheyAreCommitted) {

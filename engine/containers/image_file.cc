@@ -12,24 +12,12 @@
 #include <cerrno>
 #include <cstring>
 
+#include "runtime/child.h"
+
 namespace kiban::containers {
 namespace {
 
 constexpr std::size_t file_bytes_max = std::size_t{1} << 20;
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 }  // namespace
 
@@ -37,11 +25,11 @@ Result<std::string> read_image_file(const std::string& root, const std::string& 
   const auto refuse = [&](const std::string& why) {
     return fail("CannotStartContainerError", fmt::format("{} of the image {}", path, why));
   };
-  const Descriptor folder{::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  const runtime::Descriptor folder{::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC;  // Opening a device or a fifo for reading would act on it.
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const Descriptor found{
+  const runtime::Descriptor found{
       static_cast<int>(::syscall(SYS_openat2, folder.number(), path.c_str(), &how, sizeof(how)))};
   if (found.number() < 0) {
     if (errno == ENOENT || errno == ENOTDIR) return std::string();
@@ -50,7 +38,7 @@ Result<std::string> read_image_file(const std::string& root, const std::string& 
   struct stat info{};
   if (::fstat(found.number(), &info) != 0 || !S_ISREG(info.st_mode))
     return refuse("is not a regular file");
-  const Descriptor file{
+  const runtime::Descriptor file{
       ::open(fmt::format("/proc/self/fd/{}", found.number()).c_str(), O_RDONLY | O_CLOEXEC)};
   std::string content;
   std::array<char, 65536> buffer{};

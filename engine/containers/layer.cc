@@ -12,6 +12,8 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -22,30 +24,25 @@ namespace kiban::containers {
 namespace {
 
 namespace fs = std::filesystem;
+using runtime::Descriptor;
 
 constexpr int loop_major = 7;
 constexpr int attach_tries_max = 100;  // Others take free loop devices at the same time.
+// Tasks that start at once beyond these make their own, which takes some milliseconds more.
+constexpr std::size_t spares_max = 2;
+// Until new ones are made: the task that took one still starts, and needs the processors.
+constexpr std::chrono::milliseconds spare_delay{200};
 
 std::unexpected<Error> refuse(const std::string& what) {
   return fail("ResourceInitializationError",
               fmt::format("failed to make the task's storage: {}: {}", what, std::strerror(errno)));
 }
 
-class Descriptor {
- public:
-  Descriptor(const std::string& path, int flags, mode_t mode = 0)
-      : number_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int number() const { return number_; }
-  bool is_open() const { return number_ >= 0; }
+Descriptor open_file(const std::string& path, int flags, mode_t mode = 0) {
+  return Descriptor{::open(path.c_str(), flags | O_CLOEXEC, mode)};
+}
 
- private:
-  int number_;
-};
+bool is_open(const Descriptor& file) { return file.number() >= 0; }
 
 bool is_mount_point(const std::string& path) {
   struct stat here{};
@@ -76,16 +73,40 @@ bool copy_sparse(const Descriptor& from, const Descriptor& to) {
   return errno == ENXIO;  // No data is left.
 }
 
-// A loop device on `file`, which frees itself once it is unmounted.
-Result<std::string> mount_file(const Descriptor& file, const std::string& target) {
-  const Descriptor control{"/dev/loop-control", O_RDWR};
+// A file in `folder` that has no name: it is gone with its last user.
+Descriptor open_nameless(const std::string& folder) {
+  Descriptor file = open_file(folder, O_TMPFILE | O_RDWR, 0600);
+  if (is_open(file)) return file;
+  std::string path = folder + "/new.XXXXXX";  // Where the file system has no such files.
+  file = Descriptor{::mkostemp(path.data(), O_CLOEXEC)};
+  if (is_open(file)) ::unlink(path.c_str());
+  return file;
+}
+
+// A mount of the ext4 file system on `device`, at no place yet.
+Descriptor mount_of(const std::string& device) {
+  const Descriptor context{::fsopen("ext4", FSOPEN_CLOEXEC)};
+  const int number = context.number();
+  const bool made = ::fsconfig(number, FSCONFIG_SET_STRING, "source", device.c_str(), 0) == 0 &&
+                    // The inode tables are holes, which read as zeros: they need no initialisation.
+                    ::fsconfig(number, FSCONFIG_SET_FLAG, "noinit_itable", nullptr, 0) == 0 &&
+                    ::fsconfig(number, FSCONFIG_SET_FLAG, "nodiscard", nullptr, 0) == 0 &&
+                    ::fsconfig(number, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0;
+  if (!made) return Descriptor{};
+  return Descriptor{::fsmount(number, FSMOUNT_CLOEXEC,
+                              MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME)};
+}
+
+// Over a loop device on `file`, which frees itself once it is unmounted.
+Result<Descriptor> mount_file(const Descriptor& file) {
+  const Descriptor control = open_file("/dev/loop-control", O_RDWR);
   for (int attempt = 0; attempt < attach_tries_max; ++attempt) {
     const int number = ::ioctl(control.number(), LOOP_CTL_GET_FREE);
     if (number < 0) return refuse("there is no free loop device");
     const std::string path = fmt::format("/dev/loop{}", number);
     ::mknod(path.c_str(), S_IFBLK | 0600, makedev(loop_major, static_cast<unsigned>(number)));
-    const Descriptor device{path, O_RDWR};
-    if (!device.is_open()) return refuse(path);
+    const Descriptor device = open_file(path, O_RDWR);
+    if (!is_open(device)) return refuse(path);
     loop_config config{};
     config.fd = static_cast<__u32>(file.number());
     config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
@@ -93,11 +114,9 @@ Result<std::string> mount_file(const Descriptor& file, const std::string& target
       if (errno == EBUSY) continue;
       return refuse(path);
     }
-    // The inode tables are holes, which read as zeros: they need no initialisation.
-    if (::mount(path.c_str(), target.c_str(), "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME,
-                "noinit_itable,nodiscard") != 0)
-      return refuse("mount " + path);
-    return path;
+    Descriptor mount = mount_of(path);
+    if (!is_open(mount)) return refuse("mount " + path);
+    return mount;
   }
   return refuse("loop devices are taken by others");
 }
@@ -106,14 +125,18 @@ Result<std::string> mount_file(const Descriptor& file, const std::string& target
 
 std::string layers_missing() {
   if (find_program("mkfs.ext4").empty()) return "mkfs.ext4 (package e2fsprogs)";
-  const Descriptor control{"/dev/loop-control", O_RDWR};
-  if (!control.is_open() || ::ioctl(control.number(), LOOP_CTL_GET_FREE) < 0)
+  const Descriptor control = open_file("/dev/loop-control", O_RDWR);
+  if (!is_open(control) || ::ioctl(control.number(), LOOP_CTL_GET_FREE) < 0)
     return "loop devices (/dev/loop-control)";
   return {};
 }
 
+Layers::Layers(std::string templates) : templates_(std::move(templates)) {
+  maker_ = std::jthread{[this](const std::stop_token& stop) { make_spares(stop); }};
+}
+
 Result<std::string> Layers::template_of(std::int64_t gib) {
-  const std::lock_guard lock{mutex_};
+  const std::lock_guard lock{templates_mutex_};
   const std::string path = fmt::format("{}/{}.ext4", templates_, gib);
   if (fs::exists(path)) return path;
   const std::string fresh = path + ".new";
@@ -121,8 +144,8 @@ Result<std::string> Layers::template_of(std::int64_t gib) {
   fs::create_directories(templates_, failed);
   fs::remove(fresh, failed);
   {
-    const Descriptor file{fresh, O_CREAT | O_EXCL | O_RDWR, 0600};
-    if (!file.is_open() || ::ftruncate(file.number(), gib << 30) != 0) return refuse(fresh);
+    const Descriptor file = open_file(fresh, O_CREAT | O_EXCL | O_RDWR, 0600);
+    if (!is_open(file) || ::ftruncate(file.number(), gib << 30) != 0) return refuse(fresh);
   }
   // Without a journal: a task's storage does not outlive a crash of the host.
   const auto made = run_program({find_program("mkfs.ext4"), "-q", "-F", "-m", "0", "-O",
@@ -134,6 +157,43 @@ Result<std::string> Layers::template_of(std::int64_t gib) {
   return path;
 }
 
+Result<Descriptor> Layers::make(std::int64_t gib) {
+  KIBAN_TRY(const std::string source, template_of(gib));
+  const Descriptor empty = open_file(source, O_RDONLY);
+  const Descriptor file = open_nameless(templates_);
+  if (!is_open(empty) || !is_open(file) || !copy_sparse(empty, file)) return refuse(templates_);
+  return mount_file(file);
+}
+
+std::optional<Descriptor> Layers::take(std::int64_t gib) {
+  const std::lock_guard lock{mutex_};
+  wanted_gib_ = gib;
+  asked_.notify_all();
+  std::erase_if(spares_, [gib](const Spare& spare) { return spare.gib != gib; });
+  if (spares_.empty()) return std::nullopt;
+  Descriptor mount = std::move(spares_.back().mount);
+  spares_.pop_back();
+  return mount;
+}
+
+void Layers::make_spares(const std::stop_token& stop) {
+  std::unique_lock lock{mutex_};
+  const auto lacking = [this] { return wanted_gib_ && spares_.size() < spares_max; };
+  while (asked_.wait(lock, stop, lacking) && !stop.stop_requested()) {
+    (void)asked_.wait_for(lock, stop, spare_delay, [] { return false; });
+    while (!stop.stop_requested() && lacking()) {
+      const std::int64_t gib = *wanted_gib_;
+      lock.unlock();
+      Result<Descriptor> mount = make(gib);
+      lock.lock();
+      if (mount)
+        spares_.push_back({.gib = gib, .mount = *std::move(mount)});
+      else
+        wanted_gib_.reset();  // The next task asks again, and reports the error.
+    }
+  }
+}
+
 Result<void> Layers::open(const std::string& directory, std::int64_t gib) {
   const std::string target = directory + "/layer";
   if (is_mount_point(target)) return {};
@@ -143,19 +203,19 @@ Result<void> Layers::open(const std::string& directory, std::int64_t gib) {
   if (failed) return fail("ResourceInitializationError", failed.message());
   static const bool bounded = layers_missing().empty();
   if (!bounded) return {};
-  KIBAN_TRY(const std::string source, template_of(gib));
-  const std::string path = directory + "/layer.ext4";
-  const Descriptor empty{source, O_RDONLY};
-  const Descriptor file{path, O_CREAT | O_TRUNC | O_RDWR, 0600};
-  if (!empty.is_open() || !file.is_open() || !copy_sparse(empty, file)) return refuse(path);
-  KIBAN_TRY_VOID(mount_file(file, target));
+  std::optional<Descriptor> mount = take(gib);
+  if (!mount) {
+    KIBAN_TRY(mount, make(gib));
+  }
+  if (::move_mount(mount->number(), "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0)
+    return refuse(target);
   return {};
 }
 
 void close_layer(const std::string& directory) {
   std::error_code failed;
   const std::string target = directory + "/layer";
-  // The kernel writes what is cached of a file that still has a name; this one is not needed.
+  // Of an earlier version. The kernel writes what is cached of a file that has a name.
   fs::remove(directory + "/layer.ext4", failed);
   ::umount2(target.c_str(), MNT_DETACH);
   fs::remove_all(target, failed);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/time.h"
+#include "runtime/task_log.h"
 
 namespace kiban::containers {
 namespace {
@@ -14,10 +15,11 @@ std::int64_t milliseconds(std::string_view time) {
 
 // The pieces of a long line have positions of their own, within it.
 void emit(const LogLine& line, std::vector<LogLine>& lines) {
-  std::size_t left = (line.message.size() + log_message_bytes_max - 1) / log_message_bytes_max;
-  for (std::size_t at = 0; at < line.message.size(); at += log_message_bytes_max)
+  std::size_t left =
+      (line.message.size() + runtime::log_line_bytes_max - 1) / runtime::log_line_bytes_max;
+  for (std::size_t at = 0; at < line.message.size(); at += runtime::log_line_bytes_max)
     lines.push_back({.timestamp = line.timestamp,
-                     .message = line.message.substr(at, log_message_bytes_max),
+                     .message = line.message.substr(at, runtime::log_line_bytes_max),
                      .position = line.position - --left});
 }
 
@@ -52,7 +54,7 @@ void LogParser::take(std::string_view line, std::vector<LogLine>& lines) {
   whole.message += line.substr(tag + 1);
   whole.position = offset_;
   if (line.substr(stream + 1, tag - stream - 1) == "P" &&
-      whole.message.size() < log_message_bytes_max)
+      whole.message.size() < runtime::log_line_bytes_max)
     return;
   emit(whole, lines);
   open_.erase(open);

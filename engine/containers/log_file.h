@@ -18,10 +18,6 @@ struct LogLine {
   bool operator==(const LogLine&) const = default;
 };
 
-// One event of CloudWatch Logs holds 256 KiB, of which 26 bytes are overhead; longer lines are cut
-// into several. docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
-constexpr std::size_t log_message_bytes_max = 256 * 1024 - 26;
-
 // Makes lines of what was read from the file, piece by piece.
 class LogParser {
  public:

@@ -3,12 +3,15 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <net/route.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -17,12 +20,13 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <future>
 #include <set>
 #include <sstream>
 
 #include "containers/files.h"
+#include "containers/netlink.h"
 #include "containers/program.h"
+#include "runtime/child.h"
 
 namespace kiban::containers {
 namespace {
@@ -180,18 +184,17 @@ std::string name_server_rules() {
 }
 
 // Of a task's interface. Addresses of tasks that run differ, so these do.
-std::string hardware_address(const std::string& address) {
+HardwareAddress hardware_address(const std::string& address) {
   in_addr parsed{};
   ::inet_pton(AF_INET, address.c_str(), &parsed);
-  std::array<unsigned char, 4> bytes{};
-  std::memcpy(bytes.data(), &parsed, bytes.size());
-  // The first byte says: locally administered, one host.
-  return fmt::format("02:6b:{:02x}:{:02x}:{:02x}:{:02x}", bytes[0], bytes[1], bytes[2], bytes[3]);
+  HardwareAddress hardware{0x02, 0x6b};  // The first byte says: locally administered, one host.
+  std::memcpy(hardware.data() + 2, &parsed, sizeof parsed);
+  return hardware;
 }
 
 std::string sender_element(const std::string& task, const std::string& address) {
   return fmt::format("element bridge kiban tasks {{ \"{}\" . {} . {} }}", link_name(task),
-                     hardware_address(address), address);
+                     fmt::format("{:02x}", fmt::join(hardware_address(address), ":")), address);
 }
 
 // Where others (Docker) made the host's firewall drop what it does not know. Our own guard still
@@ -221,20 +224,29 @@ void close_firewall() {
   }
 }
 
-// A socket that belongs to another network namespace than this thread.
-Result<int> socket_in(const std::string& path) {
-  const int there = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const int here = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-  int made = -1;
-  if (there >= 0 && here >= 0 && ::setns(there, CLONE_NEWNET) == 0) {
-    made = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    KIBAN_CHECK(::setns(here, CLONE_NEWNET) == 0, "a thread is lost in a task's network");
-  }
+// As `ip netns add` prepares it: what is mounted in the folder is seen in all mount namespaces.
+bool share_namespaces_folder() {
+  constexpr const char* folder = "/run/netns";
+  ::mkdir(folder, 0755);
+  if (::mount("", folder, "none", MS_SHARED | MS_REC, nullptr) == 0) return true;
+  return ::mount(folder, folder, "none", MS_BIND | MS_REC, nullptr) == 0 &&
+         ::mount("", folder, "none", MS_SHARED | MS_REC, nullptr) == 0;
+}
+
+// Makes a network namespace, which `ip netns` shows, and returns a socket of it.
+Result<runtime::Descriptor> make_namespace(const std::string& path) {
+  constexpr const char* of_thread = "/proc/thread-self/ns/net";
+  const runtime::Descriptor here{::open(of_thread, O_RDONLY | O_CLOEXEC)};
+  const runtime::Descriptor place{::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0)};
+  const bool ready = share_namespaces_folder() && here.number() >= 0 && place.number() >= 0;
+  if (!ready || ::unshare(CLONE_NEWNET) != 0)
+    return fail("ProgramFailed", fmt::format("can't make {}: {}", path, std::strerror(errno)));
+  const bool mounted = ::mount(of_thread, path.c_str(), "none", MS_BIND, nullptr) == 0;
   const int error = errno;
-  if (there >= 0) ::close(there);
-  if (here >= 0) ::close(here);
-  if (made >= 0) return made;
-  return fail("ProgramFailed", fmt::format("can't enter {}: {}", path, std::strerror(error)));
+  runtime::Descriptor made{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  KIBAN_CHECK(::setns(here.number(), CLONE_NEWNET) == 0, "a thread is lost in a task's network");
+  if (mounted && made.number() >= 0) return made;
+  return fail("ProgramFailed", fmt::format("can't make {}: {}", path, std::strerror(error)));
 }
 
 sockaddr address_of(std::string_view text) {
@@ -285,17 +297,14 @@ bool add_route(int socket, std::string interface, std::string_view host,
   return ::ioctl(socket, SIOCADDRT, &route) == 0;
 }
 
-// The task's side: one address, and everything by way of the bridge's. Without the program `ip`,
-// whose start costs more than all of it.
-Result<void> set_up_inside(const std::string& path, const std::string& address) {
-  KIBAN_TRY(const int socket, socket_in(path));
+// The task's side: one address, and everything by way of the bridge's. `socket` is of there.
+Result<void> set_up_inside(int socket, const std::string& address) {
   const bool done = bring_up(socket, "lo") && give_address(socket, "eth0", address) &&
                     bring_up(socket, "eth0") && add_route(socket, "eth0", bridge_address) &&
                     add_route(socket, "eth0", "0.0.0.0", bridge_address);
-  const int error = errno;
-  ::close(socket);
   if (done) return {};
-  return fail("ProgramFailed", fmt::format("can't set up {}: {}", path, std::strerror(error)));
+  return fail("ProgramFailed",
+              fmt::format("can't set up the task's interface: {}", std::strerror(errno)));
 }
 
 }  // namespace
@@ -391,30 +400,29 @@ std::string Bridge::egress_rules(const std::string& address) {
   return batch;
 }
 
-Result<std::string> Bridge::attach(const std::string& task, const std::string& address,
-                                   Egress egress) {
+Result<std::string> Bridge::attach(const std::string& task, const std::string& address) {
   std::string path = namespace_path(task);
   if (::access(path.c_str(), F_OK) == 0 && ::if_nametoindex(link_name(task).c_str()) != 0)
     return path;
   detach(task, address, Route::Remove);  // What a crash left half made.
+  KIBAN_TRY(const runtime::Descriptor socket, make_namespace(path));
+  const runtime::Descriptor inside{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  KIBAN_TRY_VOID(add_veth({.name = link_name(task),
+                           .bridge = bridge_name,
+                           .other_namespace = inside.number(),
+                           .peer_address = hardware_address(address)}));
+  KIBAN_TRY_VOID(replace_route(address, bridge_name, std::string(bridge_address)));
+  KIBAN_TRY_VOID(set_up_inside(socket.number(), address));
+  return path;
+}
+
+Result<void> Bridge::admit(const std::string& task, const std::string& address,
+                           Egress egress) const {
   std::string rules = fmt::format("add {}\n", sender_element(task, address));
   if (egress == Egress::Allowed) rules += egress_rules(address);
-  // The two programs run at the same time: the start of a task waits for both.
-  auto ruled = std::async(std::launch::async,
-                          [this, &rules] { return run_program({nft_, "-f", "-"}, rules); });
-  const auto linked =
-      run_program({ip_, "-batch", "-"},
-                  fmt::format("netns add {0}\n"
-                              "link add {1} type veth peer name eth0 address {5} netns {0}\n"
-                              "link set {1} master {2} up\n"
-                              "route replace {3}/32 dev {2} src {4}\n",
-                              namespace_name(task), link_name(task), bridge_name, address,
-                              bridge_address, hardware_address(address)));
-  KIBAN_TRY_VOID(ruled.get());
-  KIBAN_TRY_VOID(linked);
-  KIBAN_TRY_VOID(set_up_inside(path, address));
-  if (egress == Egress::Allowed) KIBAN_TRY_VOID(open_firewall());
-  return path;
+  KIBAN_TRY_VOID(run_program({nft_, "-f", "-"}, rules));
+  if (egress == Egress::Allowed) return open_firewall();
+  return {};
 }
 
 void Bridge::disconnect(const std::string& task) const {
@@ -430,16 +438,15 @@ void Bridge::revoke_egress(const std::string& address) const {
 }
 
 void Bridge::detach(const std::string& task, const std::string& address, Route route) {
-  std::string batch;
-  if (::if_nametoindex(link_name(task).c_str()) != 0) {
-    batch = fmt::format("link del {}\n", link_name(task));
-    if (route == Route::Remove && !address.empty())
-      batch += fmt::format("route del {}/32 dev {}\n", address, bridge_name);
+  const bool linked = ::if_nametoindex(link_name(task).c_str()) != 0;
+  const std::string path = namespace_path(task);
+  if (!linked && ::access(path.c_str(), F_OK) != 0) return;
+  if (linked) {
+    (void)delete_link(link_name(task));
+    if (route == Route::Remove && !address.empty()) (void)delete_route(address, bridge_name);
   }
-  if (::access(namespace_path(task).c_str(), F_OK) == 0)
-    batch += fmt::format("netns del {}\n", namespace_name(task));
-  if (batch.empty()) return;
-  (void)run_program({ip_, "-force", "-batch", "-"}, batch);
+  ::umount2(path.c_str(), MNT_DETACH);
+  ::unlink(path.c_str());
   if (!address.empty() && !nft_.empty())
     (void)run_program({nft_, "-f", "-"}, fmt::format("delete {}\n", sender_element(task, address)));
 }

@@ -45,8 +45,11 @@ class Bridge {
   Bridge& operator=(const Bridge&) = delete;
 
   // Makes a network namespace for `task` (32 hexadecimal digits) unless it exists. Returns its
-  // path, for setns.
-  Result<std::string> attach(const std::string& task, const std::string& address, Egress egress);
+  // path, for setns. What the task sends is dropped until admit().
+  Result<std::string> attach(const std::string& task, const std::string& address);
+  // Lets the bridge pass what the task sends under its address. May be repeated, and run beside
+  // attach().
+  Result<void> admit(const std::string& task, const std::string& address, Egress egress) const;
   // Takes the task's interface down at once: its address may be another's from then on.
   void disconnect(const std::string& task) const;
   // Ends the egress of `address`, before the address may be another task's.

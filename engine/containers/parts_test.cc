@@ -164,6 +164,9 @@ TEST(RuntimeConfig, ClosesTheWaysToMorePrivileges) {
   for (const json::value& one : config.at("linux").at("namespaces").as_array())
     cgroup = cgroup || one.at("type") == "cgroup";
   EXPECT_TRUE(cgroup);
+  // Backing files of loop devices.
+  EXPECT_THAT(print_json(config.at("linux").at("maskedPaths")),
+              testing::HasSubstr("/sys/devices/virtual/block"));
 }
 
 TEST(RuntimeConfig, PutsAnInitBeforeTheCommand) {

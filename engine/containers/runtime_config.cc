@@ -296,7 +296,9 @@ Result<json::object> runtime_config(const json::object& image, const json::objec
         {"maskedPaths",
          {"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
           "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
-          "/sys/firmware", "/sys/devices/virtual/powercap"}},
+          "/sys/firmware", "/sys/devices/virtual/powercap",
+          // Loop devices: their backing files show where the storage of other tasks lies.
+          "/sys/devices/virtual/block"}},
         {"readonlyPaths",
          {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
           // Of control groups version 1: runc mounts the tmpfs that holds them writable.

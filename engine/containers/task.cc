@@ -14,6 +14,7 @@
 #include "containers/files.h"
 #include "containers/image_file.h"
 #include "runtime/process_driver.h"
+#include "runtime/task_log.h"
 #include "services/ecs/names.h"
 
 namespace kiban::containers {
@@ -23,16 +24,6 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr auto log_interval = 50ms;  // Between two reports of a task's logs.
-// One report is on its way to the kernel at a time, so this bounds what a task that writes without
-// end costs: memory, and the time of the batch that takes it. PutLogEvents takes 1 MiB.
-constexpr std::size_t report_bytes_max = std::size_t{128} * 1024;
-constexpr std::size_t log_line_overhead = 100;  // Of a short line in memory and in a batch.
-// "Default value: 10m". The buffer is the unread part of the log file.
-// docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html (max-buffer-size)
-constexpr std::uint64_t buffer_bytes_default = std::uint64_t{10} * 1024 * 1024;
-// A container in blocking mode is stopped from writing at this backlog, until half is read.
-constexpr std::uint64_t backlog_bytes_max = std::uint64_t{4} * 1024 * 1024;
-
 json::array list_of(const json::object& object, std::string_view key) {
   const json::array* found = find_array(object, key);
   return found ? *found : json::array{};
@@ -54,6 +45,10 @@ json::object failure(const Error& error) {
           {"Error",
            {{"StopCode", "TaskFailedToStart"},
             {"Reason", fmt::format("{}: {}", error.name, error.cause)}}}};
+}
+
+std::unexpected<Error> network_failure(const Error& error) {
+  return fail("ResourceInitializationError", "failed to set up the task's network: " + error.cause);
 }
 
 // An address of our own, for a task without a subnet or whose subnet is not served: the first that
@@ -211,6 +206,7 @@ Result<void> Task::start(Member& member) {
     surroundings.environment =
         runtime::task_environment(payload_, container.plan(), host_.endpoint);
     KIBAN_TRY_VOID(container.create(image, std::move(surroundings)));
+    KIBAN_TRY_VOID(wait_for_admission());
     KIBAN_TRY_VOID(container.start());
   }
   ::inotify_add_watch(log_events_, (container.directory() + "/log").c_str(), IN_MODIFY);
@@ -219,6 +215,13 @@ Result<void> Task::start(Member& member) {
       find_object(container.plan(), "HealthCheck"),
       [&container](const std::vector<std::string>& command) { return container.execute(command); },
       std::chrono::steady_clock::now());
+  return {};
+}
+
+Result<void> Task::wait_for_admission() {
+  if (!admitted_.valid()) return {};
+  if (const Result<void> admitted = admitted_.get(); !admitted)
+    return network_failure(admitted.error());
   return {};
 }
 
@@ -282,11 +285,12 @@ Result<void> Task::make_surroundings() {
   // "WayOut" in effects that an earlier version stored.
   const bool egress = flag(payload_, "Egress") || flag(payload_, "WayOut");
   if (egress) KIBAN_TRY_VOID(write_file(directory_ + "/egress", ""));
-  const auto attached =
-      host_.bridge->attach(id_, address_, egress ? Egress::Allowed : Egress::Denied);
-  if (!attached)
-    return fail("ResourceInitializationError",
-                "failed to set up the task's network: " + attached.error().cause);
+  admitted_ =
+      std::async(std::launch::async, [this, way = egress ? Egress::Allowed : Egress::Denied] {
+        return host_.bridge->admit(id_, address_, way);
+      });
+  const auto attached = host_.bridge->attach(id_, address_);
+  if (!attached) return network_failure(attached.error());
   KIBAN_TRY_VOID(stored.get());
   const std::string region = text(payload_, "Region");
   Surroundings& surroundings = surroundings_;
@@ -489,11 +493,11 @@ json::array Task::next_lines(bool ended) {
   json::array out;
   std::size_t bytes = 0;
   for (Member& member : members_) {
-    while (member.begun && bytes < report_bytes_max) {
+    while (member.begun && bytes < runtime::report_bytes_max) {
       const std::vector<LogLine> lines = member.container.read_log(ended);
       if (lines.empty()) break;
       for (const LogLine& line : lines) {
-        bytes += line.message.size() + log_line_overhead;
+        bytes += line.message.size() + runtime::log_line_overhead;
         out.push_back({{"Container", member.container.name()},
                        {"Timestamp", line.timestamp},
                        {"Message", line.message},
@@ -502,7 +506,7 @@ json::array Task::next_lines(bool ended) {
     }
     member.reported = member.container.log_resume();
   }
-  log_dirty_ = bytes >= report_bytes_max;
+  log_dirty_ = bytes >= runtime::report_bytes_max;
   return out;
 }
 
@@ -519,7 +523,6 @@ void Task::release_logs() {
   log_unreleased_ = false;
   for (Member& member : members_) {
     if (!member.begun) continue;
-    (void)write_file(member.container.directory() + "/offset", std::to_string(member.reported));
     member.container.release_log(member.reported);
   }
 }
@@ -532,17 +535,17 @@ void Task::bound_backlog(Member& member) {
   const std::uint64_t backlog = member.container.log_backlog();
   const json::object* log = find_object(member.container.plan(), "Log");
   if (log && text(*log, "Mode") == "blocking") {
-    const bool held = backlog > (member.output_held ? backlog_bytes_max / 2 : backlog_bytes_max);
+    const bool held = backlog > (member.output_held ? runtime::backlog_bytes_max / 2
+                                                    : runtime::backlog_bytes_max);
     if (held != std::exchange(member.output_held, held)) member.container.hold_output(held);
     return;
   }
   const json::value* given = log ? find(*log, "BufferBytes") : nullptr;
-  const std::uint64_t buffer = given ? given->to_number<std::uint64_t>() : buffer_bytes_default;
+  const std::uint64_t buffer =
+      given ? given->to_number<std::uint64_t>() : runtime::buffer_bytes_default;
   if (backlog <= buffer) return;
   member.container.skip_log(buffer);
   member.reported = member.container.log_resume();
-  // In this order: the next run of the engine must not begin in what was released.
-  (void)write_file(member.container.directory() + "/offset", std::to_string(member.reported));
   member.container.release_log(member.reported);
 }
 
@@ -588,6 +591,7 @@ void Task::report_usage() {
 
 // The address may be another task's as soon as the end is told, so nothing may answer to it then.
 void Task::finish(json::object outcome) {
+  (void)wait_for_admission();  // Or it would admit what is gone.
   host_.bridge->disconnect(id_);
   if (remove_egress_mark(directory_)) host_.bridge->revoke_egress(address_);
   {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <list>
 #include <map>
 #include <memory>
@@ -83,6 +84,7 @@ class Task {
   Result<std::vector<Mount>> volumes_of(const Container& container) const;
   Result<void> choose_address();
   Result<void> make_surroundings();
+  Result<void> wait_for_admission();
   void watch();
   void settle_members();
   std::string never_met(const json::object& dependency) const;
@@ -113,7 +115,8 @@ class Task {
   std::string address_{};
   Surroundings surroundings_{};
   std::list<Member> members_{};
-  std::optional<Error> failure_{};  // Why not all of it could be started.
+  std::future<Result<void>> admitted_{};  // By the bridge; containers run only then.
+  std::optional<Error> failure_{};        // Why not all of it could be started.
   std::shared_ptr<Signals> signals_;
   int log_events_;
   bool running_told_{false};

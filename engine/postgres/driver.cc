@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -20,8 +22,8 @@ using runtime::Report;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr std::chrono::milliseconds look_interval{1'000};
+constexpr std::chrono::milliseconds log_interval{10};  // While there is more to read.
 constexpr std::chrono::seconds retry_interval{10};
-constexpr std::size_t log_lines_per_report_max = 1'000;
 constexpr const char* kinds[] = {"postgres.run", "postgres.stop", "postgres.delete",
                                  "postgres.password"};
 constexpr const char* available = "available";
@@ -128,7 +130,8 @@ class Keeper {
         finish(lock);
       else if (!tired && run_)
         look_after(lock);
-      wake_.wait_for(lock, look_interval, [this] { return news_ || ending_; });
+      wake_.wait_for(lock, log_goes_on_ ? log_interval : look_interval,
+                     [this] { return news_ || ending_; });
       news_ = false;
     }
     lock.unlock();
@@ -191,19 +194,23 @@ class Keeper {
     report_log(job);
   }
 
+  // One report at a time, so that a server that logs without end takes no more memory than that.
   // Lines that were reported and not kept as such by a killed engine come again.
   void report_log(const Job& job) {
+    if (end_ || ending_ || *uncommitted_) return;
+    log_goes_on_ = false;
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
                          std::chrono::system_clock::now().time_since_epoch())
                          .count();
-    while (!end_ && !ending_) {
-      json::array lines;
-      for (const std::string& line : server_->read_log(log_lines_per_report_max))
-        lines.push_back({{"Timestamp", now}, {"Message", line}});
-      if (lines.empty()) return;
-      job.report({.final = false, .payload = {{"Logs", std::move(lines)}}});
-      server_->keep_log_place();
-    }
+    json::array lines;
+    for (std::string& line : server_->read_log())
+      lines.push_back({{"Timestamp", now}, {"Message", std::move(line)}});
+    if (lines.empty()) return;
+    *uncommitted_ = true;
+    job.report({.final = false, .payload = {{"Logs", std::move(lines)}}},
+               [uncommitted = uncommitted_] { *uncommitted = false; });
+    server_->keep_log_place();
+    log_goes_on_ = true;
   }
 
   Result<std::uint16_t> run_server(const json::object& payload) {
@@ -259,6 +266,9 @@ class Keeper {
   std::string told_{};  // The last thing said of the server: available, or why not.
   SteadyTime retry_at_{};
   bool news_{false};
+  bool log_goes_on_{false};  // There may be more lines than one report took.
+  // Shared with the kernel, which may commit a report after the keeper has gone.
+  std::shared_ptr<std::atomic<bool>> uncommitted_{std::make_shared<std::atomic<bool>>(false)};
   bool ending_{false};
   bool leaving_{false};  // The server goes on without us.
   std::thread thread_{};

@@ -1,8 +1,12 @@
 // Against the PostgreSQL of this host; skipped where there is none.
 #include "postgres/driver.h"
 
+#include <arpa/inet.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <deque>
@@ -12,7 +16,9 @@
 #include <mutex>
 #include <random>
 
+#include "postgres/egress.h"
 #include "postgres/server.h"
+#include "runtime/task_log.h"
 
 namespace kiban::postgres {
 namespace {
@@ -25,15 +31,20 @@ using testing::HasSubstr;
 class Reports {
  public:
   runtime::Report report() {
-    return [heard = heard_](const services::Outcome& outcome) {
-      const std::lock_guard lock{heard->mutex};
-      if (const json::array* lines = find_array(outcome.payload, "Logs"))
-        for (const json::value& line : *lines)
-          heard->log += to_string(line.at("Message").as_string()) + "\n";
-      else
-        heard->outcomes.push_back(outcome);
-      heard->wake.notify_all();
-    };
+    return
+        [heard = heard_](const services::Outcome& outcome, const std::function<void()>& committed) {
+          const std::lock_guard lock{heard->mutex};
+          if (committed) committed();
+          if (const json::array* lines = find_array(outcome.payload, "Logs"))
+            for (const json::value& line : *lines) {
+              const std::string message = to_string(line.at("Message").as_string());
+              heard->longest_line = std::max(heard->longest_line, message.size());
+              heard->log += message + "\n";
+            }
+          else
+            heard->outcomes.push_back(outcome);
+          heard->wake.notify_all();
+        };
   }
   services::Outcome next() {
     std::unique_lock lock{heard_->mutex};
@@ -51,6 +62,10 @@ class Reports {
     return heard_->wake.wait_for(lock, 60s,
                                  [&] { return heard_->log.find(words) != std::string::npos; });
   }
+  std::size_t longest_line() {
+    const std::lock_guard lock{heard_->mutex};
+    return heard_->longest_line;
+  }
 
  private:
   struct Heard {
@@ -58,6 +73,7 @@ class Reports {
     std::condition_variable wake{};
     std::deque<services::Outcome> outcomes{};
     std::string log{};
+    std::size_t longest_line{0};
   };
   std::shared_ptr<Heard> heard_{std::make_shared<Heard>()};
 };
@@ -136,6 +152,67 @@ TEST_F(PostgresDriver, MakesADatabaseForItsMasterUser) {
   struct stat data{};
   ASSERT_EQ(::stat((root_ / "one" / "data").c_str(), &data), 0);
   EXPECT_NE(data.st_uid, 0U);
+}
+
+TEST_F(PostgresDriver, ALongLineOfTheLogComesInPieces) {
+  Reports run;
+  const std::int64_t port = start(run);
+  EXPECT_FALSE(query(port,
+                     "DO $$ BEGIN RAISE WARNING '%', repeat('x', 3000000); "
+                     "RAISE EXCEPTION 'after it'; END $$"));
+  EXPECT_TRUE(run.logs("after it"));
+  EXPECT_EQ(run.longest_line(), runtime::log_line_bytes_max);
+}
+
+TEST_F(PostgresDriver, ReadsNothingThatAClientPutInPlaceOfItsFiles) {
+  Reports run;
+  start(run);
+  const fs::path data = root_ / "one" / "data";
+  const auto number = pid();
+  ASSERT_TRUE(number);
+  fs::rename(data / "postmaster.pid", data / "kept");
+  fs::create_symlink("kept", data / "postmaster.pid");
+  EXPECT_FALSE(pid());
+  fs::remove(data / "postmaster.pid");
+  ASSERT_EQ(::mkfifo((data / "postmaster.pid").c_str(), 0600), 0);
+  EXPECT_FALSE(pid());  // And does not wait for a writer.
+  fs::remove(data / "postmaster.pid");
+  fs::rename(data / "kept", data / "postmaster.pid");
+  EXPECT_EQ(pid(), number);
+}
+
+// As the superuser, which no client can be: what a client could make the server do in other ways.
+TEST_F(PostgresDriver, AServerConnectsToDatabasesOnly) {
+  if (::geteuid() != 0 || nft_program().empty()) GTEST_SKIP() << "egress is open here";
+  Reports run;
+  const std::int64_t port = start(run);
+  const auto connect = [&](std::int64_t to) {
+    const auto done = run_program(
+        {postgres_folders().front() + "/psql", "--no-psqlrc",
+         "--host=" + (root_ / "one" / "data").string(), "--port=" + std::to_string(port),
+         "--username=rdsadmin", "--dbname=app", "--set=ON_ERROR_STOP=1",
+         "--command=CREATE EXTENSION IF NOT EXISTS dblink",
+         fmt::format("--command=SELECT dblink_connect('host=127.0.0.1 port={} user=nobody "
+                     "connect_timeout=2')",
+                     to)},
+        "/");
+    return done ? std::string("connected") : done.error().cause;
+  };
+  const int service = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::bind(service, reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+  ASSERT_EQ(::listen(service, 1), 0);
+  socklen_t size = sizeof name;
+  ASSERT_EQ(::getsockname(service, reinterpret_cast<sockaddr*>(&name), &size), 0);
+  EXPECT_THAT(connect(ntohs(name.sin_port)), HasSubstr("Connection refused"));
+  EXPECT_THAT(connect(port), HasSubstr("password"));  // A database answers.
+  ::close(service);
+  driver_.reset();
+  const auto tables = run_program({nft_program(), "list", "tables"}, "/");
+  ASSERT_TRUE(tables) << tables.error().cause;
+  EXPECT_EQ(tables->find("kiban_db_"), std::string::npos) << *tables;
 }
 
 TEST_F(PostgresDriver, AServerThatDiedStartsAgainOnItsPort) {

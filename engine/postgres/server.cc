@@ -20,16 +20,15 @@
 #include <sstream>
 #include <thread>
 
+#include "postgres/egress.h"
 #include "runtime/child.h"
+#include "runtime/task_log.h"
 
 namespace kiban::postgres {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Away from 5432, where Debian's own server is, and from the ports that outgoing connections take.
-constexpr std::uint16_t port_first = 15432;
-constexpr std::uint16_t port_last = 16431;
 constexpr int start_attempts_max = 5;
 constexpr std::chrono::minutes program_time_max{15};  // initdb, or the copy of a snapshot.
 constexpr std::size_t log_tail_bytes = 1'000;
@@ -50,15 +49,23 @@ constexpr const char* client_authentication =
     "host all rdsadmin all reject\n"
     "host all all all scram-sha-256\n";
 
+// A file that the database's user may have written or replaced: regular ones only, and no more than
+// their first 64 KiB.
 std::string read_text(const fs::path& path) {
-  std::ifstream in{path, std::ios::binary};
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
+  constexpr std::size_t bytes_max = std::size_t{64} * 1024;
+  const runtime::Descriptor file{
+      ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+  struct stat found{};
+  if (file.number() < 0 || ::fstat(file.number(), &found) != 0 || !S_ISREG(found.st_mode))
+    return {};
+  std::string text(bytes_max, '\0');
+  const ssize_t count = ::read(file.number(), text.data(), text.size());
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  return text;
 }
 
 std::vector<std::string> read_lines(const fs::path& path) {
-  std::ifstream in{path};
+  std::istringstream in{read_text(path)};
   std::vector<std::string> lines;
   for (std::string line; std::getline(in, line);) lines.push_back(line);
   return lines;
@@ -308,15 +315,21 @@ Result<void> Server::own(const fs::path& path) const {
                                             user_->uid, strerror(errno)));
 }
 
+// That DIRECTORY/uid names; 0: none.
+std::uint32_t Server::recorded_user() const {
+  const std::vector<std::string> lines = read_lines(directory_ / "uid");
+  if (lines.empty()) return 0;
+  const auto number = static_cast<std::uint32_t>(std::strtoul(lines.front().c_str(), nullptr, 10));
+  return number < uid_first || number - uid_first >= uid_count ? 0 : number;
+}
+
 // The user that DIRECTORY/uid names, or else a new one: a number far above those of people, of
 // packages and of systemd's containers (systemd.io/UIDS-GIDS), told by the directory's name.
 Result<void> Server::choose_user() {
   if (user_ || ::geteuid() != 0) return {};
   const fs::path file = directory_ / "uid";
-  std::uint32_t number = 0;
-  if (const std::vector<std::string> lines = read_lines(file); !lines.empty())
-    number = static_cast<std::uint32_t>(std::strtoul(lines.front().c_str(), nullptr, 10));
-  if (number < uid_first || number - uid_first >= uid_count) {
+  std::uint32_t number = recorded_user();
+  if (number == 0) {
     unsigned char digest[SHA256_DIGEST_LENGTH];
     const std::string name = directory_.string();
     SHA256(reinterpret_cast<const unsigned char*>(name.data()), name.size(), digest);
@@ -374,8 +387,16 @@ bool Server::runs_as_its_user() const {
 }
 
 std::string Server::log_tail() const {
-  const std::string text = read_text(directory_ / "log");
-  return text.size() <= log_tail_bytes ? text : text.substr(text.size() - log_tail_bytes);
+  const fs::path log = directory_ / "log";
+  std::error_code failed;
+  const std::uintmax_t size = fs::file_size(log, failed);
+  std::ifstream in{log, std::ios::binary};
+  if (!failed && size > log_tail_bytes)
+    in.seekg(static_cast<std::streamoff>(size - log_tail_bytes));
+  std::string text(log_tail_bytes, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+  return text;
 }
 
 Result<void> Server::write_settings(const std::string& settings) const {
@@ -475,6 +496,7 @@ Result<void> Server::restore_guards() const {
 }
 
 Result<void> Server::start_process(std::uint16_t port) const {
+  if (user_) KIBAN_TRY_VOID(close_egress(user_->uid, port));
   const std::string log = (directory_ / "log").string();
   const int output =
       ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -585,20 +607,17 @@ Result<void> Server::set_password(const std::string& user, const std::string& pa
                              literal(password)));
 }
 
-std::vector<std::string> Server::read_log(std::size_t count) {
+std::vector<std::string> Server::read_log() {
   const fs::path log = directory_ / "log";
   if (!log_place_) {
     std::ifstream place{directory_ / "log-place"};
-    std::uintmax_t number = 0;
+    std::uint64_t number = 0;
     log_place_ = place >> number ? number : 0;
   }
-  std::ifstream in{log, std::ios::binary};
-  in.seekg(static_cast<std::streamoff>(*log_place_));
   std::vector<std::string> lines;
-  for (std::string line; lines.size() < count && std::getline(in, line) && !in.eof();) {
-    *log_place_ += line.size() + 1;
-    if (!line.empty()) lines.push_back(line);
-  }
+  for (runtime::WrittenLine& line :
+       runtime::read_lines(log, *log_place_, runtime::report_bytes_max, runtime::Written::More))
+    lines.push_back(std::move(line.text));
   std::error_code failed;
   if (!lines.empty() || *log_place_ < log_bytes_max || fs::file_size(log, failed) > *log_place_)
     return lines;
@@ -613,6 +632,13 @@ void Server::keep_log_place() const {
 }
 
 Result<void> Server::stop() {
+  KIBAN_TRY_VOID(end_process());
+  // Also of one that was killed.
+  if (::geteuid() == 0) open_egress(recorded_user());
+  return {};
+}
+
+Result<void> Server::end_process() const {
   if (!alive()) return {};
   // https://www.postgresql.org/docs/15/server-shutdown.html: fast, then immediate.
   for (const int signal : {SIGINT, SIGQUIT}) {

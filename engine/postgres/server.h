@@ -56,9 +56,9 @@ class Server {
   std::string version() const;  // "15.20", of the program in use.
 
   Result<void> set_password(const std::string& user, const std::string& password);
-  // At most `count` whole lines of the log that were not read before; `keep_log_place` tells the
-  // next process of ours where to go on. A log that was read and is long begins anew.
-  std::vector<std::string> read_log(std::size_t count);
+  // The next lines of the log, some 128 KiB at most; `keep_log_place` tells the next process of
+  // ours where to go on. A log that was read and is long begins anew.
+  std::vector<std::string> read_log();
   void keep_log_place() const;
   // A fast shutdown: open transactions roll back, everything committed is on disk.
   Result<void> stop();
@@ -75,7 +75,9 @@ class Server {
   Result<std::uint16_t> start(const Plan& plan);
   Result<void> restore_guards() const;
   Result<void> start_process(std::uint16_t port) const;
+  Result<void> end_process() const;
   bool ready() const;
+  std::uint32_t recorded_user() const;
   Result<void> choose_user();
   Result<void> make_folders() const;
   Result<void> own_data() const;
@@ -95,7 +97,7 @@ class Server {
   std::filesystem::path directory_;
   std::vector<std::string> folders_;
   std::string bin_{};
-  std::optional<std::uintmax_t> log_place_{};
+  std::optional<std::uint64_t> log_place_{};
   std::optional<HostUser> user_{};  // Once chosen, when we are root: PostgreSQL refuses root.
 };
 

@@ -1,6 +1,5 @@
 #include "runtime/process_task.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
@@ -11,23 +10,13 @@
 
 #include "runtime/child.h"
 #include "runtime/process_driver.h"
+#include "runtime/task_log.h"
 
 namespace kiban::runtime {
 namespace {
 
 namespace fs = std::filesystem;
 
-// One report is on its way to the kernel at a time, so this bounds what a task that writes without
-// end costs: memory, and the time of the batch that takes it.
-constexpr std::size_t report_bytes_max = std::size_t{128} * 1024;
-constexpr std::size_t log_line_overhead = 100;  // Of a short line in memory and in a batch.
-// CloudWatch Logs' limit of one event.
-constexpr std::size_t log_line_bytes_max = std::size_t{256} * 1024 - 26;
-// "Default value: 10m". The buffer is the unread part of the log file.
-// docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html (max-buffer-size)
-constexpr std::uint64_t buffer_bytes_default = std::uint64_t{10} * 1024 * 1024;
-// A process in blocking mode is stopped at this backlog, until half is read.
-constexpr std::uint64_t backlog_bytes_max = std::uint64_t{4} * 1024 * 1024;
 constexpr std::chrono::seconds lost_after{5};
 constexpr const char* metadata_variable = "ECS_CONTAINER_METADATA_URI_V4";
 
@@ -44,12 +33,6 @@ std::optional<long> read_number(const fs::path& path) {
   long value = 0;
   if (in >> value) return value;
   return std::nullopt;
-}
-
-void write_file(const fs::path& path, std::string_view content) {
-  std::ofstream{path.string() + ".new", std::ios::binary} << content;
-  std::error_code ignored;
-  fs::rename(path.string() + ".new", path, ignored);
 }
 
 std::vector<std::string> strings_of(const json::array& list) {
@@ -143,16 +126,6 @@ Result<void> start_monitor(const fs::path& directory, const std::string& source,
 // A name of one folder: a path is never made of what a request says as it is.
 bool is_folder_name(const std::string& name) {
   return !name.empty() && name.front() != '.' && name.find('/') == std::string::npos;
-}
-
-// Up to `end` the log is reported: notes that, then gives the disk space back.
-void release_log(const fs::path& directory, std::uintmax_t end) {
-  write_file(directory / "offset", std::to_string(end));
-  const int file = ::open((directory / "log").c_str(), O_WRONLY | O_CLOEXEC);
-  if (file < 0) return;
-  // A file system without holes keeps the whole log until the task ends.
-  (void)::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(end));
-  ::close(file);
 }
 
 // The process with its shell and its children, unless these made groups of their own.
@@ -331,26 +304,14 @@ json::array ProcessTask::next_lines(bool ended) {
                        .count();
   for (Process& process : processes_) {
     if (!process.begun || bytes >= report_bytes_max) continue;
-    std::ifstream in{process.directory / "log", std::ios::binary};
-    in.seekg(static_cast<std::streamoff>(process.offset));
-    std::string piece(report_bytes_max + log_line_bytes_max, '\0');
-    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    piece.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
-    for (std::size_t at = 0; at < piece.size() && bytes < report_bytes_max;) {
-      const std::size_t end = piece.find('\n', at);
-      std::size_t length = (end == std::string::npos ? piece.size() : end) - at;
-      // Without its end, a line waits for the rest unless there is no more to come.
-      if (end == std::string::npos && !ended && length < log_line_bytes_max) break;
-      const bool whole = end != std::string::npos && length <= log_line_bytes_max;
-      length = std::min(length, log_line_bytes_max);
-      process.offset += length + (whole ? 1 : 0);
-      if (length > 0)
-        lines.push_back({{"Container", process.name},
-                         {"Timestamp", now},
-                         {"Message", piece.substr(at, length)},
-                         {"Position", process.offset}});
-      bytes += length + log_line_overhead;
-      at += length + (whole ? 1 : 0);
+    for (WrittenLine& line :
+         read_lines(process.directory / "log", process.offset, report_bytes_max - bytes,
+                    ended ? Written::All : Written::More)) {
+      bytes += line.text.size() + log_line_overhead;
+      lines.push_back({{"Container", process.name},
+                       {"Timestamp", now},
+                       {"Message", std::move(line.text)},
+                       {"Position", line.end}});
     }
   }
   return lines;

@@ -40,9 +40,9 @@ class ProcessTask {
     bool essential{true};
     std::chrono::seconds stop_timeout{30};
     bool begun{false};
-    bool held{false};          // Stopped, as its log has a backlog.
-    int group{0};              // Of processes, as seen while it ran; 0: not seen yet.
-    std::uintmax_t offset{0};  // Of the log, up to which it was read.
+    bool held{false};         // Stopped, as its log has a backlog.
+    int group{0};             // Of processes, as seen while it ran; 0: not seen yet.
+    std::uint64_t offset{0};  // Of the log, up to which it was read.
     std::optional<long> exit{};
     std::optional<SteadyTime> kill_at{};  // Set by SIGTERM.
     std::optional<SteadyTime> lost_at{};  // When it counts as lost: it never wrote how it ended.
