@@ -27,6 +27,7 @@
 #include "runtime/frontend.h"
 #include "runtime/http_server.h"
 #include "runtime/kernel_thread.h"
+#include "runtime/pauses.h"
 #include "runtime/process_driver.h"
 #include "runtime/registry.h"
 #include "store/sweep.h"
@@ -230,10 +231,12 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
 
   runtime::MessageSigner signer{data.directory, endpoint};
   std::unique_ptr<runtime::Fetcher> fetcher = runtime::make_fetcher();
+  auto pauses = std::make_unique<runtime::Pauses>();
   runtime::Effects effects;
   effects.add("http.post", runtime::make_http_performer(*fetcher, signer,
                                                         choose_targets(options, address, *runner)));
   effects.add("server.log", runtime::make_log_performer());
+  effects.add("host.pause", pauses->performer());
   effects.add("sns.sign",
               runtime::make_sign_performer(signer, [&server](std::function<void()> work) {
                 server->post(std::move(work));
@@ -342,7 +345,9 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   runner->end();
   if (!ends_all) databases->leave();
   databases.reset();
-  fetcher.reset();  // Its deliveries report to `thread`, which must be there till then.
+  // Deliveries and pauses report to `thread`, which must be there till then.
+  fetcher.reset();
+  pauses.reset();
   if (!data.directory.empty()) remove_server_file(data.directory);
   if (in_memory) remove_directory(uploads_directory);
   if (options.ephemeral) remove_directory(task_directory);

@@ -13,7 +13,7 @@ def register(server, image: str, container: dict | None = None, **definition) ->
     server.client("logs").create_log_group(logGroupName="/dev/api")
     ecs = server.client("ecs")
     ecs.create_cluster(clusterName="dev")
-    containers = [{"name": "api", "image": image, **logged, **(container or {})}]
+    containers = [{"name": "api", "image": image, "memoryReservation": 64, **logged, **(container or {})}]
     ecs.register_task_definition(family="api", containerDefinitions=containers, **definition)
 
 

@@ -48,6 +48,7 @@ def ran(tmp_path_factory):
     container = {
         "name": "api",
         "image": "unused",
+        "memory": 64,
         "command": ["sh", "-c", "echo hello"],
         "logConfiguration": {"logDriver": "awslogs", "options": LOG},
     }

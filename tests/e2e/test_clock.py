@@ -127,7 +127,7 @@ def test_a_task_holds_the_instant_at_which_it_runs(serve, tmp_path):
     ecs.create_cluster(clusterName="dev")
     command = ["sh", "-c", "sleep 1.5"]
     ecs.register_task_definition(
-        family="batch", containerDefinitions=[{"name": "c", "image": "unused", "command": command}]
+        family="batch", containerDefinitions=[{"name": "c", "image": "unused", "memory": 64, "command": command}]
     )
     arn = states.start_execution(stateMachineArn=machine(server, BATCH))["executionArn"]
     held = kiban("clock", "advance", "3h", "--hold", "200ms", "--data", tmp_path)

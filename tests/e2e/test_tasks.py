@@ -96,3 +96,53 @@ def test_without_a_driver_the_task_says_what_to_do(serve):
     cause = json.loads(failed["cause"])
     assert (failed["status"], cause["StopCode"]) == ("FAILED", "TaskFailedToStart")
     assert "--tasks process" in cause["StoppedReason"]
+
+
+STACK = """
+Resources:
+  Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.7.0.0/16}}
+  Subnet: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Vpc, CidrBlock: 10.7.1.0/24}}
+  Cluster: {Type: AWS::ECS::Cluster, Properties: {CapacityProviders: [FARGATE, FARGATE_SPOT]}}
+  Definition:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      Family: web
+      NetworkMode: awsvpc
+      RequiresCompatibilities: [FARGATE]
+      Cpu: 256
+      Memory: 512
+      ContainerDefinitions: [{Name: web, Image: unused, Command: [sh, -c, %s]}]
+  Service:
+    Type: AWS::ECS::Service
+    Properties:
+      ServiceName: web
+      Cluster: !Ref Cluster
+      TaskDefinition: !Ref Definition
+      DesiredCount: 1
+      CapacityProviderStrategy: [{CapacityProvider: FARGATE_SPOT, Weight: 1}]
+      DeploymentConfiguration: {DeploymentCircuitBreaker: {Enable: true, Rollback: true}}
+      NetworkConfiguration: {AwsvpcConfiguration: {Subnets: [!Ref Subnet]}}
+"""
+TRIGGERED = "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."
+
+
+def test_a_service_whose_tasks_die_fails_its_stack_and_rolls_back(serve, tmp_path):
+    """The clock is frozen: what paces a deployment takes the host's time."""
+    server = serve("--ephemeral", "--auth", "any", "--clock", "virtual", "--tasks", "process", "--source", tmp_path)
+    stacks, ecs = server.client("cloudformation"), server.client("ecs")
+
+    def status() -> str:
+        return stacks.describe_stacks(StackName="s")["Stacks"][0]["StackStatus"]
+
+    stacks.create_stack(StackName="s", TemplateBody=STACK % "sleep 300")
+    until(lambda: status() == "CREATE_COMPLETE", status)
+    stacks.update_stack(StackName="s", TemplateBody=STACK % "exit 1")
+    until(lambda: status() == "UPDATE_ROLLBACK_COMPLETE", status, seconds=60)
+    events = stacks.describe_stack_events(StackName="s")["StackEvents"]
+    reasons = [e.get("ResourceStatusReason", "") for e in events if e["LogicalResourceId"] == "Service"]
+    assert any(TRIGGERED in reason for reason in reasons), reasons
+    cluster = ecs.list_clusters()["clusterArns"][0]
+    (service,) = ecs.describe_services(cluster=cluster, services=["web"])["services"]
+    assert (service["runningCount"], service["taskDefinition"].rsplit("/", 1)[1]) == (1, "web:1")
+    stacks.delete_stack(StackName="s")
+    until(lambda: not ecs.list_clusters()["clusterArns"], lambda: ecs.list_clusters())

@@ -132,7 +132,9 @@ def test_dependencies_hold_for_processes(processes, tmp_path):
     ecs.create_cluster(clusterName="dev")
 
     def ends(**containers: dict) -> dict:
-        definitions = [{"name": n, "image": "x", "essential": n == "app", **c} for n, c in containers.items()]
+        definitions = [
+            {"name": n, "image": "x", "memory": 64, "essential": n == "app", **c} for n, c in containers.items()
+        ]
         ecs.register_task_definition(family="f", containerDefinitions=definitions)
         task = ecs.run_task(cluster="dev", taskDefinition="f")["tasks"][0]["taskArn"]
         until(lambda: status_of(processes, task) == "STOPPED", lambda: status_of(processes, task))

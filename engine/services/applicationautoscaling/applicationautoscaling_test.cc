@@ -81,6 +81,45 @@ TEST_F(AutoScaling, PoliciesGoWithTheirTarget) {
             "ObjectNotFoundException");
 }
 
+TEST_F(AutoScaling, PagesAndDimensionsAreBounded) {
+  const auto refused = [&](const std::string& operation, json::object more) {
+    more["ServiceNamespace"] = "ecs";
+    return refusal(operation, more).name;
+  };
+  EXPECT_EQ(refused("DescribeScalableTargets", {{"MaxResults", 51}}), "ValidationException");
+  EXPECT_EQ(refused("DescribeScalingPolicies", {{"MaxResults", 11}}), "ValidationException");
+  for (const char* operation :
+       {"DescribeScalableTargets", "DescribeScalingPolicies", "DescribeScalingActivities"})
+    EXPECT_EQ(refused(operation, {{"ScalableDimension", "ecs:service:DesiredCount"}}),
+              "ValidationException");
+}
+
+TEST_F(AutoScaling, AMetricHasOnePolicy) {
+  call("RegisterScalableTarget", target({{"MinCapacity", 2}, {"MaxCapacity", 6}}));
+  call("PutScalingPolicy", policy(60));
+  json::object second = policy(50);
+  second["PolicyName"] = "again";
+  EXPECT_EQ(refusal("PutScalingPolicy", second),
+            (Error{"ValidationException",
+                   "Only one TargetTrackingScaling policy for a given metric specification is "
+                   "allowed."}));
+  const auto metric = [&](json::object specification) {
+    const bool custom = specification.contains("MetricName");
+    json::object configuration{{"TargetValue", 5}};
+    configuration[custom ? "CustomizedMetricSpecification" : "PredefinedMetricSpecification"] =
+        std::move(specification);
+    json::object other = second;
+    other["TargetTrackingScalingPolicyConfiguration"] = std::move(configuration);
+    const auto reply = try_call("applicationautoscaling", "PutScalingPolicy", other);
+    return reply ? "" : reply.error().name;
+  };
+  EXPECT_EQ(metric({{"PredefinedMetricType", "ALBRequestCountPerTarget"}}), "ValidationException");
+  EXPECT_EQ(metric({{"PredefinedMetricType", "RDSReaderAverageCPUUtilization"}}),
+            "ValidationException");
+  EXPECT_EQ(metric({{"MetricName", "m"}, {"Namespace", "n"}}), "ValidationException");
+  EXPECT_EQ(metric({{"MetricName", "m"}, {"Namespace", "n"}, {"Statistic", "Sum"}}), "");
+}
+
 TEST_F(AutoScaling, TargetsHaveTags) {
   const json::object made =
       call("RegisterScalableTarget",

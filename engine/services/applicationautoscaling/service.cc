@@ -7,6 +7,11 @@
 namespace kiban::services::applicationautoscaling {
 namespace {
 
+// docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalableTargets.html and
+// API_DescribeScalingPolicies.html
+constexpr std::int64_t targets_page_max = 50;
+constexpr std::int64_t policies_page_max = 10;
+
 // Rows .../target/NAMESPACE|DIMENSION|RESOURCE and .../policy/(the same)|NAME hold what Describe*
 // shows; a target's also holds Tags.
 std::string prefix(const Context& context, std::string_view kind) {
@@ -71,6 +76,23 @@ Result<void> check_capacity(const json::object& row) {
   return fail("ValidationException", "Maximum capacity cannot be less than minimum capacity");
 }
 
+// Without ECS nothing can be said about services.
+Result<void> check_service(Context& context, const json::object& input) {
+  const std::string resource = text(input, "ResourceId");
+  const std::string path = resource.substr(resource.find('/') + 1);
+  const std::string name = path.substr(path.find('/') + 1);
+  const auto reply =
+      context.call("ecs", "DescribeServices",
+                   {{"cluster", path.substr(0, path.find('/'))}, {"services", {name}}},
+                   {.account = context.caller().account,
+                    .region = context.caller().region,
+                    .arn = "application-autoscaling.amazonaws.com"});
+  if (!reply && reply.error().name == "UnknownOperationException") return {};
+  const json::array* found = reply ? find_array(*reply, "services") : nullptr;
+  if (found && !found->empty() && found->front().at("status") != "INACTIVE") return {};
+  return fail("ValidationException", fmt::format("ECS service doesn't exist: {}", resource));
+}
+
 json::object make_target(Context& context, const json::object& input) {
   // AWS's role, whatever the request says: docs.aws.amazon.com/autoscaling/application/APIReference
   // /API_RegisterScalableTarget.html
@@ -96,6 +118,7 @@ Result<json::object> register_target(Context& context, const json::object& input
   KIBAN_TRY_VOID(check_resource(input));
   const std::string key = target_key(context, input);
   std::optional<json::object> present = get_json(context, key);
+  if (!present) KIBAN_TRY_VOID(check_service(context, input));
   json::object row = present ? *std::move(present) : make_target(context, input);
   for (const std::string_view member : {"MinCapacity", "MaxCapacity"}) {
     if (input.contains(member)) row[member] = input.at(member);
@@ -130,13 +153,23 @@ bool asked_for(const json::object& input, std::string_view member, const json::o
 }
 
 Result<json::object> page_of(const json::array& all, std::string_view member,
-                             const json::object& input) {
-  const auto limit = static_cast<std::size_t>(number(input, "MaxResults", 50));
-  auto page = paginate(all, limit, find_string(input, "NextToken"));
+                             const json::object& input, std::int64_t page_max) {
+  const std::int64_t limit = number(input, "MaxResults", page_max);
+  if (limit < 1 || limit > page_max)
+    return fail("ValidationException",
+                fmt::format("Maximum number of results must be between 1 and {}", page_max));
+  auto page = paginate(all, static_cast<std::size_t>(limit), find_string(input, "NextToken"));
   if (!page) return fail("InvalidNextTokenException", page.error().cause);
   json::object out{{member, std::move(page->entries)}};
   if (page->next_token) out["NextToken"] = *page->next_token;
   return out;
+}
+
+// "If you specify a scalable dimension, you must also specify a resource ID."
+Result<void> check_dimension(const json::object& input, bool resource) {
+  if (!input.contains("ScalableDimension") || resource) return {};
+  return fail("ValidationException",
+              "A resource ID is required when a scalable dimension is specified");
 }
 
 bool of_dimension(const json::object& input, const json::object& row) {
@@ -146,16 +179,62 @@ bool of_dimension(const json::object& input, const json::object& row) {
 }
 
 Result<json::object> describe_targets(Context& context, const json::object& input) {
+  const json::array* ids = find_array(input, "ResourceIds");
+  KIBAN_TRY_VOID(check_dimension(input, ids && !ids->empty()));
   json::array out;
   for (json::object& row : list_json(context, prefix(context, "target"))) {
     if (!of_dimension(input, row) || !asked_for(input, "ResourceIds", row, "ResourceId")) continue;
     row.erase("Tags");
     out.push_back(std::move(row));
   }
-  return page_of(out, "ScalableTargets", input);
+  return page_of(out, "ScalableTargets", input, targets_page_max);
 }
 
 // Policies ----------------------------------------------------------------------------------------
+
+// https://docs.aws.amazon.com/autoscaling/application/APIReference/API_PredefinedMetricSpecification.html
+Result<void> check_predefined(const json::object& metric) {
+  const std::string type = text(metric, "PredefinedMetricType");
+  const bool by_target = type == "ALBRequestCountPerTarget";
+  if (!by_target && type != "ECSServiceAverageCPUUtilization" &&
+      type != "ECSServiceAverageMemoryUtilization")
+    return fail("ValidationException",
+                fmt::format("Invalid predefined metric type for service namespace ecs: {}", type));
+  if (by_target == metric.contains("ResourceLabel")) return {};
+  return fail("ValidationException",
+              by_target ? "A resource label is required for the metric ALBRequestCountPerTarget"
+                        : "A resource label is for the metric ALBRequestCountPerTarget only");
+}
+
+Result<void> check_tracking(const Context& context, const json::object& input,
+                            const json::object& tracking) {
+  const json::object* predefined = find_object(tracking, "PredefinedMetricSpecification");
+  const json::object* customized = find_object(tracking, "CustomizedMetricSpecification");
+  if ((predefined != nullptr) == (customized != nullptr))
+    return fail("ValidationException",
+                "A target tracking policy needs either a PredefinedMetricSpecification or a "
+                "CustomizedMetricSpecification");
+  if (predefined) KIBAN_TRY_VOID(check_predefined(*predefined));
+  if (customized && !customized->contains("Metrics")) {
+    for (const auto* member : {"MetricName", "Namespace", "Statistic"})
+      if (!customized->contains(member))
+        return fail("ValidationException",
+                    fmt::format("A CustomizedMetricSpecification needs a {}", member));
+  }
+  if (customized && customized->contains("Metrics") && customized->contains("MetricName"))
+    return fail("ValidationException", "Metrics and MetricName are mutually exclusive");
+  for (const json::object& other : list_json(context, policies_prefix(context, input))) {
+    const json::object* theirs = find_object(other, "TargetTrackingScalingPolicyConfiguration");
+    const json::object* metric =
+        theirs ? find_object(*theirs, "PredefinedMetricSpecification") : nullptr;
+    if (predefined && metric && *metric == *predefined &&
+        text(other, "PolicyName") != text(input, "PolicyName"))
+      return fail("ValidationException",
+                  "Only one TargetTrackingScaling policy for a given metric specification is "
+                  "allowed.");
+  }
+  return {};
+}
 
 Result<json::object> put_policy(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(check_resource(input));
@@ -169,12 +248,7 @@ Result<json::object> put_policy(Context& context, const json::object& input) {
                 "kiban supports policies of the type TargetTrackingScaling, with a "
                 "TargetTrackingScalingPolicyConfiguration");
   }
-  if (tracking->contains("PredefinedMetricSpecification") ==
-      tracking->contains("CustomizedMetricSpecification")) {
-    return fail("ValidationException",
-                "A target tracking policy needs either a PredefinedMetricSpecification or a "
-                "CustomizedMetricSpecification");
-  }
+  KIBAN_TRY_VOID(check_tracking(context, input, *tracking));
   json::object row =
       present
           ? *std::move(present)
@@ -210,6 +284,7 @@ Result<json::object> delete_policy(Context& context, const json::object& input) 
 }
 
 Result<json::object> describe_policies(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(check_dimension(input, input.contains("ResourceId")));
   json::array out;
   for (json::object& row : list_json(context, prefix(context, "policy"))) {
     const bool resource =
@@ -217,11 +292,12 @@ Result<json::object> describe_policies(Context& context, const json::object& inp
     if (!resource || !of_dimension(input, row)) continue;
     if (asked_for(input, "PolicyNames", row, "PolicyName")) out.push_back(std::move(row));
   }
-  return page_of(out, "ScalingPolicies", input);
+  return page_of(out, "ScalingPolicies", input, policies_page_max);
 }
 
-Result<json::object> describe_activities(Context& /*context*/, const json::object& /*input*/) {
-  return json::object{{"ScalingActivities", json::array{}}};
+Result<json::object> describe_activities(Context& /*context*/, const json::object& input) {
+  KIBAN_TRY_VOID(check_dimension(input, input.contains("ResourceId")));
+  return page_of({}, "ScalingActivities", input, targets_page_max);
 }
 
 // Tags --------------------------------------------------------------------------------------------

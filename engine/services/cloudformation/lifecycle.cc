@@ -437,6 +437,8 @@ Result<Progress> Lifecycle::settled(json::object& resource) {
     KIBAN_TRY(work.scope.own["reply"], ask(work, *step));
     const auto state = replied(work.scope, text(*step, "at"));
     if (state && holds(*step, "failed", *state)) {
+      if (const std::string fault = text(*step, "fault"); !fault.empty())
+        return fail("GeneralServiceException", fault);
       const auto why = replied(work.scope, text(*step, "why"));
       return fail("NotStabilized",
                   fmt::format("{} did not stabilize: it is {}{}", text(resource, "LogicalId"),

@@ -98,11 +98,9 @@ void settle_at_once(World& world) {
       [](Context&, const json::object&) -> Result<json::object> {
     return json::object{{"DBInstances", json::array{{{"DBInstanceStatus", "available"}}}}};
   };
-  world.script.answers["ecs:DescribeServices"] = [](Context&,
-                                                    const json::object&) -> Result<json::object> {
-    return json::object{
-        {"services", json::array{{{"status", "ACTIVE"},
-                                  {"deployments", json::array{{{"rolloutState", "COMPLETED"}}}}}}}};
+  world.script.answers["ecs:kiban:ServiceRollout"] =
+      [](Context&, const json::object&) -> Result<json::object> {
+    return json::object{{"State", "COMPLETED"}};
   };
   world.script.answers["applicationautoscaling:RegisterScalableTarget"] =
       [](Context&, const json::object&) -> Result<json::object> {

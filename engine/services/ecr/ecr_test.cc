@@ -217,6 +217,49 @@ TEST_F(EcrTest, DeletesByTagAndByDigest) {
             json::value("ImageNotFound"));
 }
 
+TEST_F(EcrTest, LifecyclePoliciesHaveAGrammar) {
+  create("app");
+  const auto put = [&](const std::string& rules) {
+    const auto reply = try_call(
+        "ecr", "PutLifecyclePolicy",
+        {{"repositoryName", "app"}, {"lifecyclePolicyText", "{\"rules\":[" + rules + "]}"}});
+    return reply ? "" : reply.error().name;
+  };
+  const auto rule = [](int priority, const std::string& selection,
+                       const std::string& action = "expire") {
+    return fmt::format(R"({{"rulePriority":{},"selection":{{{}}},"action":{{"type":"{}"}}}})",
+                       priority, selection, action);
+  };
+  const std::string count = R"(,"countType":"imageCountMoreThan","countNumber":3)";
+  const std::string age = R"(,"countType":"sinceImagePushed","countNumber":3)";
+  const std::string days = R"(,"countUnit":"days")";
+  const std::string untagged = R"("tagStatus":"untagged")";
+  const std::string any = R"("tagStatus":"any")";
+  const std::string tagged = R"("tagStatus":"tagged","tagPrefixList":["v"])";
+  for (const std::string& good :
+       {rule(1, untagged + count), rule(1, untagged + age + days), rule(2, tagged + count),
+        rule(1, R"("tagStatus":"tagged","tagPatternList":["v*"])" + count),
+        rule(1, tagged + count) + "," + rule(2, any + count)})
+    EXPECT_EQ(put(good), "") << good;
+  for (const std::string& bad :
+       {rule(0, untagged + count), rule(1, "\"tagStatus\":\"some\"" + count), rule(1, untagged),
+        rule(1, untagged + age), rule(1, untagged + count + days),
+        rule(1, "\"tagStatus\":\"tagged\"" + count),
+        rule(1, untagged + R"(,"tagPrefixList":["v"])" + count),
+        rule(1, tagged + R"(,"tagPatternList":["v"])" + count), rule(1, any + count, "delete"),
+        rule(1, any + count) + "," + rule(2, tagged + count),
+        rule(1, tagged + count) + "," + rule(1, untagged + count)})
+    EXPECT_EQ(put(bad), "InvalidParameterException") << bad;
+}
+
+TEST_F(EcrTest, NamesExcludePages) {
+  create("app");
+  EXPECT_EQ(refusal("DescribeRepositories", {{"repositoryNames", {"app"}}, {"maxResults", 5}}).name,
+            "InvalidParameterException");
+  EXPECT_EQ(refusal("DescribeRepositories", {{"nextToken", "x"}}).name,
+            "InvalidParameterException");
+}
+
 TEST_F(EcrTest, KeepsPoliciesAndTags) {
   create("app", {{"tags", {{{"Key", "a"}, {"Value", "1"}}}}});
   EXPECT_EQ(refusal("GetLifecyclePolicy", {{"repositoryName", "app"}}),
@@ -228,7 +271,7 @@ TEST_F(EcrTest, KeepsPoliciesAndTags) {
                 .name,
             "InvalidParameterException");
   const std::string policy =
-      R"({"rules":[{"rulePriority":1,"description":"expire all","selection":{"tagStatus":"any"},"action":{"type":"expire"}}]})";
+      R"({"rules":[{"rulePriority":1,"description":"expire all","selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}]})";
   call("PutLifecyclePolicy", {{"repositoryName", "app"}, {"lifecyclePolicyText", policy}});
   EXPECT_EQ(text(call("GetLifecyclePolicy", {{"repositoryName", "app"}}), "lifecyclePolicyText"),
             policy);

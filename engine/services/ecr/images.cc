@@ -138,6 +138,7 @@ Result<json::object> describe_images(Context& context, const json::object& input
       details.push_back(described(std::move(image)));
     return reply_page(input, "imageDetails", details);
   }
+  KIBAN_TRY_VOID(check_no_page(input, "imageIds"));
   for (const json::value& value : *ids) {
     const json::object& id = value.as_object();
     Result<Found> found = resolve(context, text(repository, "repositoryName"), id);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/arn.h"
+#include "services/ecr/lifecycle.h"
 #include "services/ecr/rows.h"
 
 namespace kiban::services::ecr {
@@ -116,6 +117,7 @@ Result<json::object> create_repository(Context& context, const json::object& inp
 Result<json::object> describe_repositories(Context& context, const json::object& input) {
   json::array all;
   if (const json::array* names = find_array(input, "repositoryNames")) {
+    KIBAN_TRY_VOID(check_no_page(input, "repositoryNames"));
     for (const json::value& name : *names) {
       json::object one{{"repositoryName", name}};
       if (input.contains("registryId")) one["registryId"] = input.at("registryId");
@@ -231,15 +233,9 @@ Result<json::object> put_lifecycle_policy(Context& context, const json::object& 
                              fmt::format("Lifecycle policy validation failure: {}", why));
   };
   const auto policy = parse_json(text(input, lifecycle.member));
-  const json::array* rules =
-      policy && policy->is_object() ? find_array(policy->get_object(), "rules") : nullptr;
-  if (!rules || rules->empty()) return refused("it must be a JSON object with a list of rules");
-  for (const json::value& rule : *rules) {
-    const json::object* object = rule.if_object();
-    if (!object || !object->contains("rulePriority") || !find_object(*object, "selection") ||
-        !find_object(*object, "action"))
-      return refused("each rule needs rulePriority, selection and action");
-  }
+  if (!policy || !policy->is_object()) return refused("it must be a JSON object");
+  if (const std::string why = lifecycle_fault(policy->get_object()); !why.empty())
+    return refused(why);
   row[lifecycle.member] = input.at(lifecycle.member);
   save(context, row);
   return told(lifecycle, row);
@@ -345,14 +341,22 @@ std::unexpected<Error> invalid_parameter(std::string_view parameter, std::string
 Result<json::object> reply_page(const json::object& input, std::string_view member,
                                 const json::array& all) {
   const std::int64_t limit = number(input, "maxResults", page_size_default);
-  KIBAN_TRY(Page page, paginate(all,
-                                std::clamp<std::size_t>(
-                                    static_cast<std::size_t>(std::max<std::int64_t>(limit, 1)), 1,
-                                    page_size_max),
-                                find_string(input, "nextToken")));
-  json::object out{{member, std::move(page.entries)}};
-  if (page.next_token) out["nextToken"] = *page.next_token;
+  auto page =
+      paginate(all,
+               std::clamp<std::size_t>(static_cast<std::size_t>(std::max<std::int64_t>(limit, 1)),
+                                       1, page_size_max),
+               find_string(input, "nextToken"));
+  if (!page) return invalid_parameter("nextToken", "Invalid token");
+  json::object out{{member, std::move(page->entries)}};
+  if (page->next_token) out["nextToken"] = *page->next_token;
   return out;
+}
+
+Result<void> check_no_page(const json::object& input, std::string_view member) {
+  for (const auto* paging : {"nextToken", "maxResults"})
+    if (input.contains(paging))
+      return invalid_parameter(paging, fmt::format("cannot be used when {} are specified", member));
+  return {};
 }
 
 bool is_immutable(const json::object& repository, std::string_view tag) {

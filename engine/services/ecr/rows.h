@@ -32,6 +32,8 @@ std::unexpected<Error> invalid_parameter(std::string_view parameter, std::string
 // One page of `all`, as maxResults and nextToken of the request ask, as {`member`, nextToken}.
 Result<json::object> reply_page(const json::object& input, std::string_view member,
                                 const json::array& all);
+// Refuses maxResults and nextToken beside `member`, which names what is wanted.
+Result<void> check_no_page(const json::object& input, std::string_view member);
 // May `tag` not be moved to another image?
 bool is_immutable(const json::object& repository, std::string_view tag);
 

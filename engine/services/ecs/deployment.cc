@@ -130,6 +130,7 @@ bool count_failure(Context& context, json::object& service, json::object& deploy
   begin_deployment(
       context, service,
       fmt::format("ECS deployment circuit breaker: rolling back to deploymentId {}.", good_id));
+  primary_of(service)["kibanRollback"] = true;
   return true;
 }
 

@@ -21,6 +21,14 @@ json::array strategy_of(const json::object& input, const json::object& cluster);
 std::string next_provider(const json::array& strategy,
                           const std::map<std::string, std::int64_t>& have);
 
+// The request's network, launch type and platform fit the definition. Errors
+// InvalidParameterException, PlatformUnknownException.
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+Result<void> check_placement(Context& context, const json::object& input,
+                             const json::object& definition);
+// "LATEST", and none, are 1.4.0.
+std::string platform_version(const json::object& input);
+
 Result<void> check_overrides(const json::object& input, const json::object& definition);
 // The definition with the overrides' cpu, memory and roles.
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html

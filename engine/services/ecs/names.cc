@@ -3,42 +3,8 @@
 #include <fmt/format.h>
 
 #include "services/base/table_service.h"
-#include "services/ecs/launch.h"
-#include "services/ecs/tags.h"
 
 namespace kiban::services::ecs {
-namespace {
-
-json::object described(const Context& context, const json::object& cluster) {
-  json::object out = cluster;
-  const std::string name = text(cluster, "clusterName");
-  std::int64_t running = 0;
-  std::int64_t pending = 0;
-  for (const json::object& task : list_json(context, row_key(context, "task", name + "/"))) {
-    const std::string status = text(task, "lastStatus");
-    running += status == "RUNNING" ? 1 : 0;
-    pending += status == "PROVISIONING" || status == "PENDING" ? 1 : 0;
-  }
-  out["runningTasksCount"] = running;
-  out["pendingTasksCount"] = pending;
-  out["activeServicesCount"] = list_json(context, row_key(context, "service", name + "/")).size();
-  return out;
-}
-
-// There are Fargate's two only, and a default names some of the cluster's.
-Result<void> check_providers(const json::object& cluster) {
-  const json::array& providers = cluster.at("capacityProviders").as_array();
-  for (const json::value& name : providers) {
-    if (name != "FARGATE" && name != "FARGATE_SPOT")
-      return fail("InvalidParameterException",
-                  "The specified capacity provider was not found. Specify a valid name or ARN and "
-                  "try again.");
-  }
-  return check_strategy(cluster.at("defaultCapacityProviderStrategy").as_array(), cluster);
-}
-
-}  // namespace
-
 std::string row_key(const Context& context, std::string_view kind, std::string_view name) {
   return fmt::format("ecs/{}/{}/{}", context.caller().region, kind, name);
 }
@@ -70,97 +36,31 @@ Result<json::object> load_cluster(const Context& context, std::string_view name)
 }
 
 Result<json::object> arn_page(const json::object& input, std::string_view member,
-                              const json::array& arns) {
-  const auto limit = static_cast<std::size_t>(number(input, "maxResults", 100));
-  KIBAN_TRY(Page page, paginate(arns, limit, find_string(input, "nextToken")));
-  json::object reply{{member, std::move(page.entries)}};
-  if (page.next_token) reply["nextToken"] = *page.next_token;
+                              const json::array& arns, std::size_t page_default) {
+  constexpr std::int64_t page_max = 100;
+  const std::int64_t limit = number(input, "maxResults", static_cast<std::int64_t>(page_default));
+  if (limit < 1 || limit > page_max)
+    return fail("InvalidParameterException", "maxResults should be between 1 and 100.");
+  auto page = paginate(arns, static_cast<std::size_t>(limit), find_string(input, "nextToken"));
+  if (!page) return fail("InvalidParameterException", "Invalid token.");
+  json::object reply{{member, std::move(page->entries)}};
+  if (page->next_token) reply["nextToken"] = *page->next_token;
   return reply;
 }
 
-Result<json::object> create_cluster(Context& context, const json::object& input) {
-  const std::string name = text(input, "clusterName", "default");
-  const std::string key = row_key(context, "cluster", name);
-  const auto old = get_json(context, key);
-  if (old && text(*old, "status") == "ACTIVE")
-    return json::object{{"cluster", described(context, *old)}};
-  const auto given = [&](const char* member) {
-    const json::array* list = find_array(input, member);
-    return list ? *list : json::array{};
-  };
-  const json::object cluster{
-      {"clusterArn", cluster_arn(context, name)},
-      {"clusterName", name},
-      {"status", "ACTIVE"},
-      {"registeredContainerInstancesCount", 0},
-      {"settings", given("settings")},
-      {"capacityProviders", given("capacityProviders")},
-      {"defaultCapacityProviderStrategy", given("defaultCapacityProviderStrategy")}};
-  KIBAN_TRY_VOID(check_providers(cluster));
-  put_json(context, key, cluster);
-  put_tags(context, text(cluster, "clusterArn"), input);
-  return json::object{{"cluster", described(context, cluster)}};
-}
-
-// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutClusterCapacityProviders.html
-Result<json::object> put_cluster_providers(Context& context, const json::object& input) {
-  const std::string name = cluster_name(input);
-  KIBAN_TRY(json::object cluster, load_cluster(context, name));
-  for (const auto* member : {"capacityProviders", "defaultCapacityProviderStrategy"})
-    cluster[member] = input.at(member);
-  KIBAN_TRY_VOID(check_providers(cluster));
-  put_json(context, row_key(context, "cluster", name), cluster);
-  return json::object{{"cluster", described(context, cluster)}};
-}
-
-Result<json::object> update_cluster(Context& context, const json::object& input) {
-  const std::string name = cluster_name(input);
-  KIBAN_TRY(json::object cluster, load_cluster(context, name));
-  if (const json::array* settings = find_array(input, "settings")) cluster["settings"] = *settings;
-  put_json(context, row_key(context, "cluster", name), cluster);
-  return json::object{{"cluster", described(context, cluster)}};
-}
-
-Result<json::object> delete_cluster(Context& context, const json::object& input) {
-  const std::string name = cluster_name(input);
-  KIBAN_TRY(json::object cluster, load_cluster(context, name));
-  const json::object now = described(context, cluster);
-  if (number(now, "activeServicesCount", 0) > 0)
-    return fail("ClusterContainsServicesException",
-                "The Cluster cannot be deleted while Services are active.");
-  if (number(now, "runningTasksCount", 0) + number(now, "pendingTasksCount", 0) > 0)
-    return fail("ClusterContainsTasksException",
-                "The Cluster cannot be deleted while Tasks are active.");
-  cluster["status"] = "INACTIVE";
-  put_json(context, row_key(context, "cluster", name), cluster);
-  return json::object{{"cluster", described(context, cluster)}};
-}
-
-Result<json::object> describe_clusters(Context& context, const json::object& input) {
-  json::array clusters;
-  json::array failures;
-  const json::array* names = find_array(input, "clusters");
-  for (const json::value& name : names ? *names : json::array{"default"}) {
-    const std::string cluster = last_part(std::string_view(name.as_string()));
-    const auto row = get_json(context, row_key(context, "cluster", cluster));
-    if (row) {
-      json::object shown = described(context, *row);
-      shown["tags"] =
-          wants_tags(input) ? tags_of(context, text(*row, "clusterArn")) : json::array{};
-      clusters.push_back(std::move(shown));
-    } else {
-      failures.push_back({{"arn", cluster_arn(context, cluster)}, {"reason", "MISSING"}});
-    }
-  }
-  return json::object{{"clusters", std::move(clusters)}, {"failures", std::move(failures)}};
-}
-
-Result<json::object> list_clusters(Context& context, const json::object& input) {
-  json::array arns;
-  for (const json::object& cluster : list_json(context, row_key(context, "cluster", ""))) {
-    if (text(cluster, "status") == "ACTIVE") arns.push_back(cluster.at("clusterArn"));
-  }
-  return arn_page(input, "clusterArns", arns);
+Result<std::string> name_in_cluster(std::string_view arn_or_name, std::string_view mark,
+                                    std::string_view cluster) {
+  const std::size_t at = arn_or_name.find(mark);
+  std::string name = last_part(arn_or_name);
+  if (at == arn_or_name.npos) return name;
+  const std::string_view path = arn_or_name.substr(at + mark.size());
+  const std::string_view named = path.substr(0, path.find('/'));
+  // Short ARNs name no cluster.
+  if (path.find('/') != path.npos && named != cluster)
+    return fail("InvalidParameterException",
+                fmt::format("Invalid identifier: Identifier is for {}. Your cluster is {}", named,
+                            cluster));
+  return name;
 }
 
 bool is_mount_target(std::string_view path) {

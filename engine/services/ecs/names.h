@@ -1,14 +1,15 @@
-// Keys and ARNs of ECS, and clusters, to which everything else belongs.
+// Keys and ARNs of ECS.
 //
 //   ecs/REGION/cluster/NAME
 //   ecs/REGION/family/FAMILY               the latest revision number
 //   ecs/REGION/definition/FAMILY/REVISION  7 digits
 //   ecs/REGION/task/CLUSTER/ID
 //   ecs/REGION/service/CLUSTER/NAME
+//   ecs/REGION/settled/CLUSTER/ID          tasks of services that stayed up long enough
 //   ecs/REGION/logged/ID                   container name to what of its log was written
 //   ecs/REGION/tags/ARN
 //   ecs/REGION/token/CLUSTER/TOKEN         what a RunTask with this clientToken began
-//   ecs/REGION/ended/TIME/CLUSTER/ID       tasks to forget; TIME in milliseconds, 13 digits
+//   ecs/REGION/ended/TIME/KIND/NAME        rows to forget; TIME in milliseconds, 13 digits
 //   ecs/REGION/protection/CLUSTER/ID       until when a service may not stop the task
 //   ecs/credentials/UUID                   whose role a task may take
 //   ecs/metadata/ID                        where a running task is found
@@ -31,16 +32,15 @@ std::string cluster_arn(const Context& context, std::string_view name);
 // A service principal as caller, in the account and region of this command.
 Caller principal(const Context& context, std::string_view name);
 
-Result<json::object> create_cluster(Context& context, const json::object& input);
-Result<json::object> update_cluster(Context& context, const json::object& input);
-Result<json::object> put_cluster_providers(Context& context, const json::object& input);
-Result<json::object> delete_cluster(Context& context, const json::object& input);
-Result<json::object> describe_clusters(Context& context, const json::object& input);
-Result<json::object> list_clusters(Context& context, const json::object& input);
-
-// A page of ARNs under `member`, with maxResults and nextToken of the request.
+// A page of ARNs under `member`, with maxResults and nextToken of the request. Error
+// InvalidParameterException.
 Result<json::object> arn_page(const json::object& input, std::string_view member,
-                              const json::array& arns);
+                              const json::array& arns, std::size_t page_default = 100);
+
+// The name or id behind an ARN of a request that named `cluster`; `mark` is ":task/" or
+// ":service/". Error InvalidParameterException when the ARN is of another cluster.
+Result<std::string> name_in_cluster(std::string_view arn_or_name, std::string_view mark,
+                                    std::string_view cluster);
 
 // Where a volume may be mounted in a container: an absolute, normalised path other than `/` that is
 // not in the kernel's file systems. runc masks files there, and a volume over one of them would

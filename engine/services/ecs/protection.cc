@@ -12,6 +12,7 @@ namespace {
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskProtection.html
 constexpr std::int64_t minutes_default = 120;
 constexpr std::int64_t minutes_max = 2'880;
+constexpr std::size_t tasks_max = 10;
 
 std::string protection_key(const Context& context, std::string_view cluster, std::string_view id) {
   return row_key(context, "protection", fmt::format("{}/{}", cluster, id));
@@ -33,6 +34,8 @@ Result<json::object> for_tasks(Context& context, const json::object& input, cons
   json::array tasks;
   json::array failures;
   const json::array* wanted = find_array(input, "tasks");
+  if (wanted && wanted->size() > tasks_max)
+    return fail("InvalidParameterException", "Tasks length should be at most 10.");
   for (const json::value& name : wanted ? *wanted : json::array{}) {
     KIBAN_TRY(const std::string id, task_id(std::string_view(name.as_string()), cluster));
     const std::string path = fmt::format("{}/{}", cluster, id);
@@ -60,6 +63,8 @@ Result<json::object> get_task_protection(Context& context, const json::object& i
 }
 
 Result<json::object> update_task_protection(Context& context, const json::object& input) {
+  const json::array* tasks = find_array(input, "tasks");
+  if (!tasks || tasks->empty()) return fail("InvalidParameterException", "Tasks cannot be empty.");
   const std::int64_t minutes = number(input, "expiresInMinutes", minutes_default);
   if (minutes < 1 || minutes > minutes_max)
     return fail("InvalidParameterException",

@@ -1,11 +1,13 @@
 #include "services/ecs/service.h"
 
 #include "services/base/table_service.h"
+#include "services/ecs/cluster.h"
 #include "services/ecs/credentials.h"
 #include "services/ecs/metadata.h"
 #include "services/ecs/names.h"
 #include "services/ecs/protection.h"
 #include "services/ecs/scheduler.h"
+#include "services/ecs/service_operations.h"
 #include "services/ecs/tags.h"
 #include "services/ecs/task.h"
 #include "services/ecs/task_definition.h"
@@ -18,9 +20,15 @@ namespace {
 // has them, so the wire cannot reach them.
 constexpr std::string_view restart_operation = "kiban:Restart";
 constexpr std::string_view outcome_operation = "kiban:TaskOutcome";
+constexpr std::string_view pause_operation = "kiban:PauseOver";
 
 Result<json::object> restart(Context& context, const json::object& input) {
   reconcile(context, text(input, "Cluster"), text(input, "Service"));
+  return json::object{};
+}
+
+Result<json::object> take_pause(Context& context, const json::object& input) {
+  on_pause_over(context, input);
   return json::object{};
 }
 
@@ -30,8 +38,10 @@ Result<json::object> take_outcome(Context& context, const json::object& input) {
     record_usage(context, input.at("Effect").as_object(), *usage);
   const auto task = on_task_outcome(context, input.at("Effect").as_object(), outcome);
   if (task && text(*task, "lastStatus") == "STOPPED") on_service_task_stopped(context, *task);
-  const bool moved =
-      text(outcome.payload, "Status") == "RUNNING" || outcome.payload.contains("Health");
+  const bool runs = text(outcome.payload, "Status") == "RUNNING";
+  const bool moved = runs || outcome.payload.contains("Health");
+  if (task && runs && text(*task, "desiredStatus") == "RUNNING")
+    on_service_task_running(context, *task);
   if (task && moved && text(*task, "lastStatus") == "RUNNING" &&
       text(*task, "group").starts_with("service:"))
     reconcile(context, last_part(text(*task, "clusterArn")), text(*task, "group").substr(8));
@@ -43,7 +53,9 @@ const OperationTable operations = {
     {"CreateService", create_service},
     {"DeleteCluster", delete_cluster},
     {"DeleteService", delete_service},
+    {"DeleteTaskDefinitions", delete_task_definitions},
     {"DeregisterTaskDefinition", deregister_task_definition},
+    {"DescribeCapacityProviders", describe_capacity_providers},
     {"DescribeClusters", describe_clusters},
     {"DescribeServices", describe_services},
     {"DescribeTaskDefinition", describe_task_definition},
@@ -66,6 +78,9 @@ const OperationTable operations = {
     {"UpdateTaskProtection", update_task_protection},
     {restart_operation, restart},
     {outcome_operation, take_outcome},
+    {pause_operation, take_pause},
+    {"kiban:PutCapacityProviders", put_cluster_providers},
+    {"kiban:ServiceRollout", service_rollout},
     {"kiban:TaskCredentials", task_credentials},
     {"kiban:TaskMetadata", task_metadata},
 };
@@ -79,6 +94,7 @@ class Ecs : public TableService {
   }
   void on_outcome(Context& context, std::string_view kind, const json::object& payload,
                   const Outcome& outcome) override {
+    if (kind == "host.pause") (void)context.call("ecs", pause_operation, payload, self(payload));
     if (kind != "task.run") return;
     (void)context.call("ecs", outcome_operation,
                        {{"Effect", payload}, {"Outcome", outcome.payload}}, self(payload));

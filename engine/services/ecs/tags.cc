@@ -1,12 +1,19 @@
 #include "services/ecs/tags.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <set>
 
 #include "services/base/table_service.h"
 #include "services/ecs/names.h"
+#include "services/ecs/task_definition.h"
 
 namespace kiban::services::ecs {
 namespace {
+
+constexpr std::size_t tags_max =
+    50;  // docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html
 
 std::string tags_key(const Context& context, std::string_view arn) {
   return row_key(context, "tags", arn);
@@ -59,23 +66,82 @@ json::array tags_of_new_task(const Context& context, const json::object& input,
   return array_of(row);
 }
 
+Result<void> check_tags(const json::object& input) {
+  const json::array* tags = find_array(input, "tags");
+  if (!tags) return {};
+  if (tags->size() > tags_max)
+    return fail("InvalidParameterException", "Resources can have at most 50 tags.");
+  std::set<std::string> keys;
+  for (const json::value& tag : *tags) {
+    const std::string key = text(tag.as_object(), "key");
+    if (key.empty()) return fail("InvalidParameterException", "Tag keys can not be blank.");
+    if (!keys.insert(key).second)
+      return fail("InvalidParameterException",
+                  fmt::format("Duplicate tag keys found: {}. Each tag key must be unique.", key));
+  }
+  return {};
+}
+
+namespace {
+
+std::unexpected<Error> not_found() {
+  return fail("ResourceNotFoundException", "The specified resource was not found.");
+}
+
+// The ARN is of something of this account and region that can have tags and is there.
+Result<void> check_resource(const Context& context, std::string_view arn) {
+  const std::string prefix = make_arn(context, "ecs", "");
+  if (!arn.starts_with("arn:") || arn.find(":ecs:") == arn.npos)
+    return fail("InvalidParameterException", "Invalid identifier: Invalid resource ARN.");
+  if (!arn.starts_with(prefix)) return not_found();
+  const std::string_view path = arn.substr(prefix.size());
+  const std::string_view kind = path.substr(0, path.find('/'));
+  const std::string name(path.substr(std::min(kind.size() + 1, path.size())));
+  if (kind == "cluster") {
+    KIBAN_TRY_VOID(load_cluster(context, name));
+    return {};
+  }
+  if (kind == "task-definition")
+    return name.find(':') != name.npos && load_task_definition(context, name)
+               ? Result<void>{}
+               : Result<void>{not_found()};
+  if (kind != "service" && kind != "task")
+    return fail("InvalidParameterException",
+                fmt::format("Invalid identifier: kiban has no resources of the type {}.", kind));
+  const auto row = get_json(context, row_key(context, kind, name));
+  if (!row || text(*row, "status") == "INACTIVE") return not_found();
+  return {};
+}
+
+}  // namespace
+
 Result<json::object> tag_resource(Context& context, const json::object& input) {
-  put_tags(context, text(input, "resourceArn"), input);
+  const std::string arn = text(input, "resourceArn");
+  KIBAN_TRY_VOID(check_resource(context, arn));
+  KIBAN_TRY_VOID(check_tags(input));
+  json::object row = get_json(context, tags_key(context, arn)).value_or(json::object{});
+  if (const json::array* tags = find_array(input, "tags")) add(row, *tags);
+  if (row.size() > tags_max)
+    return fail("InvalidParameterException", "Resources can have at most 50 tags.");
+  put_json(context, tags_key(context, arn), row);
   return json::object{};
 }
 
 Result<json::object> untag_resource(Context& context, const json::object& input) {
-  const std::string key = tags_key(context, text(input, "resourceArn"));
-  json::object row = get_json(context, key).value_or(json::object{});
+  const std::string arn = text(input, "resourceArn");
+  KIBAN_TRY_VOID(check_resource(context, arn));
+  json::object row = get_json(context, tags_key(context, arn)).value_or(json::object{});
   if (const json::array* keys = find_array(input, "tagKeys")) {
     for (const json::value& gone : *keys) row.erase(gone.as_string());
   }
-  put_json(context, key, row);
+  put_json(context, tags_key(context, arn), row);
   return json::object{};
 }
 
 Result<json::object> list_tags(Context& context, const json::object& input) {
-  return json::object{{"tags", tags_of(context, text(input, "resourceArn"))}};
+  const std::string arn = text(input, "resourceArn");
+  KIBAN_TRY_VOID(check_resource(context, arn));
+  return json::object{{"tags", tags_of(context, arn)}};
 }
 
 }  // namespace kiban::services::ecs

@@ -19,6 +19,9 @@ json::array tags_of_new_task(const Context& context, const json::object& input,
                              std::string_view definition_arn, std::string_view cluster,
                              std::string_view group);
 
+// The request's member tags: at most 50, each key once. Error InvalidParameterException.
+Result<void> check_tags(const json::object& input);
+
 Result<json::object> tag_resource(Context& context, const json::object& input);
 Result<json::object> untag_resource(Context& context, const json::object& input);
 Result<json::object> list_tags(Context& context, const json::object& input);

@@ -107,13 +107,12 @@ json::object new_task(Context& context, const json::object& input, const json::o
                     {"lastStatus", "PROVISIONING"},
                     {"launchType", "FARGATE"},
                     {"overrides", overrides_of(input, std::move(overrides))},
-                    {"platformVersion", "1.4.0"},
+                    {"platformVersion", platform_version(input)},
                     {"platformFamily", "Linux"},
                     {"tags", tags_of_new_task(context, input, text(definition, "taskDefinitionArn"),
                                               cluster, group)},
                     {"taskArn", arn},
                     {"taskDefinitionArn", definition.at("taskDefinitionArn")},
-                    {"ephemeralStorage", {{"sizeInGiB", 20}}},
                     {"version", 0}};
   for (const auto* member : {"cpu", "memory"}) {
     if (const json::value* value = find(definition, member)) task[member] = *value;
@@ -147,7 +146,10 @@ void forget_old(Context& context) {
       return;
     const std::string_view what = rest.substr(14);
     const std::string name(what.substr(what.find('/') + 1));
-    context.erase(row_key(context, what.substr(0, what.find('/')), name));
+    const std::string key = row_key(context, what.substr(0, what.find('/')), name);
+    // A service of that name may have been made anew.
+    const auto service = what.starts_with("service/") ? get_json(context, key) : std::nullopt;
+    if (!service || text(*service, "status") == "INACTIVE") context.erase(key);
     if (what.starts_with("task/")) drop_tags(context, make_arn(context, "ecs", "task/" + name));
     context.erase(row.key);
   }
@@ -170,8 +172,7 @@ void stopped(Context& context, json::object& task, std::string_view code, std::s
       fmt::format("{}/{}", last_part(text(task, "clusterArn")), last_part(text(task, "taskArn")));
   withdraw_metadata(context, task);
   context.erase(row_key(context, "protection", name));
-  forget_old(context);
-  forget_at(context, context.now() + stopped_kept, "task", name);
+  forget_later(context, "task", name);
 }
 
 // Lines that were not written before: a performer that was restarted begins a little early.
@@ -223,6 +224,11 @@ void write_logs(Context& context, const json::object& task, const json::array& l
 
 }  // namespace
 
+void forget_later(Context& context, std::string_view kind, std::string_view name) {
+  forget_old(context);
+  forget_at(context, context.now() + stopped_kept, kind, name);
+}
+
 json::object start_task(Context& context, const json::object& input, const json::object& registered,
                         std::string_view cluster, std::string_view group) {
   const json::object definition = with_overrides(input, registered);
@@ -263,9 +269,11 @@ namespace {
 Result<void> check_run(Context& context, const json::object& input, const json::object& cluster,
                        const json::object& definition) {
   KIBAN_TRY_VOID(check_launch(input, cluster));
-  if (text(definition, "networkMode") == "awsvpc" && !input.contains("networkConfiguration"))
+  KIBAN_TRY_VOID(check_placement(context, input, definition));
+  if (flag(input, "enableExecuteCommand") && text(definition, "taskRoleArn").empty())
     return fail("InvalidParameterException",
-                "Network Configuration must be provided when networkMode 'awsvpc' is specified.");
+                "The task couldn't be run because a valid taskRoleArn is not being used. Specify a "
+                "valid task role in your task definition and try again.");
   if (text(input, "propagateTags") == "SERVICE")
     return fail("InvalidParameterException",
                 "The propagateTags value SERVICE is for services; a task that is run alone can "
@@ -275,8 +283,8 @@ Result<void> check_run(Context& context, const json::object& input, const json::
   const std::int64_t count = number(input, "count", 1);
   if (count < 1 || count > tasks_per_run_max)
     return fail("InvalidParameterException", "Tasks count must be between 1 and 10.");
-  KIBAN_TRY_VOID(check_overrides(input, definition));
-  return check_network(context, input);
+  KIBAN_TRY_VOID(check_tags(input));
+  return check_overrides(input, definition);
 }
 
 // What the same request began before, by its clientToken; nullopt: nothing did.
@@ -365,17 +373,7 @@ Result<json::object> stop_task(Context& context, const json::object& input) {
 }
 
 Result<std::string> task_id(std::string_view arn_or_id, std::string_view cluster) {
-  const std::size_t at = arn_or_id.find(":task/");
-  std::string id = last_part(arn_or_id);
-  if (at == arn_or_id.npos) return id;
-  const std::string_view path = arn_or_id.substr(at + 6);
-  const std::string_view named = path.substr(0, path.find('/'));
-  // Short ARNs name no cluster.
-  if (path.find('/') != path.npos && named != cluster)
-    return fail("InvalidParameterException",
-                fmt::format("Invalid identifier: Identifier is for {}. Your cluster is {}", named,
-                            cluster));
-  return id;
+  return name_in_cluster(arn_or_id, ":task/", cluster);
 }
 
 Result<json::object> describe_tasks(Context& context, const json::object& input) {
@@ -411,7 +409,8 @@ Result<json::object> list_tasks(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(load_cluster(context, cluster));
   const std::string status = text(input, "desiredStatus", "RUNNING");
   const std::string family = text(input, "family");
-  const std::string service = last_part(text(input, "serviceName"));
+  KIBAN_TRY(const std::string service,
+            name_in_cluster(text(input, "serviceName"), ":service/", cluster));
   const std::string started_by = text(input, "startedBy");
   if (!service.empty() &&
       !context.get(row_key(context, "service", fmt::format("{}/{}", cluster, service))))

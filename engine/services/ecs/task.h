@@ -24,6 +24,9 @@ void request_stop(Context& context, json::object& task, std::string_view code,
 // The reason of a service's stop that counts as a failure of the task.
 constexpr std::string_view failed_health_checks = "Task failed container health checks";
 
+// Erases the row KIND/NAME of what has ended an hour later, and those whose hour is over.
+void forget_later(Context& context, std::string_view kind, std::string_view name);
+
 // What `task.run` reported. Returns the task's row after it; nothing when the task is unknown.
 std::optional<json::object> on_task_outcome(Context& context, const json::object& payload,
                                             const Outcome& outcome);

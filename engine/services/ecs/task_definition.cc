@@ -3,68 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
-#include <optional>
 #include <ranges>
-#include <set>
 
-#include "core/letters.h"
 #include "services/base/table_service.h"
+#include "services/ecs/container_checks.h"
+#include "services/ecs/definition_checks.h"
 #include "services/ecs/names.h"
 #include "services/ecs/tags.h"
 
 namespace kiban::services::ecs {
 namespace {
 
-// Members of ContainerDefinition that a task here obeys. Without effect on one machine:
-// dockerLabels, memoryReservation, startTimeout.
-const std::set<std::string_view> honoured = {
-    "name",         "image",     "command",          "entryPoint",       "environment",
-    "secrets",      "essential", "portMappings",     "logConfiguration", "cpu",
-    "memory",       "user",      "workingDirectory", "stopTimeout",      "readonlyRootFilesystem",
-    "mountPoints",  "dependsOn", "healthCheck",      "dockerLabels",     "memoryReservation",
-    "startTimeout", "ulimits",   "linuxParameters"};
-
-// What a container here can hold, of the capabilities that ECS knows by name. Default and NET_RAW,
-// SYS_PTRACE; others would let a task change the host.
-// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html
-const std::set<std::string_view> grantable = {
-    "AUDIT_WRITE", "CHOWN",  "DAC_OVERRIDE",     "FOWNER",     "FSETID",
-    "KILL",        "MKNOD",  "NET_RAW",          "SETFCAP",    "SETGID",
-    "SETPCAP",     "SETUID", "NET_BIND_SERVICE", "SYS_CHROOT", "SYS_PTRACE"};
-const std::set<std::string_view> other_capabilities = {"ALL",
-                                                       "AUDIT_CONTROL",
-                                                       "BLOCK_SUSPEND",
-                                                       "DAC_READ_SEARCH",
-                                                       "IPC_LOCK",
-                                                       "IPC_OWNER",
-                                                       "LEASE",
-                                                       "LINUX_IMMUTABLE",
-                                                       "MAC_ADMIN",
-                                                       "MAC_OVERRIDE",
-                                                       "NET_ADMIN",
-                                                       "NET_BROADCAST",
-                                                       "SYS_ADMIN",
-                                                       "SYS_BOOT",
-                                                       "SYS_MODULE",
-                                                       "SYS_NICE",
-                                                       "SYS_PACCT",
-                                                       "SYS_RAWIO",
-                                                       "SYS_RESOURCE",
-                                                       "SYS_TIME",
-                                                       "SYS_TTY_CONFIG",
-                                                       "SYSLOG",
-                                                       "WAKE_ALARM"};
-
-// Whether a value asks for nothing: [], {}, false, or objects of such.
-bool asks_for_nothing(const json::value& value) {
-  if (value.is_array()) return value.get_array().empty();
-  if (value.is_bool()) return !value.get_bool();
-  if (!value.is_object()) return false;
-  return std::ranges::all_of(value.get_object(),
-                             [](const auto& member) { return asks_for_nothing(member.value()); });
-}
+constexpr std::size_t deleted_max = 10;
 
 std::string definition_key(const Context& context, std::string_view family, std::int64_t revision) {
   return row_key(context, "definition", fmt::format("{}/{:07}", family, revision));
@@ -72,258 +22,6 @@ std::string definition_key(const Context& context, std::string_view family, std:
 
 std::unexpected<Error> refuse(std::string cause) {
   return fail("ClientException", std::move(cause));
-}
-
-json::array list_of(const json::object& object, std::string_view key) {
-  const json::array* found = find_array(object, key);
-  return found ? *found : json::array{};
-}
-
-// Volumes are folders of the task, as Fargate's bind mounts are.
-// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
-Result<void> check_volumes(const json::object& input) {
-  std::set<std::string> names;
-  for (const json::value& value : list_of(input, "volumes")) {
-    const json::object& volume = value.as_object();
-    const std::string name = text(volume, "name");
-    names.insert(name);
-    for (const auto& member : volume) {
-      if (member.key() != "name" && !asks_for_nothing(member.value()))
-        return refuse(fmt::format("kiban does not honour {} of volume '{}'",
-                                  std::string_view(member.key()), name));
-    }
-  }
-  for (const json::value& container : list_of(input, "containerDefinitions")) {
-    for (const json::value& mount : list_of(container.as_object(), "mountPoints")) {
-      const std::string name = text(mount.as_object(), "sourceVolume");
-      if (!names.contains(name)) return refuse(fmt::format("Unknown volume '{}'.", name));
-      const std::string path = text(mount.as_object(), "containerPath");
-      if (!is_mount_target(path))
-        return refuse(
-            fmt::format("kiban mounts volumes at absolute paths outside of /dev, /proc and "
-                        "/sys only, not at '{}'",
-                        path));
-    }
-  }
-  return {};
-}
-
-const json::object* container_named(const json::array& containers, std::string_view name) {
-  for (const json::value& container : containers) {
-    if (text(container.as_object(), "name") == name) return &container.as_object();
-  }
-  return nullptr;
-}
-
-// Whether the condition can ever be met.
-// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDependency.html
-Result<void> check_condition(const json::object& container, const json::object& dependency,
-                             const json::object* other) {
-  const std::string name = text(container, "name");
-  const std::string other_name = text(dependency, "containerName");
-  const std::string condition = text(dependency, "condition");
-  if (!other)
-    return refuse(fmt::format(
-        "Container '{}' depends on '{}', which is not in the task definition.", name, other_name));
-  if (condition == "HEALTHY" && !other->contains("healthCheck"))
-    return refuse(
-        fmt::format("Container '{}' waits for '{}' to be HEALTHY, which has no health "
-                    "check.",
-                    name, other_name));
-  if ((condition == "SUCCESS" || condition == "COMPLETE") && flag(*other, "essential", true))
-    return refuse(
-        fmt::format("Container '{}' waits for the {} of '{}', which can't be essential "
-                    "then.",
-                    name, condition, other_name));
-  return {};
-}
-
-// Fargate lets a task set the number of open files only.
-// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
-Result<void> check_ulimits(const json::object& container) {
-  for (const json::value& value : list_of(container, "ulimits")) {
-    const json::object& limit = value.as_object();
-    if (text(limit, "name") != "nofile")
-      return refuse(fmt::format("Fargate honours the ulimit nofile only, not {} of container '{}'",
-                                text(limit, "name"), text(container, "name")));
-    if (number(limit, "softLimit", 0) > number(limit, "hardLimit", 0))
-      return refuse(fmt::format("The soft limit of nofile of container '{}' is above the hard one",
-                                text(container, "name")));
-  }
-  return {};
-}
-
-Result<void> check_capabilities(const json::object& change, bool fargate) {
-  for (const auto* list : {"add", "drop"}) {
-    for (const json::value& value : list_of(change, list)) {
-      const std::string name = to_string(value.as_string());
-      if (!grantable.contains(name) && !other_capabilities.contains(name))
-        return refuse(fmt::format("Invalid capability '{}' in linuxParameters.", name));
-      if (list == std::string_view("drop")) continue;
-      // "Tasks launched on Fargate only support adding the SYS_PTRACE kernel capability."
-      if (fargate && name != "SYS_PTRACE")
-        return refuse(
-            fmt::format("Fargate supports adding the capability SYS_PTRACE only, not {}", name));
-      if (!grantable.contains(name))
-        return refuse(fmt::format("kiban does not honour adding the capability {}", name));
-    }
-  }
-  return {};
-}
-
-// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinuxParameters.html
-Result<void> check_linux_parameters(const json::object& container, bool fargate) {
-  const json::object* parameters = find_object(container, "linuxParameters");
-  if (!parameters) return {};
-  for (const auto& member : *parameters) {
-    if (member.key() != "capabilities" && member.key() != "initProcessEnabled" &&
-        !asks_for_nothing(member.value()))
-      return refuse(fmt::format("kiban does not honour {} of linuxParameters of container '{}'",
-                                std::string_view(member.key()), text(container, "name")));
-  }
-  const json::object* change = find_object(*parameters, "capabilities");
-  return change ? check_capabilities(*change, fargate) : Result<void>{};
-}
-
-bool requires_fargate(const json::object& input) {
-  const json::array wanted = list_of(input, "requiresCompatibilities");
-  return std::ranges::find(wanted, json::value("FARGATE")) != wanted.end();
-}
-
-// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
-bool is_fargate_size(std::int64_t cpu, std::int64_t memory) {
-  struct Size {
-    std::int64_t cpu;
-    std::int64_t memory_min;
-    std::int64_t memory_max;
-    std::int64_t step;
-  };
-  constexpr Size sizes[] = {{512, 1024, 4096, 1024},    {1024, 2048, 8192, 1024},
-                            {2048, 4096, 16384, 1024},  {4096, 8192, 30720, 1024},
-                            {8192, 16384, 61440, 4096}, {16384, 32768, 122880, 8192}};
-  if (cpu == 256) return memory == 512 || memory == 1024 || memory == 2048;
-  return std::ranges::any_of(sizes, [&](const Size& size) {
-    return size.cpu == cpu && memory >= size.memory_min && memory <= size.memory_max &&
-           (memory - size.memory_min) % size.step == 0;
-  });
-}
-
-// "1 vCPU" and "2 GB" are 1024 and 2048; 0: no number.
-std::int64_t units_of(const std::string& given) {
-  const char* end = given.c_str();
-  char* stop = nullptr;
-  const double value = std::strtod(end, &stop);
-  return static_cast<std::int64_t>(*stop == '\0' ? value : value * 1024);
-}
-
-// The execution role pulls from ECR and writes logs.
-// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
-Result<void> check_fargate_roles(const json::object& container, std::string_view execution_role) {
-  const json::object* log = find_object(container, "logConfiguration");
-  if (log && text(*log, "logDriver") == "awslogs") {
-    if (execution_role.empty())
-      return refuse(
-          "Fargate requires task definition to have execution role ARN to support log driver "
-          "awslogs.");
-    const json::object* options = find_object(*log, "options");
-    if (!options || text(*options, "awslogs-stream-prefix").empty())
-      return refuse(
-          "Fargate requires log configuration options to include awslogs-stream-prefix to "
-          "support log driver awslogs.");
-  }
-  const std::string image = text(container, "image");
-  const std::string registry = image.substr(0, image.find('/'));
-  const bool ecr = registry.find(".dkr.ecr.") != std::string::npos &&
-                   registry.find(".amazonaws.com") != std::string::npos;
-  if (ecr && execution_role.empty())
-    return refuse(
-        "Fargate requires task definition to have execution role ARN to support ECR images.");
-  return {};
-}
-
-Result<void> check_fargate(const json::object& input) {
-  if (!requires_fargate(input)) return {};
-  if (text(input, "networkMode") != "awsvpc")
-    return refuse("Fargate only supports network mode 'awsvpc'.");
-  for (const auto* member : {"cpu", "memory"}) {
-    if (text(input, member).empty())
-      return refuse(
-          fmt::format("Fargate requires that '{}' be defined at the task level.", member));
-  }
-  if (!is_fargate_size(units_of(text(input, "cpu")), units_of(text(input, "memory"))))
-    return refuse("No Fargate configuration exists for given values.");
-  for (const json::value& container : list_of(input, "containerDefinitions"))
-    KIBAN_TRY_VOID(check_fargate_roles(container.as_object(), text(input, "executionRoleArn")));
-  return {};
-}
-
-// Takes away, again and again, the containers that wait for none of those left.
-Result<void> check_dependencies(const json::array& containers) {
-  std::set<std::string> left;
-  for (const json::value& container : containers) left.insert(text(container.as_object(), "name"));
-  const auto waits_for_left = [&left](const json::object& container) {
-    return std::ranges::any_of(list_of(container, "dependsOn"), [&](const json::value& one) {
-      return left.contains(text(one.as_object(), "containerName"));
-    });
-  };
-  for (const json::value& container : containers) {
-    for (const json::value& one : list_of(container.as_object(), "dependsOn")) {
-      KIBAN_TRY_VOID(
-          check_condition(container.as_object(), one.as_object(),
-                          container_named(containers, text(one.as_object(), "containerName"))));
-    }
-  }
-  for (std::size_t before = left.size() + 1; !left.empty() && left.size() < before;) {
-    before = left.size();
-    for (const json::value& container : containers) {
-      if (!waits_for_left(container.as_object())) left.erase(text(container.as_object(), "name"));
-    }
-  }
-  if (!left.empty()) return refuse("The dependencies of the containers are cyclic.");
-  return {};
-}
-
-// As Docker takes a size: a number, and perhaps b, k, m or g. nullopt: not a size.
-std::optional<std::uint64_t> size_of(const std::string& given) {
-  std::uint64_t number = 0;
-  const char* const last = given.data() + given.size();
-  const auto [stop, error] = std::from_chars(given.data(), last, number);
-  if (error != std::errc{}) return std::nullopt;
-  std::string unit(stop, last);
-  if (unit.size() == 2 && lower_case(unit[1]) == 'b') unit.pop_back();
-  if (unit.empty() || unit == "b" || unit == "B") return number;
-  constexpr std::string_view units = "kmg";
-  const std::size_t power = units.find(lower_case(unit[0]));
-  if (unit.size() != 1 || power == units.npos) return std::nullopt;
-  const std::uint64_t factor = 1ULL << (10 * (power + 1));
-  return number > (1ULL << 40) / factor ? std::nullopt : std::optional{number * factor};
-}
-
-// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html (mode,
-// max-buffer-size). That a buffer needs the non-blocking mode is Docker's rule.
-Result<void> check_log(const json::object& container) {
-  const json::object* log = find_object(container, "logConfiguration");
-  if (!log) return {};
-  if (text(*log, "logDriver") != "awslogs")
-    return refuse(
-        fmt::format("kiban has the log driver awslogs only, not '{}'", text(*log, "logDriver")));
-  const json::object* options = find_object(*log, "options");
-  if (!options) return {};
-  const std::string mode = text(*options, "mode", "non-blocking");
-  if (mode != "blocking" && mode != "non-blocking")
-    return refuse(fmt::format(
-        "Log driver option mode must be 'blocking' or 'non-blocking', not '{}'.", mode));
-  const std::string create = text(*options, "awslogs-create-group", "false");
-  if (create != "true" && create != "false")
-    return refuse(fmt::format(
-        "Log driver option awslogs-create-group must be 'true' or 'false', not '{}'.", create));
-  if (!options->contains("max-buffer-size")) return {};
-  const std::string size = text(*options, "max-buffer-size");
-  if (mode == "blocking")
-    return refuse("Log driver option max-buffer-size is only supported with mode 'non-blocking'.");
-  if (size_of(size).value_or(0) == 0)
-    return refuse(fmt::format("Log driver option max-buffer-size '{}' is not a size.", size));
-  return {};
 }
 
 // The options are a map of strings. A template may have them as YAML's booleans and numbers.
@@ -337,57 +35,11 @@ void make_options_text(json::object& container) {
       option.value() = print_json(option.value());
 }
 
-// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
-Result<void> check_secrets(const json::object& container, bool has_execution_role) {
-  std::set<std::string> environment;
-  std::set<std::string> secrets;
-  for (const json::value& one : list_of(container, "environment"))
-    environment.insert(text(one.as_object(), "name"));
-  for (const json::value& one : list_of(container, "secrets")) {
-    const std::string name = text(one.as_object(), "name");
-    if (!has_execution_role)
-      return refuse(
-          "When you are specifying container secrets, you must also specify a value for "
-          "'executionRoleArn'.");
-    if (environment.contains(name))
-      return refuse(fmt::format(
-          "The secret name must be unique and not shared with any new or existing environment "
-          "variables set on the container, such as '{}'.",
-          name));
-    if (!secrets.insert(name).second)
-      return refuse(
-          fmt::format("Duplicate secret names found: {}. Each secret name must be unique.", name));
-  }
-  return {};
-}
-
-Result<void> check_containers(const json::object& input) {
-  const json::array* containers = find_array(input, "containerDefinitions");
-  if (!containers || containers->empty()) return refuse("Container list cannot be empty.");
-  std::set<std::string> names;
-  bool essential = false;
-  for (const json::value& value : *containers) {
-    const json::object& container = value.as_object();
-    const std::string name = text(container, "name");
-    for (const auto& member : container) {
-      if (!honoured.contains(member.key()) && !asks_for_nothing(member.value()))
-        return refuse(fmt::format("kiban does not honour {} of container '{}'",
-                                  std::string_view(member.key()), name));
-    }
-    if (name.empty()) return refuse("Container.name should not be null or empty.");
-    KIBAN_TRY_VOID(check_secrets(container, !text(input, "executionRoleArn").empty()));
-    if (text(container, "image").empty())
-      return refuse("Container.image should not be null or empty.");
-    if (!names.insert(name).second)
-      return refuse(fmt::format("Container.name '{}' is not unique.", name));
-    KIBAN_TRY_VOID(check_ulimits(container));
-    KIBAN_TRY_VOID(check_linux_parameters(container, requires_fargate(input)));
-    essential = essential || flag(container, "essential", true);
-    KIBAN_TRY_VOID(check_log(container));
-  }
-  if (!essential) return refuse("At least one container must be marked essential.");
-  KIBAN_TRY_VOID(check_volumes(input));
-  return check_dependencies(*containers);
+// The launch types that the definition fits.
+json::array compatibilities_of(const json::object& definition) {
+  if (is_for_fargate(definition)) return {"EC2", "FARGATE"};
+  if (text(definition, "networkMode") == "awsvpc") return {"EC2"};
+  return {"EXTERNAL", "EC2"};
 }
 
 }  // namespace
@@ -442,9 +94,8 @@ Result<json::object> register_task_definition(Context& context, const json::obje
       containers && containers->is_array())
     for (json::value& container : containers->get_array())
       if (container.is_object()) make_options_text(container.get_object());
-  KIBAN_TRY_VOID(check_containers(input));
-  KIBAN_TRY_VOID(check_fargate(input));
-  KIBAN_TRY_VOID(check_ephemeral_storage(input, "ClientException"));
+  KIBAN_TRY_VOID(check_definition(input));
+  KIBAN_TRY_VOID(check_tags(input));
   const std::string family = text(input, "family");
   const std::string counter = row_key(context, "family", family);
   const auto last = context.get(counter);
@@ -466,7 +117,7 @@ Result<json::object> register_task_definition(Context& context, const json::obje
   if (!definition.contains("volumes")) definition["volumes"] = json::array{};
   if (!definition.contains("placementConstraints"))
     definition["placementConstraints"] = json::array{};
-  definition["compatibilities"] = {"EC2", "FARGATE"};
+  definition["compatibilities"] = compatibilities_of(definition);
   for (const auto* member : {"cpu", "memory"}) {
     if (definition.contains(member))
       definition[member] = std::to_string(units_of(text(definition, member)));
@@ -488,11 +139,76 @@ Result<json::object> register_task_definition(Context& context, const json::obje
 }
 
 Result<json::object> deregister_task_definition(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load_task_definition(context, text(input, "taskDefinition")));
+  const std::string name = text(input, "taskDefinition");
+  if (last_part(name).find(':') == std::string::npos)
+    return refuse("The task definition's revision is missing: specify FAMILY:REVISION or an ARN.");
+  KIBAN_TRY(json::object row, load_task_definition(context, name));
+  if (text(row, "status") != "ACTIVE")
+    return refuse(
+        "The specified task definition is inactive. Specify an active task definition and try "
+        "again.");
   row["status"] = "INACTIVE";
   row["deregisteredAt"] = epoch_seconds(context.now());
   put_json(context, definition_key(context, text(row, "family"), number(row, "revision", 0)), row);
   return json::object{{"taskDefinition", std::move(row)}};
+}
+
+namespace {
+
+bool is_in_use(const Context& context, const json::value& arn) {
+  for (const json::object& service : list_json(context, row_key(context, "service", ""))) {
+    if (text(service, "status") == "INACTIVE") continue;
+    for (const json::value& deployment : service.at("deployments").as_array())
+      if (deployment.at("taskDefinition") == arn) return true;
+  }
+  return std::ranges::any_of(
+      list_json(context, row_key(context, "task", "")), [&](const json::object& task) {
+        return text(task, "lastStatus") != "STOPPED" && task.at("taskDefinitionArn") == arn;
+      });
+}
+
+}  // namespace
+
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskDefinitions.html
+Result<json::object> delete_task_definitions(Context& context, const json::object& input) {
+  const json::array& names = input.at("taskDefinitions").as_array();
+  if (names.empty() || names.size() > deleted_max)
+    return fail("InvalidParameterException", "Specify 1 to 10 task definitions.");
+  json::array deleted;
+  json::array failures;
+  for (const json::value& value : names) {
+    const std::string name = to_string(value.as_string());
+    const std::string revision = last_part(name);
+    if (revision.find(':') == std::string::npos)
+      return fail("InvalidParameterException",
+                  "Specify task definitions as FAMILY:REVISION or by their ARN.");
+    auto row = load_task_definition(context, name);
+    const std::string arn = make_arn(context, "ecs", "task-definition/" + revision);
+    if (!row) {
+      failures.push_back({{"arn", arn},
+                          {"reason",
+                           "The specified task definition does not exist. Specify a valid account, "
+                           "family, revision and try again."}});
+    } else if (text(*row, "status") == "ACTIVE") {
+      failures.push_back({{"arn", arn},
+                          {"reason",
+                           "The specified task definition is still in ACTIVE status. Please "
+                           "deregister the target and try again."}});
+    } else {
+      (*row)["status"] = "DELETE_IN_PROGRESS";
+      (*row)["deleteRequestedAt"] = epoch_seconds(context.now());
+      const std::string key =
+          definition_key(context, text(*row, "family"), number(*row, "revision", 0));
+      if (is_in_use(context, row->at("taskDefinitionArn"))) {
+        put_json(context, key, *row);
+      } else {
+        context.erase(key);
+        drop_tags(context, arn);
+      }
+      deleted.push_back(*std::move(row));
+    }
+  }
+  return json::object{{"taskDefinitions", std::move(deleted)}, {"failures", std::move(failures)}};
 }
 
 Result<json::object> describe_task_definition(Context& context, const json::object& input) {
@@ -515,11 +231,17 @@ Result<json::object> list_task_definitions(Context& context, const json::object&
   return arn_page(input, "taskDefinitionArns", arns);
 }
 
+// "If this parameter is not used, both ACTIVE and INACTIVE families are listed": a family without
+// an active revision is inactive.
 Result<json::object> list_families(Context& context, const json::object& input) {
+  const std::string status = text(input, "status", "ALL");
   const std::string base = row_key(context, "family", "");
   json::array families;
-  for (const store::Row& row : context.scan(base + text(input, "familyPrefix")))
-    families.push_back(json::value(row.key.substr(base.size())));
+  for (const store::Row& row : context.scan(base + text(input, "familyPrefix"))) {
+    const std::string family = row.key.substr(base.size());
+    const bool active = load_task_definition(context, family).has_value();
+    if (status == "ALL" || active == (status == "ACTIVE")) families.push_back(json::value(family));
+  }
   return arn_page(input, "families", families);
 }
 

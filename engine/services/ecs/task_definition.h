@@ -14,6 +14,8 @@ json::object log_plan(const json::object& container);
 
 Result<json::object> register_task_definition(Context& context, const json::object& input);
 Result<json::object> deregister_task_definition(Context& context, const json::object& input);
+// INACTIVE ones only; one that a service or a task still uses stays as DELETE_IN_PROGRESS.
+Result<json::object> delete_task_definitions(Context& context, const json::object& input);
 Result<json::object> describe_task_definition(Context& context, const json::object& input);
 Result<json::object> list_task_definitions(Context& context, const json::object& input);
 Result<json::object> list_families(Context& context, const json::object& input);

@@ -202,6 +202,87 @@ TEST_F(Elbv2, TargetsAreKeptAndNeverCalledHealthy) {
               SizeIs(0));
 }
 
+TEST_F(Elbv2, HealthChecksAreBounded) {
+  const auto with = [&](json::object changes) {
+    json::object input = group("g");
+    for (const auto& [member, value] : changes) input[member] = value;
+    const auto reply = try_call("elbv2", "CreateTargetGroup", input);
+    return reply ? "" : reply.error().name;
+  };
+  EXPECT_EQ(with({{"HealthCheckIntervalSeconds", 10}, {"HealthCheckTimeoutSeconds", 10}}),
+            "ValidationError");
+  EXPECT_EQ(with({{"HealthCheckPath", "health"}}), "ValidationError");
+  EXPECT_EQ(with({{"HealthCheckProtocol", "TCP"}}), "ValidationError");
+  EXPECT_EQ(with({{"HealthCheckPort", "70000"}}), "ValidationError");
+  EXPECT_EQ(with({{"HealthCheckEnabled", false}}), "ValidationError");
+  for (const char* codes : {"500", "200-", "20", "2000", "199"})
+    EXPECT_EQ(with({{"Matcher", {{"HttpCode", codes}}}}), "ValidationError") << codes;
+  EXPECT_EQ(with({{"Matcher", {{"HttpCode", "200-299,404"}}}}), "");
+  const std::string arn = make_group("h");
+  EXPECT_EQ(
+      refusal("ModifyTargetGroup", {{"TargetGroupArn", arn}, {"HealthCheckTimeoutSeconds", 60}})
+          .cause,
+      "Health check interval must be greater than the timeout.");
+  for (const char* address : {"8.8.8.8", "10.0.0", "10.0.0.256", "host"})
+    EXPECT_EQ(
+        refusal("RegisterTargets", {{"TargetGroupArn", arn}, {"Targets", {{{"Id", address}}}}})
+            .name,
+        "ValidationError")
+        << address;
+}
+
+TEST_F(Elbv2, ActionsNeedTheirConfiguration) {
+  const std::string arn = make_balancer();
+  const auto with = [&](json::array actions) {
+    json::object input = listener(arn, "", 80);
+    input["DefaultActions"] = std::move(actions);
+    const auto reply = try_call("elbv2", "CreateListener", input);
+    return reply ? "" : reply.error().name;
+  };
+  const json::object gone{{"Type", "fixed-response"},
+                          {"FixedResponseConfig", {{"StatusCode", "404"}}}};
+  EXPECT_EQ(with({{{"Type", "fixed-response"}}}), "ValidationError");
+  EXPECT_EQ(with({{{"Type", "redirect"}}}), "ValidationError");
+  EXPECT_EQ(with({{{"Type", "redirect"}, {"RedirectConfig", {{"StatusCode", "HTTP_301"}}}}}),
+            "InvalidLoadBalancerAction");
+  EXPECT_EQ(with({gone, gone}), "ValidationError");
+  EXPECT_EQ(with({{{"Type", "forward"},
+                   {"ForwardConfig",
+                    {{"TargetGroups", {{{"TargetGroupArn", make_group()}, {"Weight", 1000}}}}}}}}),
+            "ValidationError");
+  EXPECT_EQ(with({gone}), "");
+}
+
+TEST_F(Elbv2, AttributesHaveValues) {
+  const std::string balancer_arn = make_balancer();
+  const std::string group_arn = make_group();
+  const auto set = [&](bool group, const char* key, const char* value) {
+    json::object input{{"Attributes", {{{"Key", key}, {"Value", value}}}}};
+    input[group ? "TargetGroupArn" : "LoadBalancerArn"] = group ? group_arn : balancer_arn;
+    const auto reply = try_call(
+        "elbv2", group ? "ModifyTargetGroupAttributes" : "ModifyLoadBalancerAttributes", input);
+    return reply ? "" : reply.error().cause;
+  };
+  EXPECT_EQ(set(false, "idle_timeout.timeout_seconds", "4001"),
+            "'idle_timeout.timeout_seconds' must be a value between '1' and '4000' inclusive");
+  EXPECT_NE(set(false, "deletion_protection.enabled", "yes"), "");
+  EXPECT_NE(set(false, "access_logs.s3.enabled", "true"), "");
+  EXPECT_NE(set(true, "deregistration_delay.timeout_seconds", "3601"), "");
+  EXPECT_NE(set(true, "slow_start.duration_seconds", "29"), "");
+  EXPECT_EQ(set(true, "slow_start.duration_seconds", "0"), "");
+  EXPECT_NE(set(true, "stickiness.type", "cookie"), "");
+  EXPECT_EQ(set(true, "deregistration_delay.timeout_seconds", "10"), "");
+}
+
+TEST_F(Elbv2, NamesAndArnsExcludeEachOther) {
+  const std::string arn = make_balancer();
+  EXPECT_EQ(
+      refusal("DescribeLoadBalancers", {{"LoadBalancerArns", {arn}}, {"Names", {"dev-alb"}}}).name,
+      "ValidationError");
+  EXPECT_EQ(refusal("DescribeTargetGroups", {{"LoadBalancerArn", arn}, {"Names", {"x"}}}).name,
+            "ValidationError");
+}
+
 TEST_F(Elbv2, TagsComeAndGo) {
   const std::string arn = make_group();
   const auto tags = [&] {

@@ -22,9 +22,49 @@ json::object complete_forward(json::object action) {
   return action;
 }
 
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Action.html
+Result<void> check_redirect(const json::object& action) {
+  const json::object* config = find_object(action, "RedirectConfig");
+  if (!config) return fail("ValidationError", "A redirect configuration must be specified");
+  const auto is = [&](std::string_view member, std::string_view same) {
+    return text(*config, member, same) == same;
+  };
+  if (is("Protocol", "#{protocol}") && is("Port", "#{port}") && is("Host", "#{host}") &&
+      is("Path", "/#{path}") && is("Query", "#{query}"))
+    return fail("InvalidLoadBalancerAction",
+                "The redirect configuration is not valid because it creates a loop.");
+  if (!is("Path", "/#{path}") && !text(*config, "Path").starts_with('/'))
+    return fail("ValidationError", "The redirect path must begin with a '/' character");
+  return {};
+}
+
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ForwardActionConfig.html
+Result<void> check_forward(const json::object& action) {
+  constexpr std::size_t groups_max = 5;
+  const json::object* config = find_object(action, "ForwardConfig");
+  const json::array* groups = config ? find_array(*config, "TargetGroups") : nullptr;
+  if (groups && groups->size() > groups_max)
+    return fail("TooManyTargetGroups", "An action can forward to at most '5' target groups");
+  for (const json::value& group : groups ? *groups : json::array{}) {
+    const std::int64_t weight = number(group.as_object(), "Weight", 1);
+    if (weight < 0 || weight > 999)
+      return fail("ValidationError", fmt::format("Weight '{}' must be between '0' and '999' "
+                                                 "inclusive",
+                                                 weight));
+  }
+  const json::object* stickiness =
+      config ? find_object(*config, "TargetGroupStickinessConfig") : nullptr;
+  const std::int64_t seconds = stickiness ? number(*stickiness, "DurationSeconds", 1) : 1;
+  if (seconds >= 1 && seconds <= 604'800) return {};
+  return fail("ValidationError",
+              "The duration of target group stickiness must be between '1' and '604800' seconds");
+}
+
 Result<json::array> read_actions(Context& context, const json::object& input,
                                  const std::string& balancer) {
   json::array out;
+  if (input.at("DefaultActions").as_array().size() != 1)
+    return fail("ValidationError", "You must specify exactly one default action");
   for (const json::value& one : input.at("DefaultActions").as_array()) {
     const json::object& action = one.as_object();
     const std::string type = text(action, "Type");
@@ -32,11 +72,15 @@ Result<json::array> read_actions(Context& context, const json::object& input,
       if (!action.contains("TargetGroupArn") && !action.contains("ForwardConfig")) {
         return fail("ValidationError", "A target group ARN must be specified");
       }
+      KIBAN_TRY_VOID(check_forward(action));
       out.push_back(complete_forward(action));
       if (forwarded_to({{"DefaultActions", json::array{out.back()}}}).empty()) {
         return fail("ValidationError", "A target group ARN must be specified");
       }
     } else if (type == "redirect" || type == "fixed-response") {
+      if (type == "redirect") KIBAN_TRY_VOID(check_redirect(action));
+      if (type == "fixed-response" && !action.contains("FixedResponseConfig"))
+        return fail("ValidationError", "A fixed response configuration must be specified");
       out.push_back(action);
     } else {
       return fail("ValidationError",

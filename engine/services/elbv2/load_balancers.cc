@@ -257,9 +257,29 @@ Result<json::object> describe_their_attributes(Context& context, const json::obj
   return described_attributes(row);
 }
 
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html
+Result<void> check_attributes(const json::object& values) {
+  KIBAN_TRY_VOID(check_number(values, "idle_timeout.timeout_seconds", {.least = 1, .most = 4'000}));
+  KIBAN_TRY_VOID(check_number(values, "client_keep_alive.seconds", {.least = 60, .most = 604'800}));
+  for (const auto& [name, fallback] : attributes)
+    if (fallback == "true" || fallback == "false")
+      KIBAN_TRY_VOID(check_choice(values, name, {"true", "false"}));
+  KIBAN_TRY_VOID(check_choice(values, "routing.http.desync_mitigation_mode",
+                              {"monitor", "defensive", "strictest"}));
+  KIBAN_TRY_VOID(check_choice(values, "routing.http.xff_header_processing.mode",
+                              {"append", "preserve", "remove"}));
+  if (values.at("access_logs.s3.enabled") == "true" &&
+      text(values, "access_logs.s3.bucket").empty())
+    return fail("ValidationError",
+                "The value of 'access_logs.s3.bucket' cannot be empty when access logs are "
+                "enabled");
+  return {};
+}
+
 Result<json::object> modify_attributes(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load(context, load_balancers, text(input, "LoadBalancerArn")));
   KIBAN_TRY_VOID(set_attributes(row, input, attributes, "Load balancer"));
+  KIBAN_TRY_VOID(check_attributes(row.at("Attributes").as_object()));
   save(context, load_balancers, row);
   return described_attributes(row);
 }

@@ -1,7 +1,11 @@
 #include "services/elbv2/rows.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <set>
 
 namespace kiban::services::elbv2 {
 namespace {
@@ -15,6 +19,11 @@ const Kind& kind_of(std::string_view arn) {
   if (arn.find(":listener/") != std::string_view::npos) return listeners;
   return load_balancers;
 }
+
+// docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AddTags.html, and
+// API_DescribeTags.html
+constexpr std::size_t tags_max = 50;
+constexpr std::size_t resources_max = 20;
 
 Result<json::object> add_tags(Context& context, const json::object& input) {
   for (const json::value& arn : input.at("ResourceArns").as_array()) {
@@ -30,6 +39,8 @@ Result<json::object> add_tags(Context& context, const json::object& input) {
         *same = tag;
       }
     }
+    if (tags.size() > tags_max)
+      return fail("TooManyTags", "The maximum number of tags per resource is '50'");
     save(context, kind, row);
   }
   return json::object{};
@@ -51,6 +62,8 @@ Result<json::object> remove_tags(Context& context, const json::object& input) {
 }
 
 Result<json::object> describe_tags(Context& context, const json::object& input) {
+  if (input.at("ResourceArns").as_array().size() > resources_max)
+    return fail("ValidationError", "The maximum number of resources is '20'");
   json::array out;
   for (const json::value& arn : input.at("ResourceArns").as_array()) {
     KIBAN_TRY(const json::object row, load(context, kind_of(arn.as_string()), arn.as_string()));
@@ -130,6 +143,11 @@ Result<json::object> describe(Context& context, const Kind& kind, const json::ob
   const json::array* arns = find_array(input, kind.arns);
   const json::array* names = find_array(input, "Names");
   const std::vector<json::object> rows = all(context, kind);
+  const int selectors = (arns && !arns->empty() ? 1 : 0) + (names && !names->empty() ? 1 : 0) +
+                        (kind.folder != load_balancers.folder && input.contains("LoadBalancerArn"));
+  if (selectors > 1)
+    return fail("ValidationError",
+                "Only one of ARNs, names and a load balancer ARN can be specified");
   if (arns && !arns->empty()) {
     for (const json::value& arn : *arns) {
       KIBAN_TRY(const json::object row, load(context, kind, arn.as_string()));
@@ -184,6 +202,26 @@ Result<void> set_attributes(json::object& row, const json::object& input, Attrib
     row["Attributes"].as_object()[name] = text(attribute.as_object(), "Value");
   }
   return {};
+}
+
+Result<void> check_number(const json::object& values, std::string_view name, Bounds bounds) {
+  const std::string given = text(values, name);
+  std::int64_t value = 0;
+  const char* const end = given.data() + given.size();
+  const auto [stop, error] = std::from_chars(given.data(), end, value);
+  const bool number = error == std::errc{} && stop == end;
+  if (number && ((value >= bounds.least && value <= bounds.most) || (bounds.or_zero && value == 0)))
+    return {};
+  return fail("ValidationError", fmt::format("'{}' must be a value between '{}' and '{}' inclusive",
+                                             name, bounds.least, bounds.most));
+}
+
+Result<void> check_choice(const json::object& values, std::string_view name,
+                          std::initializer_list<std::string_view> choices) {
+  const std::string given = text(values, name);
+  if (std::ranges::find(choices, given) != choices.end()) return {};
+  return fail("ValidationError",
+              fmt::format("'{}' must be one of '{}'", name, fmt::join(choices, ", ")));
 }
 
 CheckedTable tag_operations() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +48,16 @@ json::object described_attributes(const json::object& row);
 // Error ValidationError for a key that `known` has not.
 Result<void> set_attributes(json::object& row, const json::object& input, Attributes known,
                             std::string_view what);
+
+struct Bounds {
+  std::int64_t least{0};
+  std::int64_t most{0};
+  bool or_zero{false};
+};
+// The value of attribute `name`. Error ValidationError.
+Result<void> check_number(const json::object& values, std::string_view name, Bounds bounds);
+Result<void> check_choice(const json::object& values, std::string_view name,
+                          std::initializer_list<std::string_view> choices);
 
 template <typename List, typename Value>
 bool contains(const List& list, const Value& value) {

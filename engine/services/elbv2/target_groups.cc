@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "services/elbv2/rows.h"
 
@@ -39,6 +40,59 @@ void set_health_check(json::object& group, const json::object& input) {
       group[member.key()] = member.value();
     }
   }
+}
+
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
+// Ranges of the numbers stand in the model.
+Result<void> check_health_check(const json::object& group) {
+  const auto invalid = [](std::string cause) { return fail("ValidationError", std::move(cause)); };
+  const std::int64_t interval = number(group, "HealthCheckIntervalSeconds", 0);
+  const std::int64_t timeout = number(group, "HealthCheckTimeoutSeconds", 0);
+  if (timeout >= interval)
+    return invalid("Health check interval must be greater than the timeout.");
+  const std::string path = text(group, "HealthCheckPath");
+  if (!path.starts_with('/'))
+    return invalid(fmt::format("Health check path '{}' must begin with a '/' character", path));
+  const std::string protocol = text(group, "HealthCheckProtocol");
+  if (protocol != "HTTP" && protocol != "HTTPS")
+    return invalid(
+        fmt::format("Health check protocol '{}' must be one of 'HTTP, HTTPS'", protocol));
+  if (const std::string port = text(group, "HealthCheckPort"); port != "traffic-port") {
+    int value = 0;
+    const auto [stop, error] = std::from_chars(port.data(), port.data() + port.size(), value);
+    if (error != std::errc{} || stop != port.data() + port.size() || value < 1 || value > 65'535)
+      return invalid(fmt::format("Health check port '{}' must be in the range 1-65535", port));
+  }
+  if (!flag(group, "HealthCheckEnabled"))
+    return invalid("Health check enabled must be true for target groups with target type '" +
+                   text(group, "TargetType") + "'");
+  return {};
+}
+
+// For an application load balancer: 200 to 499.
+Result<void> check_matcher(const json::object& group) {
+  const json::object& matcher = group.at("Matcher").as_object();
+  if (matcher.contains("HttpCode") == matcher.contains("GrpcCode"))
+    return fail("ValidationError", "A matcher has either an HTTP code or a gRPC code");
+  if (matcher.contains("GrpcCode")) return {};
+  const std::string codes = text(matcher, "HttpCode");
+  const auto refused = [&] {
+    return fail("ValidationError", fmt::format("Health check matcher HTTP code '{}' must be within "
+                                               "'200-499' inclusive",
+                                               codes));
+  };
+  int value = 0;
+  int digits = 0;
+  for (const char c : codes + ",") {
+    if (c >= '0' && c <= '9') {
+      value = value * 10 + (c - '0');
+      if (++digits > 3) return refused();
+    } else {
+      if (digits != 3 || value < 200 || value > 499) return refused();
+      value = digits = 0;
+    }
+  }
+  return {};
 }
 
 Result<void> check_new(Context& context, const json::object& input) {
@@ -92,6 +146,8 @@ Result<json::object> create(Context& context, const json::object& input) {
                     {"ProtocolVersion", text(input, "ProtocolVersion", "HTTP1")},
                     {"IpAddressType", text(input, "IpAddressType", "ipv4")}};
   set_health_check(made, input);
+  KIBAN_TRY_VOID(check_health_check(made));
+  KIBAN_TRY_VOID(check_matcher(made));
   const std::vector<json::object> rows = all(context, target_groups);
   if (const json::object* row = named(rows, target_groups, name)) {
     made["TargetGroupArn"] = record(*row).at("TargetGroupArn");
@@ -116,7 +172,10 @@ Result<json::object> create(Context& context, const json::object& input) {
 
 Result<json::object> modify(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load(context, target_groups, text(input, "TargetGroupArn")));
-  set_health_check(row["Record"].as_object(), input);
+  json::object& group = row["Record"].as_object();
+  set_health_check(group, input);
+  KIBAN_TRY_VOID(check_health_check(group));
+  KIBAN_TRY_VOID(check_matcher(group));
   save(context, target_groups, row);
   return json::object{{"TargetGroups", json::array{shown(context, row)}}};
 }
@@ -147,9 +206,25 @@ Result<json::object> describe_their_attributes(Context& context, const json::obj
   return described_attributes(row);
 }
 
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
+Result<void> check_attributes(const json::object& values) {
+  KIBAN_TRY_VOID(
+      check_number(values, "deregistration_delay.timeout_seconds", {.least = 0, .most = 3'600}));
+  KIBAN_TRY_VOID(check_number(values, "slow_start.duration_seconds",
+                              {.least = 30, .most = 900, .or_zero = true}));
+  for (const auto* cookie :
+       {"stickiness.lb_cookie.duration_seconds", "stickiness.app_cookie.duration_seconds"})
+    KIBAN_TRY_VOID(check_number(values, cookie, {.least = 1, .most = 604'800}));
+  KIBAN_TRY_VOID(check_choice(values, "stickiness.enabled", {"true", "false"}));
+  KIBAN_TRY_VOID(check_choice(values, "stickiness.type", {"lb_cookie", "app_cookie"}));
+  return check_choice(values, "load_balancing.algorithm.type",
+                      {"round_robin", "least_outstanding_requests", "weighted_random"});
+}
+
 Result<json::object> modify_attributes(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load(context, target_groups, text(input, "TargetGroupArn")));
   KIBAN_TRY_VOID(set_attributes(row, input, attributes, "Target group"));
+  KIBAN_TRY_VOID(check_attributes(row.at("Attributes").as_object()));
   save(context, target_groups, row);
   return described_attributes(row);
 }
@@ -164,6 +239,28 @@ json::object target_of(const json::object& group, const json::value& given) {
   return out;
 }
 
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html:
+// an address of the VPC, or a private one elsewhere.
+Result<void> check_address(const std::string& address) {
+  unsigned parts[4]{};
+  const char* at = address.data();
+  const char* const end = at + address.size();
+  for (int i = 0; i < 4; ++i) {
+    if (i > 0 && (at == end || *at++ != '.')) break;
+    const auto [stop, error] = std::from_chars(at, end, parts[i]);
+    if (error != std::errc{} || parts[i] > 255) break;
+    at = stop;
+    if (i < 3 || at != end) continue;
+    if (parts[0] == 10 || (parts[0] == 172 && parts[1] / 16 == 1) ||
+        (parts[0] == 192 && parts[1] == 168) || (parts[0] == 100 && parts[1] / 64 == 1))
+      return {};
+    return fail("ValidationError",
+                fmt::format("The IP address '{}' is not within a VPC or a private range", address));
+  }
+  return fail("ValidationError",
+              fmt::format("The IP address '{}' is not a valid IPv4 address", address));
+}
+
 Result<json::object> register_targets(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load(context, target_groups, text(input, "TargetGroupArn")));
   json::array& targets = row["Targets"].as_array();
@@ -175,6 +272,7 @@ Result<json::object> register_targets(Context& context, const json::object& inpu
                               "registered: '{}'",
                               text(target, "Id")));
     }
+    KIBAN_TRY_VOID(check_address(text(target, "Id")));
     if (!contains(targets, json::value(target))) targets.push_back(target);
   }
   save(context, target_groups, row);

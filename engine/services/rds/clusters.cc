@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/arn.h"
+#include "services/rds/checks.h"
 
 namespace kiban::services::rds {
 namespace {
@@ -78,6 +79,7 @@ Result<void> check_create(const json::object& input) {
   if (text(input, "NetworkType", "IPV4") != "IPV4")
     return invalid_value("kiban knows the NetworkType IPV4 only");
   KIBAN_TRY_VOID(check_parameters(input));
+  KIBAN_TRY_VOID(check_cluster_values(input, {}));
   const std::int64_t port = number(input, "Port", port_default);
   if (port < 1150 || port > 65535)
     return invalid_value(fmt::format("Invalid Port: {}. It must be from 1150 to 65535", port));
@@ -354,6 +356,8 @@ Result<json::object> modify_cluster(Context& context, const json::object& input)
   const std::string version = text(input, "EngineVersion", text(row, "EngineVersion"));
   KIBAN_TRY_VOID(check_engine_version(version));
   KIBAN_TRY_VOID(check_parameters(input));
+  KIBAN_TRY_VOID(check_cluster_values(input, row));
+  if (text(row, "Status") == "deleting") return invalid_state(row, "available");
   if (version.substr(0, 2) != text(row, "EngineVersion").substr(0, 2))
     return fail("InvalidParameterCombination",
                 "kiban does not upgrade major versions: create a new cluster and move the data");

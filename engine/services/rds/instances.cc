@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "services/rds/checks.h"
 #include "services/rds/clusters.h"
 
 namespace kiban::services::rds {
@@ -47,12 +48,6 @@ Result<json::object> load_instance(const Context& context, const json::object& i
 
 void save_instance(Context& context, const json::object& row) {
   put_json(context, row_key(context, "db", text(row, "DBInstanceIdentifier")), row);
-}
-
-Result<void> check_class(const json::object& input) {
-  const std::string wanted = text(input, "DBInstanceClass", "db.serverless");
-  if (wanted.starts_with("db.") && wanted.size() > 3) return {};
-  return fail("InvalidParameterValue", fmt::format("Invalid DB Instance class: {}", wanted));
 }
 
 // The first one made writes; when it goes, the next one does.
@@ -121,7 +116,7 @@ Result<json::object> create_instance(Context& context, const json::object& input
                       "AutoMinorVersionUpgrade", "CopyTagsToSnapshot", "AvailabilityZone",
                       "PreferredMaintenanceWindow", "CACertificateIdentifier"}));
   KIBAN_TRY_VOID(check_engine(input));
-  KIBAN_TRY_VOID(check_class(input));
+  KIBAN_TRY_VOID(check_instance_values(input));
   if (!input.contains("DBClusterIdentifier"))
     return fail("InvalidParameterCombination",
                 "kiban runs instances of Aurora clusters only: name a DBClusterIdentifier");
@@ -132,6 +127,12 @@ Result<json::object> create_instance(Context& context, const json::object& input
   if (const std::string status = text(cluster, "Status"); status == "deleting")
     return fail("InvalidDBClusterStateFault",
                 fmt::format("DbCluster {} is {}", text(cluster, "DBClusterIdentifier"), status));
+  const std::string version = text(cluster, "EngineVersion");
+  if (text(input, "EngineVersion", version) != version)
+    return fail("InvalidParameterCombination",
+                fmt::format("The engine version that you requested for your DB instance ({}) does "
+                            "not match the engine version of your DB cluster ({}).",
+                            text(input, "EngineVersion"), version));
   json::object row{{"DBInstanceIdentifier", id},
                    {"DBInstanceArn", make_arn(context, "rds", "db:" + id)},
                    {"DbiResourceId", "db-" + context.random().pick(letters_and_digits, 26)},
@@ -180,7 +181,7 @@ Result<json::object> modify_instance(Context& context, const json::object& input
        "AutoMinorVersionUpgrade", "CopyTagsToSnapshot", "PreferredMaintenanceWindow",
        "CACertificateIdentifier", "PubliclyAccessible"}));
   KIBAN_TRY(json::object row, load_instance(context, input));
-  KIBAN_TRY_VOID(check_class(input));
+  KIBAN_TRY_VOID(check_instance_values(input));
   copy_members(row, input,
                {"DBInstanceClass", "PromotionTier", "AutoMinorVersionUpgrade", "CopyTagsToSnapshot",
                 "PreferredMaintenanceWindow", "CACertificateIdentifier", "PubliclyAccessible"});

@@ -353,5 +353,81 @@ TEST_F(RdsOnTheHost, EndpointsAreAnAddress) {
   EXPECT_EQ(text(cluster(), "ReaderEndpoint"), "127.0.0.1");
 }
 
+TEST_F(Rds, ValuesOfAClusterAreBounded) {
+  const auto with = [&](const json::object& more) {
+    const auto reply = try_call("rds", "CreateDBCluster", plan(more));
+    return reply ? "" : reply.error().cause;
+  };
+  const auto capacity = [&](double least, double most) {
+    return with(
+        {{"ServerlessV2ScalingConfiguration", {{"MinCapacity", least}, {"MaxCapacity", most}}}});
+  };
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {with({{"BackupRetentionPeriod", 36}}),
+       "Invalid backup retention period: 36. Retention period must be between 1 and 35"},
+      {with({{"PreferredBackupWindow", "3:00-4:00"}}),
+       "Invalid backup window format: 3:00-4:00. Should be specified as a range hh24:mi-hh24:mi "
+       "(24H Clock UTC). Example: 04:52-05:22"},
+      {with({{"PreferredMaintenanceWindow", "03:00-04:00"}}),
+       "Invalid maintenance window format: 03:00-04:00. Should be specified as a range "
+       "ddd:hh24:mi-ddd:hh24:mi (24H Clock UTC). Example: Sun:23:45-Mon:00:15"},
+      {with({{"PreferredBackupWindow", "03:00-03:20"}}),
+       "The backup and the maintenance window must be at least 30 minutes."},
+      {with({{"PreferredBackupWindow", "23:30-00:30"},
+             {"PreferredMaintenanceWindow", "sun:00:00-sun:01:00"}}),
+       "The backup window and maintenance window must not overlap."},
+      {with({{"EnableCloudwatchLogsExports", {"audit"}}}),
+       "You cannot use the log types 'audit' with engine version aurora-postgresql 15.10. For "
+       "supported log types, see the documentation."},
+      {with({{"StorageType", "gp3"}}), "Invalid storage type: gp3"},
+      {with({{"KmsKeyId", "alias/k"}}),
+       "KmsKeyId can be specified for an encrypted DB cluster only."},
+      {capacity(0.7, 1),
+       "Invalid minimum capacity 0.7: it must be from 0 to 256 in half-step increments."},
+      {capacity(0.5, 257),
+       "Invalid maximum capacity 257: it must be from 1 to 256 in half-step increments."},
+      {capacity(2, 1), "The minimum capacity can't be greater than the maximum capacity."}};
+  for (const auto& [is, wanted] : rows) EXPECT_EQ(is, wanted);
+  EXPECT_EQ(with({{"PreferredBackupWindow", "23:30-00:30"},
+                  {"PreferredMaintenanceWindow", "Sun:23:45-Mon:00:15"},
+                  {"StorageType", "aurora-iopt1"}}),
+            "The backup window and maintenance window must not overlap.");
+  EXPECT_EQ(with({{"PreferredBackupWindow", "22:30-23:30"},
+                  {"PreferredMaintenanceWindow", "Sun:23:45-Mon:00:15"}}),
+            "");
+  EXPECT_EQ(refusal("ModifyDBCluster",
+                    {{"DBClusterIdentifier", "main"}, {"PreferredBackupWindow", "23:30-00:30"}})
+                .cause,
+            "The backup window and maintenance window must not overlap.");
+}
+
+TEST_F(Rds, ValuesOfAnInstanceAreBounded) {
+  call("CreateDBCluster", plan());
+  const auto with = [&](const json::object& more) {
+    json::object input{{"DBInstanceIdentifier", "one"},
+                       {"DBInstanceClass", "db.serverless"},
+                       {"Engine", "aurora-postgresql"},
+                       {"DBClusterIdentifier", "main"}};
+    for (const auto& [member, value] : more) input[member] = value;
+    const auto reply = try_call("rds", "CreateDBInstance", input);
+    return reply ? "" : reply.error().cause;
+  };
+  for (const char* name : {"db.none", "db.r6g.tiny", "r6g.large", "db"})
+    EXPECT_EQ(with({{"DBInstanceClass", name}}), std::string("Invalid DB Instance class: ") + name);
+  EXPECT_EQ(with({{"PromotionTier", 16}}), "Invalid promotion tier: 16. It must be from 0 to 15");
+  EXPECT_EQ(with({{"EngineVersion", "16.4"}}),
+            "The engine version that you requested for your DB instance (16.4) does not match the "
+            "engine version of your DB cluster (15.10).");
+  EXPECT_EQ(with({{"DBInstanceClass", "db.r7g.16xlarge"}}), "");
+}
+
+TEST_F(Rds, PagesHoldTwentyToAHundred) {
+  EXPECT_EQ(refusal("DescribeDBClusters", {{"MaxRecords", 19}}),
+            (Error{"InvalidParameterValue",
+                   "Invalid value 19 for MaxRecords. Must be between 20 and 100"}));
+  EXPECT_EQ(refusal("DescribeEvents", {{"SourceIdentifier", "main"}}).name,
+            "InvalidParameterCombination");
+}
+
 }  // namespace
 }  // namespace kiban::services::rds

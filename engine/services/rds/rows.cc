@@ -7,6 +7,7 @@
 
 #include "core/arn.h"
 #include "core/letters.h"
+#include "services/rds/checks.h"
 
 namespace kiban::services::rds {
 namespace {
@@ -85,6 +86,7 @@ Result<void> check_filters(const json::object& input) {
 
 Result<json::object> page_of(const json::object& input, std::string_view member,
                              const json::array& all) {
+  KIBAN_TRY_VOID(check_page(input));
   auto page = paginate(all, static_cast<std::size_t>(number(input, "MaxRecords", page_default)),
                        find_string(input, "Marker"));
   if (!page) return fail("InvalidParameterValue", page.error().cause);
@@ -273,6 +275,9 @@ Result<json::object> describe_events(Context& context, const json::object& input
   KIBAN_TRY_VOID(refuse_unknown("DescribeEvents", input,
                                 {"SourceIdentifier", "SourceType", "StartTime", "EndTime",
                                  "Duration", "EventCategories", "MaxRecords", "Marker"}));
+  if (input.contains("SourceIdentifier") && !input.contains("SourceType"))
+    return fail("InvalidParameterCombination",
+                "SourceType must also be provided when SourceIdentifier is provided.");
   const auto seconds = [&](std::string_view member, double fallback) {
     const json::value* value = find(input, member);
     return value && value->is_number() ? value->to_number<double>() : fallback;

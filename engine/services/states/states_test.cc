@@ -32,10 +32,10 @@ TEST_F(States, AWaitSurvivesARestart) {
 TEST_F(States, AnEcsTaskFailsTheStateLikeAwsRecorded) {
   call("ecs", "CreateCluster", {{"clusterName", "dev"}});
   call("ecs", "RegisterTaskDefinition",
-       {{"family", "api"}, {"containerDefinitions", {{{"name", "api"}, {"image", "i"}}}}});
+       {{"family", "api"}, {"containerDefinitions", {{{"name", "api"}, {"image", "i"}, {"memory", 64}}}}});
   const auto machine = make("batch", R"({"StartAt":"Run","States":{"Run":{"Type":"Task",
       "Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"Cluster":"dev",
-      "TaskDefinition":"api","LaunchType":"FARGATE","Overrides":{"ContainerOverrides":[{"Name":
+      "TaskDefinition":"api","Overrides":{"ContainerOverrides":[{"Name":
       "api","Command.$":"$.command"}]}},"End":true}}})");
   for (const int code : {0, 1}) {
     const auto execution = start(machine, R"({"command":["python","-m","batch"]})");
@@ -66,7 +66,7 @@ TEST_F(States, AnEcsTaskFailsTheStateLikeAwsRecorded) {
 TEST_F(States, StoppingAnExecutionStopsItsEcsTask) {
   call("ecs", "CreateCluster", {{"clusterName", "dev"}});
   call("ecs", "RegisterTaskDefinition",
-       {{"family", "api"}, {"containerDefinitions", {{{"name", "api"}, {"image", "i"}}}}});
+       {{"family", "api"}, {"containerDefinitions", {{{"name", "api"}, {"image", "i"}, {"memory", 64}}}}});
   const auto execution = start(make("long", R"({"StartAt":"Run","States":{"Run":{"Type":"Task",
       "Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"Cluster":"dev",
       "TaskDefinition":"api"},"End":true}}})"));
