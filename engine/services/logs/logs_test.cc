@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-#include "services/logs/filter.h"
+#include "services/cloudwatch/service.h"
+#include "services/kms/service.h"
 #include "services/logs/service.h"
 #include "testing/service_fixture.h"
 
@@ -14,7 +15,7 @@ using namespace std::chrono_literals;
 
 class Logs : public ServiceTest {
  protected:
-  Logs() : ServiceTest("logs", {make_logs}) {
+  Logs() : ServiceTest("logs", {make_logs, cloudwatch::make_cloudwatch, kms::make_kms}) {
     call("CreateLogGroup", {{"logGroupName", "/batch"}});
     call("CreateLogStream", {{"logGroupName", "/batch"}, {"logStreamName", "one"}});
   }
@@ -89,7 +90,7 @@ TEST_F(Logs, FiltersLargeGroupsPageByPage) {
            {{"logGroupName", "/batch"}, {"logStreamName", stream}, {"logEvents", events}});
     }
   }
-  for (const char* pattern : {"", "- ?none ?-"}) {
+  for (const char* pattern : {"", "-none -never -nowhere"}) {
     for (const int limit : {7, 10'000}) {
       json::object ask{{"logGroupName", "/batch"}, {"limit", limit}, {"filterPattern", pattern}};
       std::vector<std::string> found;
@@ -155,14 +156,260 @@ TEST_F(Logs, RefusesByAwsName) {
   EXPECT_EQ(unordered.error().name, "InvalidParameterException");
 }
 
-TEST(Filters, ReadTerms) {
-  EXPECT_EQ(parse_filter(R"(a "b c" -d ?e)"),
-            (Filter{.required = {"a", "b c"}, .excluded = {"d"}, .optional = {"e"}}));
-  EXPECT_TRUE(matches(parse_filter("?x ?y").value(), "has y"));
-  EXPECT_FALSE(matches(parse_filter("a -b").value(), "a b"));
-  EXPECT_TRUE(matches(parse_filter("").value(), "anything"));
-  for (const auto* refused : {"\"open", "{ $.a = 1 }", "[a, b]"})
-    EXPECT_EQ(parse_filter(refused).error().name, "InvalidParameterException") << refused;
+TEST_F(Logs, SearchesByPatterns) {
+  put({event(0ms, R"({"level":"info","ms":4})"), event(1ms, R"({"level":"error","ms":40})"),
+       event(2ms, "GET /a 404 12"), event(3ms, "GET /b 200 7")});
+  const auto found = [&](std::string_view pattern) {
+    std::string messages;
+    const json::object reply =
+        call("FilterLogEvents", {{"logGroupName", "/batch"}, {"filterPattern", pattern}});
+    for (const json::value& each : reply.at("events").as_array())
+      messages += std::string(each.at("message").as_string()) + "\n";
+    return messages;
+  };
+  EXPECT_EQ(found("{ $.ms > 10 }"), "{\"level\":\"error\",\"ms\":40}\n");
+  EXPECT_EQ(found("[method, path, status = 4*, bytes]"), "GET /a 404 12\n");
+  EXPECT_EQ(found("%/[a-z] 200%"), "GET /b 200 7\n");
+  EXPECT_EQ(found("GET -404"), "GET /b 200 7\n");
+  const Error refused_pattern =
+      refusal("FilterLogEvents", {{"logGroupName", "/batch"}, {"filterPattern", "{ $.ms > }"}});
+  EXPECT_EQ(refused_pattern, (Error{"InvalidParameterException", "Invalid filter pattern"}));
+}
+
+TEST_F(Logs, EndTimesAreOpenForGetAndClosedForFilter) {
+  put({event(0ms, "a"), event(1ms, "b")});
+  const std::int64_t end = (now_ + 1ms).time_since_epoch().count();
+  EXPECT_EQ(get({{"endTime", end}}).size(), 1U);
+  EXPECT_EQ(call("FilterLogEvents", {{"logGroupName", "/batch"}, {"endTime", end}})
+                .at("events")
+                .as_array()
+                .size(),
+            2U);
+  EXPECT_EQ(refused("FilterLogEvents", {{"logGroupName", "/batch"}, {"logStreamNames", {"none"}}}),
+            "ResourceNotFoundException");
+  EXPECT_EQ(refused("GetLogEvents", {{"logStreamName", "one"}}), "InvalidParameterException");
+  EXPECT_EQ(refused("GetLogEvents",
+                    {{"logGroupIdentifier", "arn:aws:logs:us-east-1:000000000000:log-group:/batch"},
+                     {"logStreamName", "one"}}),
+            "ResourceNotFoundException");
+}
+
+TEST_F(Logs, ReadsBackwardsAcrossGapsAndWithinAMegabyte) {
+  std::string all;
+  for (int i = 0; i < 30; ++i) {
+    const std::string name(1, static_cast<char>('A' + i));
+    put({event(-300h + i * i * 15min, name + std::string(90'000, ' '))});
+    all += name;
+  }
+  std::string read;
+  json::object ask;
+  int pages = 0;
+  while (true) {
+    const json::array page = get(ask);
+    if (page.empty()) break;
+    std::string names;
+    for (const json::value& each : page) names += each.at("message").as_string()[0];
+    EXPECT_LE(page.size(), 11U);
+    read.insert(0, names);
+    ask["nextToken"] = last_.at("nextBackwardToken");
+    ASSERT_LT(++pages, 10);
+  }
+  EXPECT_EQ(read, all);
+  EXPECT_EQ(get({{"startFromHead", true}}).size(), 11U);
+  for (const char* token : {"x", "f/1",
+                            "b/"
+                            "12345678901234567890123456789012345x"})
+    EXPECT_EQ(refused("GetLogEvents",
+                      {{"logGroupName", "/batch"}, {"logStreamName", "one"}, {"nextToken", token}}),
+              "InvalidParameterException");
+}
+
+TEST_F(Logs, BatchesMayHaveInvalidEventsFarAway) {
+  const auto reply = put({event(-20 * 24h, "old"), event(0ms, "now")});
+  EXPECT_EQ(reply.at("rejectedLogEventsInfo").at("tooOldLogEventEndIndex"), 1);
+  EXPECT_EQ(get().size(), 1U);
+}
+
+TEST_F(Logs, RefusesMembersThatItDoesNotHonour) {
+  EXPECT_EQ(refused("CreateLogGroup", {{"logGroupName", "aws/x"}}), "InvalidParameterException");
+  EXPECT_EQ(refused("CreateLogGroup", {{"logGroupName", "d"}, {"logGroupClass", "DELIVERY"}}),
+            "InvalidParameterException");
+  EXPECT_EQ(refused("DescribeLogGroups", {{"includeLinkedAccounts", true}}),
+            "InvalidParameterException");
+  EXPECT_EQ(refused("DescribeLogGroups",
+                    {{"logGroupIdentifiers", {"/batch"}}, {"logGroupNamePrefix", "/"}}),
+            "InvalidParameterException");
+  EXPECT_EQ(call("DescribeLogGroups", {{"logGroupIdentifiers", {"/batch", "none"}}})
+                .at("logGroups")
+                .as_array()
+                .size(),
+            1U);
+  EXPECT_EQ(refused("PutLogEvents", {{"logGroupName", "/batch"},
+                                     {"logStreamName", "one"},
+                                     {"logEvents", {event(0ms, "a")}},
+                                     {"entity", json::object{}}}),
+            "InvalidParameterException");
+}
+
+TEST_F(Logs, GroupsHaveKeysAndProtection) {
+  const std::string key(call("kms", "CreateKey", {}).at("KeyMetadata").at("Arn").as_string());
+  call("CreateLogGroup", {{"logGroupName", "k"}, {"kmsKeyId", key}});
+  const auto group = [&] {
+    return call("DescribeLogGroups", {{"logGroupNamePrefix", "k"}})
+        .at("logGroups")
+        .at(0)
+        .as_object();
+  };
+  EXPECT_EQ(text(group(), "kmsKeyId"), key);
+  call("DisassociateKmsKey", {{"logGroupName", "k"}});
+  EXPECT_FALSE(group().contains("kmsKeyId"));
+  call("AssociateKmsKey", {{"logGroupName", "k"}, {"kmsKeyId", key}});
+  call("kms", "DisableKey", {{"KeyId", key}});
+  for (const std::string& bad : {key, std::string("alias/a"),
+                                 std::string("arn:aws:kms:ap-northeast-1:000000000000:key/none")})
+    EXPECT_EQ(refused("AssociateKmsKey", {{"logGroupName", "k"}, {"kmsKeyId", bad}}),
+              "InvalidParameterException");
+  call("PutLogGroupDeletionProtection",
+       {{"logGroupIdentifier", "k"}, {"deletionProtectionEnabled", true}});
+  EXPECT_EQ(group().at("deletionProtectionEnabled"), true);
+  EXPECT_EQ(refused("DeleteLogGroup", {{"logGroupName", "k"}}), "ValidationException");
+  call("PutLogGroupDeletionProtection",
+       {{"logGroupIdentifier", "k"}, {"deletionProtectionEnabled", false}});
+  call("DeleteLogGroup", {{"logGroupName", "k"}});
+}
+
+TEST_F(Logs, TagsGroupsByBothWays) {
+  call("TagLogGroup", {{"logGroupName", "/batch"}, {"tags", {{"a", "1"}}}});
+  const std::string arn = "arn:aws:logs:ap-northeast-1:000000000000:log-group:/batch";
+  json::object many;
+  for (int i = 0; i < 50; ++i) many["t" + std::to_string(i)] = "";
+  EXPECT_EQ(refused("TagResource", {{"resourceArn", arn}, {"tags", many}}), "TooManyTagsException");
+  EXPECT_EQ(call("ListTagsForResource", {{"resourceArn", arn}}).at("tags"),
+            (json::object{{"a", "1"}}));
+  call("UntagLogGroup", {{"logGroupName", "/batch"}, {"tags", {"a"}}});
+  EXPECT_TRUE(
+      call("ListTagsLogGroup", {{"logGroupName", "/batch"}}).at("tags").as_object().empty());
+  EXPECT_EQ(refused("ListTagsForResource", {{"resourceArn", "arn:aws:s3:::b"}}),
+            "InvalidParameterException");
+}
+
+class MetricFilters : public Logs {
+ protected:
+  static json::object filter(std::string_view pattern, json::object transformation,
+                             std::string_view name = "f") {
+    json::object made{{"metricName", "m"}, {"metricNamespace", "n"}, {"metricValue", "1"}};
+    for (const auto& [key, value] : transformation) made[key] = value;
+    return {{"logGroupName", "/batch"},
+            {"filterName", name},
+            {"filterPattern", pattern},
+            {"metricTransformations", json::array{made}}};
+  }
+  // Sum, SampleCount and Maximum of this minute.
+  std::vector<double> statistics(json::array dimensions = {}) {
+    const double now = epoch_seconds(now_);
+    const auto reply = call("cloudwatch", "GetMetricStatistics",
+                            {{"Namespace", "n"},
+                             {"MetricName", "m"},
+                             {"Dimensions", std::move(dimensions)},
+                             {"StartTime", now - 120},
+                             {"EndTime", now + 120},
+                             {"Period", 300},
+                             {"Statistics", {"Sum", "SampleCount", "Maximum"}}});
+    const json::array& points = reply.at("Datapoints").as_array();
+    if (points.empty()) return {};
+    return {points[0].at("Sum").to_number<double>(),
+            points[0].at("SampleCount").to_number<double>(),
+            points[0].at("Maximum").to_number<double>()};
+  }
+};
+
+TEST_F(MetricFilters, CountWhatMatches) {
+  call("PutMetricFilter", filter("ERROR", {}));
+  put({event(0ms, "ERROR a"), event(1ms, "INFO"), event(2ms, "ERROR b")});
+  EXPECT_EQ(statistics(), (std::vector<double>{2, 2, 1}));
+  call("DeleteMetricFilter", {{"logGroupName", "/batch"}, {"filterName", "f"}});
+  put({event(3ms, "ERROR c")});
+  EXPECT_EQ(statistics(), (std::vector<double>{2, 2, 1}));
+}
+
+TEST_F(MetricFilters, TakeValuesOfFieldsAndDefaults) {
+  call("PutMetricFilter", filter("[..., bytes]", {{"metricValue", "$bytes"}, {"defaultValue", 0}}));
+  put({event(0ms, "GET /a 12"), event(1ms, "GET /b 30"), event(2ms, "GET /c many")});
+  EXPECT_EQ(statistics(), (std::vector<double>{42, 2, 30}));
+  call("PutMetricFilter", filter("{ $.ms = * }", {{"metricValue", "$.ms"}, {"defaultValue", 1.5}}));
+  put({event(3ms, R"({"ms":50})"), event(4ms, "text")});
+  EXPECT_EQ(statistics(), (std::vector<double>{93.5, 4, 50}));
+}
+
+TEST_F(MetricFilters, HaveDimensionsAndUnits) {
+  call("PutMetricFilter", filter("{ $.ms = * }", {{"metricValue", "$.ms"},
+                                                  {"unit", "Milliseconds"},
+                                                  {"dimensions", {{"Path", "$.path"}}}}));
+  put({event(0ms, R"({"ms":50,"path":"/a"})"), event(1ms, R"({"ms":10,"path":"/b"})"),
+       event(2ms, R"({"ms":7})")});
+  EXPECT_EQ(statistics({{{"Name", "Path"}, {"Value", "/a"}}}), (std::vector<double>{50, 1, 50}));
+  EXPECT_EQ(statistics({{{"Name", "Path"}, {"Value", "/b"}}}), (std::vector<double>{10, 1, 10}));
+  EXPECT_TRUE(statistics().empty());
+}
+
+TEST_F(MetricFilters, AreListedAndCounted) {
+  call("PutMetricFilter", filter("a", {}, "one"));
+  call("PutMetricFilter", filter("b", {{"metricName", "other"}}, "two"));
+  const auto listed = [&](json::object input) {
+    std::string names;
+    const json::object reply = call("DescribeMetricFilters", std::move(input));
+    for (const json::value& each : reply.at("metricFilters").as_array())
+      names += std::string(each.at("filterName").as_string()) + " ";
+    return names;
+  };
+  EXPECT_EQ(listed({}), "one two ");
+  EXPECT_EQ(listed({{"logGroupName", "/batch"}, {"filterNamePrefix", "t"}}), "two ");
+  EXPECT_EQ(listed({{"metricName", "m"}, {"metricNamespace", "n"}}), "one ");
+  EXPECT_EQ(refused("DescribeMetricFilters", {{"metricName", "m"}}), "InvalidParameterException");
+  EXPECT_EQ(refused("DescribeMetricFilters", {{"logGroupName", "none"}}),
+            "ResourceNotFoundException");
+  EXPECT_EQ(call("DescribeLogGroups", {}).at("logGroups").at(0).at("metricFilterCount"), 2);
+  EXPECT_EQ(refused("DeleteMetricFilter", {{"logGroupName", "/batch"}, {"filterName", "none"}}),
+            "ResourceNotFoundException");
+}
+
+TEST_F(MetricFilters, RefusesAsAwsDoes) {
+  const auto cause = [&](json::object input) {
+    const Error error = refusal("PutMetricFilter", std::move(input));
+    EXPECT_EQ(error.name, "InvalidParameterException");
+    return error.cause;
+  };
+  EXPECT_EQ(cause(filter("{ $.a", {})), "Invalid metric filter pattern");
+  EXPECT_EQ(cause(filter("?a ?b", {{"dimensions", {{"D", "$.a"}}}})),
+            "The specified filter pattern does not support dimensions");
+  EXPECT_EQ(cause(filter("{ $.a = 1 }", {{"dimensions", {{"D", "$.a"}}}, {"defaultValue", 0}})),
+            "Invalid metric transformation: dimensions and default value are mutually exclusive "
+            "properties.");
+  for (const json::object& bad : std::vector<json::object>{
+           {{"metricValue", "many"}},
+           {{"metricValue", "$.other"}},
+           {{"dimensions", {{"D", "text"}}}},
+           {{"dimensions", {{"A", "$.a"}, {"B", "$.a"}, {"C", "$.a"}, {"D", "$.a"}}}}})
+    EXPECT_TRUE(cause(filter("{ $.a = 1 }", bad)).starts_with("Invalid metric transformation"));
+  for (int i = 0; i < 5; ++i) call("PutMetricFilter", filter("%a%", {}, "r" + std::to_string(i)));
+  call("PutMetricFilter", filter("%b%", {}, "r0"));
+  EXPECT_EQ(refused("PutMetricFilter", filter("%a%", {}, "r5")), "LimitExceededException");
+  call("CreateLogGroup", {{"logGroupName", "rare"}, {"logGroupClass", "INFREQUENT_ACCESS"}});
+  json::object rare = filter("a", {});
+  rare["logGroupName"] = "rare";
+  EXPECT_EQ(refused("PutMetricFilter", rare), "InvalidOperationException");
+}
+
+TEST_F(MetricFilters, AreTestedWithoutAGroup) {
+  const auto reply = call("TestMetricFilter",
+                          {{"filterPattern", "[..., status_code=200, size]"},
+                           {"logEventMessages", {"a \"GET /x\" 200 7", "a b 500 1", "c 200 9"}}});
+  const json::array& matches = reply.at("matches").as_array();
+  ASSERT_EQ(matches.size(), 2U);
+  EXPECT_EQ(matches[0].at("eventNumber"), 0);
+  EXPECT_EQ(matches[0].at("extractedValues"),
+            (json::object{{"$1", "a"}, {"$2", "GET /x"}, {"$size", "7"}, {"$status_code", "200"}}));
+  EXPECT_EQ(matches[1].at("eventNumber"), 2);
 }
 
 }  // namespace

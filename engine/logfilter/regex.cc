@@ -1,0 +1,312 @@
+#include "logfilter/regex.h"
+
+#include <algorithm>
+#include <string>
+
+namespace kiban::logfilter {
+namespace {
+
+constexpr std::string_view symbols = "_#=@/;,- ";
+constexpr std::string_view operators = "^$?[]{}|\\*+.";
+
+bool is_alphanumeric(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// Behind the UTF-8 character that begins at `at`.
+std::size_t next_character(std::string_view text, std::size_t at) {
+  for (++at; at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U;) ++at;
+  return at;
+}
+
+}  // namespace
+
+bool Regex::CharacterSet::has(unsigned char first_byte) const {
+  return first_byte < ascii.size() ? ascii.test(first_byte) : others;
+}
+
+// Reads one expression; every function returns false for what is not supported.
+class RegexCompiler {
+ public:
+  explicit RegexCompiler(std::string_view text) : text_(text) {}
+
+  std::optional<Regex> compile() {
+    const bool supported = std::ranges::all_of(text_, [](char c) {
+      return is_alphanumeric(c) || symbols.contains(c) || operators.contains(c);
+    });
+    if (text_.empty() || !supported) return std::nullopt;
+    regex_.alternatives_.emplace_back();
+    while (at_ < text_.size())
+      if (!term()) return std::nullopt;
+    return std::move(regex_);
+  }
+
+ private:
+  using Set = Regex::CharacterSet;
+
+  Regex::Alternative& current() { return regex_.alternatives_.back(); }
+  bool more() const { return at_ < text_.size(); }
+
+  bool term() {
+    const char c = text_[at_];
+    Regex::Alternative& alternative = current();
+    if (c == '|') {
+      ++at_;
+      regex_.alternatives_.emplace_back();
+      return true;
+    }
+    if (c == '^') {
+      ++at_;
+      if (!alternative.states.empty() || alternative.at_end) alternative.impossible = true;
+      alternative.at_start = true;
+      return true;
+    }
+    if (c == '$') {
+      ++at_;
+      alternative.at_end = true;
+      return true;
+    }
+    if (alternative.at_end) alternative.impossible = true;
+    Set set;
+    if (!atom(set)) return false;
+    return quantified(set);
+  }
+
+  bool atom(Set& set) {
+    const char c = text_[at_++];
+    switch (c) {
+      case '.':
+        set.ascii.set().reset('\n').reset('\r');
+        set.others = true;
+        return true;
+      case '[':
+        return character_class(set);
+      case '\\':
+        return escape(set);
+      case '?':
+      case '*':
+      case '+':
+      case '{':
+      case '}':
+      case ']':
+        return false;
+      default:
+        set.ascii.set(static_cast<unsigned char>(c));
+        return true;
+    }
+  }
+
+  // Behind the backslash: a class of characters, \xhh, or an operator or symbol itself.
+  bool escape(Set& set) {
+    if (!more()) return false;
+    const char c = text_[at_++];
+    const std::bitset<128> before = set.ascii;
+    std::bitset<128> named;
+    const auto add = [&named](char first, char last) {
+      for (char each = first; each <= last; ++each) named.set(static_cast<unsigned char>(each));
+    };
+    switch (c) {
+      case 'd':
+      case 'D':
+        add('0', '9');
+        break;
+      case 's':
+      case 'S':
+        for (const char space : {' ', '\t', '\n', '\r', '\f', '\v'})
+          named.set(static_cast<unsigned char>(space));
+        break;
+      case 'w':
+      case 'W':
+        add('0', '9');
+        add('a', 'z');
+        add('A', 'Z');
+        named.set('_');
+        break;
+      case 't':
+        named.set('\t');
+        break;
+      case 'n':
+        named.set('\n');
+        break;
+      case 'r':
+        named.set('\r');
+        break;
+      case 'x': {
+        if (text_.size() - at_ < 2) return false;
+        const int high = hex_digit(text_[at_]);
+        const int low = hex_digit(text_[at_ + 1]);
+        if (high < 0 || high > 7 || low < 0) return false;
+        named.set(static_cast<std::size_t>(high * 16 + low));
+        at_ += 2;
+        break;
+      }
+      default:
+        if (is_alphanumeric(c)) return false;
+        named.set(static_cast<unsigned char>(c));
+    }
+    const bool inverse = c == 'D' || c == 'S' || c == 'W';
+    set.ascii = before | (inverse ? ~named : named);
+    if (inverse) set.others = true;
+    return true;
+  }
+
+  bool character_class(Set& set) {
+    const bool negated = more() && text_[at_] == '^';
+    if (negated) ++at_;
+    bool any = false;
+    while (more() && text_[at_] != ']') {
+      if (text_[at_] == '[') return false;
+      Set first;
+      if (!class_member(first)) return false;
+      any = true;
+      const bool range = at_ + 1 < text_.size() && text_[at_] == '-' && text_[at_ + 1] != ']';
+      if (!range) {
+        set.ascii |= first.ascii;
+        set.others |= first.others;
+        continue;
+      }
+      ++at_;
+      Set last;
+      if (!class_member(last) || first.ascii.count() != 1 || last.ascii.count() != 1) return false;
+      std::size_t from = 0;
+      while (!first.ascii.test(from)) ++from;
+      std::size_t to = 0;
+      while (!last.ascii.test(to)) ++to;
+      if (from > to) return false;
+      for (; from <= to; ++from) set.ascii.set(from);
+    }
+    if (!more() || !any) return false;
+    ++at_;
+    if (negated) {
+      set.ascii.flip();
+      set.others = !set.others;
+    }
+    return true;
+  }
+
+  bool class_member(Set& set) {
+    const char c = text_[at_++];
+    if (c == '\\') return escape(set);
+    set.ascii.set(static_cast<unsigned char>(c));
+    return true;
+  }
+
+  bool quantified(const Set& set) {
+    std::size_t least = 1;
+    std::optional<std::size_t> most = 1;
+    if (more()) {
+      const char c = text_[at_];
+      if (c == '?' || c == '*' || c == '+') {
+        ++at_;
+        least = c == '+' ? 1 : 0;
+        if (c != '?') most.reset();
+        if (more() && text_[at_] == '?') ++at_;  // Lazy: the same to find something at all.
+      } else if (c == '{') {
+        ++at_;
+        if (!bounds(least, most)) return false;
+      }
+    }
+    return append(set, least, most);
+  }
+
+  // {m}, {m,n}, {m,}, {,n}; spaces may stand around the numbers.
+  bool bounds(std::size_t& least, std::optional<std::size_t>& most) {
+    const std::size_t end = text_.find('}', at_);
+    if (end == std::string_view::npos) return false;
+    std::string body(text_.substr(at_, end - at_));
+    std::erase(body, ' ');
+    at_ = end + 1;
+    const std::size_t comma = body.find(',');
+    const std::optional<std::size_t> first = count(body.substr(0, comma));
+    if (comma == std::string::npos) {
+      if (!first) return false;
+      least = *first;
+      most = *first;
+      return true;
+    }
+    const std::string second_text = body.substr(comma + 1);
+    const std::optional<std::size_t> second = count(second_text);
+    if ((!first && comma != 0) || (!second && !second_text.empty()) || (!first && !second))
+      return false;
+    least = first.value_or(0);
+    most = second;
+    return !second || least <= *second;
+  }
+
+  static std::optional<std::size_t> count(const std::string& digits) {
+    if (digits.empty() || digits.size() > 3 ||
+        digits.find_first_not_of("0123456789") != std::string::npos)
+      return std::nullopt;
+    return std::stoul(digits);
+  }
+
+  bool append(const Set& set, std::size_t least, std::optional<std::size_t> most) {
+    std::vector<Regex::State>& states = current().states;
+    const std::size_t fixed = most ? *most : std::max<std::size_t>(least, 1);
+    if ((total_ += fixed) > regex_states_max) return false;
+    for (std::size_t i = 0; i < fixed; ++i)
+      states.push_back(
+          {.accepts = set, .optional = i >= least, .repeats = !most && i + 1 == fixed});
+    return true;
+  }
+
+  std::string_view text_;
+  std::size_t at_{0};
+  std::size_t total_{0};
+  Regex regex_{};
+};
+
+std::optional<Regex> Regex::compile(std::string_view text) { return RegexCompiler(text).compile(); }
+
+std::size_t Regex::states() const {
+  std::size_t sum = 0;
+  for (const Alternative& alternative : alternatives_) sum += alternative.states.size();
+  return sum;
+}
+
+bool Regex::found_in(std::string_view text) const {
+  return std::ranges::any_of(alternatives_, [text](const Alternative& alternative) {
+    return found_in(alternative, text);
+  });
+}
+
+// Follows all ways through the states at once: `active[i]`: the states before i have matched what
+// stands right before this character.
+bool Regex::found_in(const Alternative& alternative, std::string_view text) {
+  if (alternative.impossible) return false;
+  const std::vector<State>& states = alternative.states;
+  const std::size_t end = states.size();
+  std::bitset<regex_states_max + 1> active;
+  std::bitset<regex_states_max + 1> next;
+  const auto enter = [&](auto& set, std::size_t state) {
+    while (!set.test(state)) {
+      set.set(state);
+      if (state == end || !states[state].optional) return;
+      ++state;
+    }
+  };
+  std::size_t at = 0;
+  for (bool first = true;; first = false) {
+    if (first || !alternative.at_start) enter(active, 0);
+    if (active.test(end) && (!alternative.at_end || at == text.size())) return true;
+    if (at == text.size() || active.none()) return false;
+    const auto character = static_cast<unsigned char>(text[at]);
+    at = next_character(text, at);
+    next.reset();
+    for (std::size_t i = 0; i < end; ++i) {
+      if (!active.test(i) || !states[i].accepts.has(character)) continue;
+      enter(next, i + 1);
+      if (states[i].repeats) next.set(i);
+    }
+    std::swap(active, next);
+  }
+}
+
+}  // namespace kiban::logfilter
