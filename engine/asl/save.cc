@@ -48,6 +48,9 @@ json::object save_work(const Work& work) {
   if (work.items_max) out["itemsMax"] = *work.items_max;
   if (work.started_before != 0) out["startedBefore"] = work.started_before;
   if (work.redrive_count != 0) out["redriveCount"] = work.redrive_count;
+  if (work.failure)
+    out["failure"] = {{"error", work.failure->error.value_or("")},
+                      {"cause", work.failure->cause.value_or("")}};
   return out;
 }
 
@@ -190,6 +193,10 @@ struct Loader {
     if (from.contains("itemsMax")) out.items_max = real(from, "itemsMax");
     if (from.contains("startedBefore")) out.started_before = integer(from, "startedBefore");
     if (from.contains("redriveCount")) out.redrive_count = integer(from, "redriveCount");
+    if (from.contains("failure")) {
+      const json::object failure = object(from, "failure");
+      out.failure = Failure{.error = text(failure, "error"), .cause = text(failure, "cause")};
+    }
     return out;
   }
 
