@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "asl/machine.h"
+#include "core/exact_json.h"
 
 namespace kiban::asl {
 
@@ -268,7 +269,7 @@ std::string Machine::save() const {
 }
 
 Result<void> Machine::load(std::string_view saved) {
-  KIBAN_TRY(const json::value tree, parse_json(saved));
+  KIBAN_TRY(const json::value tree, parse_json_exactly(saved));
   if (!tree.is_object()) return fail("InvalidState", "a saved execution must be an object");
   const json::object& from = tree.get_object();
   Loader loader;

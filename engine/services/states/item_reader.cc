@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "services/base/table_service.h"
+#include "core/exact_json.h"
 
 namespace kiban::services::states {
 namespace {
@@ -79,7 +80,7 @@ Result<json::value> parse_lines(std::string_view bytes) {
     const std::string_view line = bytes.substr(0, end);
     bytes.remove_prefix(std::min(end + 1, bytes.size()));
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    auto item = parse_json(line);
+    auto item = parse_json_exactly(line);
     if (!item) return failed(fmt::format("Line {} is no JSON: {}", number, item.error().cause));
     items.push_back(*std::move(item));
   }
@@ -87,7 +88,7 @@ Result<json::value> parse_lines(std::string_view bytes) {
 }
 
 Result<json::value> parse_document(std::string_view bytes, const json::object& config) {
-  auto document = parse_json(bytes);
+  auto document = parse_json_exactly(bytes);
   if (!document) return failed(fmt::format("The object is no JSON: {}", document.error().cause));
   boost::system::error_code ignored;
   const std::string pointer = text(config, "ItemsPointer");

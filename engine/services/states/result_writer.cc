@@ -4,6 +4,7 @@
 
 #include "services/base/table_service.h"
 #include "services/states/map_objects.h"
+#include "core/exact_json.h"
 
 namespace kiban::services::states {
 namespace {
@@ -50,7 +51,7 @@ json::array transformed(const std::vector<json::object>& children,
       out.push_back(child_details(child));
       continue;
     }
-    auto output = parse_json(text(child, "output"));
+    auto output = parse_json_exactly(text(child, "output"));
     if (!output) continue;
     json::array* inner = output->if_array();
     if (transformation == "FLATTEN" && inner) {
