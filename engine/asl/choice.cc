@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/exact_json.h"
+
 namespace kiban::asl {
 namespace {
 
@@ -106,13 +108,12 @@ int order_of(const T& a, const T& b) {
 bool compare(const Condition& condition, const json::value& left, const json::value& right) {
   switch (condition.comparand) {
     case Comparand::Number:
-      return left.is_number() && right.is_number() &&
-             decide(condition.comparison,
-                    order_of(left.to_number<double>(), right.to_number<double>()));
+      return is_any_number(left) && is_any_number(right) &&
+             decide(condition.comparison, order_of(number_of(left), number_of(right)));
     case Comparand::Boolean:
       return left.is_bool() && right.is_bool() && left.get_bool() == right.get_bool();
     case Comparand::String: {
-      if (!left.is_string() || !right.is_string()) return false;
+      if (!is_text(left) || !is_text(right)) return false;
       const std::string_view a(left.get_string());
       const std::string_view b(right.get_string());
       if (condition.comparison == Comparison::Matches) return wildcard(b, a);
@@ -135,9 +136,9 @@ bool is(Test test, const json::value& value) {
     case Test::Present:
       return true;
     case Test::Numeric:
-      return value.is_number();
+      return is_any_number(value);
     case Test::String:
-      return value.is_string();
+      return is_text(value);
     case Test::Boolean:
       return value.is_bool();
     case Test::Timestamp:

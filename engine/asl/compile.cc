@@ -4,6 +4,7 @@
 
 #include "asl/program.h"
 #include "asl/query_jsonata.h"
+#include "core/exact_json.h"
 
 namespace kiban::asl {
 namespace {
@@ -460,7 +461,7 @@ Result<std::shared_ptr<const Program>> compile(std::string_view definition, Mach
                                                ParametersCheck check) {
   if (definition.size() > definition_bytes_max)
     return invalid("The definition is larger than 1 MB");
-  const auto tree = parse_json(definition);
+  const auto tree = parse_json_exactly(definition);
   if (!tree) return invalid(fmt::format("INVALID_JSON_DESCRIPTION: {}", tree.error().cause));
   if (!tree->is_object()) return invalid("INVALID_JSON_DESCRIPTION: Expected an object");
   const json::object& object = tree->get_object();

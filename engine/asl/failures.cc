@@ -15,9 +15,10 @@ bool covers(const std::vector<std::string>& names, const Failure& failure, State
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
     if (name == error) return true;
     // "a terminal error that can't be caught by the States.ALL error type"; AWS was recorded to let
-    // it be caught where a task's own result is too large:
+    // it be caught where the integration itself fails a task with it:
     // test_task_lambda_catch_state_all_data_limit_exceeded_on_large_utf8_response.
-    if (error == "States.DataLimitExceeded" && type != StateType::Task) return false;
+    if (error == "States.DataLimitExceeded" && (type != StateType::Task || failure.measured))
+      return false;
     if (name == "States.ALL") return true;
     if (name == "States.HeartbeatTimeout") return failure.heartbeat;
     // "a wildcard that matches any known error name except for States.Timeout"
@@ -45,7 +46,8 @@ Failure Machine::too_large(const Track& track) const {
           .cause =
               fmt::format("The state/task '{}' returned a result with a size exceeding the maximum "
                           "number of bytes service limit.",
-                          state_of(track).name)};
+                          state_of(track).name),
+          .measured = true};
 }
 
 Failure Machine::from_query(const Track& track, QueryFailure failure) const {

@@ -196,9 +196,14 @@ struct Stop {  // StopExecution.
   std::optional<std::string> cause{};
 };
 // Distributed Map; `map` is ReadItems::map (the id of the Map state's entered event).
+struct ItemSource {  // Where `items` successive items came from.
+  std::int64_t items{0};
+  std::string uri{};  // "S3://bucket/key", or "S3://bucket" of what was listed.
+};
 struct ItemsRead {
   std::int64_t map{0};
   Payload items{};  // A JSON array (or object: entries become {Key, Value} pairs).
+  std::vector<ItemSource> sources{};  // $$.Map.Item.Source; of all items together.
 };
 struct ItemsReadFailed {
   std::int64_t map{0};
@@ -305,6 +310,8 @@ struct WriteResults {
   TaskResource resource{};  // s3:putObject; action empty when only WriterConfig was given.
   Payload parameters{};     // Bucket, Prefix.
   json::object config{};    // WriterConfig.
+  std::vector<Payload>
+      pending{};  // Inputs of children that were not started before the run failed.
 };
 struct Counts {
   std::int64_t total{0};

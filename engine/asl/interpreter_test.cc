@@ -228,19 +228,45 @@ TEST(Interpreter, EndlessLoopsEndAtTheHistoryLimit) {
   EXPECT_EQ(runner.finished->error, "States.Runtime");
 }
 
-TEST(Interpreter, ResultsOver256KiBFail) {
-  VirtualRun runner(must_compile(R"({"StartAt":"T","States":{"T":{"Type":"Task",
-    "Resource":"arn:aws:states:::lambda:invoke","Catch":[{"ErrorEquals":["States.ALL"],"Next":"F"}],
-    "End":true},"F":{"Type":"Pass","End":true}}})"),
-                    {}, [](const StartTask& task) {
-                      return std::vector<Input>{TaskSucceeded{
-                          task.task, Payload::from_tree(json::string(std::string(262'200, 'a')))}};
-                    });
-  runner.run();
+// docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html: "a terminal error that
+// can't be caught by the States.ALL error type". AWS was recorded to let a Lambda integration's own
+// failure of that name be caught: test_task_lambda_catch_state_all_data_limit_exceeded_...
+TEST(Interpreter, ResultsOver256KiBAreCaughtByTheirNameAlone) {
+  const auto after = [](std::string_view caught, bool failed_itself) {
+    VirtualRun runner(
+        must_compile(fmt::format(R"({{"StartAt":"T","States":{{"T":{{"Type":"Task",
+    "Resource":"arn:aws:states:::lambda:invoke","Catch":[{{"ErrorEquals":["{}"],"Next":"F"}}],
+    "End":true}},"F":{{"Type":"Pass","End":true}}}}}})",
+                                 caught)),
+        {}, [&](const StartTask& task) -> std::optional<std::vector<Input>> {
+          if (failed_itself)
+            return std::vector<Input>{
+                TaskFailed{task.task, "States.DataLimitExceeded", "too much"}};
+          return std::vector<Input>{TaskSucceeded{
+              task.task, Payload::from_tree(json::string(std::string(262'200, 'a')))}};
+        });
+    runner.run();
+    return runner.finished->output ? runner.finished->output->text()
+                                   : runner.finished->error.value_or("");
+  };
   EXPECT_EQ(
-      runner.finished->output->text(),
+      after("States.DataLimitExceeded", false),
       R"({"Error":"States.DataLimitExceeded","Cause":"The state/task 'lambda' returned a result )"
       R"(with a size exceeding the maximum number of bytes service limit."})");
+  EXPECT_EQ(after("States.ALL", false), "States.DataLimitExceeded");
+  EXPECT_EQ(after("States.TaskFailed", false), "States.DataLimitExceeded");
+  EXPECT_EQ(after("States.ALL", true),
+            R"({"Error":"States.DataLimitExceeded","Cause":"too much"})");
+}
+
+// "When, after Parameters processing, the input of a state is larger than the payload size quota."
+TEST(Interpreter, ATaskTakesAtMost256KiB) {
+  VirtualRun runner(must_compile(R"({"StartAt":"T","States":{"T":{"Type":"Task","End":true,
+    "Resource":"arn:aws:states:::lambda:invoke","Parameters":{"a.$":"$","b.$":"$"}}}})"),
+                    with_input("\"" + std::string(200'000, 'x') + "\""));
+  runner.run();
+  EXPECT_TRUE(runner.tasks.empty());
+  EXPECT_EQ(runner.finished->error, "States.DataLimitExceeded");
 }
 
 // docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html: "a terminal error that

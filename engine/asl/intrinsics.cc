@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "asl/query.h"
+#include "core/exact_json.h"
 
 namespace kiban::asl {
 namespace {
@@ -35,7 +36,7 @@ std::optional<std::int64_t> integer(const json::value& value) {
 
 // Java's text of a map, list or scalar inside States.Format. Recorded: test_format_2.
 void java_text(std::string& out, const json::value& value) {
-  if (value.is_string()) {
+  if (is_text(value)) {
     out += std::string_view(value.get_string());
   } else if (value.is_object()) {
     out += '{';
@@ -63,7 +64,7 @@ void java_text(std::string& out, const json::value& value) {
 }
 
 Outcome format(const Arguments& arguments) {
-  if (arguments.empty() || !arguments[0].is_string())
+  if (arguments.empty() || !is_text(arguments[0]))
     return wrong("the first argument must be a string");
   std::string out;
   std::size_t next = 1;
@@ -155,7 +156,7 @@ Outcome array_unique(const Arguments& arguments) {
 }
 
 Outcome base64_encode(const Arguments& arguments) {
-  if (!arguments[0].is_string()) return wrong("expected a string");
+  if (!is_text(arguments[0])) return wrong("expected a string");
   const json::string& text = arguments[0].get_string();
   if (text.size() > text_max) return wrong("the text is longer than 10,000 characters");
   std::string out((text.size() + 2) / 3 * 4 + 1, '\0');
@@ -167,7 +168,7 @@ Outcome base64_encode(const Arguments& arguments) {
 }
 
 Outcome base64_decode(const Arguments& arguments) {
-  if (!arguments[0].is_string()) return wrong("expected a string");
+  if (!is_text(arguments[0])) return wrong("expected a string");
   const json::string& text = arguments[0].get_string();
   if (text.size() > text_max) return wrong("the text is longer than 10,000 characters");
   if (text.size() % 4 != 0) return wrong("the text is not Base64");
@@ -184,9 +185,9 @@ Outcome base64_decode(const Arguments& arguments) {
 }
 
 Outcome hash(const Arguments& arguments) {
-  if (!arguments[1].is_string()) return wrong("the algorithm must be a string");
-  const std::string text = arguments[0].is_string() ? kiban::to_string(arguments[0].get_string())
-                                                    : print_json(arguments[0]);
+  if (!is_text(arguments[1])) return wrong("the algorithm must be a string");
+  const std::string text = is_text(arguments[0]) ? kiban::to_string(arguments[0].get_string())
+                                                 : print_json(arguments[0]);
   if (text.size() > text_max) return wrong("the data is longer than 10,000 characters");
   const std::string_view algorithm(arguments[1].get_string());
   const EVP_MD* digest = algorithm == "MD5"       ? EVP_md5()
@@ -217,11 +218,11 @@ Outcome json_merge(const Arguments& arguments) {
 }
 
 Outcome string_to_json(const Arguments& arguments) {
-  if (!arguments[0].is_string()) return wrong("expected a string");
+  if (!is_text(arguments[0])) return wrong("expected a string");
   // Blank text is null. Recorded: test_string_to_json.
   const std::string_view text(arguments[0].get_string());
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return json::value(nullptr);
-  auto value = parse_json(text);
+  auto value = parse_json_exactly(text);
   if (!value) return wrong(fmt::format("the string is not JSON: {}", value.error().cause));
   return *std::move(value);
 }
@@ -252,7 +253,7 @@ Outcome math_add(const Arguments& arguments) {
 
 // The second argument is a set of characters; empty parts vanish. Recorded: test_string_split.
 Outcome string_split(const Arguments& arguments) {
-  if (!arguments[0].is_string() || !arguments[1].is_string()) return wrong("expected two strings");
+  if (!is_text(arguments[0]) || !is_text(arguments[1])) return wrong("expected two strings");
   const std::string_view text(arguments[0].get_string());
   const std::string_view separators(arguments[1].get_string());
   json::array out;

@@ -92,7 +92,7 @@ void Machine::on(const Heartbeat& in) {
 void Machine::on(const ItemsRead& in) {
   with_map(in.map, Phase::Reading, [&](Track& track) {
     track.work.items = in.items;
-    if (auto made = make_batches(track); !made)
+    if (auto made = make_batches(track, in.sources); !made)
       fail_map_run(track, std::move(made).error());
     else
       start_children(track);
@@ -106,11 +106,18 @@ void Machine::on(const ChildFinished& in) {
   with_map(in.map, Phase::Items, [&](Track& track) { child_execution_finished(track, in); });
 }
 void Machine::on(const ResultsWritten& in) {
-  with_map(in.map, Phase::Writing, [&](Track& track) { finish_map_run(track, in.output); });
+  with_map(in.map, Phase::Writing, [&](Track& track) {
+    count_written(track);
+    if (track.work.failure) return end_failed_map_run(track, *std::move(track.work.failure));
+    finish_map_run(track, in.output);
+  });
 }
 void Machine::on(const ResultsWriteFailed& in) {
-  with_map(in.map, Phase::Writing,
-           [&](Track& track) { fail_map_run(track, {.error = in.error, .cause = in.cause}); });
+  with_map(in.map, Phase::Writing, [&](Track& track) {
+    // What made the run fail goes before.
+    if (track.work.failure) return end_failed_map_run(track, *std::move(track.work.failure));
+    fail_map_run(track, {.error = in.error, .cause = in.cause});
+  });
 }
 void Machine::on(const MapRunChanged& in) {
   with_map(in.map, Phase::Items, [&](Track& track) {
@@ -246,7 +253,11 @@ void Machine::redrive_track(Track& track) {
   track.task = 0;
   track.token.clear();
   track.timer = track.heartbeat_timer = 0;
-  if (track.phase == Phase::Children) return;  // Its branches go on.
+  if (track.phase == Phase::Children) {  // Its branches go on.
+    // One whose ItemSelector failed has no track.
+    if (state_of(track).type == StateType::Map) start_iterations(track, track.last);
+    return;
+  }
   if (track.phase == Phase::Items || track.phase == Phase::Writing) return redrive_map_run(track);
   track.work = {};
   const StateType type = state_of(track).type;

@@ -30,6 +30,7 @@ struct Failure {
   std::string location{};
   bool evaluation{false};  // An EvaluationFailed event goes before.
   bool heartbeat{false};   // States.Timeout that States.HeartbeatTimeout matches as well.
+  bool measured{false};    // States.DataLimitExceeded of a task's result, found by the interpreter.
   bool runtime() const { return error == "States.Runtime"; }
 };
 template <typename T>
@@ -52,13 +53,20 @@ struct Batch {  // One child of a distributed Map.
   std::int64_t items{1};
 };
 
+// Of the items of a Map, an array or an object.
+std::size_t item_count(const json::value& items);
+// $$.Map.Item of one of them.
+constexpr std::string_view state_data = "STATE_DATA";
+json::object context_item(const json::value& items, std::size_t index,
+                          std::string_view source = state_data);
+
 struct Work {  // Of a Parallel or Map state under way.
   std::vector<std::optional<Payload>> results{};
   std::int64_t next{0};  // The next branch, iteration or batch to start.
   std::int64_t running{0};
   std::int64_t concurrency{0};
   std::int64_t last_done{0};  // The event that ended the latest iteration.
-  Payload items{};            // An array; inline Map.
+  Payload items{};            // An array, or an object where the Map is distributed.
   // Distributed.
   std::string run_arn{};
   std::int64_t run_started{0};
@@ -73,6 +81,7 @@ struct Work {  // Of a Parallel or Map state under way.
   std::optional<double> items_max{};
   std::int64_t started_before{0};  // After a redrive: batches below it had a child already.
   std::int64_t redrive_count{0};
+  std::optional<Failure> failure{};  // Why the run fails, while its results are written.
 };
 
 struct Track {
@@ -220,7 +229,7 @@ class Machine {
   void leave_task(Track& track);
   void task_fields(HistoryEvent& event, const Track& track) const;
 
-  // maps.cc
+  // maps.cc, distributed_map.cc
   void run_parallel(Track& track);
   void run_map(Track& track);
   void await_result(Track& track, const Payload& input);
@@ -230,7 +239,7 @@ class Machine {
     return !parameters_.only_state.empty() && track.parent == 0;
   }
   Outcome<Payload> map_items(Track& track, const Payload& input);
-  void start_iterations(Track& track, std::int64_t cause);
+  bool start_iterations(Track& track, std::int64_t cause);
   bool start_iteration(Track& track, std::int64_t cause);
   void child_done(Track& parent, Track& child, Payload output);
   void child_failed(Track& parent, Track& child, Failure failure);
@@ -240,12 +249,19 @@ class Machine {
   void abort_track(Track& track, Telling telling);
   void start_map_run(Track& track, const Payload& input);
   Outcome<void> read_map_settings(Track& track, const Payload& input);
-  Outcome<void> make_batches(Track& track);
+  Outcome<void> make_batches(Track& track, const std::vector<ItemSource>& sources);
+  Outcome<std::vector<json::value>> select_items(Track& track, const Payload& input,
+                                                 std::size_t count,
+                                                 const std::vector<ItemSource>& sources);
+  Outcome<void> fill_batches(Track& track, const Payload& input, std::vector<json::value> items);
   void start_children(Track& track);
   void child_execution_finished(Track& track, const ChildFinished& input);
   void map_run_progress(Track& track);
   void finish_map_run(Track& track, const Payload& output);
+  void write_results(Track& track, std::vector<Payload> pending);
+  void count_written(Track& track);
   void fail_map_run(Track& track, Failure failure);
+  void end_failed_map_run(Track& track, Failure failure);
   void update_map_run(const Track& track, Status status);
   void redrive_map_run(Track& track);
   Track* map_track(std::int64_t entered, Phase phase);

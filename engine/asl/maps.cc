@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "asl/machine.h"
 
@@ -22,15 +21,27 @@ EventType aborted_event(StateType type) {
   }
 }
 
-// {Key, Value} pairs of an object, which Items and an ItemReader's JSON may be.
-json::array pairs(const json::object& object) {
-  json::array out;
-  for (const auto& member : object)
-    out.emplace_back(json::object{{"Key", member.key()}, {"Value", member.value()}});
-  return out;
+}  // namespace
+
+// A distributed Map iterates over the key-value pairs of an object as well.
+// https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
+std::size_t item_count(const json::value& items) {
+  return items.is_object() ? items.get_object().size() : items.get_array().size();
 }
 
-}  // namespace
+// https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
+json::object context_item(const json::value& items, std::size_t index, std::string_view source) {
+  json::object out{{"Index", static_cast<std::int64_t>(index)}};
+  if (items.is_array()) {
+    out["Value"] = items.get_array()[index];
+  } else {
+    const auto& member = items.get_object().begin()[static_cast<std::ptrdiff_t>(index)];
+    out["Key"] = member.key();
+    out["Value"] = member.value();
+  }
+  out["Source"] = source;
+  return out;
+}
 
 // --- Parallel -----------------------------------------------------------------------------------
 
@@ -70,12 +81,12 @@ Outcome<Payload> Machine::map_items(Track& track, const Payload& input) {
     auto items = evaluate(track, *state.map.items, input);
     if (!items) return items;
     if (items->tree().is_array()) return items;
-    if (items->tree().is_object() && state.map.distributed)
-      return Payload::from_tree(pairs(items->tree().get_object()));
+    if (items->tree().is_object() && state.map.distributed) return items;
     return wrong_type(*state.map.items, items->tree());
   }
+  const bool objects = state.map.distributed;
   if (state.language == Language::Jsonata) {
-    if (input.tree().is_array()) return input;
+    if (input.tree().is_array() || (objects && input.tree().is_object())) return input;
     // Recorded: test_map_state_items_input_types.
     Failure failure = runtime_failure(
         track, fmt::format("Map state input must be an array but was: {}", input.text()));
@@ -85,7 +96,7 @@ Outcome<Payload> Machine::map_items(Track& track, const Payload& input) {
   }
   auto items = apply_path(track, state.map.items_path, input);
   if (!items) return items;
-  if (items->tree().is_array()) return items;
+  if (items->tree().is_array() || (objects && items->tree().is_object())) return items;
   std::string path = state.map.items_path.reference ? state.map.items_path.reference->text : "$";
   // A path into the context object is told without its first $. Recorded:
   // test_state_map_context_object[ALL].
@@ -147,7 +158,7 @@ void Machine::run_map(Track& track) {
       return fail_state(track, std::move(selected).error());
     return await_result(track, track.work.items);
   }
-  const std::size_t length = state.map.reader ? 0 : track.work.items.tree().get_array().size();
+  const std::size_t length = state.map.reader ? 0 : item_count(track.work.items.tree());
   emit(track, EventType::MapStateStarted).fields["length"] = static_cast<std::int64_t>(length);
   if (exhausted_) return;
   if (auto read = read_map_settings(track, *input); !read)
@@ -182,8 +193,9 @@ Outcome<void> Machine::inspect_items(Track& track, const Payload& input) {
       state.map.selector ? state.map.selector : state.parameters;
   if (!selector || state.map.reader) return {};
   json::array selected;
-  for (const json::value& value : track.work.items.tree().get_array()) {
-    json::object item{{"Index", static_cast<std::int64_t>(selected.size())}, {"Value", value}};
+  const json::value& items = track.work.items.tree();
+  for (std::size_t i = 0; i < item_count(items); ++i) {
+    json::object item = context_item(items, i);
     TrackEnvironment environment(*this, track, input, *random_);
     environment.map_item = &item;
     auto made = selector->evaluate(environment);
@@ -196,14 +208,17 @@ Outcome<void> Machine::inspect_items(Track& track, const Payload& input) {
 
 // --- Inline Map ----------------------------------------------------------------------------------
 
-void Machine::start_iterations(Track& track, std::int64_t cause) {
+// False when one could not be prepared: the state failed, and the track may be gone.
+bool Machine::start_iterations(Track& track, std::int64_t cause) {
   Work& work = track.work;
   const std::int64_t most = work.concurrency > 0
                                 ? std::min(work.concurrency, inline_concurrency_max)
                                 : inline_concurrency_max;
   while (work.running < most && work.next < static_cast<std::int64_t>(work.results.size())) {
-    if (!start_iteration(track, cause) || exhausted_) return;
+    if (!start_iteration(track, cause)) return false;
+    if (exhausted_) break;
   }
+  return true;
 }
 
 // The input of one item: ItemSelector (or Parameters, its old name) with $$.Map.Item.
@@ -211,8 +226,9 @@ bool Machine::start_iteration(Track& track, std::int64_t cause) {
   const State& state = state_of(track);
   Work& work = track.work;
   const std::int64_t index = work.next++;
-  const json::value& value = work.items.tree().get_array()[static_cast<std::size_t>(index)];
-  json::object item{{"Index", index}, {"Value", value}};
+  const json::value& items = work.items.tree();
+  const json::value& value = items.get_array()[static_cast<std::size_t>(index)];
+  json::object item = context_item(items, static_cast<std::size_t>(index));
   HistoryEvent& event = emit(EventType::MapIterationStarted, cause);
   event.name = state.name;
   event.fields["index"] = index;
@@ -228,6 +244,8 @@ bool Machine::start_iteration(Track& track, std::int64_t cause) {
     auto made = selector->evaluate(environment);
     if (!made) {
       Failure failure = from_query(track, std::move(made).error());
+      work.next = index;  // A redrive prepares it again.
+      remember_tracks();
       track.last = started;
       abort_children(track);
       fail_state(track, std::move(failure));
@@ -258,7 +276,7 @@ void Machine::child_done(Track& parent, Track& child, Payload output) {
     work.last_done = event.id;
     if (exhausted_) return;
     // The next iteration follows from what ended the one before, not from its "succeeded".
-    start_iterations(parent, last);
+    if (!start_iterations(parent, last)) return;
     if (parent.phase != Phase::Children || status_ != Status::Running) return;
   }
   if (work.running == 0) finish_children(parent);
@@ -329,289 +347,6 @@ void Machine::abort_track(Track& track, Telling telling) {
   leave_task(track);
   cancel_timer(track.timer);
   if (inside && telling == Telling::Events && !exhausted_) emit(track, aborted_event(type));
-}
-
-// --- Distributed Map
-// ------------------------------------------------------------------------------
-
-Track* Machine::map_track(std::int64_t entered, Phase phase) {
-  for (auto& [id, track] : tracks_) {
-    if (track.entered == entered && track.phase == phase) return &track;
-  }
-  return nullptr;
-}
-
-void Machine::start_map_run(Track& track, const Payload& input) {
-  const State& state = state_of(track);
-  Work& work = track.work;
-  // arn:aws:states:REGION:ACCOUNT:mapRun:MACHINE/LABEL:UUID
-  const std::string label = state.map.label.empty() ? random_->uuid() : state.map.label;
-  std::string prefix = parameters_.machine_arn;
-  if (const std::size_t at = prefix.rfind(":stateMachine:"); at != std::string::npos)
-    prefix.resize(at);
-  work.run_arn =
-      fmt::format("{}:mapRun:{}/{}:{}", prefix, parameters_.machine_name, label, random_->uuid());
-  emit(track, EventType::MapRunStarted).fields["mapRunArn"] = work.run_arn;
-  if (exhausted_) return;
-  work.run_started = track.last;
-  effect(StartMapRun{.map = track.entered,
-                     .map_run_arn = work.run_arn,
-                     .state = state.name,
-                     .type = state.map.child_type,
-                     .max_concurrency = work.concurrency,
-                     .tolerated_failure_percentage = work.tolerated_percentage,
-                     .tolerated_failure_count = work.tolerated_count});
-  if (!state.map.reader) {
-    if (auto made = make_batches(track); !made) return fail_map_run(track, std::move(made).error());
-    return start_children(track);
-  }
-  // Recorded: test_map_item_reader_csv_max_items_paths[-1]; 0 means all.
-  if (work.items_max && *work.items_max < 0)
-    return fail_map_run(
-        track, {.error = "States.ItemReaderFailed", .cause = "field MaxItems must be positive"});
-  Payload parameters;
-  if (state.map.reader->parameters) {
-    auto made = evaluate(track, *state.map.reader->parameters, input);
-    if (!made) return fail_map_run(track, std::move(made).error());
-    parameters = *std::move(made);
-  }
-  json::object config = state.map.reader->config;
-  config.erase("MaxItemsPath");
-  if (work.items_max) config["MaxItems"] = static_cast<std::int64_t>(*work.items_max);
-  track.phase = Phase::Reading;
-  effect(ReadItems{.map = track.entered,
-                   .resource = state.map.reader->resource,
-                   .parameters = std::move(parameters),
-                   .config = std::move(config)});
-}
-
-Outcome<void> Machine::make_batches(Track& track) {
-  const State& state = state_of(track);
-  Work& work = track.work;
-  const json::value& tree = work.items.tree();
-  if (!tree.is_array() && !tree.is_object())
-    return std::unexpected(Failure{.error = "States.ItemReaderFailed",
-                                   .cause = "Attempting to map over non-iterable node."});
-  const json::array items = tree.is_array() ? tree.get_array() : pairs(tree.get_object());
-  auto whole = effective_input(track);
-  if (!whole) return std::unexpected(std::move(whole).error());
-  std::size_t count = items.size();
-  if (work.items_max && *work.items_max > 0)
-    count = std::min(count, static_cast<std::size_t>(*work.items_max));
-  const std::optional<Template>& selector =
-      state.map.selector ? state.map.selector : state.parameters;
-  json::array selected;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!selector) {
-      selected.push_back(items[i]);
-      continue;
-    }
-    json::object item{{"Index", static_cast<std::int64_t>(i)}, {"Value", items[i]}};
-    TrackEnvironment environment(*this, track, *whole, *random_);
-    environment.map_item = &item;
-    auto made = selector->evaluate(environment);
-    if (!made) return std::unexpected(from_query(track, std::move(made).error()));
-    selected.push_back(*std::move(made));
-  }
-  work.items = Payload();
-  work.item_counts.total = work.item_counts.pending = static_cast<std::int64_t>(count);
-  if (!state.map.batched) {
-    for (json::value& item : selected)
-      work.batches.push_back({.input = Payload::from_tree(std::move(item)), .items = 1});
-  } else {
-    auto most = number(track, state.map.batch_items, *whole);
-    if (!most) return std::unexpected(std::move(most).error());
-    auto bytes = number(track, state.map.batch_bytes, *whole);
-    if (!bytes) return std::unexpected(std::move(bytes).error());
-    std::optional<json::value> extra;
-    if (state.map.batch_input) {
-      auto made = evaluate(track, *state.map.batch_input, *whole);
-      if (!made) return std::unexpected(std::move(made).error());
-      extra = made->tree();
-    }
-    const double bytes_max =
-        bytes->value_or(0) > 0 ? **bytes : static_cast<double>(payload_bytes_max);
-    const double items_max = most->value_or(0) > 0 ? **most : 1e12;
-    json::array batch;
-    std::size_t size = 0;
-    const auto flush = [&] {
-      if (batch.empty()) return;
-      const auto held = static_cast<std::int64_t>(batch.size());
-      json::object input{{"Items", std::move(batch)}};
-      if (extra) input["BatchInput"] = *extra;
-      work.batches.push_back({.input = Payload::from_tree(std::move(input)), .items = held});
-      batch = {};
-      size = 0;
-    };
-    for (json::value& item : selected) {
-      const std::size_t length = print_json(item).size() + 1;
-      if (static_cast<double>(batch.size()) >= items_max ||
-          static_cast<double>(size + length) > bytes_max)
-        flush();
-      batch.push_back(std::move(item));
-      size += length;
-    }
-    flush();
-  }
-  work.results.resize(work.batches.size());
-  work.execution_counts.total = work.execution_counts.pending =
-      static_cast<std::int64_t>(work.batches.size());
-  return {};
-}
-
-void Machine::start_children(Track& track) {
-  Work& work = track.work;
-  track.phase = Phase::Items;
-  const std::int64_t most = work.concurrency > 0
-                                ? std::min(work.concurrency, distributed_concurrency_max)
-                                : distributed_concurrency_max;
-  while (work.next < static_cast<std::int64_t>(work.batches.size()) &&
-         static_cast<std::int64_t>(work.open.size()) < most) {
-    const std::int64_t index = work.next++;
-    if (work.results[static_cast<std::size_t>(index)]) continue;  // Before the redrive.
-    Batch& batch = work.batches[static_cast<std::size_t>(index)];
-    work.open.push_back(index);
-    --work.execution_counts.pending;
-    ++work.execution_counts.running;
-    work.item_counts.pending -= batch.items;
-    work.item_counts.running += batch.items;
-    effect(StartChild{.map = track.entered,
-                      .index = index,
-                      .map_run_arn = work.run_arn,
-                      .state = state_of(track).name,
-                      .input = std::move(batch.input),
-                      .items = batch.items,
-                      .redriven = index < work.started_before});
-    batch.input = Payload();
-  }
-  update_map_run(track, Status::Running);
-  map_run_progress(track);
-}
-
-void Machine::child_execution_finished(Track& track, const ChildFinished& input) {
-  Work& work = track.work;
-  const auto open = std::find(work.open.begin(), work.open.end(), input.index);
-  if (open == work.open.end()) return;
-  work.open.erase(open);
-  const std::int64_t items = work.batches[static_cast<std::size_t>(input.index)].items;
-  --work.execution_counts.running;
-  work.item_counts.running -= items;
-  const auto count = [&](std::int64_t Counts::* member) {
-    work.execution_counts.*member += 1;
-    work.item_counts.*member += items;
-  };
-  switch (input.status) {
-    case Status::Succeeded:
-      count(&Counts::succeeded);
-      work.results[static_cast<std::size_t>(input.index)] = input.output;
-      break;
-    case Status::TimedOut:
-      count(&Counts::timed_out);
-      break;
-    case Status::Aborted:
-      count(&Counts::aborted);
-      break;
-    case Status::Failed:
-    case Status::Running:
-      count(&Counts::failed);
-  }
-  const std::int64_t lost = work.item_counts.failed + work.item_counts.timed_out;
-  const double share = 100.0 * static_cast<double>(lost) /
-                       static_cast<double>(std::max<std::int64_t>(1, work.item_counts.total));
-  // One that was not given does not count when the other was.
-  const bool over_count =
-      lost > work.tolerated_count && (work.count_given || !work.percentage_given);
-  const bool over_share =
-      share > work.tolerated_percentage && (work.percentage_given || !work.count_given);
-  if (over_count || over_share)
-    return fail_map_run(track, {.error = "States.ExceedToleratedFailureThreshold",
-                                .cause = "The specified tolerated failure threshold was exceeded"});
-  start_children(track);
-}
-
-void Machine::map_run_progress(Track& track) {
-  const State& state = state_of(track);
-  Work& work = track.work;
-  if (!work.open.empty() || work.next < static_cast<std::int64_t>(work.batches.size())) return;
-  json::array out;
-  for (const auto& result : work.results) {
-    if (result) out.push_back(result->tree());
-  }
-  Payload results = Payload::from_tree(std::move(out));
-  if (!state.map.writer) return finish_map_run(track, results);
-  auto whole = effective_input(track);
-  Payload parameters;
-  if (whole && state.map.writer->parameters) {
-    auto made = evaluate(track, *state.map.writer->parameters, *whole);
-    if (!made) return fail_map_run(track, std::move(made).error());
-    parameters = *std::move(made);
-  }
-  track.phase = Phase::Writing;
-  effect(WriteResults{.map = track.entered,
-                      .map_run_arn = work.run_arn,
-                      .resource = state.map.writer->resource,
-                      .parameters = std::move(parameters),
-                      .config = state.map.writer->config});
-}
-
-void Machine::finish_map_run(Track& track, const Payload& output) {
-  // Counted without a ResultWriter too. Recorded: test_list_map_runs_and_describe_map_run.
-  track.work.item_counts.results_written = track.work.item_counts.succeeded;
-  track.work.execution_counts.results_written = track.work.execution_counts.succeeded;
-  track.phase = Phase::Run;
-  update_map_run(track, Status::Succeeded);
-  const std::int64_t started = track.work.run_started;
-  const std::int64_t succeeded = emit(EventType::MapRunSucceeded, started).id;
-  emit(EventType::MapStateSucceeded, succeeded);
-  // The exit follows from MapRunStarted in recordings since 2024-11; before, from MapRunSucceeded.
-  track.last = started;
-  finish_result(track, output);
-}
-
-void Machine::fail_map_run(Track& track, Failure failure) {
-  remember_tracks();
-  track.phase = Phase::Run;
-  track.work.execution_counts.aborted += static_cast<std::int64_t>(track.work.open.size());
-  track.work.execution_counts.running = 0;
-  abort_children(track);
-  update_map_run(track, Status::Failed);
-  HistoryEvent& event = emit(track, EventType::MapRunFailed);
-  if (failure.error) event.fields["error"] = *failure.error;
-  if (failure.cause) event.fields["cause"] = *failure.cause;
-  failure.evaluation = false;
-  fail_state(track, std::move(failure));
-}
-
-// The same map run goes on with the children that did not succeed.
-void Machine::redrive_map_run(Track& track) {
-  Work& work = track.work;
-  ++work.redrive_count;
-  HistoryEvent& event = emit(track, EventType::MapRunRedriven);
-  event.fields["mapRunArn"] = work.run_arn;
-  event.fields["redriveCount"] = work.redrive_count;
-  work.run_started = track.last;
-  work.started_before = std::max(work.started_before, work.next);
-  work.next = 0;
-  work.open.clear();
-  Counts executions{.total = work.execution_counts.total};
-  Counts items{.total = work.item_counts.total};
-  for (std::size_t i = 0; i < work.results.size(); ++i) {
-    const bool done = work.results[i].has_value();
-    (done ? executions.succeeded : executions.pending) += 1;
-    (done ? items.succeeded : items.pending) += work.batches[i].items;
-  }
-  work.execution_counts = executions;
-  work.item_counts = items;
-  start_children(track);
-}
-
-void Machine::update_map_run(const Track& track, Status status) {
-  effect(UpdateMapRun{.map = track.entered,
-                      .map_run_arn = track.work.run_arn,
-                      .status = status,
-                      .redrive_count = track.work.redrive_count,
-                      .items = track.work.item_counts,
-                      .executions = track.work.execution_counts});
 }
 
 }  // namespace kiban::asl

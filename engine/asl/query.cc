@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "asl/query_jsonata.h"
+#include "core/exact_json.h"
 
 namespace kiban::asl {
 namespace {
@@ -96,7 +97,7 @@ struct Reader {
     std::size_t last = at;
     while (last < text.size() && text[last] != ',' && text[last] != ')' && !space(text[last]))
       ++last;
-    auto literal = parse_json(text.substr(at, last - at));
+    auto literal = parse_json_exactly(text.substr(at, last - at));
     if (!literal || literal->is_structured())
       return wrong(
           "an argument must be a string in single "
@@ -145,7 +146,7 @@ struct Reader {
 // escapes a brace alone.
 json::value format_template(const Expression& argument, const json::value& value) {
   if (argument.kind == Expression::Kind::Literal) return json::value(json::string(argument.text));
-  if (!value.is_string()) return value;
+  if (!is_text(value)) return value;
   const std::string_view text(value.get_string());
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -166,7 +167,7 @@ QueryFailure missing(std::string_view text, std::string_view field, const json::
 }
 
 std::string_view kind_name(const json::value& value) {
-  if (value.is_string()) return "string";
+  if (is_text(value)) return "string";
   if (value.is_bool()) return "boolean";
   if (value.is_null()) return "null";
   if (value.is_array()) return "array";

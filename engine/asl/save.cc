@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "asl/machine.h"
+#include "core/exact_json.h"
 
 namespace kiban::asl {
 
@@ -48,6 +49,9 @@ json::object save_work(const Work& work) {
   if (work.items_max) out["itemsMax"] = *work.items_max;
   if (work.started_before != 0) out["startedBefore"] = work.started_before;
   if (work.redrive_count != 0) out["redriveCount"] = work.redrive_count;
+  if (work.failure)
+    out["failure"] = {{"error", work.failure->error.value_or("")},
+                      {"cause", work.failure->cause.value_or("")}};
   return out;
 }
 
@@ -190,6 +194,10 @@ struct Loader {
     if (from.contains("itemsMax")) out.items_max = real(from, "itemsMax");
     if (from.contains("startedBefore")) out.started_before = integer(from, "startedBefore");
     if (from.contains("redriveCount")) out.redrive_count = integer(from, "redriveCount");
+    if (from.contains("failure")) {
+      const json::object failure = object(from, "failure");
+      out.failure = Failure{.error = text(failure, "error"), .cause = text(failure, "cause")};
+    }
     return out;
   }
 
@@ -261,7 +269,7 @@ std::string Machine::save() const {
 }
 
 Result<void> Machine::load(std::string_view saved) {
-  KIBAN_TRY(const json::value tree, parse_json(saved));
+  KIBAN_TRY(const json::value tree, parse_json_exactly(saved));
   if (!tree.is_object()) return fail("InvalidState", "a saved execution must be an object");
   const json::object& from = tree.get_object();
   Loader loader;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "asl/machine.h"
+#include "core/exact_json.h"
 
 namespace kiban::asl {
 namespace {
@@ -34,7 +35,7 @@ EventType exited_event(StateType type) {
 }
 
 std::string value_text(const json::value& value) {
-  return value.is_string() ? kiban::to_string(value.get_string()) : print_json(value);
+  return is_text(value) ? kiban::to_string(value.get_string()) : print_json(value);
 }
 
 }  // namespace
@@ -145,12 +146,12 @@ Outcome<std::optional<double>> Machine::read_number(Track& track, const NumberFi
   if (field.query) {
     auto value = field.query->evaluate(environment);
     if (!value) return std::unexpected(from_query(track, std::move(value).error()));
-    if (!value->is_number()) {
+    if (!is_any_number(*value)) {
       auto failure =
           unexpected_type(field.query->query_text(), field.query->location(), "number", *value);
       return std::unexpected(from_query(track, std::move(failure)));
     }
-    return value->to_number<double>();
+    return number_of(*value);
   }
   if (!field.path) return std::nullopt;
   auto value = field.path->select(environment);
@@ -159,6 +160,7 @@ Outcome<std::optional<double>> Machine::read_number(Track& track, const NumberFi
         track, fmt::format("Invalid path '{}' : {}", field.path->text, value.error().cause)));
   const bool percentage = field.name == "ToleratedFailurePercentage";
   // A string that holds a number will do. Recorded: MAP_STATE_REFERENCE_IN_TOLERATED_FAILURE_PATH.
+  *value = rounded(*std::move(value));
   if (value->is_string()) {
     auto read = parse_json(std::string_view(value->get_string()));
     if (read && read->is_number()) *value = *std::move(read);
@@ -186,7 +188,7 @@ Outcome<std::optional<std::string>> Machine::text(Track& track, const TextField&
                   : field.path->evaluate(
                         environment, field.name.ends_with(".$") ? field.name : field.name + "Path");
   if (!value) return std::unexpected(from_query(track, std::move(value).error()));
-  if (!value->is_string()) {
+  if (!is_text(*value)) {
     if (field.query) {
       auto failure =
           unexpected_type(field.query->query_text(), field.query->location(), "string", *value);
@@ -390,6 +392,7 @@ void Machine::run_wait(Track& track) {
           runtime_failure(track, fmt::format("The SecondsPath parameter does not reference an "
                                              "input value: {}",
                                              state.seconds.path->text)));
+    *value = rounded(*std::move(value));
     const double seconds = value->is_number() ? value->to_number<double>() : -1;
     // Recorded: test_base_wait_seconds_path[1.5], [-1.5].
     if (!value->is_number() || seconds != std::floor(seconds))

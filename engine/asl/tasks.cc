@@ -84,6 +84,9 @@ void Machine::run_task(Track& track) {
         runtime_failure(track, fmt::format("The Parameters '{}' could not be used to start the "
                                            "Task: {}",
                                            parameters.text(), *problem)));
+  // "When, after Parameters processing, the input of a state is larger than the payload size
+  // quota." https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+  if (parameters.text().size() > payload_bytes_max) return fail_state(track, too_large(track));
   add_started_by(state.resource, parameters);
   auto timeout = number(track, state.timeout, *input);
   if (!timeout) return fail_state(track, std::move(timeout).error());
@@ -190,7 +193,8 @@ void Machine::task_succeeded(Track& track, const Payload& output) {
         {.error = "States.DataLimitExceeded",
          .cause = fmt::format("The state/task '{}' returned a result with a size exceeding "
                               "the maximum number of bytes service limit.",
-                              name)});
+                              name),
+         .measured = true});
   }
   track.task = 0;
   leave_task(track);

@@ -18,10 +18,13 @@
 #include "asl/optimised.h"
 #include "asl/program.h"
 #include "asl/query_jsonata.h"
+#include "asl/validate_tables.h"
 #include "jsonata/readings.h"
 
 namespace kiban::asl {
 namespace {
+
+using namespace tables;
 
 // "State names must be unique [...] must not exceed 80 Unicode characters".
 // https://docs.aws.amazon.com/step-functions/latest/dg/statemachine-structure.html
@@ -35,118 +38,6 @@ std::size_t utf16_length(std::string_view text) {
   }
   return length;
 }
-
-constexpr std::array<std::string_view, 8> types{"Task", "Wait",   "Pass",     "Succeed",
-                                                "Fail", "Choice", "Parallel", "Map"};
-
-// Every field that a state of the type may have, each between spaces.
-std::string_view fields_of(std::string_view type) {
-  static constexpr std::string_view task =
-      " Resource Parameters Arguments Credentials ResultSelector ResultPath Retry Catch "
-      "TimeoutSeconds TimeoutSecondsPath HeartbeatSeconds HeartbeatSecondsPath InputPath "
-      "OutputPath Output Assign Next End ";
-  static constexpr std::string_view map =
-      " ItemProcessor Iterator ItemsPath Items ItemSelector Parameters ItemReader ItemBatcher "
-      "ResultWriter MaxConcurrency MaxConcurrencyPath ToleratedFailureCount "
-      "ToleratedFailureCountPath ToleratedFailurePercentage ToleratedFailurePercentagePath Label "
-      "ResultSelector ResultPath Retry Catch InputPath OutputPath Output Assign Next End ";
-  static constexpr std::pair<std::string_view, std::string_view> table[] = {
-      {"Task", task},
-      {"Map", map},
-      {"Wait",
-       " Seconds SecondsPath Timestamp TimestampPath InputPath OutputPath Output Assign Next End "},
-      {"Pass", " Result Parameters ResultPath InputPath OutputPath Output Assign Next End "},
-      {"Succeed", " InputPath OutputPath Output "},
-      {"Fail", " Error ErrorPath Cause CausePath "},
-      {"Choice", " Choices Default InputPath OutputPath Output Assign "},
-      {"Parallel",
-       " Branches Parameters Arguments ResultSelector ResultPath Retry Catch InputPath "
-       "OutputPath Output Assign Next End "},
-  };
-  for (const auto& [name, fields] : table) {
-    if (name == type) return fields;
-  }
-  return {};
-}
-
-bool listed(std::string_view list, std::string_view word) {
-  return list.contains(fmt::format(" {} ", word));
-}
-
-constexpr std::string_view jsonata_only = " Arguments Output Items Condition ";
-constexpr std::string_view jsonpath_only =
-    " InputPath OutputPath ResultPath Parameters ResultSelector Result ItemsPath SecondsPath "
-    "TimestampPath TimeoutSecondsPath HeartbeatSecondsPath MaxConcurrencyPath "
-    "ToleratedFailureCountPath ToleratedFailurePercentagePath ErrorPath CausePath "
-    "MaxItemsPerBatchPath MaxInputBytesPerBatchPath MaxItemsPath Variable ";
-
-// Reported: only ItemsPath may read the context object.
-constexpr std::string_view map_numbers =
-    " MaxConcurrencyPath ToleratedFailureCountPath ToleratedFailurePercentagePath "
-    "MaxItemsPerBatchPath MaxInputBytesPerBatchPath MaxItemsPath ";
-
-struct Range {
-  std::string_view name{};
-  double least{0};
-  double most{0};  // 0: none.
-};
-constexpr Range ranges[] = {
-    {"TimeoutSeconds", 1, 99'999'999},
-    {"HeartbeatSeconds", 1, 99'999'999},
-    {"MaxConcurrency", 0, 0},
-    {"ToleratedFailureCount", 0, 0},
-    {"ToleratedFailurePercentage", 0, 100},
-    {"MaxItems", 0, 100'000'000},
-    {"MaxItemsPerBatch", 0, 0},
-    {"MaxInputBytesPerBatch", 0, 0},
-};
-constexpr Range wait_ranges[] = {{"Seconds", 0, 99'999'999}};
-// Measured: IntervalSeconds may be 0.
-constexpr Range retry_ranges[] = {{"IntervalSeconds", 0, 99'999'999},
-                                  {"MaxAttempts", 0, 99'999'999},
-                                  {"BackoffRate", 1, 0},
-                                  {"MaxDelaySeconds", 1, 31'622'400}};
-
-// Measured, in AWS's order.
-constexpr std::string_view comparisons[] = {"StringEquals",
-                                            "StringEqualsPath",
-                                            "StringLessThan",
-                                            "StringLessThanPath",
-                                            "StringGreaterThan",
-                                            "StringGreaterThanPath",
-                                            "StringLessThanEquals",
-                                            "StringLessThanEqualsPath",
-                                            "StringGreaterThanEquals",
-                                            "StringGreaterThanEqualsPath",
-                                            "StringMatches",
-                                            "NumericEquals",
-                                            "NumericEqualsPath",
-                                            "NumericLessThan",
-                                            "NumericLessThanPath",
-                                            "NumericGreaterThan",
-                                            "NumericGreaterThanPath",
-                                            "NumericLessThanEquals",
-                                            "NumericLessThanEqualsPath",
-                                            "NumericGreaterThanEquals",
-                                            "NumericGreaterThanEqualsPath",
-                                            "BooleanEquals",
-                                            "BooleanEqualsPath",
-                                            "TimestampEquals",
-                                            "TimestampEqualsPath",
-                                            "TimestampLessThan",
-                                            "TimestampLessThanPath",
-                                            "TimestampGreaterThan",
-                                            "TimestampGreaterThanPath",
-                                            "TimestampLessThanEquals",
-                                            "TimestampLessThanEqualsPath",
-                                            "TimestampGreaterThanEquals",
-                                            "TimestampGreaterThanEqualsPath",
-                                            "IsNull",
-                                            "IsPresent",
-                                            "IsNumeric",
-                                            "IsString",
-                                            "IsBoolean",
-                                            "IsTimestamp"};
 
 // White space, control characters (C1 as well, recorded by AWS), wildcards, brackets and such.
 // https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
@@ -496,7 +387,11 @@ struct Validator {
 
   void map(const json::object& state, const std::string& location, bool jsonata) {
     label(state, location);
-    map_part(find_object(state, "ItemBatcher"), location + "/ItemBatcher", jsonata);
+    const json::object* batcher = find_object(state, "ItemBatcher");
+    map_part(batcher, location + "/ItemBatcher", jsonata);
+    if (batcher) item_batcher(*batcher, location + "/ItemBatcher");
+    if (const json::object* writer = find_object(state, "ResultWriter"))
+      result_writer(*writer, location + "/ResultWriter");
     const json::object* reader = find_object(state, "ItemReader");
     one_of(state, {"ItemProcessor", "Iterator"}, location);
     if (reader) item_reader(*reader, location + "/ItemReader");
@@ -514,6 +409,7 @@ struct Validator {
       if (!inner) continue;
       const std::string at = fmt::format("{}/{}", location, name);
       processor_config(*inner, at);
+      if (!distributed(*inner)) inline_only(state, location);
       if (inner->contains("QueryLanguage")) error("Field 'QueryLanguage' is not supported", at);
       const MachineType outer = type;
       const json::object* config = find_object(*inner, "ProcessorConfig");
@@ -525,20 +421,59 @@ struct Validator {
     }
   }
 
+  static bool distributed(const json::object& processor) {
+    const json::object* config = find_object(processor, "ProcessorConfig");
+    const json::string* mode = config ? find_string(*config, "Mode") : nullptr;
+    return mode && *mode == "DISTRIBUTED";
+  }
+
+  // These belong to distributed Maps, says the page; the words are those of other fields.
+  // https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
+  void inline_only(const json::object& state, const std::string& location) {
+    for (const char* name : {"ItemReader", "ItemBatcher", "ResultWriter"}) {
+      if (state.contains(name)) error(fmt::format("Field '{}' is not supported", name), location);
+    }
+  }
+
+  // "You must specify one of these values to batch items."
+  // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itembatcher.html
+  void item_batcher(const json::object& batcher, const std::string& at) {
+    for (const char* name : {"MaxItemsPerBatch", "MaxItemsPerBatchPath", "MaxInputBytesPerBatch",
+                             "MaxInputBytesPerBatchPath"}) {
+      if (batcher.contains(name)) return;
+    }
+    error(
+        "This object should have at least one of the following fields: [MaxItemsPerBatch, "
+        "MaxItemsPerBatchPath, MaxInputBytesPerBatch, MaxInputBytesPerBatchPath]",
+        at);
+  }
+
+  // An empty one is taken and fails when it runs: github.com/aws/aws-cdk/pull/33831.
+  // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+  void result_writer(const json::object& writer, const std::string& at) {
+    const json::string* resource = find_string(writer, "Resource");
+    if (resource && !std::string_view(*resource).ends_with(":states:::s3:putObject"))
+      error("The field 'Resource' does not match any of the allowed values", at + "/Resource");
+    const json::object* config = find_object(writer, "WriterConfig");
+    if (!config) return;
+    value_among(*config, "Transformation", {"NONE", "COMPACT", "FLATTEN"}, at + "/WriterConfig");
+    value_among(*config, "OutputType", {"JSON", "JSONL"}, at + "/WriterConfig");
+  }
+
   // Measured.
   void processor_config(const json::object& processor, const std::string& at) {
     const json::object* config = find_object(processor, "ProcessorConfig");
     if (!config) return;
     const std::string location = at + "/ProcessorConfig";
     const json::string* mode = find_string(*config, "Mode");
-    const bool distributed = mode && *mode == "DISTRIBUTED";
-    if (distributed && type == MachineType::Express)
+    const bool far = mode && *mode == "DISTRIBUTED";
+    if (far && type == MachineType::Express)
       error(
           "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state "
           "machines",
           location + "/Mode");
     value_among(*config, "Mode", {"INLINE", "DISTRIBUTED"}, location);
-    if (distributed)
+    if (far)
       require(*config, {"ExecutionType"}, location);
     else if (config->contains("ExecutionType"))
       return error("Field 'ExecutionType' is not supported", location);
@@ -561,6 +496,24 @@ struct Validator {
     if (kind && *kind == "JSON" && header)
       error("Field 'CSVHeaderLocation' is not supported", location);
     if (header && *header == "GIVEN") require(*config, {"CSVHeaders"}, location);
+    reader_values(*config, location);
+  }
+
+  // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
+  void reader_values(const json::object& config, const std::string& location) {
+    value_among(config, "InputType", {"CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"}, location);
+    value_among(config, "CSVDelimiter", {"COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"}, location);
+    value_among(config, "CSVHeaderLocation", {"FIRST_ROW", "GIVEN"}, location);
+    value_among(config, "Transformation", {"NONE", "LOAD_AND_FLATTEN"}, location);
+    value_among(config, "ManifestType", {"ATHENA_DATA", "S3_INVENTORY"}, location);
+    const json::string* transformation = find_string(config, "Transformation");
+    // "When set to LOAD_AND_FLATTEN, you must also set InputType."
+    if (transformation && *transformation == "LOAD_AND_FLATTEN")
+      require(config, {"InputType"}, location);
+    // "If set to S3_INVENTORY, you must not also specify InputType".
+    const json::string* manifest = find_string(config, "ManifestType");
+    if (manifest && *manifest == "S3_INVENTORY" && config.contains("InputType"))
+      error("Field 'InputType' is not supported", location);
   }
 
   void choice(const json::object& state, const std::string& location, bool jsonata) {

@@ -192,10 +192,13 @@ TEST(Validate, LetsStatesInheritTheMachinesLanguageAlone) {
 // Reported: github.com/floci-io/floci/issues/3733.
 TEST(Validate, HoldsTheNumbersOfAMapToTheirRanges) {
   const auto with = [](std::string_view fields) {
-    return one_state(R"("Type":"Map","End":true,"ItemProcessor":{"StartAt":"I","States":{"I":{
+    return one_state(R"("Type":"Map","End":true,"ItemProcessor":{"ProcessorConfig":{
+        "Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"I","States":{"I":{
         "Type":"Pass","End":true}}},)" +
                      std::string(fields));
   };
+  EXPECT_EQ(only(with(R"("ItemBatcher":{"MaxInputBytesPerBatch":262145})")).message,
+            "Maximum value is 262144");
   EXPECT_EQ(only(with(R"("ItemBatcher":{"MaxItemsPerBatchPath":"$$.Execution.Input.n"})")),
             (Diagnostic{.message = "Value is not a Reference Path",
                         .location = "/States/S/ItemBatcher/MaxItemsPerBatchPath"}));
@@ -337,6 +340,45 @@ TEST(Validate, KnowsMapsThatRunFarAway) {
                               "ReaderConfig":{"InputType":"CSV"}},)"))
                 .message,
             "The field 'CSVHeaderLocation' is required");
+}
+
+// docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html, -itembatcher, and
+// -resultwriter.
+TEST(Validate, KnowsWhatMapsReadAndWrite) {
+  const auto map = [](std::string_view more,
+                      std::string_view config =
+                          R"("Mode":"DISTRIBUTED","ExecutionType":"STANDARD")") {
+    return one_state(fmt::format(
+        R"("Type":"Map","End":true,{},"ItemProcessor":{{"ProcessorConfig":{{{}}},"StartAt":"I",
+           "States":{{"I":{{"Type":"Pass","End":true}}}}}})",
+        more, config));
+  };
+  const auto reader = [&](std::string_view config) {
+    return map(fmt::format(R"("ItemReader":{{"Resource":"arn:aws:states:::s3:listObjectsV2",
+        "Parameters":{{"Bucket":"b"}},"ReaderConfig":{}}})",
+                           config));
+  };
+  EXPECT_EQ(only(reader(R"({"InputType":"XML"})")).message,
+            "Value should be one of the following: [CSV, JSON, JSONL, PARQUET, MANIFEST]");
+  EXPECT_EQ(only(reader(R"({"Transformation":"FLATTEN","InputType":"JSON"})")).location,
+            "/States/S/ItemReader/ReaderConfig/Transformation");
+  EXPECT_EQ(only(reader(R"({"Transformation":"LOAD_AND_FLATTEN"})")).message,
+            "These fields are required: [InputType]");
+  EXPECT_EQ(only(reader(R"({"ManifestType":"S3_INVENTORY","InputType":"CSV",
+                            "CSVHeaderLocation":"FIRST_ROW"})"))
+                .message,
+            "Field 'InputType' is not supported");
+  EXPECT_EQ(only(reader(R"({"InputType":"CSV","CSVHeaderLocation":"NONE"})")).message,
+            "Value should be one of the following: [FIRST_ROW, GIVEN]");
+  EXPECT_EQ(only(map(R"("ItemBatcher":{"BatchInput":{"a":1}})")).location, "/States/S/ItemBatcher");
+  EXPECT_EQ(only(map(R"("ResultWriter":{"WriterConfig":{"Transformation":"ALL"}})")).message,
+            "Value should be one of the following: [NONE, COMPACT, FLATTEN]");
+  EXPECT_EQ(only(map(R"("ResultWriter":{"Resource":"arn:aws:states:::s3:getObject"})")).message,
+            "The field 'Resource' does not match any of the allowed values");
+  EXPECT_TRUE(validate(map(R"("ResultWriter":{})"), MachineType::Standard).empty());
+  EXPECT_EQ(
+      only(map(R"("ItemBatcher":{"MaxItemsPerBatch":1})", R"("Mode":"INLINE")")),
+      (Diagnostic{.message = "Field 'ItemBatcher' is not supported", .location = "/States/S"}));
 }
 
 TEST(Validate, RefusesAStateNameGivenTwice) {

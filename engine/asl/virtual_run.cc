@@ -85,12 +85,12 @@ std::string VirtualRun::state_entered(std::int64_t event) const {
 
 void VirtualRun::read_items(const ReadItems& reading) {
   if (!read_) {
-    if (items) pending_.emplace_back(ItemsRead{reading.map, *items});
+    if (items) pending_.emplace_back(ItemsRead{reading.map, *items, sources});
     return;
   }
   auto read = read_(reading, state_entered(reading.map));
   if (read) {
-    pending_.emplace_back(ItemsRead{reading.map, *std::move(read)});
+    pending_.emplace_back(ItemsRead{.map = reading.map, .items = *std::move(read)});
   } else {
     pending_.emplace_back(ItemsReadFailed{reading.map, read.error().name, read.error().cause});
   }

@@ -30,7 +30,8 @@ class VirtualRun {
   std::vector<HistoryEvent> events{};
   std::vector<StartTask> tasks{};
   std::optional<Finished> finished{};
-  std::optional<Payload> items{};  // What every ItemReader reads, when no Read is given.
+  std::optional<Payload> items{};     // What every ItemReader reads, when no Read is given.
+  std::vector<ItemSource> sources{};  // And where these are from.
   Timestamp now{Duration(1'700'000'000'000)};
   Random random{42};
   SecretRandom secrets{42};

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/exact_json.h"
+
 namespace kiban {
 namespace {
 
@@ -97,7 +99,10 @@ void print(std::string& out, const json::value& value) {
       print_double(out, value.get_double());
       break;
     case json::kind::string:
-      print_string(out, value.get_string());
+      if (is_exact_number(value))
+        out += exact_digits(value);
+      else
+        print_string(out, value.get_string());
       break;
     case json::kind::array: {
       out += '[';

@@ -3,6 +3,8 @@
 #include <optional>
 #include <stdexcept>
 
+#include "core/exact_json.h"
+
 namespace kiban {
 namespace {
 std::uint64_t parse_count = 0;
@@ -25,7 +27,7 @@ Payload Payload::from_text(std::string text) {
 
 Result<Payload> Payload::parse(std::string text) {
   ++parse_count;
-  KIBAN_TRY(json::value tree, parse_json(text));
+  KIBAN_TRY(json::value tree, parse_json_exactly(text));
   return Payload(
       std::make_shared<Document>(Document{.text = std::move(text), .tree = std::move(tree)}));
 }
@@ -45,7 +47,7 @@ const std::string& Payload::text() const {
 const json::value& Payload::tree() const {
   if (!document_->tree) {
     ++parse_count;
-    auto tree = parse_json(*document_->text);
+    auto tree = parse_json_exactly(*document_->text);
     if (!tree) throw std::runtime_error("a stored text is not JSON: " + tree.error().cause);
     document_->tree = *std::move(tree);
   }

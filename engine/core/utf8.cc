@@ -4,6 +4,8 @@
 #include <boost/locale/utf.hpp>
 #include <cstring>
 
+#include "core/exact_json.h"
+
 namespace kiban {
 
 namespace {
@@ -43,6 +45,7 @@ bool is_utf8(std::string_view text) {
 }
 
 bool is_utf8(const json::value& tree) {
+  if (is_exact_number(tree)) return true;
   if (tree.is_string()) return is_utf8(std::string_view(tree.get_string()));
   if (const json::array* array = tree.if_array())
     return std::ranges::all_of(*array, [](const json::value& each) { return is_utf8(each); });
@@ -69,6 +72,7 @@ std::string to_utf8(std::string_view bytes) {
 }
 
 void make_utf8(json::value& tree) {
+  if (is_exact_number(tree)) return;
   if (json::string* text = tree.if_string()) {
     if (!is_utf8(std::string_view(*text))) *text = to_utf8(*text);
   } else if (json::array* array = tree.if_array()) {

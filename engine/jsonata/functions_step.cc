@@ -85,10 +85,22 @@ Value hash(const Call& call) {
 
 Value uuid(const Call& call) { return call.run.text(call.run.random.uuid()); }
 
+// Whole numbers beyond Java's long are doubles here: github.com/floci-io/floci/pull/2683.
+void forget_long_numbers(json::value& value) {
+  if (value.is_uint64()) {
+    value = static_cast<double>(value.get_uint64());
+  } else if (json::array* array = value.if_array()) {
+    for (json::value& element : *array) forget_long_numbers(element);
+  } else if (json::object* object = value.if_object()) {
+    for (auto& member : *object) forget_long_numbers(member.value());
+  }
+}
+
 Value parse_text(const Call& call) {
   if (!call.has(0)) return {};
   auto parsed = parse_json(call[0].text());
   if (!parsed) return refuse(call, "$parse: " + parsed.error().cause);
+  forget_long_numbers(*parsed);
   return Value::of_json(call.run.keep(std::move(*parsed)));
 }
 

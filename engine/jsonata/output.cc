@@ -1,4 +1,6 @@
 // Values back to text and to JSON.
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -63,6 +65,8 @@ std::string shortest(double number) {
   return out + digits.substr(0, point) + "." + digits.substr(point);
 }
 
+std::string digits_of(__int128 x) { return fmt::format("{}", x); }
+
 void newline(std::string& out, int depth) {
   out.push_back('\n');
   out.append(static_cast<std::size_t>(depth) * 2, ' ');
@@ -118,6 +122,15 @@ class Converter {
     return true;
   }
 
+  static void whole(__int128 x, json::value& out) {
+    if (x >= INT64_MIN && x <= INT64_MAX)
+      out.emplace_int64() = static_cast<std::int64_t>(x);
+    else if (x > 0 && x <= UINT64_MAX)
+      out.emplace_uint64() = static_cast<std::uint64_t>(x);
+    else
+      out = exact_number(digits_of(x));
+  }
+
   static void number(double x, json::value& out) {
     constexpr double whole_max = 9'007'199'254'740'992.0;  // 2^53
     const bool small = x > -whole_max && x < whole_max;
@@ -141,6 +154,7 @@ class Converter {
         out = value.boolean;
         return true;
       case Kind::Number:
+        if (value.whole()) return whole(value.exact(), out), true;
         number(value.number, out);
         return true;
       case Kind::String:
@@ -218,7 +232,10 @@ bool print_value(std::string& out, const Value& value, bool pretty, Digits digit
       out += value.boolean ? "true" : "false";
       break;
     case Kind::Number:
-      out += finite(value.number) ? number_text(value.number, digits) : "null";
+      if (value.whole())
+        out += digits_of(value.exact());
+      else
+        out += finite(value.number) ? number_text(value.number, digits) : "null";
       break;
     case Kind::String:
       escape(out, value.text());

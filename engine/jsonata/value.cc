@@ -15,6 +15,29 @@ std::uint32_t hash(std::string_view key) {
 
 }  // namespace
 
+Value Value::of_whole(__int128 x) {
+  Value v = of(static_cast<double>(x));
+  constexpr __int128 whole_max = __int128{1} << 53U;
+  if (x <= whole_max && x >= -whole_max) return v;
+  const __int128 rest = x - static_cast<__int128>(v.number);
+  if (rest > INT32_MAX || rest < INT32_MIN) return v;
+  v.json = true;
+  v.length = static_cast<std::uint32_t>(static_cast<std::int32_t>(rest));
+  return v;
+}
+
+Value Value::of_exact(const json::value& x) {
+  const std::string_view digits = exact_digits(x);
+  constexpr std::size_t digits_max = 37;  // Of __int128.
+  if (digits.size() > digits_max || digits.find_first_of(".eE") != std::string_view::npos)
+    return of(number_of(x));
+  __int128 whole = 0;
+  for (const char c : digits) {
+    if (c != '-') whole = whole * 10 + (c - '0');
+  }
+  return of_whole(digits.starts_with('-') ? -whole : whole);
+}
+
 void Arena::grow(std::size_t bytes) {
   // Blocks double, so that a small evaluation stays small and a big one allocates rarely.
   const std::size_t next = std::min<std::size_t>(

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/exact_json.h"
 #include "core/json.h"
 
 namespace kiban::jsonata {
@@ -51,8 +52,8 @@ inline bool same_text(std::string_view a, std::string_view b) {
 
 struct Value {
   Kind kind{Kind::Undefined};
-  bool json{false};  // Array or object of the input.
-  std::uint32_t length{0};
+  bool json{false};  // Array or object of the input; a whole number that a double can't hold.
+  std::uint32_t length{0};  // Of such a number: what is to be added to it.
   union {
     double number{0};
     bool boolean;
@@ -112,6 +113,13 @@ struct Value {
     return v;
   }
   static Value of_json(const json::value& x);
+  // Whole numbers beyond 2^53 keep their digits until something is calculated with them.
+  static Value of_whole(__int128 x);
+  static Value of_exact(const json::value& x);  // One that is_exact_number.
+  bool whole() const { return kind == Kind::Number && json; }
+  __int128 exact() const {  // Of one that is whole().
+    return static_cast<__int128>(number) + static_cast<std::int32_t>(length);
+  }
 
   bool is(Kind k) const { return kind == k; }
   bool failed() const { return kind == Kind::Error; }
@@ -131,12 +139,13 @@ inline Value Value::of_json(const json::value& x) {
       v.boolean = x.get_bool();
       break;
     case json::kind::int64:
-      return of(static_cast<double>(x.get_int64()));
+      return of_whole(x.get_int64());
     case json::kind::uint64:
-      return of(static_cast<double>(x.get_uint64()));
+      return of_whole(x.get_uint64());
     case json::kind::double_:
       return of(x.get_double());
     case json::kind::string:
+      if (is_exact_number(x)) return of_exact(x);
       return of(std::string_view(x.get_string()));
     case json::kind::array:
       v.kind = Kind::Array;

@@ -1,4 +1,5 @@
 #include "jsonpath/filter.h"
+#include "core/exact_json.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -54,12 +55,12 @@ std::optional<json::value> value_of(const Operand& operand, const json::value& n
 }
 
 std::optional<int> order(const json::value& a, const json::value& b) {
-  if (a.is_number() && b.is_number()) {
-    const double x = a.to_number<double>();
-    const double y = b.to_number<double>();
+  if (is_any_number(a) && is_any_number(b)) {
+    const double x = number_of(a);
+    const double y = number_of(b);
     return x < y ? -1 : x > y ? 1 : 0;
   }
-  if (a.is_string() && b.is_string()) {
+  if (is_text(a) && is_text(b)) {
     const int order = a.get_string().compare(b.get_string());
     return order < 0 ? -1 : order > 0 ? 1 : 0;
   }
@@ -75,7 +76,7 @@ bool contains(const json::array& list, const json::value& value) {
 
 std::optional<std::size_t> size_of(const json::value& value) {
   if (value.is_array()) return value.get_array().size();
-  if (value.is_string()) return value.get_string().size();
+  if (is_text(value)) return value.get_string().size();
   if (value.is_object()) return value.get_object().size();
   return std::nullopt;
 }
@@ -96,7 +97,7 @@ bool compare(const Filter& filter, const json::value& left, const json::value& r
     case Operator::GreaterEqual:
       return order(left, right).value_or(-1) >= 0;
     case Operator::Matches:
-      return left.is_string() && right.is_string() &&
+      return is_text(left) && is_text(right) &&
              regex_matches(std::string_view(right.get_string()),
                            std::string_view(left.get_string()), budget);
     case Operator::In:
@@ -105,11 +106,11 @@ bool compare(const Filter& filter, const json::value& left, const json::value& r
       return !right.is_array() || !contains(right.get_array(), left);
     case Operator::Contains:
       if (left.is_array()) return contains(left.get_array(), right);
-      return left.is_string() && right.is_string() &&
+      return is_text(left) && is_text(right) &&
              left.get_string().find(right.get_string()) != json::string::npos;
     case Operator::Size: {
       const auto size = size_of(left);
-      return size && right.is_number() && same(json::value(*size), right);
+      return size && is_any_number(right) && same(json::value(*size), right);
     }
     case Operator::Empty: {
       const auto size = size_of(left);
@@ -123,7 +124,7 @@ bool compare(const Filter& filter, const json::value& left, const json::value& r
 }  // namespace
 
 bool same(const json::value& a, const json::value& b) {
-  if (a.is_number() && b.is_number()) return order(a, b) == 0;
+  if (is_any_number(a) && is_any_number(b)) return order(a, b) == 0;
   return a == b;
 }
 

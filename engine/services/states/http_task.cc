@@ -10,6 +10,7 @@
 #include "services/states/executions.h"
 #include "services/states/names.h"
 #include "services/states/test_state.h"
+#include "core/exact_json.h"
 
 namespace kiban::services::states {
 namespace {
@@ -71,7 +72,7 @@ Result<json::object> headers_of(const json::object& parameters) {
     const json::array list = value.is_array() ? value.get_array() : json::array{value};
     for (const json::value& one : list)
       text_of_value += (text_of_value.empty() ? "" : ", ") +
-                       (one.is_string() ? to_string(one.get_string()) : print_json(one));
+                       (is_text(one) ? to_string(one.get_string()) : print_json(one));
     out[name] = text_of_value;
   }
   return out;
@@ -215,7 +216,7 @@ std::variant<Called, Refused> read_http_answer(const json::object& answer) {
         fmt::format("The response can't be read as text; its content type is '{}'.", type)};
   json::value shown(body);
   if (type.find("json") != std::string::npos) {
-    if (auto parsed = parse_json(body)) shown = *std::move(parsed);
+    if (auto parsed = parse_json_exactly(body)) shown = *std::move(parsed);
   }
   return Called{.output = {{"Headers", headers_shown(reply)},
                            {"ResponseBody", std::move(shown)},

@@ -11,6 +11,7 @@
 #include "services/states/http_task.h"
 #include "services/states/parameters.h"
 #include "services/states/sdk_names.h"
+#include "core/exact_json.h"
 
 namespace kiban::services::states {
 namespace {
@@ -45,7 +46,7 @@ const api::Member* member_shown(const asl::TaskResource& resource, const api::Se
 // The names of the request's shape for names as they are shown. What is null was not given.
 json::value to_request(const asl::TaskResource& resource, const api::Service& model,
                        std::uint16_t index, const json::value& value) {
-  if (index == api::no_shape) return value;
+  if (index == api::no_shape) return rounded(value);
   const api::Shape& shape = model.shape(index);
   if (const json::object* object = value.if_object()) {
     json::object out;
@@ -72,8 +73,8 @@ json::value to_request(const asl::TaskResource& resource, const api::Service& mo
       out.push_back(to_request(resource, model, model.members_of(shape)[0].shape, element));
     return out;
   }
-  if (shape.kind == api::Kind::String && !value.is_string()) return json::value(print_json(value));
-  return value;
+  if (shape.kind == api::Kind::String && !is_text(value)) return json::value(print_json(value));
+  return rounded(value);
 }
 
 // A body travels as a blob; it is the JSON text of what was given. Recorded by AWS:

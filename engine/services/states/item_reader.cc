@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "services/base/table_service.h"
+#include "core/exact_json.h"
 
 namespace kiban::services::states {
 namespace {
@@ -77,7 +80,7 @@ Result<json::value> parse_lines(std::string_view bytes) {
     const std::string_view line = bytes.substr(0, end);
     bytes.remove_prefix(std::min(end + 1, bytes.size()));
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    auto item = parse_json(line);
+    auto item = parse_json_exactly(line);
     if (!item) return failed(fmt::format("Line {} is no JSON: {}", number, item.error().cause));
     items.push_back(*std::move(item));
   }
@@ -85,7 +88,7 @@ Result<json::value> parse_lines(std::string_view bytes) {
 }
 
 Result<json::value> parse_document(std::string_view bytes, const json::object& config) {
-  auto document = parse_json(bytes);
+  auto document = parse_json_exactly(bytes);
   if (!document) return failed(fmt::format("The object is no JSON: {}", document.error().cause));
   boost::system::error_code ignored;
   const std::string pointer = text(config, "ItemsPointer");
@@ -145,6 +148,28 @@ class Inflater {
   bool good_{false};
 };
 
+// Frames of Zstandard, one behind the other.
+Result<std::string> unpack_zstd(std::string_view packed) {
+  const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> zstd{::ZSTD_createDCtx(),
+                                                                     ::ZSTD_freeDCtx};
+  std::string out;
+  std::string piece(256UL * 1024, '\0');
+  ZSTD_inBuffer in{packed.data(), packed.size(), 0};
+  std::size_t state = 0;  // 0: a frame ended.
+  bool more = true;
+  while (more) {
+    ZSTD_outBuffer got{piece.data(), piece.size(), 0};
+    state = ::ZSTD_decompressStream(zstd.get(), &got, &in);
+    if (::ZSTD_isError(state) != 0) return failed("The Zstandard frame of the object is broken");
+    if (out.size() + got.pos > unpacked_bytes_max)
+      return failed("kiban unpacks objects to at most one gibibyte");
+    out.append(piece, 0, got.pos);
+    more = in.pos < in.size || got.pos == got.size;
+  }
+  if (state != 0) return failed("The Zstandard frame of the object is broken");
+  return out;
+}
+
 }  // namespace
 
 // https://docs.aws.amazon.com/step-functions/latest/dg/example-csv-parse-dist-map.html
@@ -198,7 +223,7 @@ Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, c
 Result<std::string> unpack(std::string bytes) {
   constexpr std::string_view gzip = "\x1F\x8B";
   constexpr std::string_view zstd = "\x28\xB5\x2F\xFD";
-  if (bytes.starts_with(zstd)) return failed("kiban does not unpack zstd. Use gzip");
+  if (bytes.starts_with(zstd)) return unpack_zstd(bytes);
   if (!bytes.starts_with(gzip)) return bytes;
   Inflater inflater{bytes};
   std::string out;

@@ -14,8 +14,9 @@ namespace kiban::services::states {
 // States.ItemReaderFailed.
 Result<json::value> parse_items(std::string_view bytes, const json::object& config);
 
-// Gzip taken off bytes that have it, whatever their name; other bytes as they are. Error
-// States.ItemReaderFailed for what is broken or unpacks to more than a gibibyte, our own bound.
+// Gzip or Zstandard taken off bytes that have it, whatever their name; other bytes as they are.
+// Error States.ItemReaderFailed for what is broken or unpacks to more than a gibibyte, our own
+// bound.
 Result<std::string> unpack(std::string bytes);
 
 // The records of a CSV text: fields may be quoted, empty lines are none.

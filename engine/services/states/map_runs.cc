@@ -59,6 +59,17 @@ std::vector<json::object> children_of(const Context& context, std::string_view e
   return children;
 }
 
+// Inputs of the children that did not begin, of those that wait for their turn as well.
+std::vector<Payload> pending_of(const Context& context, std::string_view execution_arn,
+                                const asl::WriteResults& writing) {
+  std::vector<Payload> pending;
+  const std::string prefix = waiting_prefix(context, "unbegun", execution_arn);
+  for (const json::object& row : list_json(context, prefix + fmt::format("{:010}/", writing.map)))
+    pending.push_back(Payload::from_text(text(row, "Input")));
+  pending.insert(pending.end(), writing.pending.begin(), writing.pending.end());
+  return pending;
+}
+
 json::object counts(const asl::Counts& of) {
   return {{"pending", of.pending},     {"running", of.running},
           {"succeeded", of.succeeded}, {"failed", of.failed},
@@ -305,18 +316,19 @@ bool Executions::perform_map(Context& context, Run& run, Inputs& inputs,
   } else if (const auto* reading = std::get_if<asl::ReadItems>(&effect)) {
     const auto as = role();
     auto items = as ? read_items(context, *reading, *as)
-                    : Result<json::value>(fail("States.ItemReaderFailed", as.error().cause));
+                    : Result<ItemsFound>(fail("States.ItemReaderFailed", as.error().cause));
     if (items)
-      inputs.push_back(
-          asl::ItemsRead{.map = reading->map, .items = Payload::from_tree(*std::move(items))});
+      inputs.push_back(asl::ItemsRead{.map = reading->map,
+                                      .items = Payload::from_tree(std::move(items->items)),
+                                      .sources = std::move(items->sources)});
     else
       inputs.push_back(asl::ItemsReadFailed{
           .map = reading->map, .error = items.error().name, .cause = items.error().cause});
   } else if (const auto* writing = std::get_if<asl::WriteResults>(&effect)) {
     const auto as = role();
-    auto output =
-        as ? write_results(context, *writing, children_of(context, run.arn, writing->map), *as)
-           : Result<json::value>(fail("States.ResultWriterFailed", as.error().cause));
+    auto output = as ? write_results(context, *writing, children_of(context, run.arn, writing->map),
+                                     pending_of(context, run.arn, *writing), *as)
+                     : Result<json::value>(fail("States.ResultWriterFailed", as.error().cause));
     if (output)
       inputs.push_back(asl::ResultsWritten{.map = writing->map,
                                            .output = Payload::from_tree(*std::move(output))});

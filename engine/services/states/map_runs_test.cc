@@ -273,7 +273,7 @@ const std::string gzipped(
     "\012\010\000\000\000",
     28);
 
-TEST(ItemReader, TakesGzipOff) {
+TEST(ItemReader, TakesCompressionOff) {
   EXPECT_EQ(unpack("plain"), "plain");
   EXPECT_EQ(unpack(gzipped), "a,b\n1,2\n");
   EXPECT_EQ(unpack(gzipped + gzipped), "a,b\n1,2\na,b\n1,2\n");
@@ -282,7 +282,13 @@ TEST(ItemReader, TakesGzipOff) {
   std::string broken = gzipped;
   broken[12] = static_cast<char>(broken[12] ^ 0x55);
   EXPECT_FALSE(unpack(broken));
-  EXPECT_EQ(unpack("\x28\xB5\x2F\xFD").error().name, "States.ItemReaderFailed");
+  // printf 'a,b\n1,2\n' | zstd
+  const std::string frame("\050\265\057\375\040\010\101\000\000\141\054\142\012\061\054\062\012",
+                          17);
+  EXPECT_EQ(unpack(frame), "a,b\n1,2\n");
+  EXPECT_EQ(unpack(frame + frame), "a,b\n1,2\na,b\n1,2\n");
+  EXPECT_EQ(unpack(frame.substr(0, 12)).error().name, "States.ItemReaderFailed");
+  EXPECT_EQ(unpack(frame + "x").error().name, "States.ItemReaderFailed");
 }
 
 TEST_F(MapRuns, ReadsManifestsAndWhatIsListed) {
@@ -300,6 +306,7 @@ TEST_F(MapRuns, ReadsManifestsAndWhatIsListed) {
       R"({"destinationBucket":"arn:aws:s3:::data","fileFormat":"CSV","fileSchema":"Bucket, Key",
           "files":[{"key":"in/1.csv.gz"},{"key":"in/2.csv"}]})");
   put("bad.csv", "http://data/x\n");
+  put("in/", "");  // A folder, as S3's console makes them.
   int machines = 0;
   const auto read = [&](std::string_view action, const json::object& parameters,
                         const json::object& config) {

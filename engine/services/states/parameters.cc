@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "services/states/sdk_names.h"
+#include "core/exact_json.h"
 
 namespace kiban::services::states {
 namespace {
@@ -46,7 +47,7 @@ struct Check {
       case api::Kind::Long:
       case api::Kind::Float:
       case api::Kind::Double:
-        return value.is_number() ||
+        return is_any_number(value) ||
                (value.is_string() && number_text(std::string_view(value.get_string())));
       case api::Kind::String:
       case api::Kind::Timestamp:
