@@ -28,6 +28,7 @@
 #include "runtime/http_server.h"
 #include "runtime/kernel_thread.h"
 #include "runtime/pauses.h"
+#include "runtime/probes.h"
 #include "runtime/process_driver.h"
 #include "runtime/registry.h"
 #include "store/sweep.h"
@@ -237,6 +238,10 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                                                         choose_targets(options, address, *runner)));
   effects.add("server.log", runtime::make_log_performer());
   effects.add("host.pause", pauses->performer());
+  effects.add("host.probe", runtime::make_probe_performer(*fetcher, *pauses,
+                                                          runner->bridge_address().empty()
+                                                              ? runtime::TaskHost::ThisHost
+                                                              : runtime::TaskHost::AtItsAddress));
   effects.add("sns.sign",
               runtime::make_sign_performer(signer, [&server](std::function<void()> work) {
                 server->post(std::move(work));
@@ -345,9 +350,9 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   runner->end();
   if (!ends_all) databases->leave();
   databases.reset();
-  // Deliveries and pauses report to `thread`, which must be there till then.
-  fetcher.reset();
+  // Pauses begin deliveries, and both report to `thread`, which must be there till then.
   pauses.reset();
+  fetcher.reset();
   if (!data.directory.empty()) remove_server_file(data.directory);
   if (in_memory) remove_directory(uploads_directory);
   if (options.ephemeral) remove_directory(task_directory);

@@ -21,6 +21,7 @@ struct Fetch {
   Headers headers{};
   std::string body{};
   Targets targets{Targets::All};
+  bool check_certificate{true};  // Of https.
   std::chrono::seconds timeout{15};
   std::uint64_t reply_bytes_max{64ULL * 1024 * 1024};
   // Called first, where the request is sent from: for work that the caller's thread has no time
@@ -45,7 +46,8 @@ std::string reason_of(int status);
 // `TimedOut` (once connected), `ReplyTooLong`, `FetchFailed`. Redirects are not followed.
 Result<HttpReply> fetch(const Fetch& request);
 
-// Many at a time on a thread of its own, which begins with the first.
+// Many at a time on a thread of its own, which begins with the first. start() may be called from
+// any thread.
 class Fetcher {
  public:
   virtual ~Fetcher() = default;

@@ -1,30 +1,8 @@
 // Constraints of the API reference, a row each.
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
-#include "kernel/kernel.h"
-#include "services/base/table_service.h"
-#include "services/ec2/service.h"
-#include "services/ecs/service.h"
-#include "services/sts/service.h"
+#include "services/ecs/fixture.h"
 
 namespace kiban::services::ecs {
 namespace {
-
-// One target group, `tg`, that a load balancer uses.
-class FakeElb : public Service {
- public:
-  std::string_view name() const override { return "elbv2"; }
-  Result<json::object> call(Context&, std::string_view, const json::object& input) override {
-    const std::string arn = to_string(input.at("TargetGroupArns").at(0).as_string());
-    if (arn == "none") return fail("TargetGroupNotFound", "One or more target groups not found");
-    return json::object{
-        {"TargetGroups",
-         {{{"TargetGroupArn", arn},
-           {"TargetType", arn == "instances" ? "instance" : "ip"},
-           {"LoadBalancerArns", arn == "unused" ? json::array{} : json::array{"lb"}}}}}};
-  }
-};
 
 class Constraints : public testing::Test {
  protected:

@@ -42,6 +42,28 @@ class FakeEcr : public Service {
   static inline Caller asked_by{};
 };
 
+// One target group, `tg`, that a load balancer uses.
+class FakeElb : public Service {
+ public:
+  std::string_view name() const override { return "elbv2"; }
+  Result<json::object> call(Context&, std::string_view, const json::object& input) override {
+    const std::string arn = to_string(input.at("TargetGroupArns").at(0).as_string());
+    if (arn == "none") return fail("TargetGroupNotFound", "One or more target groups not found");
+    return json::object{
+        {"TargetGroups",
+         {{{"TargetGroupArn", arn},
+           {"TargetType", arn == "instances" ? "instance" : "ip"},
+           {"LoadBalancerArns", arn == "unused" ? json::array{} : json::array{"lb"}},
+           {"HealthCheckPath", "/health"},
+           {"HealthCheckPort", "traffic-port"},
+           {"HealthCheckProtocol", "HTTP"},
+           {"HealthCheckIntervalSeconds", 5},
+           {"HealthCheckTimeoutSeconds", 2},
+           {"UnhealthyThresholdCount", 2},
+           {"Matcher", {{"HttpCode", "200-204,301"}}}}}}};
+  }
+};
+
 class FakeRds : public Service {
  public:
   std::string_view name() const override { return "rds"; }
@@ -62,6 +84,7 @@ class Ecs : public testing::Test {
     services.push_back(sts::make_sts());
     services.push_back(std::make_unique<FakeEcr>());
     services.push_back(std::make_unique<FakeRds>());
+    services.push_back(std::make_unique<FakeElb>());
     kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
     call("CreateCluster", {{"clusterName", "dev"}});
     call("RegisterTaskDefinition", definition());

@@ -11,6 +11,7 @@
 #include "services/ecs/protection.h"
 #include "services/ecs/service_row.h"
 #include "services/ecs/tags.h"
+#include "services/ecs/target_health.h"
 #include "services/ecs/task.h"
 #include "services/ecs/task_definition.h"
 
@@ -57,7 +58,8 @@ Bounds bounds_of(const json::object& service, std::int64_t desired) {
           .tasks_max = desired * number(given, "maximumPercent", 200) / 100};
 }
 
-// Runs, and its health checks agree; without any it ran for the settle time.
+// Runs, and its health checks agree, its containers' or its target groups'; without any it ran for
+// the settle time.
 bool is_steady(const Context& context, const json::object& task) {
   if (text(task, "lastStatus") != "RUNNING") return false;
   const std::string health = text(task, "healthStatus");
@@ -251,7 +253,33 @@ void on_service_task_running(Context& context, const json::object& task) {
   json::object payload = service_reference(context, last_part(text(task, "clusterArn")),
                                            text(task, "group").substr(8));
   payload["Task"] = last_part(text(task, "taskArn"));
+  const auto service =
+      get_json(context, service_key(context, text(payload, "Cluster"), text(payload, "Service")));
+  if (service && begin_target_checks(context, *service, task)) return;
   pause(context, "settle/" + text(task, "taskArn"), settle_time, std::move(payload));
+}
+
+void on_probe_answer(Context& context, const json::object& payload, const json::object& answer) {
+  const std::string cluster = text(payload, "Cluster");
+  const std::string key = service_key(context, cluster, text(payload, "Service"));
+  auto service = get_json(context, key);
+  auto task = get_json(
+      context, row_key(context, "task", fmt::format("{}/{}", cluster, text(payload, "Task"))));
+  if (!service || !task || text(*task, "lastStatus") != "RUNNING") return;
+  const TargetHealth health = take_target_answer(context, *service, *task, payload, answer);
+  if (health.state == TargetHealth::State::Checking) return;
+  if (health.state == TargetHealth::State::Healthy) {
+    context.put(settled_key(context, *task), "");
+  } else {
+    note(context, *service,
+         fmt::format("(service {}) (port {}) is unhealthy in (target-group {}) due to (reason {}).",
+                     text(*service, "serviceName"), health.port, health.target_group,
+                     health.reason));
+    stop_task_of(context, *service, *task,
+                 fmt::format("{} (target-group {})", failed_target_checks, health.target_group));
+    put_json(context, key, *service);
+  }
+  reconcile(context, cluster, text(payload, "Service"));
 }
 
 void on_pause_over(Context& context, const json::object& payload) {
@@ -286,9 +314,9 @@ void on_service_task_stopped(Context& context, const json::object& task) {
   if (text(*service, "status") == "DRAINING") return end_if_drained(context, *std::move(service));
   json::object* deployment = find_deployment(*service, text(task, "startedBy"));
   const std::string code = text(task, "stopCode");
-  const bool asked =
-      code == "UserInitiated" ||
-      (code == "ServiceSchedulerInitiated" && text(task, "stoppedReason") != failed_health_checks);
+  const std::string reason = text(task, "stoppedReason");
+  const bool sick = reason == failed_health_checks || reason.starts_with(failed_target_checks);
+  const bool asked = code == "UserInitiated" || (code == "ServiceSchedulerInitiated" && !sick);
   if (asked || !deployment) return reconcile(context, cluster, name);
   const json::value* started = find(task, "startedAt");
   if (started && epoch_seconds(context.now()) - started->to_number<double>() > stayed_up_seconds)

@@ -11,10 +11,13 @@ namespace kiban::services::ecs {
 
 // Starts or stops tasks until the count fits. A start that follows a failed one waits.
 void reconcile(Context& context, std::string_view cluster, std::string_view service);
-// A task runs: if a service's, and without a health check, it has to stay up before it is steady.
+// A task runs. One of a service is steady once its health checks agree, its containers' or its
+// target groups'; without any it has to stay up for a while.
 void on_service_task_running(Context& context, const json::object& task);
 // A task stopped: replace it if it belongs to a service.
 void on_service_task_stopped(Context& context, const json::object& task);
+// An effect `host.probe` (target_health.h) with this payload was answered.
+void on_probe_answer(Context& context, const json::object& payload, const json::object& answer);
 // An effect `host.pause` with this payload ended.
 void on_pause_over(Context& context, const json::object& payload);
 

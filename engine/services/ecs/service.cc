@@ -21,6 +21,7 @@ namespace {
 constexpr std::string_view restart_operation = "kiban:Restart";
 constexpr std::string_view outcome_operation = "kiban:TaskOutcome";
 constexpr std::string_view pause_operation = "kiban:PauseOver";
+constexpr std::string_view probe_operation = "kiban:ProbeAnswered";
 
 Result<json::object> restart(Context& context, const json::object& input) {
   reconcile(context, text(input, "Cluster"), text(input, "Service"));
@@ -29,6 +30,11 @@ Result<json::object> restart(Context& context, const json::object& input) {
 
 Result<json::object> take_pause(Context& context, const json::object& input) {
   on_pause_over(context, input);
+  return json::object{};
+}
+
+Result<json::object> take_probe(Context& context, const json::object& input) {
+  on_probe_answer(context, input.at("Effect").as_object(), input.at("Outcome").as_object());
   return json::object{};
 }
 
@@ -79,6 +85,7 @@ const OperationTable operations = {
     {restart_operation, restart},
     {outcome_operation, take_outcome},
     {pause_operation, take_pause},
+    {probe_operation, take_probe},
     {"kiban:PutCapacityProviders", put_cluster_providers},
     {"kiban:ServiceRollout", service_rollout},
     {"kiban:TaskCredentials", task_credentials},
@@ -95,8 +102,8 @@ class Ecs : public TableService {
   void on_outcome(Context& context, std::string_view kind, const json::object& payload,
                   const Outcome& outcome) override {
     if (kind == "host.pause") (void)context.call("ecs", pause_operation, payload, self(payload));
-    if (kind != "task.run") return;
-    (void)context.call("ecs", outcome_operation,
+    if (kind != "task.run" && kind != "host.probe") return;
+    (void)context.call("ecs", kind == "host.probe" ? probe_operation : outcome_operation,
                        {{"Effect", payload}, {"Outcome", outcome.payload}}, self(payload));
   }
 

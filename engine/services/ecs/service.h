@@ -9,7 +9,8 @@
 //   {"Usage": {"CpuUnits", "MemoryMiB"}}                        each minute, of a service's task
 //   {"Status": "STOPPED", "Containers": [{"Name", "ExitCode"?, "Reason"?}], "Error"?: {"StopCode",
 //    "Reason"}}                                                 final
-// A service waits by the effect `host.pause`, {"Milliseconds"}, of the host's time.
+// A service waits by the effect `host.pause`, {"Milliseconds"}, of the host's time, and checks the
+// targets of load balancers by `host.probe` (target_health.h).
 // Each change is published as "ECS Task State Change" of aws.ecs; Step Functions' .sync waits for
 // it. What the effect is told stands in plan.h. What the EC2 launch type
 // needs is refused by name.

@@ -23,6 +23,7 @@ void request_stop(Context& context, json::object& task, std::string_view code,
 
 // The reason of a service's stop that counts as a failure of the task.
 constexpr std::string_view failed_health_checks = "Task failed container health checks";
+constexpr std::string_view failed_target_checks = "Task failed ELB health checks in";
 
 // Erases the row KIND/NAME of what has ended an hour later, and those whose hour is over.
 void forget_later(Context& context, std::string_view kind, std::string_view name);
