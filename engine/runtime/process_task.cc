@@ -292,7 +292,9 @@ void ProcessTask::report_running() {
     containers.push_back(
         {{"Name", process.name},
          {"RuntimeId", std::to_string(read_number(process.directory / "pid").value_or(0))}});
-  report_({.final = false, .payload = {{"Status", "RUNNING"}, {"Containers", containers}}});
+  report_(
+      {.final = false,
+       .payload = {{"Status", "RUNNING"}, {"Containers", containers}, {"HealthChecks", "none"}}});
 }
 
 // A line's position lets the kernel drop what it has already: after a crash lines are read again.

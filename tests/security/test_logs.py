@@ -14,7 +14,7 @@ from test_containers import deploy, image, messages, network, push, run, wait  #
 from waiting import until
 
 LONGEST_WAIT = 1.5  # Seconds of one DescribeTasks; a loaded machine adds to the second that is promised.
-BLOCKING = {"awslogs-group": "/dev/api", "awslogs-stream-prefix": "ecs", "awslogs-region": "r", "mode": "blocking"}
+BLOCKING = {"awslogs-group": "/dev/api", "awslogs-stream-prefix": "ecs", "awslogs-region": "ap-northeast-1", "mode": "blocking"}
 
 
 def memory_of(server) -> int:
@@ -35,7 +35,7 @@ def slowest_while(server, task: str, over) -> float:
 
 
 def start_process_task(server, script: str, **options: str) -> str:
-    log = {"awslogs-group": "/dev/api", "awslogs-stream-prefix": "ecs", "awslogs-region": "r", **options}
+    log = {"awslogs-group": "/dev/api", "awslogs-stream-prefix": "ecs", "awslogs-region": "ap-northeast-1", **options}
     configuration = {"logDriver": "awslogs", "options": log}
     register(server, "unused", {"command": ["sh", "-c", script], "logConfiguration": configuration})
     return server.client("ecs").run_task(cluster="dev", taskDefinition="api")["tasks"][0]["taskArn"]

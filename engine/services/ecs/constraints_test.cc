@@ -157,6 +157,40 @@ TEST_F(Constraints, OfAContainer) {
   for (const auto& [is, wanted] : rows) EXPECT_EQ(is, wanted);
 }
 
+// Quoted from AWS: tflint-ruleset-aws issue 348, cfn-lint issue 1787, amazon-ecs-agent issue 872,
+// ecspresso issue 364.
+TEST_F(Constraints, OfLogOptions) {
+  const auto with = [&](json::object options, const char* driver = "awslogs") {
+    return refusal(
+        "RegisterTaskDefinition",
+        definition({{"executionRoleArn", "r"},
+                    {"containerDefinitions",
+                     {container({{"logConfiguration",
+                                  {{"logDriver", driver}, {"options", std::move(options)}}}})}}}));
+  };
+  const json::object good{
+      {"awslogs-group", "g"}, {"awslogs-region", "ap-northeast-1"}, {"awslogs-stream-prefix", "p"}};
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {with(good), ""},
+      {with({}),
+       "ClientException: Log driver awslogs requires options: awslogs-region, awslogs-group"},
+      {with(merged(good, {{"awslogs-group", nullptr}})),
+       "ClientException: Log driver awslogs requires options: awslogs-group"},
+      {with(merged(good, {{"log_key", "x"}})),
+       "ClientException: Log driver awslogs disallows options: log_key"},
+      {with(merged(good, {{"awslogs-create-group", "false"}})),
+       "ClientException: Log driver awslogs option 'awslogs-create-group' should only be set to "
+       "'true', else omit option."},
+      {with(merged(good, {{"awslogs-multiline-pattern", "^x"}})),
+       "ClientException: kiban does not honour the log option awslogs-multiline-pattern of "
+       "container 'app'"},
+      {with({}, "json-file"),
+       "ClientException: json-file is not a valid log driver. Must be one of "
+       "[awslogs,splunk,awsfirelens]"},
+      {with({}, "splunk"), "ClientException: kiban has the log driver awslogs only, not 'splunk'"}};
+  for (const auto& [is, wanted] : rows) EXPECT_EQ(is, wanted);
+}
+
 TEST_F(Constraints, OfATaskDefinition) {
   const auto with = [&](const json::object& changes) {
     return refusal("RegisterTaskDefinition", definition(changes));
@@ -169,11 +203,15 @@ TEST_F(Constraints, OfATaskDefinition) {
   };
   const std::vector<std::pair<std::string, std::string>> rows{
       {with(containers(10)), ""},
-      {with(containers(11)), "ClientException: Container list can have at most 10 items."},
+      {with(containers(11)), "ClientException: Too many containers."},
       {with({{"pidMode", "task"}}),
        "ClientException: kiban does not honour pidMode of a task definition"},
       {with({{"ipcMode", "host"}}),
+       "ClientException: Tasks using the Fargate launch type do not support ipcMode."},
+      {with({{"ipcMode", "host"}, {"requiresCompatibilities", nullptr}}),
        "ClientException: kiban does not honour ipcMode of a task definition"},
+      {with({{"volumes", {{{"name", "v"}, {"host", {{"sourcePath", "/var/log"}}}}}}}),
+       "ClientException: Fargate compatible task definitions do not support sourcePath"},
       {with({{"proxyConfiguration", {{"containerName", "app"}}}}),
        "ClientException: kiban does not honour proxyConfiguration of a task definition"},
       {with({{"placementConstraints", json::array{}}, {"enableFaultInjection", false}}), ""},
@@ -277,6 +315,8 @@ TEST_F(Constraints, OfWhereATaskRuns) {
                                 {"networkConfiguration", nullptr},
                                 {"launchType", nullptr}})),
        "InvalidParameterException: kiban does not run tasks in the network mode 'host'"},
+      {refusal("RunTask", task({{"launchType", "EC2"}})),
+       "InvalidParameterException: No Container Instances were found in your cluster."},
       {refusal("RunTask", task({{"platformVersion", "1.3.0"}})), ""},
       {refusal("RunTask", task({{"platformVersion", "2.0.0"}})),
        "PlatformUnknownException: The specified platform does not exist."},
@@ -331,7 +371,14 @@ TEST_F(Constraints, OfAService) {
        "The service couldn't be created because a valid taskRoleArn is not being used. Specify a "
        "valid task role in your task definition and try again."}};
   for (const auto& [is, wanted] : rows) EXPECT_EQ(is, invalid + wanted);
-  EXPECT_NE(balanced({{"targetGroupArn", "none"}}), "");
+  EXPECT_EQ(balanced({{"targetGroupArn", "none"}}),
+            invalid +
+                "Unable to assume role and validate the specified targetGroupArn. Please verify "
+                "that the ECS service role being passed has the proper permissions.");
+  EXPECT_EQ(with({{"healthCheckGracePeriodSeconds", 60}}),
+            invalid +
+                "Health check grace period is only valid for services configured to use load "
+                "balancers");
   EXPECT_EQ(balanced({}), "");
 }
 
@@ -363,6 +410,35 @@ TEST_F(Constraints, OfAStrategy) {
                                               {"defaultCapacityProviderStrategy", json::array{}}}),
       "ResourceInUseException: The specified capacity provider is in use and cannot be "
       "removed.");
+}
+
+TEST_F(Constraints, ADefaultStrategyWithoutWeightsPlacesNothing) {
+  call("PutClusterCapacityProviders",
+       {{"cluster", "dev"},
+        {"capacityProviders", {"FARGATE", "FARGATE_SPOT"}},
+        {"defaultCapacityProviderStrategy", {{{"capacityProvider", "FARGATE"}}}}});
+  const std::string wanted =
+      "InvalidParameterException: There are no capacity providers with a weight value greater than "
+      "zero defined in the default capacity provider strategy.";
+  EXPECT_TRUE(refusal("RunTask", task({{"launchType", nullptr}})).starts_with(wanted));
+  EXPECT_TRUE(refusal("CreateService", service({{"launchType", nullptr}})).starts_with(wanted));
+  EXPECT_EQ(refusal("RunTask", task()), "");
+}
+
+TEST_F(Constraints, ADefinitionShowsItsDefaults) {
+  json::object healthy = container();
+  healthy["healthCheck"] = {{"command", json::array{"CMD", "true"}}};
+  const json::object shown =
+      call("RegisterTaskDefinition", definition({{"containerDefinitions", {healthy}}}))
+          .at("taskDefinition")
+          .as_object();
+  const json::value& one = shown.at("containerDefinitions").at(0);
+  EXPECT_EQ(one.at("portMappings").at(0),
+            json::value({{"containerPort", 80}, {"protocol", "tcp"}, {"hostPort", 80}}));
+  EXPECT_EQ(one.at("healthCheck").at("interval"), 30);
+  EXPECT_EQ(one.at("healthCheck").at("timeout"), 5);
+  EXPECT_EQ(one.at("healthCheck").at("retries"), 3);
+  EXPECT_EQ(shown.at("compatibilities"), (json::array{"EC2", "FARGATE"}));
 }
 
 TEST_F(Constraints, CapacityProvidersAreFargates) {

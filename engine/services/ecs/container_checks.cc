@@ -1,8 +1,10 @@
 #include "services/ecs/container_checks.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <set>
 
@@ -112,22 +114,54 @@ Result<void> check_linux_parameters(const json::object& container, bool fargate)
 
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html (mode,
 // max-buffer-size). That a buffer needs the non-blocking mode is Docker's rule.
-Result<void> check_log(const json::object& container) {
+Result<void> check_log_options(const json::object& options, const std::string& name) {
+  constexpr std::array known{"awslogs-create-group", "awslogs-datetime-format",
+                             "awslogs-group",        "awslogs-multiline-pattern",
+                             "awslogs-region",       "awslogs-stream-prefix",
+                             "max-buffer-size",      "mode"};
+  std::vector<std::string> unknown;
+  for (const auto& option : options)
+    if (std::ranges::find(known, std::string_view(option.key())) == known.end())
+      unknown.emplace_back(option.key());
+  if (!unknown.empty())
+    return refuse(
+        fmt::format("Log driver awslogs disallows options: {}", fmt::join(unknown, ", ")));
+  std::vector<std::string> missing;
+  for (const auto* required : {"awslogs-region", "awslogs-group"})
+    if (text(options, required).empty()) missing.emplace_back(required);
+  if (!missing.empty())
+    return refuse(fmt::format("Log driver awslogs requires options: {}", fmt::join(missing, ", ")));
+  for (const auto* lines : {"awslogs-datetime-format", "awslogs-multiline-pattern"})
+    if (options.contains(lines))
+      return refuse(
+          fmt::format("kiban does not honour the log option {} of container '{}'", lines, name));
+  if (options.contains("awslogs-create-group") && text(options, "awslogs-create-group") != "true")
+    return refuse(
+        "Log driver awslogs option 'awslogs-create-group' should only be set to 'true', else omit "
+        "option.");
+  return {};
+}
+
+Result<void> check_log(const json::object& container, bool fargate) {
   const json::object* log = find_object(container, "logConfiguration");
   if (!log) return {};
-  if (text(*log, "logDriver") != "awslogs")
-    return refuse(
-        fmt::format("kiban has the log driver awslogs only, not '{}'", text(*log, "logDriver")));
-  const json::object* options = find_object(*log, "options");
-  if (!options) return {};
+  const std::string name = text(container, "name");
+  const std::string driver = text(*log, "logDriver");
+  if (fargate && driver != "awslogs" && driver != "splunk" && driver != "awsfirelens")
+    return refuse(fmt::format(
+        "{} is not a valid log driver. Must be one of [awslogs,splunk,awsfirelens]", driver));
+  if (driver != "awslogs")
+    return refuse(fmt::format("kiban has the log driver awslogs only, not '{}'", driver));
+  if (!list_of(*log, "secretOptions").empty())
+    return refuse(fmt::format("kiban does not honour secretOptions of container '{}'", name));
+  const json::object* given = find_object(*log, "options");
+  const json::object none;
+  const json::object* options = given ? given : &none;
+  KIBAN_TRY_VOID(check_log_options(*options, name));
   const std::string mode = text(*options, "mode", "non-blocking");
   if (mode != "blocking" && mode != "non-blocking")
     return refuse(fmt::format(
         "Log driver option mode must be 'blocking' or 'non-blocking', not '{}'.", mode));
-  const std::string create = text(*options, "awslogs-create-group", "false");
-  if (create != "true" && create != "false")
-    return refuse(fmt::format(
-        "Log driver option awslogs-create-group must be 'true' or 'false', not '{}'.", create));
   if (!options->contains("max-buffer-size")) return {};
   const std::string size = text(*options, "max-buffer-size");
   if (mode == "blocking")
@@ -310,7 +344,7 @@ Result<void> check_container(const json::object& container, const DefinitionFact
   KIBAN_TRY_VOID(check_health_check(container));
   KIBAN_TRY_VOID(check_timeouts(container, facts));
   KIBAN_TRY_VOID(check_mounts(container));
-  return check_log(container);
+  return check_log(container, facts.fargate);
 }
 
 }  // namespace kiban::services::ecs

@@ -42,6 +42,9 @@ Result<void> check_volumes(const json::object& input) {
     const std::string name = text(volume, "name");
     if (!names.insert(name).second)
       return refuse(fmt::format("Volume.name '{}' is not unique.", name));
+    const json::object* host = find_object(volume, "host");
+    if (host && !text(*host, "sourcePath").empty() && requires_fargate(input))
+      return refuse("Fargate compatible task definitions do not support sourcePath");
     for (const auto& member : volume) {
       if (member.key() != "name" && !asks_for_nothing(member.value()))
         return refuse(fmt::format("kiban does not honour {} of volume '{}'",
@@ -193,6 +196,8 @@ const std::set<std::string_view> honoured = {"family",
                                              "runtimePlatform"};
 
 Result<void> check_members(const json::object& input) {
+  if (requires_fargate(input) && !text(input, "ipcMode").empty())
+    return refuse("Tasks using the Fargate launch type do not support ipcMode.");
   for (const auto& member : input) {
     if (!honoured.contains(member.key()) && !asks_for_nothing(member.value()))
       return refuse(fmt::format("kiban does not honour {} of a task definition",
@@ -231,8 +236,7 @@ Result<void> check_sums(const json::object& input) {
 Result<void> check_containers(const json::object& input) {
   const json::array containers = list_of(input, "containerDefinitions");
   if (containers.empty()) return refuse("Container list cannot be empty.");
-  if (containers.size() > containers_max)
-    return refuse(fmt::format("Container list can have at most {} items.", containers_max));
+  if (containers.size() > containers_max) return refuse("Too many containers.");
   const DefinitionFacts facts{.fargate = requires_fargate(input),
                               .execution_role = !text(input, "executionRoleArn").empty(),
                               .network_mode = text(input, "networkMode", "bridge"),

@@ -180,7 +180,9 @@ TEST_F(Ecs, AContainerAsksAboutItself) {
 TEST_F(Ecs, LogOptionsAreCheckedAndReachThePerformer) {
   const auto with = [](const json::object& options) {
     json::object changed = definition();
-    json::object all{{"awslogs-group", "/made"}, {"awslogs-stream-prefix", "ecs"}};
+    json::object all{{"awslogs-group", "/made"},
+                     {"awslogs-region", "ap-northeast-1"},
+                     {"awslogs-stream-prefix", "ecs"}};
     for (const auto& [name, value] : options) all[name] = value;
     changed["containerDefinitions"].as_array()[0].as_object()["logConfiguration"] = {
         {"logDriver", "awslogs"}, {"options", all}};
@@ -215,6 +217,7 @@ TEST_F(Ecs, CreatesTheLogGroupWhenToldTo) {
       {"logDriver", "awslogs"},
       {"options",
        {{"awslogs-group", "/made/by/the/task"},
+        {"awslogs-region", "ap-northeast-1"},
         {"awslogs-stream-prefix", "ecs"},
         {"awslogs-create-group", true}}}};
   const auto made = call("RegisterTaskDefinition", changed);

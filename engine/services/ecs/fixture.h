@@ -98,19 +98,21 @@ class Ecs : public testing::Test {
     subnet_ = subnet->at("Subnet").at("SubnetId");
   }
   static json::object definition() {
-    return {
-        {"family", "api"},
-        {"networkMode", "awsvpc"},
-        {"cpu", "256"},
-        {"memory", "512"},
-        {"containerDefinitions",
-         {{{"name", "api"},
-           {"image", "img"},
-           {"command", {"serve"}},
-           {"environment", {{{"name", "STAGE"}, {"value", "dev"}}}},
-           {"logConfiguration",
-            {{"logDriver", "awslogs"},
-             {"options", {{"awslogs-group", "/dev/api"}, {"awslogs-stream-prefix", "ecs"}}}}}}}}};
+    return {{"family", "api"},
+            {"networkMode", "awsvpc"},
+            {"cpu", "256"},
+            {"memory", "512"},
+            {"containerDefinitions",
+             {{{"name", "api"},
+               {"image", "img"},
+               {"command", {"serve"}},
+               {"environment", {{{"name", "STAGE"}, {"value", "dev"}}}},
+               {"logConfiguration",
+                {{"logDriver", "awslogs"},
+                 {"options",
+                  {{"awslogs-group", "/dev/api"},
+                   {"awslogs-region", "ap-northeast-1"},
+                   {"awslogs-stream-prefix", "ecs"}}}}}}}}};
   }
   json::object call(const std::string& operation, json::object input) {
     auto reply = kernel_->call("ecs", operation, std::move(input), now_, ++seed_);

@@ -113,6 +113,20 @@ Result<void> check_launch(const json::object& input, const json::object& cluster
   return {};
 }
 
+Result<void> check_default_strategy(const json::object& input, const json::object& cluster) {
+  if (input.contains("launchType") || !list_of(input, "capacityProviderStrategy").empty())
+    return {};
+  const json::array strategy = list_of(cluster, "defaultCapacityProviderStrategy");
+  const bool places = std::ranges::any_of(
+      strategy, [](const json::value& item) { return number(item.as_object(), "weight", 0) > 0; });
+  if (strategy.empty() || places) return {};
+  return refuse(
+      "There are no capacity providers with a weight value greater than zero defined in the "
+      "default capacity provider strategy. At least one capacity provider must have a weight value "
+      "greater than zero specified. Update the cluster's default capacity provider strategy or "
+      "specify a valid capacity provider strategy and try again.");
+}
+
 json::array strategy_of(const json::object& input, const json::object& cluster) {
   json::array own = list_of(input, "capacityProviderStrategy");
   if (!own.empty() || input.contains("launchType")) return own;

@@ -14,6 +14,9 @@ namespace kiban::services::ecs {
 Result<void> check_launch(const json::object& input, const json::object& cluster);
 // Names of providers that the cluster is associated with.
 Result<void> check_strategy(const json::array& strategy, const json::object& cluster);
+// A request that names neither launch type nor strategy takes the cluster's default strategy, which
+// must be able to place tasks. Error InvalidParameterException.
+Result<void> check_default_strategy(const json::object& input, const json::object& cluster);
 // The request's strategy, or else the cluster's default; empty: launch type FARGATE.
 json::array strategy_of(const json::object& input, const json::object& cluster);
 // The provider that is due when `have` tasks run with each already; empty without a strategy.

@@ -217,6 +217,18 @@ TEST_F(EcsService, IsSteadyOnceItsHealthChecksAgree) {
   EXPECT_EQ(deployment().at("rolloutState"), "COMPLETED");
 }
 
+// Processes of the host have no health checks: they count as tasks without one.
+TEST_F(EcsService, APerformerWithoutHealthChecksLetsADeploymentEnd) {
+  json::object changed = definition();
+  changed["containerDefinitions"].at(0).as_object()["healthCheck"] = {{"command", {"CMD", "x"}}};
+  call("RegisterTaskDefinition", changed);
+  create(1);
+  report({{"taskArn", live()[0]}}, {{"Status", "RUNNING"}, {"HealthChecks", "none"}});
+  EXPECT_EQ(deployment().at("rolloutState"), "IN_PROGRESS");
+  end_pauses();
+  EXPECT_EQ(deployment().at("rolloutState"), "COMPLETED");
+}
+
 TEST_F(EcsService, ForgivesWhatIsUnhealthyInItsGracePeriod) {
   json::object changed = definition();
   changed["containerDefinitions"].at(0).as_object()["healthCheck"] = {{"command", {"CMD", "x"}}};

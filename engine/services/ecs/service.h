@@ -2,7 +2,8 @@
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/Welcome.html
 //
 // A task is one effect, `task.run`, performed outside; its outcomes move the task:
-//   {"Status": "RUNNING", "Address"?, "Containers": [{"Name", "RuntimeId", "ImageDigest"?}]}
+//   {"Status": "RUNNING", "Address"?, "Containers": [{"Name", "RuntimeId", "ImageDigest"?}],
+//    "HealthChecks"?: "none"}            by a performer that runs no health checks
 //   {"Logs": [{"Container", "Timestamp" ms, "Message", "Position"?}]}   any number, before STOPPED;
 //     a line whose Position (growing within a container's log) was heard before is dropped
 //   {"Health": [{"Name", "Status": "HEALTHY" or "UNHEALTHY"}]}   when that changed

@@ -90,9 +90,8 @@ Result<void> check_target_group(Context& context, const std::string& arn, bool a
   const json::array groups = reply ? list_of(*reply, "TargetGroups") : json::array{};
   if (groups.empty())
     return refuse(
-        fmt::format("Unable to assume role and validate the specified targetGroupArn. "
-                    "The target group {} does not exist.",
-                    arn));
+        "Unable to assume role and validate the specified targetGroupArn. Please verify that the "
+        "ECS service role being passed has the proper permissions.");
   const json::object& group = groups.front().as_object();
   const std::string type = text(group, "TargetType", "instance");
   if (awsvpc && type != "ip")
@@ -142,6 +141,19 @@ Result<void> check_load_balancers(Context& context, const json::object& service,
   return {};
 }
 
+// The grace period is that of load balancers and of containers' health checks.
+Result<void> check_grace_period(const json::object& service, const json::object& definition) {
+  if (number(service, "healthCheckGracePeriodSeconds", 0) == 0 ||
+      !list_of(service, "loadBalancers").empty() ||
+      std::ranges::any_of(definition.at("containerDefinitions").as_array(),
+                          [](const json::value& container) {
+                            return container.as_object().contains("healthCheck");
+                          }))
+    return {};
+  return refuse(
+      "Health check grace period is only valid for services configured to use load balancers");
+}
+
 }  // namespace
 
 Result<void> check_service_request(const json::object& input) {
@@ -165,6 +177,7 @@ Result<void> check_service_tasks(Context& context, const json::object& service,
     return refuse(
         "The service couldn't be created because a valid taskRoleArn is not being used. Specify a "
         "valid task role in your task definition and try again.");
+  KIBAN_TRY_VOID(check_grace_period(service, definition));
   return check_load_balancers(context, service, definition);
 }
 

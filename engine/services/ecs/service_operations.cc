@@ -94,6 +94,7 @@ Result<json::object> create_service(Context& context, const json::object& input)
     return json::object{{"service", described_service(context, *before)}};
   }
   KIBAN_TRY_VOID(check_launch(input, cluster_row));
+  KIBAN_TRY_VOID(check_default_strategy(input, cluster_row));
   KIBAN_TRY_VOID(check_service_request(input));
   KIBAN_TRY(const json::object definition, definition_of(context, input));
   KIBAN_TRY_VOID(check_tags(input));
@@ -161,7 +162,7 @@ Result<json::object> update_service(Context& context, const json::object& input)
                 "already using one, you must force a new deployment.");
   if (input.contains("taskDefinition") || input.contains("networkConfiguration") ||
       input.contains("loadBalancers") || input.contains("platformVersion") ||
-      input.contains("enableExecuteCommand"))
+      input.contains("enableExecuteCommand") || input.contains("healthCheckGracePeriodSeconds"))
     KIBAN_TRY_VOID(check_service_tasks(context, service, definition));
   json::object& primary = primary_of(service);
   primary.erase("kibanRollback");

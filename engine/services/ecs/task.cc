@@ -194,7 +194,7 @@ json::array fresh_lines(Context& context, const json::object& task, const json::
 void write_logs(Context& context, const json::object& task, const json::array& lines) {
   const auto definition = load_task_definition(context, text(task, "taskDefinitionArn"));
   if (!definition) return;
-  const Caller ecs = principal(context, "ecs-tasks.amazonaws.com");
+  Caller ecs = principal(context, "ecs-tasks.amazonaws.com");
   for (const json::value& value : definition->at("containerDefinitions").as_array()) {
     const json::object& container = value.as_object();
     const std::string name = text(container, "name");
@@ -208,6 +208,7 @@ void write_logs(Context& context, const json::object& task, const json::array& l
     }
     if (events.empty()) continue;
     const std::string group = text(*options, "awslogs-group");
+    ecs.region = text(*options, "awslogs-region", context.caller().region);
     // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
     const std::string stream = fmt::format("{}/{}/{}", text(*options, "awslogs-stream-prefix"),
                                            name, last_part(text(task, "taskArn")));
@@ -268,7 +269,11 @@ namespace {
 
 Result<void> check_run(Context& context, const json::object& input, const json::object& cluster,
                        const json::object& definition) {
+  const std::string launch = text(input, "launchType");
+  if (launch == "EC2" || launch == "EXTERNAL")
+    return fail("InvalidParameterException", "No Container Instances were found in your cluster.");
   KIBAN_TRY_VOID(check_launch(input, cluster));
+  KIBAN_TRY_VOID(check_default_strategy(input, cluster));
   KIBAN_TRY_VOID(check_placement(context, input, definition));
   if (flag(input, "enableExecuteCommand") && text(definition, "taskRoleArn").empty())
     return fail("InvalidParameterException",
@@ -483,6 +488,8 @@ std::optional<json::object> on_task_outcome(Context& context, const json::object
       if (const json::value* value = find(one.as_object(), from)) (*container)[to] = *value;
     }
   }
+  if (status == "RUNNING" && text(outcome.payload, "HealthChecks") == "none")
+    task->erase("healthStatus");
   if (status == "RUNNING" && text(*task, "lastStatus") != "RUNNING") {
     const double now = epoch_seconds(context.now());
     (*task)["lastStatus"] = "RUNNING";

@@ -35,6 +35,30 @@ void make_options_text(json::object& container) {
       option.value() = print_json(option.value());
 }
 
+// What DescribeTaskDefinition shows though nobody said it.
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
+void fill_defaults(json::object& container, std::string_view network_mode) {
+  const auto set = [](json::object& holder, std::string_view member, json::value value) {
+    if (!holder.contains(member)) holder[member] = std::move(value);
+  };
+  set(container, "cpu", 0);
+  set(container, "essential", true);
+  for (const auto* list :
+       {"portMappings", "environment", "mountPoints", "volumesFrom", "systemControls"})
+    set(container, list, json::array{});
+  for (json::value& value : container["portMappings"].as_array()) {
+    json::object& mapping = value.as_object();
+    set(mapping, "protocol", "tcp");
+    set(mapping, "hostPort",
+        network_mode == "bridge" ? json::value(0) : mapping.at("containerPort"));
+  }
+  if (json::value* check = container.if_contains("healthCheck")) {
+    set(check->as_object(), "interval", 30);
+    set(check->as_object(), "timeout", 5);
+    set(check->as_object(), "retries", 3);
+  }
+}
+
 // The launch types that the definition fits.
 json::array compatibilities_of(const json::object& definition) {
   if (is_for_fargate(definition)) return {"EC2", "FARGATE"};
@@ -102,14 +126,8 @@ Result<json::object> register_task_definition(Context& context, const json::obje
   const std::int64_t revision = last ? std::stoll(*last) + 1 : 1;
   json::object definition = input;
   definition.erase("tags");
-  for (json::value& container : definition["containerDefinitions"].as_array()) {
-    json::object& fields = container.as_object();
-    if (!fields.contains("cpu")) fields["cpu"] = 0;
-    if (!fields.contains("essential")) fields["essential"] = true;
-    for (const auto* list : {"portMappings", "environment", "mountPoints", "volumesFrom"}) {
-      if (!fields.contains(list)) fields[list] = json::array{};
-    }
-  }
+  for (json::value& container : definition["containerDefinitions"].as_array())
+    fill_defaults(container.as_object(), text(definition, "networkMode", "bridge"));
   definition["taskDefinitionArn"] =
       make_arn(context, "ecs", fmt::format("task-definition/{}:{}", family, revision));
   definition["revision"] = revision;

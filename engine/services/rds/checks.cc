@@ -108,8 +108,9 @@ Result<void> check_capacity(const json::object& input, const json::object& row) 
   const auto least = capacity("MinCapacity");
   const auto most = capacity("MaxCapacity");
   if (!least || !most)
-    return invalid_combination(
-        "Specify both the minimum and the maximum capacity of ServerlessV2ScalingConfiguration.");
+    return invalid_value(
+        "Both MinCapacity and MaxCapacity must be specified when you initialize Serverless v2 "
+        "scaling configuration.");
   const auto halves = [](double value) { return value * 2 == std::floor(value * 2); };
   if (*least < 0 || *least > 256 || !halves(*least))
     return invalid_value(fmt::format(
