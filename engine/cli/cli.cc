@@ -25,6 +25,7 @@ struct Chosen {
   ScheduleOptions schedule{};
   std::string machine{};
   std::string status{};
+  std::string mail{};
   HistoryOptions history{};
   std::string cluster{};
   ClockOptions clock{};
@@ -94,6 +95,13 @@ void add_serve(CLI::App& app, Chosen& chosen) {
                    "Whose starts of executions are held back at Step Functions' rate: nested, "
                    "those by state machines and rules; aws, everybody's")
       ->check(CLI::IsMember({"nested", "aws"}))
+      ->capture_default_str();
+  serve_command
+      ->add_option("--smtp", options.smtp,
+                   "Where mails of SNS go, such as smtp://USER:PASSWORD@HOST:587 (default: the "
+                   "local mailbox, which 'kiban mail' shows)")
+      ->envname("KIBAN_SMTP");
+  serve_command->add_option("--mail-from", options.mail_from, "The sender of mails")
       ->capture_default_str();
   serve_command->callback([&] { chosen.command = [&] { return serve(chosen.serve); }; });
 }
@@ -203,6 +211,26 @@ void add_clients(CLI::App& app, Chosen& chosen) {
                  [&] { return list_tasks(chosen.client, chosen.cluster, chosen.output); }),
       chosen);
   tasks->add_option("--cluster", chosen.cluster, "Only this cluster's");
+
+  CLI::App* mail =
+      with_json(add_client(app, chosen, "mail", "List the mails of the local mailbox",
+                           [&] {
+                             return chosen.mail.empty()
+                                        ? list_mails(chosen.client, chosen.output)
+                                        : print_mail(chosen.client, chosen.mail, chosen.output);
+                           }),
+                chosen);
+  CLI::App* show_mail =
+      with_json(add_client(*mail, chosen, "show", "Print a mail",
+                           [&] { return print_mail(chosen.client, chosen.mail, chosen.output); }),
+                chosen);
+  show_mail->add_option("N", chosen.mail, "Its number in the list")->required();
+  mail->footer(
+      "Mails to subscribers of SNS topics by e-mail come here unless kiban serve was given "
+      "--smtp:\n"
+      "a folder of .eml files, mail/ in the data directory.\n\n"
+      "  kiban mail                       the mails, the oldest first\n"
+      "  kiban mail show 3                with the link that confirms a subscription");
 
   with_json(add_client(app, chosen, "doctor", "Check the server and what this machine has",
                        [&] { return doctor(chosen.client, chosen.output); }),

@@ -117,7 +117,7 @@ Result<json::object> Client::get_own(const std::string& path, std::chrono::secon
             runtime::fetch({.url = endpoint + path,
                             .headers = {{"X-Kiban-Token", runtime::own_token(secret_access_key)}},
                             .timeout = patience}));
-  if (reply.status == 403) return std::unexpected(error_of(reply));
+  if (reply.status == 403 || reply.status == 404) return std::unexpected(error_of(reply));
   const auto value = parse_json(reply.body);
   if (reply.status != 200 || !value || !value->is_object())
     return fail("BadReply", "what answers there is not kiban, or another version of it");

@@ -41,6 +41,9 @@ struct LogsOptions {
   bool follow{false};
 };
 int print_logs(const ClientOptions& client, const LogsOptions& logs, const OutputOptions& output);
+int list_mails(const ClientOptions& client, const OutputOptions& output);
+// `number`: as the list shows it.
+int print_mail(const ClientOptions& client, const std::string& number, const OutputOptions& output);
 int list_tasks(const ClientOptions& client, const std::string& cluster,
                const OutputOptions& output);
 

@@ -120,6 +120,7 @@ constexpr Tool tools[] = {
     {"ip", "ECS tasks as containers: their networks", "iproute2"},
     {"nft", "ECS tasks as containers: the rules of their networks", "nftables"},
     {"skopeo", "pushing images to ECR", "skopeo"},
+    {"curl", "mails by kiban serve --smtp", "curl"},
     {"aws", "kiban aws", "awscli"},
     {"psql", "looking into databases", "postgresql-client"},
     {"node", "the CDK CLI; it wants 20 or newer, which npm has", "nodejs npm"}};
@@ -171,6 +172,19 @@ std::vector<Check> check_server(const Client& client, const std::string& data) {
                          : writable ? "kiban serve closes it; or chmod 0700"
                                     : "see who owns it"},
           check_key_file(data + "/key")};
+}
+
+// Where mails of SNS go.
+std::vector<Check> check_mail(const Client& client) {
+  const auto mail = client.get_own("/_kiban/mail", std::chrono::seconds{5});
+  const json::array* mails = mail ? find_array(*mail, "mails") : nullptr;
+  if (mails == nullptr) return {};
+  const json::string* smtp = find_string(*mail, "smtp");
+  return {{.name = "mail",
+           .good = true,
+           .text = smtp ? fmt::format("goes to {}", to_string(*smtp))
+                        : fmt::format("goes to the local mailbox ({} there): kiban mail",
+                                      mails->size())}};
 }
 
 // A server holds its rows for itself: they are looked at while none runs.
@@ -249,6 +263,7 @@ int doctor(const ClientOptions& options, const OutputOptions& output) {
       check_server(client, options.data.empty() ? default_data_directory() : options.data);
   std::ranges::move(check_rows(options.data.empty() ? default_data_directory() : options.data),
                     std::back_inserter(checks));
+  std::ranges::move(check_mail(client), std::back_inserter(checks));
   std::ranges::move(check_host(), std::back_inserter(checks));
   checks.push_back({.name = "policies",
                     .text = "IAM policies are recorded, not evaluated: who may call may call "
@@ -302,7 +317,7 @@ int reset(const std::string& wanted, bool yes) {
     return complain("reset", erased.error().cause, "See who owns it.");
   if (const auto erased = containers::erase_tasks(data + "/tasks"); !erased)
     return complain("reset", erased.error().cause, "See who owns it.");
-  for (const char* part : {"/rows", "/blobs", "/key", "/server.json"}) {
+  for (const char* part : {"/rows", "/blobs", "/mail", "/key", "/server.json"}) {
     std::filesystem::remove_all(data + part, failed);
     if (failed)
       return complain("reset", "can't remove " + data + part + ": " + failed.message(),

@@ -19,6 +19,7 @@
 #include "cli/task_runner.h"
 #include "cli/wiring.h"
 #include "containers/task_route.h"
+#include "core/mail_address.h"
 #include "postgres/driver.h"
 #include "postgres/server.h"
 #include "runtime/admission.h"
@@ -27,6 +28,7 @@
 #include "runtime/frontend.h"
 #include "runtime/http_server.h"
 #include "runtime/kernel_thread.h"
+#include "runtime/mail.h"
 #include "runtime/pauses.h"
 #include "runtime/probes.h"
 #include "runtime/process_driver.h"
@@ -186,9 +188,20 @@ runtime::Targets choose_targets(const ServeOptions& options, const Address& addr
   return allowed ? runtime::Targets::All : runtime::Targets::Others;
 }
 
+Result<runtime::MailOptions> mail_options(const ServeOptions& options) {
+  runtime::MailOptions mail{.from = options.mail_from};
+  if (!is_mail_address(mail.from))
+    return fail("WrongUsage", "the sender of --mail-from is not a mail address");
+  if (!options.smtp.empty()) {
+    KIBAN_TRY(mail.server, runtime::parse_smtp_url(options.smtp));
+  }
+  return mail;
+}
+
 // Everything that lives while the server runs, in the order in which it must end.
 int run_server(const ServeOptions& options, const Address& address, Data data,
-               const runtime::Admission& admission, const WiringOptions& wiring) {
+               const runtime::Admission& admission, const WiringOptions& wiring,
+               const runtime::MailOptions& mail) {
   const kernel::Auth auth = options.auth == "any" ? kernel::Auth::Any : kernel::Auth::Sigv4;
   const bool in_memory = data.directory.empty();
   std::unique_ptr<runtime::HttpServer> server;
@@ -246,6 +259,11 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
               runtime::make_sign_performer(signer, [&server](std::function<void()> work) {
                 server->post(std::move(work));
               }));
+  const auto mail_directory = in_memory ? std::string() : data.directory + "/mail";
+  auto mailbox = runtime::Mailbox::open(options.ephemeral ? "" : mail_directory);
+  if (!mailbox) return complain_about_data(mailbox.error());
+  auto mail_worker = std::make_unique<runtime::Worker>();
+  effects.add("mail.send", runtime::make_mail_performer(mail, **mailbox, signer, *mail_worker));
   const auto added = runner->add_to(effects, server->port(), *data.blobs);
   if (!added) return complain("tasks", added.error().cause, "See who owns the data directory.");
   const auto database_directory = directory_for("databases", options.ephemeral, data.directory);
@@ -326,6 +344,8 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                  [&signer](const runtime::HttpRequest& request, const runtime::Respond& respond) {
                    respond([made = certificate_reply(signer, request)] { return made; });
                  });
+  made.add_route("/_kiban/mail", runtime::make_mail_route(mail.server, **mailbox),
+                 runtime::Frontend::Access::Token);
   made.add_route("/_kiban/clock", runtime::make_clock_route(thread, virtual_clock.get()),
                  runtime::Frontend::Access::Token);
   frontend = &made;
@@ -350,8 +370,9 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   runner->end();
   if (!ends_all) databases->leave();
   databases.reset();
-  // Pauses begin deliveries, and both report to `thread`, which must be there till then.
+  // Pauses begin deliveries; all three report to `thread`, which must be there till then.
   pauses.reset();
+  mail_worker.reset();
   fetcher.reset();
   if (!data.directory.empty()) remove_server_file(data.directory);
   if (in_memory) remove_directory(uploads_directory);
@@ -387,6 +408,12 @@ int serve(const ServeOptions& options) {
     complain("serve", admission.error().cause, "'kiban serve --help' shows how it is written.");
     return exit_usage;
   }
+  const auto mail = mail_options(options);
+  if (!mail) {
+    complain("serve", mail.error().cause,
+             "Write for example --smtp smtp://USER:PASSWORD@mail.example.com:587.");
+    return exit_usage;
+  }
   const auto mock_config = read_mock_config(options.mock_config);
   if (!mock_config)
     return complain("mock config", mock_config.error().cause,
@@ -398,7 +425,8 @@ int serve(const ServeOptions& options) {
                     {.mock_config = *mock_config,
                      .throttle = options.throttle == "aws" ? services::states::Throttle::Aws
                                                            : services::states::Throttle::Nested,
-                     .database_host = options.tasks == "process" ? "127.0.0.1" : ""});
+                     .database_host = options.tasks == "process" ? "127.0.0.1" : ""},
+                    *mail);
 }
 
 }  // namespace kiban::cli

@@ -25,6 +25,8 @@ struct ServeOptions {
   // refuse, or auto: allowed to callers who could do so themselves.
   std::string loopback_targets{"auto"};
   std::string throttle{"nested"};
+  std::string smtp{};  // runtime::parse_smtp_url; empty: mails go to the local mailbox.
+  std::string mail_from{"no-reply@sns.amazonaws.com"};
 };
 
 // Serves until SIGTERM, or SIGINT, which ends tasks too. Returns the exit code.

@@ -101,6 +101,8 @@ std::vector<std::string> find_in_flight(const kernel::Kernel& kernel) {
                                   member("Group")));
     if (effect.kind == "http.post")
       names.push_back(fmt::format("delivery {} to {}", effect.id, member("Url")));
+    if (effect.kind == "mail.send")
+      names.push_back(fmt::format("mail {} to {}", effect.id, member("To")));
   }
   return names;
 }

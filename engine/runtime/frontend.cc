@@ -31,13 +31,18 @@ void refuse_token(const Respond& respond) {
                json_reply(403, json::object{{"message", "X-Kiban-Token is missing or wrong."}}));
 }
 
+// What the links of SNS's messages ask for.
+bool is_link_operation(std::string_view operation) {
+  return operation == "ConfirmSubscription" || operation == "Unsubscribe";
+}
+
 // What clients may ask without a signature though the model says otherwise.
 bool needs_no_signature(const api::Wire& wire) {
   if (wire.operation != nullptr && wire.operation->unsigned_allowed) return true;
   // The SubscribeURL of a confirmation is meant to be visited as it is:
   // docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.prepare.html
   return wire.service != nullptr && wire.service->folder == "sns" &&
-         wire.operation_name == "ConfirmSubscription";
+         is_link_operation(wire.operation_name);
 }
 
 // What a copy reads is hashed by us: the kernel must not read gigabytes.
@@ -125,7 +130,7 @@ void Frontend::handle(HttpRequest request, Respond respond) {
       .headers = std::move(request.headers),
       .body = std::move(request.body)};
   exchange->wire = api::identify(exchange->request);
-  if (exchange->wire.service == nullptr && exchange->wire.operation_name == "ConfirmSubscription") {
+  if (exchange->wire.service == nullptr && is_link_operation(exchange->wire.operation_name)) {
     // A SubscribeURL has neither signature nor version: at AWS its host tells the service.
     exchange->request.query += "&Version=2010-03-31";
     exchange->wire = api::identify(exchange->request);
@@ -232,6 +237,8 @@ api::KeyLookup Frontend::lookup(const std::optional<SessionKey>& session) const 
 
 void Frontend::with_session(const Shared& exchange, const std::optional<SessionKey>& session) {
   if (session) exchange->caller.arn = session->arn;
+  if (options_.auth == kernel::Auth::Sigv4 && !exchange->signature)
+    exchange->caller.arn = "anonymous";
   if (options_.auth == kernel::Auth::Sigv4 &&
       (exchange->signature || !needs_no_signature(exchange->wire))) {
     const Result<api::Signature> verified =

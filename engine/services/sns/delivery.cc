@@ -4,6 +4,7 @@
 
 #include "core/arn.h"
 #include "services/base/table_service.h"
+#include "services/sns/mail.h"
 
 namespace kiban::services::sns {
 namespace {
@@ -13,62 +14,74 @@ namespace {
 constexpr std::int64_t post_retries_max = 3;
 constexpr std::chrono::seconds post_retry_delay{20};
 
-json::object envelope(const Context& context, const Subscription& subscription,
-                      const Message& message) {
-  json::object out{
-      {"Type", "Notification"}, {"MessageId", message.id}, {"TopicArn", message.topic_arn}};
-  if (!message.subject.empty()) out["Subject"] = message.subject;
-  out["Message"] = message.text;
-  out["Timestamp"] = format_iso8601(context.now());
-  out["UnsubscribeURL"] = fmt::format("{}/?Action=Unsubscribe&SubscriptionArn={}",
-                                      context.endpoint(), subscription.arn);
-  json::object attributes;
-  for (const auto& member : message.attributes) {
-    const json::object& attribute = member.value().as_object();
-    const json::string* binary = find_string(attribute, "BinaryValue");
-    attributes[member.key()] = {
-        {"Type", text(attribute, "DataType")},
-        {"Value", binary ? to_string(*binary) : text(attribute, "StringValue")}};
-  }
-  if (!attributes.empty()) out["MessageAttributes"] = std::move(attributes);
-  return out;
-}
-
 bool is_raw(const Subscription& subscription) {
   return text(subscription.attributes, "RawMessageDelivery") == "true";
 }
 
-// A queue that is gone or refuses loses the message, as on AWS without a dead-letter queue.
-void send_to_queue(Context& context, std::string_view queue_arn, json::object input) {
+std::string dead_letters_of(const Subscription& subscription) {
+  const auto policy = parse_json(text(subscription.attributes, "RedrivePolicy", "{}"));
+  return policy && policy->is_object() ? text(policy->get_object(), "deadLetterTargetArn")
+                                       : std::string();
+}
+
+Result<void> send_to_queue(Context& context, std::string_view queue_arn, json::object input) {
   const auto queue = parse_arn(queue_arn);
-  if (!queue) return;
+  if (!queue) return fail("InvalidQueue", "it has no ARN");
   const Caller sns{.account = queue->account, .region = queue->region, .arn = "sns.amazonaws.com"};
   input["QueueUrl"] = fmt::format("{}/{}/{}", context.endpoint(), queue->account, queue->resource);
-  (void)context.call("sqs", "SendMessage", input, sns);
+  // Only a FIFO queue knows a message again.
+  if (!queue_arn.ends_with(".fifo")) input.erase("MessageDeduplicationId");
+  KIBAN_TRY_VOID(context.call("sqs", "SendMessage", input, sns));
+  return {};
+}
+
+// Without a dead-letter queue the message is lost, as on AWS.
+// https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
+void send_to_dead_letters(Context& context, std::string_view queue_arn, json::object input,
+                          const Error& error) {
+  if (queue_arn.empty()) return;
+  const auto attribute = [](std::string_view value) {
+    return json::object{{"DataType", "String"}, {"StringValue", value.empty() ? "-" : value}};
+  };
+  json::object attributes;
+  if (const json::object* given = find_object(input, "MessageAttributes")) attributes = *given;
+  attributes["RequestID"] = attribute(context.random().uuid());
+  attributes["ErrorCode"] = attribute(error.name);
+  attributes["ErrorMessage"] = attribute(error.cause);
+  input["MessageAttributes"] = std::move(attributes);
+  (void)send_to_queue(context, queue_arn, std::move(input));
+}
+
+// Group and deduplication of a message, for the queues that want them.
+json::object order_of(const Message& message) {
+  json::object order;
+  if (!message.group.empty()) order["MessageGroupId"] = message.group;
+  if (!message.deduplication.empty()) order["MessageDeduplicationId"] = message.deduplication;
+  return order;
 }
 
 // An envelope is signed before it is sent: on_outcome takes it on.
 void deliver_to_queue(Context& context, const Subscription& subscription, const Message& message) {
   if (is_raw(subscription)) {
-    json::object input{{"MessageBody", message.text}};
+    json::object input = order_of(message);
+    input["MessageBody"] = message.text;
     if (!message.attributes.empty()) input["MessageAttributes"] = message.attributes;
-    return send_to_queue(context, subscription.endpoint, std::move(input));
+    const auto sent = send_to_queue(context, subscription.endpoint, input);
+    if (!sent)
+      send_to_dead_letters(context, dead_letters_of(subscription), std::move(input), sent.error());
+    return;
   }
   context.perform({.service = "sns",
                    .kind = "sns.sign",
                    .id = fmt::format("{}/{}", message.id, subscription.arn),
                    .payload = {{"Queue", subscription.endpoint},
+                               {"DeadLetters", dead_letters_of(subscription)},
+                               {"Order", order_of(message)},
                                {"Body", print_json(envelope(context, subscription, message))},
                                {"Sign", message.signature_version}}});
 }
 
-void post(Context& context, const json::object& payload) {
-  context.perform({.service = "sns",
-                   .kind = "http.post",
-                   .id = fmt::format("{}/{}", text(payload, "Id"), number(payload, "Try", 0)),
-                   .payload = payload});
-}
-
+// A confirmation is no message: it never goes to a dead-letter queue.
 json::object make_post(const Subscription& subscription, std::string_view type,
                        std::string_view message_id, std::string body) {
   return {{"Id", fmt::format("{}/{}", message_id, subscription.arn)},
@@ -84,7 +97,61 @@ json::object make_post(const Subscription& subscription, std::string_view type,
           {"Body", std::move(body)}};
 }
 
+void deliver_by_http(Context& context, const Subscription& subscription, const Message& message) {
+  json::object payload = make_post(
+      subscription, "Notification", message.id,
+      is_raw(subscription) ? message.text : print_json(envelope(context, subscription, message)));
+  if (is_raw(subscription))
+    payload["Headers"].as_object()["x-amz-sns-rawdelivery"] = "true";
+  else
+    payload["Sign"] = message.signature_version;
+  payload["DeadLetters"] = dead_letters_of(subscription);
+  perform_delivery(context, payload);
+}
+
+// After the failed try `tries`: when the next is due, or nullopt.
+std::optional<std::chrono::seconds> retry_delay(const json::object& payload, std::int64_t tries) {
+  if (payload.contains("To")) return mail_retry_delay(tries);
+  if (tries > post_retries_max) return std::nullopt;
+  return post_retry_delay;
+}
+
+// The administrator hears of mails that do not go out: the first time and the last.
+void log_failed_mail(Context& context, const json::object& payload, const Outcome& outcome,
+                     bool last) {
+  context.perform(
+      {.service = "sns",
+       .kind = "server.log",
+       .id = fmt::format("log/{}/{}", text(payload, "Id"), number(payload, "Try", 0)),
+       .payload = {
+           {"Message", fmt::format("a mail to {} about {} was not sent{}: {}", text(payload, "To"),
+                                   text(payload, "TopicArn"), last ? "" : ", it is tried again",
+                                   text(outcome.payload, "Cause"))}}});
+}
+
 }  // namespace
+
+json::object envelope(const Context& context, const Subscription& subscription,
+                      const Message& message) {
+  json::object out{
+      {"Type", "Notification"}, {"MessageId", message.id}, {"TopicArn", message.topic_arn}};
+  if (!message.subject.empty()) out["Subject"] = message.subject;
+  out["Message"] = message.text;
+  if (!message.sequence.empty()) out["SequenceNumber"] = message.sequence;
+  out["Timestamp"] = format_iso8601(context.now());
+  out["UnsubscribeURL"] = fmt::format("{}/?Action=Unsubscribe&SubscriptionArn={}",
+                                      context.endpoint(), subscription.arn);
+  json::object attributes;
+  for (const auto& member : message.attributes) {
+    const json::object& attribute = member.value().as_object();
+    const json::string* binary = find_string(attribute, "BinaryValue");
+    attributes[member.key()] = {
+        {"Type", text(attribute, "DataType")},
+        {"Value", binary ? to_string(*binary) : text(attribute, "StringValue")}};
+  }
+  if (!attributes.empty()) out["MessageAttributes"] = std::move(attributes);
+  return out;
+}
 
 json::object to_json(const Subscription& subscription) {
   return {{"Arn", subscription.arn},
@@ -109,22 +176,15 @@ Subscription subscription_from(const json::object& row) {
 void deliver(Context& context, const Subscription& subscription, const Message& message) {
   if (subscription.pending) return;
   if (subscription.protocol == "sqs") return deliver_to_queue(context, subscription, message);
-  json::object payload = make_post(
-      subscription, "Notification", message.id,
-      is_raw(subscription) ? message.text : print_json(envelope(context, subscription, message)));
-  if (is_raw(subscription))
-    payload["Headers"].as_object()["x-amz-sns-rawdelivery"] = "true";
-  else
-    payload["Sign"] = message.signature_version;
-  post(context, payload);
+  if (is_mail(subscription.protocol)) return mail_message(context, subscription, message);
+  deliver_by_http(context, subscription, message);
 }
 
-void request_confirmation(Context& context, const Subscription& subscription,
-                          std::string_view signature_version) {
-  const std::string id = context.random().uuid();
-  const json::object body{
+json::object confirmation_envelope(const Context& context, const Subscription& subscription,
+                                   std::string_view message_id) {
+  return {
       {"Type", "SubscriptionConfirmation"},
-      {"MessageId", id},
+      {"MessageId", message_id},
       {"Token", subscription.token},
       {"TopicArn", subscription.topic_arn},
       {"Message", fmt::format("You have chosen to subscribe to the topic {}.\nTo confirm the "
@@ -133,27 +193,55 @@ void request_confirmation(Context& context, const Subscription& subscription,
       {"SubscribeURL", fmt::format("{}/?Action=ConfirmSubscription&TopicArn={}&Token={}",
                                    context.endpoint(), subscription.topic_arn, subscription.token)},
       {"Timestamp", format_iso8601(context.now())}};
-  json::object payload = make_post(subscription, "SubscriptionConfirmation", id, print_json(body));
+}
+
+void request_confirmation(Context& context, const Subscription& subscription,
+                          std::string_view signature_version) {
+  const std::string id = context.random().uuid();
+  json::object payload = make_post(subscription, "SubscriptionConfirmation", id,
+                                   print_json(confirmation_envelope(context, subscription, id)));
   payload["Sign"] = signature_version;
-  post(context, payload);
+  perform_delivery(context, payload);
 }
 
 void on_outcome(Context& context, const json::object& payload, const Outcome& outcome) {
+  if (payload.contains("Message")) return;  // server.log
   if (const std::string queue = text(payload, "Queue"); !queue.empty()) {
+    json::object input;
+    if (const json::object* order = find_object(payload, "Order")) input = *order;
     // Unsigned when it could not be signed: better than lost.
-    const std::string body = text(outcome.payload, "Body", text(payload, "Body"));
-    return send_to_queue(context, queue, {{"MessageBody", body}});
+    input["MessageBody"] = text(outcome.payload, "Body", text(payload, "Body"));
+    const auto sent = send_to_queue(context, queue, input);
+    if (!sent)
+      send_to_dead_letters(context, text(payload, "DeadLetters"), std::move(input), sent.error());
+    return;
   }
+  if (!outcome.final) return;
+  const bool mail = payload.contains("To");
   const std::int64_t status = number(outcome.payload, "Status", 0);
-  const std::int64_t tries = number(payload, "Try", 0);
-  const bool done = status >= 200 && status < 300;
-  const bool refused = status >= 400 && status < 500 && status != 429;  // Permanent, as documented.
-  if (!outcome.final || done || refused || tries >= post_retries_max) return;
+  const std::int64_t tries = number(payload, "Try", 0) + 1;
+  const bool done = mail ? !outcome.payload.contains("Error") : status >= 200 && status < 300;
+  if (done) return;
+  // Permanent, as documented.
+  const bool refused =
+      mail ? flag(outcome.payload, "Permanent") : status >= 400 && status < 500 && status != 429;
+  const auto delay = refused ? std::nullopt : retry_delay(payload, tries);
+  if (mail && (tries == 1 || !delay)) log_failed_mail(context, payload, outcome, !delay);
+  if (!delay)
+    return send_to_dead_letters(
+        context, text(payload, "DeadLetters"), {{"MessageBody", text(payload, "Body")}},
+        {.name = status == 0 ? text(outcome.payload, "Error") : std::to_string(status),
+         .cause = text(outcome.payload, "Cause", text(outcome.payload, "Reason"))});
   json::object next = payload;
-  next["Try"] = tries + 1;
-  context.set_timer("sns", text(payload, "Id"), context.now() + post_retry_delay, std::move(next));
+  next["Try"] = tries;
+  context.set_timer("sns", text(payload, "Id"), context.now() + *delay, std::move(next));
 }
 
-void retry_post(Context& context, const json::object& payload) { post(context, payload); }
+void perform_delivery(Context& context, const json::object& payload) {
+  context.perform({.service = "sns",
+                   .kind = payload.contains("To") ? "mail.send" : "http.post",
+                   .id = fmt::format("{}/{}", text(payload, "Id"), number(payload, "Try", 0)),
+                   .payload = payload});
+}
 
 }  // namespace kiban::services::sns

@@ -1,7 +1,7 @@
 // AWS Systems Manager: the Parameter Store.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/Welcome.html
 //
-// Only the latest version of a parameter is kept, with its number. A SecureString is stored as
+// A hundred versions of a parameter are kept, with their labels. A SecureString is stored as
 // given (there is no key service to encrypt it) and read without WithDecryption as an opaque text.
 #pragma once
 
