@@ -79,9 +79,7 @@ TEST_F(Iam, ManagedPoliciesHaveVersions) {
            "Arn");
   EXPECT_EQ(arn, "arn:aws:iam::000000000000:policy/p");
   call("CreatePolicyVersion",
-       {{"PolicyArn", arn},
-        {"PolicyDocument", R"({"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}})"},
-        {"SetAsDefault", true}});
+       {{"PolicyArn", arn}, {"PolicyDocument", R"({"Statement":[{}]})"}, {"SetAsDefault", true}});
   EXPECT_EQ(call("GetPolicy", {{"PolicyArn", arn}}).at("Policy").at("DefaultVersionId"), "v2");
   EXPECT_EQ(refusal("DeletePolicy", {{"PolicyArn", arn}}).name, "DeleteConflictException");
   call("DeletePolicyVersion", {{"PolicyArn", arn}, {"VersionId", "v1"}});

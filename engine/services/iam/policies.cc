@@ -2,19 +2,12 @@
 #include <fmt/format.h>
 
 #include "api/codec.h"
-#include "services/iam/grammar.h"
 #include "services/iam/rows.h"
 
 namespace kiban::services::iam {
 namespace {
 
-constexpr std::size_t policy_size_max = 6'144;  // IAM quota, characters without white space.
-constexpr std::size_t versions_max = 5;         // IAM quota, per managed policy.
-
-Result<void> check_managed(const std::string& document) {
-  KIBAN_TRY_VOID(check_identity_policy(document));
-  return check_size(document, "PolicySize", policy_size_max);
-}
+constexpr std::size_t versions_max = 5;  // IAM quota, per managed policy.
 
 Result<json::object> load_policy(const Context& context, std::string_view arn) {
   auto row = get_json(context, policy_key(arn));
@@ -52,7 +45,7 @@ Result<json::object> create_policy(Context& context, const json::object& input) 
         "EntityAlreadyExistsException",
         fmt::format("A policy called {} already exists. Duplicate names are not allowed.", name));
   }
-  KIBAN_TRY_VOID(check_managed(text(input, "PolicyDocument")));
+  KIBAN_TRY_VOID(check_document(text(input, "PolicyDocument")));
   const double now = epoch_seconds(context.now());
   json::object row{
       {"PolicyName", name},
@@ -102,7 +95,7 @@ Result<json::object> delete_policy(Context& context, const json::object& input) 
 
 Result<json::object> create_version(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load_policy(context, text(input, "PolicyArn")));
-  KIBAN_TRY_VOID(check_managed(text(input, "PolicyDocument")));
+  KIBAN_TRY_VOID(check_document(text(input, "PolicyDocument")));
   json::array& versions = row["Versions"].as_array();
   if (versions.size() >= versions_max) {
     return fail("LimitExceededException",

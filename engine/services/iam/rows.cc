@@ -35,11 +35,14 @@ std::string make_global_arn(const Context& context, std::string_view kind, std::
   return fmt::format("arn:aws:iam::{}:{}{}{}", context.caller().account, kind, path, name);
 }
 
-Result<void> check_size(std::string_view document, std::string_view quota, std::size_t most) {
-  const auto size = std::ranges::count_if(
-      document, [](char c) { return c != ' ' && c != '\t' && c != '\n' && c != '\r'; });
-  if (static_cast<std::size_t>(size) <= most) return {};
-  return fail("LimitExceededException", fmt::format("Cannot exceed quota for {}: {}", quota, most));
+Result<void> check_document(std::string_view document) {
+  const auto parsed = parse_json(document);
+  const bool has_statement =
+      parsed && parsed->is_object() && parsed->get_object().contains("Statement");
+  if (has_statement) return {};
+  return fail("MalformedPolicyDocumentException",
+              parsed ? std::string("The policy must be a JSON object with a Statement.")
+                     : fmt::format("This policy contains invalid Json: {}", parsed.error().cause));
 }
 
 Result<json::object> page_of(const json::array& all, std::string_view member,

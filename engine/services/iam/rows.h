@@ -22,10 +22,8 @@ std::vector<json::object> roles_with(const Context& context, std::string_view po
 std::string make_id(Context& context, std::string_view prefix);  // AROA…, ANPA…
 std::string make_global_arn(const Context& context, std::string_view kind, std::string_view path,
                             std::string_view name);
-// The size of a policy without white space. Error LimitExceededException "Cannot exceed quota for
-// QUOTA: N".
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-Result<void> check_size(std::string_view document, std::string_view quota, std::size_t most);
+// Error MalformedPolicyDocumentException.
+Result<void> check_document(std::string_view document);
 // {member: entries, IsTruncated, Marker} by MaxItems and Marker.
 Result<json::object> page_of(const json::array& all, std::string_view member,
                              const json::object& input);

@@ -6,23 +6,10 @@
 
 #include "api/codec.h"
 #include "services/base/table_service.h"
-#include "services/iam/grammar.h"
 #include "services/iam/rows.h"
 
 namespace kiban::services::iam {
 namespace {
-
-// IAM's quotas of a role:
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-constexpr std::size_t trust_size_max = 2'048;
-constexpr std::size_t inline_size_max = 10'240;
-constexpr std::size_t attached_max = 10;
-constexpr std::size_t tags_max = 50;
-
-Result<void> check_trust(const std::string& document) {
-  KIBAN_TRY_VOID(check_trust_policy(document));
-  return check_size(document, "ACLSizePerRole", trust_size_max);
-}
 
 // Roles ------------------------------------------------------------------------------------------
 
@@ -46,7 +33,7 @@ Result<json::object> create_role(Context& context, const json::object& input) {
     return fail("EntityAlreadyExistsException",
                 fmt::format("Role with name {} already exists.", name));
   }
-  KIBAN_TRY_VOID(check_trust(text(input, "AssumeRolePolicyDocument")));
+  KIBAN_TRY_VOID(check_document(text(input, "AssumeRolePolicyDocument")));
   const std::string path = text(input, "Path", "/");
   const json::array* tags = find_array(input, "Tags");
   json::object row{{"Path", path},
@@ -110,7 +97,7 @@ Result<json::object> delete_boundary(Context& context, const json::object& input
 
 Result<json::object> update_trust(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
-  KIBAN_TRY_VOID(check_trust(text(input, "PolicyDocument")));
+  KIBAN_TRY_VOID(check_document(text(input, "PolicyDocument")));
   row["AssumeRolePolicyDocument"] = text(input, "PolicyDocument");
   put_json(context, role_key(text(input, "RoleName")), row);
   return json::object{};
@@ -143,10 +130,6 @@ Result<json::object> tag_role(Context& context, const json::object& input) {
       tags.push_back(tag);
     }
   }
-  if (tags.size() > tags_max) {
-    return fail("LimitExceededException",
-                fmt::format("The number of tags has reached the maximum limit: {}.", tags_max));
-  }
   put_json(context, role_key(text(input, "RoleName")), row);
   return json::object{};
 }
@@ -172,16 +155,8 @@ Result<json::object> list_role_tags(Context& context, const json::object& input)
 
 Result<json::object> put_role_policy(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
-  KIBAN_TRY_VOID(check_identity_policy(text(input, "PolicyDocument")));
-  json::object& policies = row["Policies"].as_object();
-  policies[text(input, "PolicyName")] = text(input, "PolicyDocument");
-  std::string all;
-  for (const auto& policy : policies) all += policy.value().as_string();
-  if (!check_size(all, "", inline_size_max)) {
-    return fail("LimitExceededException",
-                fmt::format("Maximum policy size of {} bytes exceeded for role {}", inline_size_max,
-                            text(input, "RoleName")));
-  }
+  KIBAN_TRY_VOID(check_document(text(input, "PolicyDocument")));
+  row["Policies"].as_object()[text(input, "PolicyName")] = text(input, "PolicyDocument");
   put_json(context, role_key(text(input, "RoleName")), row);
   return json::object{};
 }
@@ -230,13 +205,7 @@ Result<json::object> attach_role_policy(Context& context, const json::object& in
   const std::string arn = text(input, "PolicyArn");
   KIBAN_TRY_VOID(check_attachable(context, arn));
   json::array& attached = row["Attached"].as_array();
-  if (std::ranges::find(attached, json::value(arn)) == attached.end()) {
-    if (attached.size() >= attached_max) {
-      return fail("LimitExceededException",
-                  fmt::format("Cannot exceed quota for PoliciesPerRole: {}", attached_max));
-    }
-    attached.emplace_back(arn);
-  }
+  if (std::ranges::find(attached, json::value(arn)) == attached.end()) attached.emplace_back(arn);
   put_json(context, role_key(text(input, "RoleName")), row);
   return json::object{};
 }
