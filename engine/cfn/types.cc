@@ -6,6 +6,7 @@
 #include <charconv>
 #include <map>
 
+#include "cfn/buckets.h"
 #include "cfn/type_lists.h"
 
 namespace kiban::cfn {
@@ -131,6 +132,7 @@ json::value bucket_rules(const json::array& rules) {
 }
 
 json::value changed(std::string_view how, const json::value& value) {
+  if (auto bucket = bucket_value(how, value)) return *std::move(bucket);
   if (how == "json" || how == "str") return json::string(plain(value));
   if (how == "lower") return lower(value);
   if (how == "bool" && value.is_string()) return value.get_string() == "true";
