@@ -81,7 +81,14 @@ std::span<const Service* const> unserved_services() {
 
 }  // namespace kiban::api
 ]])
-  target_sources(${target} PRIVATE ${out}/all_services.cc)
+  add_custom_command(
+    OUTPUT ${out}/known_services.cc
+    COMMAND ${Python3_EXECUTABLE} ${script} --botocore ${KIBAN_BOTOCORE} --catalogue
+            --out ${out}/known_services.cc
+    DEPENDS ${script}
+    COMMENT "Names of AWS's services"
+    VERBATIM)
+  target_sources(${target} PRIVATE ${out}/all_services.cc ${out}/known_services.cc)
 
   # The Python that can import this very botocore, for the tests that talk to it.
   string(REGEX REPLACE "/lib/python3[^/]*/site-packages/botocore$" "/bin/python" python ${KIBAN_BOTOCORE})

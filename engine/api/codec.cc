@@ -7,6 +7,7 @@
 #include <array>
 
 #include "api/checksums.h"
+#include "api/known_services.h"
 #include "api/protocols.h"
 #include "api/sigv4.h"
 #include "api/values.h"
@@ -72,11 +73,20 @@ const Service* service_of_version(std::string_view version) {
   return nullptr;
 }
 
+bool is_other_service(std::string_view signing_name, std::string_view version) {
+  return std::ranges::any_of(known_services(), [&](const KnownService& one) {
+    return one.signing_name == signing_name && one.api_version == version;
+  });
+}
+
 void identify_form(Wire& wire, std::string_view form, const std::optional<Signature>& signature) {
   const std::string version = form_value(form, "Version");
   if (signature) {
     wire.service = find_service_by_signing_name(signature->service, version);
-    if (!wire.service) wire.service = find_service_by_signing_name(signature->service);
+    // Another version of a service that is served, unless it is another service with its name:
+    // Classic Load Balancing is signed like the new one.
+    if (!wire.service && !is_other_service(signature->service, version))
+      wire.service = find_service_by_signing_name(signature->service);
   } else if (!version.empty()) {
     wire.service = service_of_version(version);
   }
@@ -88,16 +98,45 @@ void identify_form(Wire& wire, std::string_view form, const std::optional<Signat
 void identify_rest(Wire& wire, const HttpRequest& request,
                    const std::optional<Signature>& signature) {
   wire.service = signature ? find_service_by_signing_name(signature->service) : find_service("s3");
-  if (!wire.service) return;
+  wire.resource = to_utf8(decode_uri(request.path).value_or(request.path));
+  // Only a path of S3 Control looks like another service's that is served.
+  if (!wire.service || request.path.starts_with("/v20180820/")) {
+    const Meant meant = meant_service(request, {});
+    if (meant.names == "S3 Control") wire.service = nullptr;
+    if (!wire.service) {
+      wire.protocol = meant.protocol;
+      wire.operation_name = to_utf8(request.method + " " + request.path);
+      return;
+    }
+  }
   wire.protocol = wire.service->protocol;
   if (wire.protocol != Protocol::RestXml && wire.protocol != Protocol::RestJson) return;
-  wire.resource = to_utf8(decode_uri(request.path).value_or(request.path));
   if (const KnownOperation* operation = match_rest_operation(*wire.service, request)) {
     set_operation(wire, operation->name);
   }
 }
 
-std::unexpected<Error> unknown_operation(const Wire& wire) {
+// docs/status.md lists what is served.
+std::unexpected<Error> unknown_service(const Wire& wire, const HttpRequest& request,
+                                       std::string_view name) {
+  const bool form = wire.protocol == Protocol::Query || wire.protocol == Protocol::Ec2;
+  const std::string version =
+      form ? form_value(is_form(request) ? request.body : request.query, "Version") : std::string();
+  const Meant meant = meant_service(request, version);
+  const auto signature = read_signature(request);
+  std::string service = meant.names;
+  if (service.empty() && signature) service = to_utf8(signature->service);
+  if (service.empty())
+    return fail(
+        "UnknownOperationException",
+        fmt::format("No service that kiban serves takes this request (operation {})", name));
+  return fail("UnknownOperationException",
+              fmt::format("kiban does not serve {} (operation {}). The services that it serves are "
+                          "listed in docs/status.md.",
+                          service, name));
+}
+
+std::unexpected<Error> unknown_operation(const Wire& wire, const HttpRequest& request) {
   const std::string name = wire.operation_name.empty() ? "(none)" : wire.operation_name;
   if (wire.service && !wire.service->has_operation(wire.operation_name)) {
     if (wire.protocol == Protocol::Query || wire.protocol == Protocol::Ec2) {
@@ -107,11 +146,7 @@ std::unexpected<Error> unknown_operation(const Wire& wire) {
     return fail("UnknownOperationException",
                 fmt::format("{} has no operation {}", wire.service->service_id, name));
   }
-  if (!wire.service) {
-    return fail(
-        "UnknownOperationException",
-        fmt::format("No service that kiban serves takes this request (operation {})", name));
-  }
+  if (!wire.service) return unknown_service(wire, request, name);
   return fail("UnknownOperationException",
               fmt::format("kiban does not serve {}:{}", wire.service->folder, name));
 }
@@ -228,7 +263,7 @@ Result<Request> decode(const HttpRequest& request, const Wire& wire) {
       KIBAN_TRY([[maybe_unused]] const Parameters parameters,
                 read_parameters(request.query, Plus::IsSpace));
     }
-    return unknown_operation(wire);
+    return unknown_operation(wire, request);
   }
   Request decoded{.service = std::string(wire.service->folder),
                   .operation = std::string(wire.operation->name)};

@@ -303,9 +303,10 @@ TEST(S3, ErrorsInXmlButNotForHead) {
   const auto head = encode_error(identify(s3_request("HEAD", "/b/k")), missing, "id");
   EXPECT_EQ(head.status, 404U);
   EXPECT_TRUE(head.body.empty());
-  const auto unserved = refused(s3_request("GET", "/b", "cors"));
-  EXPECT_THAT(unserved.cause, HasSubstr("s3:GetBucketCors"));
-  EXPECT_EQ(encode_error(identify(s3_request("GET", "/b", "cors")), unserved, "id").status, 501U);
+  const auto unserved = refused(s3_request("GET", "/b/k", "torrent"));
+  EXPECT_THAT(unserved.cause, HasSubstr("s3:GetObjectTorrent"));
+  EXPECT_EQ(encode_error(identify(s3_request("GET", "/b/k", "torrent")), unserved, "id").status,
+            501U);
 }
 
 TEST(Query, ErrorsAreXmlWhateverTheRequestHeld) {
@@ -484,6 +485,39 @@ TEST(Validate, LooksInsideListsAndMaps) {
           .cause,
       "1 validation error detected: Value null at 'tags.1.member.value' failed to satisfy "
       "constraint: Member must not be null");
+}
+
+// One request to a service that is not served, in each protocol.
+TEST(Codec, AServiceThatIsNotServedIsNamed) {
+  const auto rest = [](std::string_view service, std::string path) {
+    return HttpRequest{.method = "GET",
+                       .path = std::move(path),
+                       .headers = {{"authorization", authorization(service)}}};
+  };
+  const auto expect = [](const HttpRequest& request, Protocol protocol, std::string_view name) {
+    const Wire wire = identify(request);
+    EXPECT_EQ(wire.protocol, protocol) << name;
+    EXPECT_EQ(refused(request).name, "UnknownOperationException");
+    EXPECT_THAT(refused(request).cause, HasSubstr("kiban does not serve " + std::string(name)));
+  };
+  expect(json_request("DynamoDB_20120810.ListTables", "{}"), Protocol::Json,
+         "DynamoDB (operation ListTables)");
+  expect(json_request("AWSGlue.GetTables", "{}"), Protocol::Json, "Glue (operation GetTables)");
+  expect(rest("lambda", "/2015-03-31/functions"), Protocol::RestJson,
+         "Lambda (operation GET /2015-03-31/functions)");
+  expect(rest("route53", "/2013-04-01/hostedzone"), Protocol::RestXml, "Route 53");
+  expect(rest("apigateway", "/restapis"), Protocol::RestJson, "API Gateway or ApiGatewayV2");
+  expect(form_request("elasticloadbalancing", "Action=DescribeLoadBalancers&Version=2012-06-01"),
+         Protocol::Query, "Elastic Load Balancing (operation DescribeLoadBalancers)");
+  expect(form_request("autoscaling", "Action=DescribeAutoScalingGroups&Version=2011-01-01"),
+         Protocol::Query, "Auto Scaling (operation DescribeAutoScalingGroups)");
+  HttpRequest control = s3_request("GET", "/v20180820/configuration/publicAccessBlock");
+  control.headers.emplace_back("x-amz-account-id", "000000000000");
+  expect(control, Protocol::RestXml, "S3 Control");
+  HttpRequest cbor{.path = "/service/SomeService/operation/Act",
+                   .headers = {{"smithy-protocol", "rpc-v2-cbor"},
+                               {"authorization", authorization("somesigner")}}};
+  expect(cbor, Protocol::RpcV2Cbor, "somesigner (operation Act)");
 }
 
 }  // namespace

@@ -32,24 +32,34 @@ constexpr std::array statuses = {
     Status{"InternalServerError", 500},
     Status{"InternalServiceError", 500},
     Status{"InvalidAccessKeyId", 403},
+    Status{"InvalidBucketState", 409},
     Status{"InvalidClientTokenId", 403},
+    Status{"InvalidObjectState", 403},
     Status{"InvalidPartNumber", 416},
     Status{"InvalidRange", 416},
     Status{"MethodNotAllowed", 405},
     Status{"MissingAuthenticationToken", 403},
+    Status{"MissingContentLength", 411},
     Status{"NoSuchBucket", 404},
     Status{"NoSuchBucketPolicy", 404},
+    Status{"NoSuchCORSConfiguration", 404},
+    Status{"NoSuchConfiguration", 404},
     Status{"NoSuchKey", 404},
     Status{"NoSuchLifecycleConfiguration", 404},
     Status{"NoSuchPublicAccessBlockConfiguration", 404},
     Status{"NoSuchTagSet", 404},
     Status{"NoSuchUpload", 404},
     Status{"NoSuchVersion", 404},
+    Status{"NoSuchWebsiteConfiguration", 404},
     Status{"NotFound", 404},
     Status{"NotImplemented", 501},
     Status{"NotModified", 304},
+    Status{"ObjectLockConfigurationNotFoundError", 404},
+    Status{"ObjectNotInActiveTierError", 403},
     Status{"OptInRequired", 403},
+    Status{"OwnershipControlsNotFoundError", 404},
     Status{"PreconditionFailed", 412},
+    Status{"ReplicationConfigurationNotFoundError", 404},
     Status{"RequestEntityTooLarge", 413},
     Status{"RequestTimeTooSkewed", 403},
     Status{"ServerSideEncryptionConfigurationNotFoundError", 404},
@@ -147,13 +157,26 @@ std::string escape_message(std::string_view message) {
   return escape_xml(shown);
 }
 
+// Where the bucket is, of an answer to a request for it that was signed for another region: clients
+// read it and sign again.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+std::string expected_region(const Seen& seen, std::string_view message) {
+  constexpr std::string_view before = "; expecting '";
+  const std::size_t at = message.find(before);
+  if (seen.code != "AuthorizationHeaderMalformed" || at == std::string_view::npos) return {};
+  const std::string_view rest = message.substr(at + before.size());
+  return std::string(rest.substr(0, rest.find('\'')));
+}
+
 std::string s3_error(const Wire& wire, const Seen& seen, std::string_view message,
                      std::string_view request_id) {
+  std::string region = expected_region(seen, message);
+  if (!region.empty()) region = fmt::format("<Region>{}</Region>", escape_xml(region));
   return fmt::format(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>"
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>{}"
       "<Resource>{}</Resource><RequestId>{}</RequestId><HostId>{}</HostId></Error>",
-      escape_xml(seen.code), escape_message(message), escape_message(wire.resource), request_id,
-      encode_base64(request_id));
+      escape_xml(seen.code), escape_message(message), region, escape_message(wire.resource),
+      request_id, encode_base64(request_id));
 }
 
 std::string query_error(const Wire& wire, const Seen& seen, std::string_view message,
@@ -213,6 +236,8 @@ HttpResponse encode_error(const Wire& wire, const Error& error, std::string_view
       add("x-amz-request-id", request_id);
       add("x-amz-id-2", encode_base64(request_id));
       add("Content-Type", "application/xml");
+      if (const std::string region = expected_region(seen, message); !region.empty())
+        add("x-amz-bucket-region", region);
       if (!wire.head && seen.status != 304) {
         response.body = s3_error(wire, seen, message, request_id);
       }

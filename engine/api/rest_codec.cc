@@ -230,7 +230,20 @@ std::string_view root_of(const Operation& operation) {
   constexpr std::pair<std::string_view, std::string_view> roots[] = {
       {"DeleteObjects", "DeleteResult"},
       {"GetBucketLifecycleConfiguration", "LifecycleConfiguration"},
+      {"GetBucketAcl", "AccessControlPolicy"},
+      {"GetBucketAccelerateConfiguration", "AccelerateConfiguration"},
+      {"GetBucketCors", "CORSConfiguration"},
+      {"GetBucketLogging", "BucketLoggingStatus"},
+      {"GetBucketNotificationConfiguration", "NotificationConfiguration"},
+      {"GetBucketRequestPayment", "RequestPaymentConfiguration"},
       {"GetBucketTagging", "Tagging"},
+      {"GetBucketWebsite", "WebsiteConfiguration"},
+      {"GetObjectAcl", "AccessControlPolicy"},
+      {"ListBucketAnalyticsConfigurations", "ListBucketAnalyticsConfigurationResult"},
+      {"ListBucketIntelligentTieringConfigurations",
+       "ListBucketIntelligentTieringConfigurationsOutput"},
+      {"ListBucketInventoryConfigurations", "ListInventoryConfigurationsResult"},
+      {"ListBucketMetricsConfigurations", "ListMetricsConfigurationsResult"},
       {"GetBucketVersioning", "VersioningConfiguration"},
       {"GetObjectTagging", "Tagging"},
       {"ListBuckets", "ListAllMyBucketsResult"},
@@ -326,6 +339,16 @@ void encode_payload(const Wire& wire, const Member& member, const json::value& v
   }
 }
 
+// Ours: an object is shown by a browser from the origin of the whole API, so that a page or a
+// picture with a script in it must not run there. Clients of S3 read neither header.
+void confine_object(const json::object& output, HttpResponse& response) {
+  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  const json::string* type = find_string(output, "ContentType");
+  const std::string low = type ? lower_case(std::string_view(*type)) : std::string();
+  if (low.find("html") != std::string::npos || low.find("xml") != std::string::npos)
+    response.headers.emplace_back("Content-Security-Policy", "sandbox");
+}
+
 }  // namespace
 
 const KnownOperation* match_rest_operation(const Service& service, const HttpRequest& request) {
@@ -368,6 +391,7 @@ void encode_rest(const Wire& wire, const json::object& output, HttpResponse& res
   const bool reads_object =
       wire.operation->name == "GetObject" || wire.operation->name == "HeadObject";
   if (reads_object && output.contains("ContentRange")) response.status = 206;
+  if (reads_object) confine_object(output, response);
   if (shape.payload != no_shape) {
     const Member& member = service.members_of(shape)[shape.payload];
     const json::value* value = output.if_contains(member.name);

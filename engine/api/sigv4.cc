@@ -330,6 +330,13 @@ Result<void> check_url_time(const Wire& wire, const Claim& claim, Timestamp sign
                             Timestamp now) {
   // STS URLs (for EKS and the like) carry no X-Amz-Expires; AWS gives them 15 minutes.
   const std::int64_t seconds = claim.expires_seconds == 0 ? 900 : claim.expires_seconds;
+  // docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+  if (wire.protocol == Protocol::RestXml && seconds > presigned_seconds_max)
+    return refuse(wire, wrong_url_scope,
+                  "X-Amz-Expires must be less than a week (in seconds); that is, the given "
+                  "X-Amz-Expires must be less than 604800 seconds");
+  if (wire.protocol == Protocol::RestXml && seconds < 0)
+    return refuse(wire, wrong_url_scope, "X-Amz-Expires must be non-negative");
   if (seconds < 0 || seconds > presigned_seconds_max) {
     return refuse(wire, incomplete,
                   "X-Amz-Expires must be a number of seconds, at least 1 and at most 604800");

@@ -246,7 +246,8 @@ void Frontend::with_session(const Shared& exchange, const std::optional<SessionK
     if (!verified) return refuse(*exchange, verified.error());
     // Deleting a role takes all permissions from its sessions; GetCallerIdentity needs none:
     // docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-    if (session && session->revoked && exchange->wire.operation->name != "GetCallerIdentity")
+    if (session && session->revoked && exchange->wire.operation != nullptr &&
+        exchange->wire.operation->name != "GetCallerIdentity")
       return refuse(*exchange, without_permissions(exchange->caller, exchange->wire).error());
   }
   // Only bodies of objects are read in chunks, and their signatures with them.

@@ -111,6 +111,9 @@ void ObjectBody::take(std::string_view content) {
 }
 
 Result<void> ObjectBody::finish() {
+  // docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+  if (chunks_ && !length_)
+    return fail("MissingContentLength", "You must provide the Content-Length HTTP header.");
   if (chunks_ && chunks_->mismatched())
     return fail("SignatureDoesNotMatch", std::string(api::mismatch_text));
   if ((chunks_ && !chunks_->complete()) || (length_ && *length_ != spool_.size()))

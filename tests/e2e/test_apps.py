@@ -172,7 +172,7 @@ def test_are_hotswapped_where_the_service_itself_is_asked(apps):
     code, said = apps.run("deploy", "AppService", "--hotswap", "--require-approval", "never")
     assert code == 1
     assert "AWS::ECS::TaskDefinition 'app-task' hotswapped!" in said
-    assert "No service that kiban serves takes this request (operation UpdateResource)" in said
+    assert "kiban does not serve CloudControl (operation UpdateResource)" in said
     services = apps.server.client("ecs")
     cluster = apps.output("AppService", "ClusterName")
     service = services.describe_services(

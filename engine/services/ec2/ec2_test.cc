@@ -405,8 +405,9 @@ TEST_F(Ec2Test, EndpointsTakeAddresses) {
   EXPECT_EQ(at(moved, "PolicyDocument"), R"({"Statement":[]})");
   EXPECT_EQ(at(moved, "DnsEntries"), at(made, "VpcEndpoint.DnsEntries"));
   EXPECT_EQ(name("DeleteSubnet", {{"SubnetId", other}}), "DependencyViolation");
-  EXPECT_EQ(name("ModifyVpcEndpoint", {{"VpcEndpointId", id}, {"AddRouteTableIds", {"rtb-1"}}}),
-            "InvalidParameter");
+  EXPECT_EQ(
+      name("ModifyVpcEndpoint", {{"VpcEndpointId", id}, {"AddRouteTableIds", {"rtb-00000001"}}}),
+      "InvalidParameter");
   const json::value gone =
       call("DeleteVpcEndpoints",
            {{"VpcEndpointIds", {at(made, "VpcEndpoint.VpcEndpointId"), "vpce-1"}}});
@@ -421,8 +422,56 @@ TEST_F(Ec2Test, RegionsAndZones) {
   EXPECT_EQ(at(zones, "AvailabilityZones").as_array().size(), 1U);
   EXPECT_EQ(name("DescribeAvailabilityZones", {{"ZoneNames", {"x"}}}), "InvalidParameterValue");
   EXPECT_THAT(at(call("DescribeVpnGateways", {}), "VpnGateways").as_array(), SizeIs(0));
-  EXPECT_EQ(name("DescribeInstances", {{"InstanceIds", {"i-1"}}}), "InvalidInstanceID.NotFound");
+  EXPECT_EQ(name("DescribeInstances", {{"InstanceIds", {"i-1"}}}), "InvalidInstanceID.Malformed");
+  EXPECT_EQ(name("DescribeInstances", {{"InstanceIds", {"i-0123456789abcdef0"}}}),
+            "InvalidInstanceID.NotFound");
   EXPECT_EQ(count("DescribeRegions", "Regions", "region-name", "ap-*"), 6U);
+}
+
+TEST_F(Ec2Test, WhatAnAccountHas) {
+  const json::value all = call("DescribeAccountAttributes", {});
+  EXPECT_THAT(at(all, "AccountAttributes").as_array(), SizeIs(6));
+  const json::value one = call("DescribeAccountAttributes", {{"AttributeNames", {"default-vpc"}}});
+  EXPECT_THAT(at(one, "AccountAttributes").as_array(), SizeIs(1));
+  EXPECT_EQ(at(one, "AccountAttributes.0.AttributeValues.0.AttributeValue"), "none");
+}
+
+TEST_F(Ec2Test, WhatCannotBeAnId) {
+  EXPECT_EQ(refused("DescribeSecurityGroups", {{"GroupIds", {"sg-zz"}}}),
+            (Error{"InvalidGroupId.Malformed", R"(Invalid id: "sg-zz" (expecting "sg-..."))"}));
+  EXPECT_EQ(name("DescribeSecurityGroups", {{"GroupIds", {"sg-01234567"}}}),
+            "InvalidGroup.NotFound");
+  EXPECT_EQ(name("DescribeRouteTables", {{"RouteTableIds", {"vpc-01234567"}}}),
+            "InvalidRouteTableId.Malformed");
+}
+
+TEST_F(Ec2Test, RulesThatNoGroupTakes) {
+  const std::string vpc = make_vpc();
+  EXPECT_EQ(refused("CreateSecurityGroup",
+                    {{"GroupName", "default"}, {"Description", "d"}, {"VpcId", vpc}})
+                .cause,
+            "Cannot use reserved security group name: default");
+  const std::string group = id(
+      "CreateSecurityGroup", {{"GroupName", "g"}, {"Description", "d"}, {"VpcId", vpc}}, "GroupId");
+  const auto permission = [](std::string_view protocol, std::string_view cidr) {
+    return json::object{{"IpProtocol", protocol},
+                        {"FromPort", 80},
+                        {"ToPort", 80},
+                        {"IpRanges", {{{"CidrIp", cidr}}}}};
+  };
+  const auto cause = [&](json::array permissions) {
+    return refused("AuthorizeSecurityGroupIngress",
+                   {{"GroupId", group}, {"IpPermissions", std::move(permissions)}})
+        .cause;
+  };
+  EXPECT_EQ(cause({permission("http", "10.0.0.0/8")}),
+            "Invalid value 'http' for IP protocol. Unknown protocol.");
+  EXPECT_EQ(cause({permission("tcp", "10.0.0.0/8"), permission("tcp", "10.0.0.0/8")}),
+            "The same permission must not appear multiple times");
+  json::array many;
+  for (int i = 0; i < 61; ++i)
+    many.push_back(permission("tcp", "10.0." + std::to_string(i) + ".0/24"));
+  EXPECT_EQ(cause(many), "The maximum number of rules per security group has been reached.");
 }
 
 }  // namespace

@@ -236,12 +236,42 @@ Result<json::object> delete_nat_gateway(Context& context, const json::object& in
   return json::object{{"NatGatewayId", id}};
 }
 
+// What a new account has, without a default VPC.
+// docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAccountAttributes.html
+Result<json::object> describe_account(Context& /*context*/, const json::object& input) {
+  constexpr std::array attributes = {std::pair{"supported-platforms", "VPC"},
+                                     std::pair{"vpc-max-security-groups-per-interface", "5"},
+                                     std::pair{"max-elastic-ips", "5"},
+                                     std::pair{"max-instances", "20"},
+                                     std::pair{"vpc-max-elastic-ips", "5"},
+                                     std::pair{"default-vpc", "none"}};
+  const json::array* names = find_array(input, "AttributeNames");
+  json::array out;
+  for (const auto& [name, value] : attributes) {
+    if (names && !names->empty() && std::ranges::find(*names, json::value(name)) == names->end())
+      continue;
+    const json::object one{{"AttributeValue", value}};
+    out.push_back(json::object{{"AttributeName", name}, {"AttributeValues", json::array{one}}});
+  }
+  return json::object{{"AccountAttributes", std::move(out)}};
+}
+
 // kiban has no VPN gateways and no instances. `cdk` asks for the former when it looks a VPC up.
 Result<json::object> no_vpn_gateways(Context& /*context*/, const json::object& /*input*/) {
   return json::object{{"VpnGateways", json::array{}}};
 }
 Result<json::object> no_instances(Context& /*context*/, const json::object& input) {
   const json::array* ids = find_array(input, "InstanceIds");
+  if (ids && !ids->empty() && input.contains("MaxResults"))
+    return fail("InvalidParameterCombination",
+                "The parameter instancesSet cannot be used with the parameter maxResults");
+  for (const json::value& id : ids ? *ids : json::array{}) {
+    const std::string_view given = id.as_string();
+    const std::string_view digits = given.starts_with("i-") ? given.substr(2) : "";
+    if ((digits.size() != 8 && digits.size() != 17) ||
+        digits.find_first_not_of("0123456789abcdef") != std::string_view::npos)
+      return fail("InvalidInstanceID.Malformed", fmt::format("Invalid id: \"{}\"", given));
+  }
   if (ids && !ids->empty()) {
     return fail("InvalidInstanceID.NotFound",
                 fmt::format("The instance ID '{}' does not exist",
@@ -268,7 +298,8 @@ const Kind nat_gateway{.type = "natgateway",
                        .ids = "NatGatewayIds",
                        .not_found = "NatGatewayNotFound",
                        .noun = "natGateway ID",
-                       .filters = nat_filters};
+                       .filters = nat_filters,
+                       .malformed = "NatGatewayMalformed"};
 const Kind address{.type = "elastic-ip",
                    .prefix = "eipalloc",
                    .id = "AllocationId",
@@ -281,6 +312,7 @@ const Kind address{.type = "elastic-ip",
 
 CheckedTable gateway_operations() {
   return {
+      {"DescribeAccountAttributes", {describe_account, "AttributeNames"}},
       {"AllocateAddress", {allocate_public, "Domain TagSpecifications"}},
       {"DescribeInstances", {no_instances, "InstanceIds Filters MaxResults"}},
       {"DescribeVpnGateways", {no_vpn_gateways, "Filters"}},

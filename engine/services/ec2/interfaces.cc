@@ -157,6 +157,7 @@ const Kind network_interface{.type = "network-interface",
                              .not_found = "InvalidNetworkInterfaceID.NotFound",
                              .noun = "networkInterface ID",
                              .filters = interface_filters,
+                             .malformed = "InvalidNetworkInterfaceId.Malformed",
                              .shown = shown_interface};
 }  // namespace kinds
 

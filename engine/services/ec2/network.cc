@@ -43,6 +43,7 @@ constexpr std::array network_acl_filters = {
 json::object shown_vpc(const Context& /*context*/, json::object row) {
   row.erase("EnableDnsSupport");
   row.erase("EnableDnsHostnames");
+  row.erase("EnableNetworkAddressUsageMetrics");
   return row;
 }
 
@@ -159,9 +160,16 @@ Result<json::object> modify_vpc_attribute(Context& context, const json::object& 
   KIBAN_TRY(json::object row, load(context, kinds::vpc, text(input, "VpcId")));
   const json::object* support = find_object(input, "EnableDnsSupport");
   const json::object* hostnames = find_object(input, "EnableDnsHostnames");
-  if ((support != nullptr) == (hostnames != nullptr)) {
+  const json::object* metrics = find_object(input, "EnableNetworkAddressUsageMetrics");
+  if ((support != nullptr) + (hostnames != nullptr) + (metrics != nullptr) != 1) {
     return fail("InvalidParameterCombination",
-                "Give exactly one of EnableDnsSupport and EnableDnsHostnames");
+                "Give exactly one of EnableDnsSupport, EnableDnsHostnames and "
+                "EnableNetworkAddressUsageMetrics");
+  }
+  if (metrics) {
+    row["EnableNetworkAddressUsageMetrics"] = flag(*metrics, "Value");
+    save(context, kinds::vpc, row);
+    return json::object{};
   }
   row[support ? "EnableDnsSupport" : "EnableDnsHostnames"] =
       flag(support ? *support : *hostnames, "Value");
@@ -172,6 +180,11 @@ Result<json::object> modify_vpc_attribute(Context& context, const json::object& 
 Result<json::object> describe_vpc_attribute(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object row, load(context, kinds::vpc, text(input, "VpcId")));
   std::string member = text(input, "Attribute");
+  if (member == "enableNetworkAddressUsageMetrics") {
+    const bool on = flag(row, "EnableNetworkAddressUsageMetrics");
+    return json::object{{"VpcId", row.at("VpcId")},
+                        {"EnableNetworkAddressUsageMetrics", {{"Value", on}}}};
+  }
   if (member != "enableDnsSupport" && member != "enableDnsHostnames") {
     return fail("InvalidParameterValue",
                 fmt::format("Value ({}) for parameter attribute is invalid. Valid values are: "
@@ -303,7 +316,9 @@ CheckedTable network_operations() {
       {"DescribeVpcAttribute", {describe_vpc_attribute, "VpcId Attribute"}},
       {"DescribeVpcs", {describe_all<kinds::vpc>, "VpcIds Filters MaxResults NextToken"}},
       {"ModifySubnetAttribute", {modify_subnet_attribute, "SubnetId MapPublicIpOnLaunch"}},
-      {"ModifyVpcAttribute", {modify_vpc_attribute, "VpcId EnableDnsSupport EnableDnsHostnames"}}};
+      {"ModifyVpcAttribute",
+       {modify_vpc_attribute,
+        "VpcId EnableDnsSupport EnableDnsHostnames EnableNetworkAddressUsageMetrics"}}};
 }
 
 }  // namespace kiban::services::ec2

@@ -199,8 +199,20 @@ std::unexpected<Error> in_use(const Kind& kind, std::string_view id) {
               fmt::format("The {} '{}' has dependencies and cannot be deleted.", noun, id));
 }
 
+// Eight hexadecimal digits, or seventeen since 2016.
+// docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
+bool is_id(const Kind& kind, std::string_view id) {
+  if (!id.starts_with(kind.prefix) || id.substr(kind.prefix.size(), 1) != "-") return false;
+  const std::string_view digits = id.substr(kind.prefix.size() + 1);
+  return (digits.size() == 8 || digits.size() == 17) &&
+         digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 Result<json::object> load(const Context& context, const Kind& kind, std::string_view id) {
   auto row = get_json(context, row_key(context, kind, id));
+  if (!row && !kind.malformed.empty() && !is_id(kind, id))
+    return fail(std::string(kind.malformed),
+                fmt::format("Invalid id: \"{}\" (expecting \"{}-...\")", id, kind.prefix));
   if (!row) return not_found(kind, id);
   return *std::move(row);
 }
@@ -270,6 +282,14 @@ Result<json::array> filtered(const std::vector<json::object>& records,
                              std::span<const Filter> filters, const json::object& input) {
   const json::array* given = find_array(input, "Filters");
   if (!given) given = find_array(input, "Filter");
+  // docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+  constexpr std::size_t filter_values_max = 200;
+  for (const json::value& filter : given ? *given : json::array{}) {
+    const json::array* values = find_array(filter.as_object(), "Values");
+    if (values && values->size() > filter_values_max)
+      return fail("FilterLimitExceeded",
+                  "The maximum number of filter values specified on a single call is 200.");
+  }
   json::array out;
   // A filter must be known even when there is nothing to filter.
   if (given && records.empty()) {
@@ -308,6 +328,10 @@ Result<json::object> page_of(const json::array& found, std::string_view list,
 Result<json::object> describe(Context& context, const Kind& kind, const json::object& input) {
   std::vector<json::object> records;
   const json::array* ids = find_array(input, kind.ids);
+  // docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html
+  if (&kind == &kinds::network_interface && ids && !ids->empty() && input.contains("MaxResults"))
+    return fail("InvalidParameterCombination",
+                "The parameter networkInterfaceIds cannot be used with the parameter maxResults");
   if (ids && !ids->empty()) {
     for (const json::value& id : *ids) {
       KIBAN_TRY(json::object row, load(context, kind, id.as_string()));

@@ -25,6 +25,7 @@ struct Kind {
   std::string_view not_found{};  // Error.
   std::string_view noun{};       // Its text: The NOUN 'rtb-1' does not exist.
   std::span<const Filter> filters{};
+  std::string_view malformed{};  // Error of what can't be an id; empty: such a one is not found.
   // From the row to what is shown, when these differ.
   json::object (*shown)(const Context&, json::object row){nullptr};
 };

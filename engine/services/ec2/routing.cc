@@ -198,7 +198,8 @@ const Kind route_table{.type = "route-table",
                        .ids = "RouteTableIds",
                        .not_found = "InvalidRouteTableID.NotFound",
                        .noun = "routeTable ID",
-                       .filters = filters};
+                       .filters = filters,
+                       .malformed = "InvalidRouteTableId.Malformed"};
 }  // namespace kinds
 
 CheckedTable routing_operations() {

@@ -100,8 +100,22 @@ std::string protocol_of(const json::object& permission) {
   return given;
 }
 
+// -1, a name, or a number of IANA's list.
+bool is_protocol(std::string_view protocol) {
+  if (protocol == "-1" || protocol == "tcp" || protocol == "udp" || protocol == "icmp" ||
+      protocol == "icmpv6")
+    return true;
+  const bool digits = !protocol.empty() && protocol.size() <= 3 &&
+                      protocol.find_first_not_of("0123456789") == std::string_view::npos;
+  return digits && std::stoi(std::string(protocol)) <= 255;
+}
+
 Result<json::object> rule_frame(const json::object& permission) {
-  const std::string protocol = protocol_of(permission);
+  const std::string protocol = lower_case(protocol_of(permission));
+  if (!is_protocol(protocol))
+    return fail("InvalidParameterValue",
+                fmt::format("Invalid value '{}' for IP protocol. Unknown protocol.",
+                            text(permission, "IpProtocol")));
   const bool has_ports = permission.contains("FromPort") && permission.contains("ToPort");
   if ((protocol == "tcp" || protocol == "udp") && !has_ports) {
     return fail("InvalidParameterValue",
@@ -191,7 +205,19 @@ Result<json::object> authorize(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object group, load(context, kinds::security_group, group_id));
   KIBAN_TRY(const json::array permissions, given_permissions(input));
   KIBAN_TRY(const std::vector<json::object> wanted, rules_in(context, permissions));
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const auto same = [&](const json::object& other) { return same_rule(wanted[i], other); };
+    if (std::any_of(wanted.begin(), wanted.begin() + static_cast<std::ptrdiff_t>(i), same))
+      return fail("InvalidParameterValue", "The same permission must not appear multiple times");
+  }
   std::vector<json::object> present = rules_of(context, group_id);
+  // docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+  constexpr std::size_t rules_max = 60;
+  const auto there = static_cast<std::size_t>(std::ranges::count_if(
+      present, [](const json::object& rule) { return is_egress(rule) == egress; }));
+  if (there + wanted.size() > rules_max)
+    return fail("RulesPerSecurityGroupLimitExceeded",
+                "The maximum number of rules per security group has been reached.");
   json::array made;
   for (const json::object& rule : wanted) {
     for (const json::object& other : present) {
@@ -339,6 +365,8 @@ Result<json::object> create_group(Context& context, const json::object& input) {
                             "begin with sg-.",
                             name));
   }
+  if (name == "default")
+    return fail("InvalidParameterValue", "Cannot use reserved security group name: default");
   KIBAN_TRY(const std::string id, make_group(context, input));
   KIBAN_TRY(const json::object row, load(context, kinds::security_group, id));
   return json::object{
@@ -420,6 +448,7 @@ const Kind security_group{.type = "security-group",
                           .not_found = "InvalidGroup.NotFound",
                           .noun = "security group",
                           .filters = group_filters,
+                          .malformed = "InvalidGroupId.Malformed",
                           .shown = shown_group};
 const Kind security_group_rule{.type = "security-group-rule",
                                .prefix = "sgr",
@@ -428,7 +457,8 @@ const Kind security_group_rule{.type = "security-group-rule",
                                .ids = "SecurityGroupRuleIds",
                                .not_found = "InvalidSecurityGroupRuleId.NotFound",
                                .noun = "security group rule ID",
-                               .filters = rule_filters};
+                               .filters = rule_filters,
+                               .malformed = "InvalidSecurityGroupRuleId.Malformed"};
 }  // namespace kinds
 
 CheckedTable security_operations() {

@@ -79,7 +79,7 @@ TEST_F(Iam, ManagedPoliciesHaveVersions) {
            "Arn");
   EXPECT_EQ(arn, "arn:aws:iam::000000000000:policy/p");
   call("CreatePolicyVersion",
-       {{"PolicyArn", arn}, {"PolicyDocument", R"({"Statement":[{}]})"}, {"SetAsDefault", true}});
+       {{"PolicyArn", arn}, {"PolicyDocument", R"({"Statement":[]})"}, {"SetAsDefault", true}});
   EXPECT_EQ(call("GetPolicy", {{"PolicyArn", arn}}).at("Policy").at("DefaultVersionId"), "v2");
   EXPECT_EQ(refusal("DeletePolicy", {{"PolicyArn", arn}}).name, "DeleteConflictException");
   call("DeletePolicyVersion", {{"PolicyArn", arn}, {"VersionId", "v1"}});
@@ -89,6 +89,113 @@ TEST_F(Iam, ManagedPoliciesHaveVersions) {
   call("DetachRolePolicy", {{"RoleName", "r"}, {"PolicyArn", arn}});
   call("DeletePolicy", {{"PolicyArn", arn}});
   EXPECT_EQ(refusal("AttachRolePolicy", {{"RoleName", "r"}, {"PolicyArn", arn}}).name,
+            "NoSuchEntityException");
+}
+
+TEST_F(Iam, TrustPoliciesHaveAGrammar) {
+  const auto cause = [&](std::string_view statement) {
+    return refusal("CreateRole",
+                   {{"RoleName", "r"},
+                    {"AssumeRolePolicyDocument",
+                     R"({"Version":"2012-10-17","Statement":[)" + std::string(statement) + "]}"}})
+        .cause;
+  };
+  EXPECT_EQ(cause(R"({"Effect":"deny","Principal":"*","Action":"sts:AssumeRole"})"),
+            "Invalid effect: deny");
+  EXPECT_EQ(cause(R"({"Effect":"Allow","Principal":"*","Action":"s3:GetObject"})"),
+            "AssumeRole policy may only specify STS AssumeRole actions.");
+  EXPECT_EQ(cause(R"({"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole","Resource":"*"})"),
+            "Has prohibited field Resource");
+  EXPECT_EQ(cause(R"({"Effect":"Allow","Action":"sts:AssumeRole"})"),
+            "Missing required field Principal");
+  EXPECT_EQ(cause(R"({"Effect":"Allow","Principal":{"Service":"ecs"},"Action":"sts:AssumeRole"})"),
+            R"(Invalid principal in policy: "SERVICE":"ecs")");
+  EXPECT_EQ(
+      cause(
+          R"({"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000000:role/none"},"Action":"sts:AssumeRole"})"),
+      R"(Invalid principal in policy: "AWS":"arn:aws:iam::000000000000:role/none")");
+  create_role(
+      "wild",
+      R"({"Statement":{"Effect":"Deny","Principal":"*","Action":["sts:?ssumeRole","sts:TagSession"]}})");
+}
+
+TEST_F(Iam, IdentityPoliciesHaveAGrammar) {
+  create_role("r", trusting_account);
+  const auto cause = [&](std::string_view statement) {
+    return refusal("PutRolePolicy", {{"RoleName", "r"},
+                                     {"PolicyName", "p"},
+                                     {"PolicyDocument", R"({"Version":"2012-10-17","Statement":)" +
+                                                            std::string(statement) + "}"}})
+        .cause;
+  };
+  EXPECT_EQ(cause(R"({"Effect":"allow","Action":"s3:*","Resource":"*"})"),
+            "Syntax errors in policy.");
+  EXPECT_EQ(cause(R"({"Effect":"Allow","Resource":"*"})"),
+            "Policy statement must contain actions.");
+  EXPECT_EQ(cause(R"({"Effect":"Allow","Action":"s3:*"})"),
+            "Policy statement must contain resources.");
+  EXPECT_EQ(cause(R"({"Effect":"Allow","Action":"everything","Resource":"*"})"),
+            "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.");
+  EXPECT_EQ(cause(R"({"Effect":"Allow","Action":"s3:*","Resource":"bucket"})"),
+            R"(Resource bucket must be in ARN format or "*".)");
+  EXPECT_EQ(cause(R"({"Effect":"Allow","Action":"s3:*","Resource":"*","Principal":"*"})"),
+            "Policy document should not specify a principal.");
+  EXPECT_EQ(cause(R"([{"Sid":"a","Effect":"Allow","Action":"s3:*","Resource":"*"},)"
+                  R"({"Sid":"a","Effect":"Allow","Action":"s3:*","Resource":"*"}])"),
+            "Statement IDs (SID) in a single policy must be unique.");
+  EXPECT_EQ(
+      cause(
+          R"({"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"Equals":{"aws:a":"b"}}})"),
+      "Invalid Condition type : Equals");
+}
+
+TEST_F(Iam, QuotasOfARole) {
+  create_role("r", trusting_account);
+  EXPECT_EQ(
+      refused("CreateRole", {{"RoleName", "R"}, {"AssumeRolePolicyDocument", trusting_account}}),
+      "EntityAlreadyExistsException");
+  for (int i = 0; i < 10; ++i)
+    call("AttachRolePolicy",
+         {{"RoleName", "r"}, {"PolicyArn", "arn:aws:iam::aws:policy/P" + std::to_string(i)}});
+  EXPECT_EQ(refused("AttachRolePolicy",
+                    {{"RoleName", "r"}, {"PolicyArn", "arn:aws:iam::aws:policy/P10"}}),
+            "LimitExceededException");
+  const std::string large = R"({"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"arn:)" +
+                            std::string(10'200, 'a') + "\"}}";
+  EXPECT_EQ(
+      refused("PutRolePolicy", {{"RoleName", "r"}, {"PolicyName", "p"}, {"PolicyDocument", large}}),
+      "LimitExceededException");
+  const json::array twice{{{"Key", "a"}, {"Value", ""}}, {{"Key", "A"}, {"Value", ""}}};
+  EXPECT_EQ(refused("TagRole", {{"RoleName", "r"}, {"Tags", twice}}), "InvalidInputException");
+  EXPECT_EQ(refused("PutRolePermissionsBoundary",
+                    {{"RoleName", "r"},
+                     {"PermissionsBoundary", "arn:aws:iam::000000000000:policy/none"}}),
+            "NoSuchEntityException");
+}
+
+TEST_F(Iam, ListsAreFiltered) {
+  constexpr std::string_view none = R"({"Version":"2012-10-17","Statement":[]})";
+  call("CreatePolicy", {{"PolicyName", "p"}, {"Path", "/team/"}, {"PolicyDocument", none}});
+  EXPECT_EQ(refused("CreatePolicy", {{"PolicyName", "P"}, {"PolicyDocument", none}}),
+            "EntityAlreadyExistsException");
+  const std::string arn = "arn:aws:iam::000000000000:policy/team/p";
+  const auto policies = [&](json::object input) {
+    return call("ListPolicies", std::move(input)).at("Policies").as_array().size();
+  };
+  EXPECT_EQ(policies({{"PathPrefix", "/team/"}}), 1U);
+  EXPECT_EQ(policies({{"PathPrefix", "/other/"}}), 0U);
+  EXPECT_EQ(policies({{"OnlyAttached", true}}), 0U);
+  create_role("r", trusting_account);
+  call("PutRolePermissionsBoundary", {{"RoleName", "r"}, {"PermissionsBoundary", arn}});
+  EXPECT_EQ(policies({{"PolicyUsageFilter", "PermissionsBoundary"}}), 1U);
+  EXPECT_EQ(refused("DeletePolicy", {{"PolicyArn", arn}}), "DeleteConflictException");
+  EXPECT_EQ(call("ListEntitiesForPolicy",
+                 {{"PolicyArn", arn}, {"PolicyUsageFilter", "PermissionsPolicy"}})
+                .at("PolicyRoles"),
+            json::array{});
+  call("TagPolicy", {{"PolicyArn", arn}, {"Tags", {{{"Key", "k"}, {"Value", "v"}}}}});
+  EXPECT_EQ(call("ListPolicyTags", {{"PolicyArn", arn}}).at("Tags").at(0).at("Value"), "v");
+  EXPECT_EQ(refused("SetDefaultPolicyVersion", {{"PolicyArn", arn}, {"VersionId", "v9"}}),
             "NoSuchEntityException");
 }
 

@@ -1,7 +1,10 @@
 // Customer managed policies and their versions.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/codec.h"
+#include "core/letters.h"
 #include "services/iam/rows.h"
 
 namespace kiban::services::iam {
@@ -15,11 +18,24 @@ Result<json::object> load_policy(const Context& context, std::string_view arn) {
   return fail("NoSuchEntityException", fmt::format("Policy {} was not found.", arn));
 }
 
+// How many roles have it as their boundary.
+std::size_t boundaries_with(const Context& context, std::string_view arn) {
+  std::size_t count = 0;
+  for (const json::object& role : list_json(context, role_key(""))) {
+    const json::object* boundary = find_object(role, "PermissionsBoundary");
+    if (boundary && text(*boundary, "PermissionsBoundaryArn") == arn) ++count;
+  }
+  return count;
+}
+
 json::object described(const Context& context, const json::object& row) {
   json::object policy = row;
   policy.erase("Versions");
   policy.erase("NextVersion");
-  policy["AttachmentCount"] = roles_with(context, text(row, "Arn")).size();
+  policy["AttachmentCount"] =
+      static_cast<std::int64_t>(roles_with(context, text(row, "Arn")).size());
+  policy["PermissionsBoundaryUsageCount"] =
+      static_cast<std::int64_t>(boundaries_with(context, text(row, "Arn")));
   return policy;
 }
 
@@ -40,12 +56,21 @@ Result<json::object> create_policy(Context& context, const json::object& input) 
   const std::string name = text(input, "PolicyName");
   const std::string path = text(input, "Path", "/");
   const std::string arn = make_global_arn(context, "policy", path, name);
-  if (context.get(policy_key(arn))) {
+  // In an account a name stands for one policy, whatever its path and case: API_CreatePolicy.html
+  const auto all = list_json(context, policy_key(""));
+  if (std::ranges::any_of(all, [&](const json::object& other) {
+        return same_letters(text(other, "PolicyName"), name);
+      })) {
     return fail(
         "EntityAlreadyExistsException",
         fmt::format("A policy called {} already exists. Duplicate names are not allowed.", name));
   }
-  KIBAN_TRY_VOID(check_document(text(input, "PolicyDocument")));
+  KIBAN_TRY_VOID(check_managed_document(text(input, "PolicyDocument")));
+  constexpr std::size_t policies_max = 1'500;
+  if (all.size() >= policies_max)
+    return fail("LimitExceededException",
+                fmt::format("Cannot exceed quota for PoliciesPerAccount: {}", policies_max));
+  if (const json::array* tags = find_array(input, "Tags")) KIBAN_TRY_VOID(check_new_tags(*tags));
   const double now = epoch_seconds(context.now());
   json::object row{
       {"PolicyName", name},
@@ -71,9 +96,19 @@ Result<json::object> get_policy(Context& context, const json::object& input) {
 
 Result<json::object> list_policies(Context& context, const json::object& input) {
   if (text(input, "Scope") == "AWS") return page_of({}, "Policies", input);
+  const bool boundary = text(input, "PolicyUsageFilter") == "PermissionsBoundary";
   json::array policies;
   for (const json::object& row : list_json(context, policy_key(""))) {
-    policies.push_back(described(context, row));
+    if (!text(row, "Path").starts_with(text(input, "PathPrefix", "/"))) continue;
+    json::object policy = described(context, row);
+    // API_ListPolicies.html: these are left to GetPolicy.
+    policy.erase("Tags");
+    policy.erase("Description");
+    const std::int64_t uses = number(policy, "AttachmentCount", 0);
+    const std::int64_t bounds = number(policy, "PermissionsBoundaryUsageCount", 0);
+    if (flag(input, "OnlyAttached") && uses + bounds == 0) continue;
+    if (boundary && bounds == 0) continue;
+    policies.push_back(std::move(policy));
   }
   return page_of(policies, "Policies", input);
 }
@@ -81,7 +116,7 @@ Result<json::object> list_policies(Context& context, const json::object& input) 
 Result<json::object> delete_policy(Context& context, const json::object& input) {
   const std::string arn = text(input, "PolicyArn");
   KIBAN_TRY(const json::object row, load_policy(context, arn));
-  if (!roles_with(context, arn).empty()) {
+  if (!roles_with(context, arn).empty() || boundaries_with(context, arn) > 0) {
     return fail("DeleteConflictException", "Cannot delete a policy attached to entities.");
   }
   if (row.at("Versions").as_array().size() > 1) {
@@ -95,7 +130,7 @@ Result<json::object> delete_policy(Context& context, const json::object& input) 
 
 Result<json::object> create_version(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load_policy(context, text(input, "PolicyArn")));
-  KIBAN_TRY_VOID(check_document(text(input, "PolicyDocument")));
+  KIBAN_TRY_VOID(check_managed_document(text(input, "PolicyDocument")));
   json::array& versions = row["Versions"].as_array();
   if (versions.size() >= versions_max) {
     return fail("LimitExceededException",
@@ -158,14 +193,56 @@ Result<json::object> delete_version(Context& context, const json::object& input)
   return no_such_version(input);
 }
 
+Result<json::object> set_default(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object row, load_policy(context, text(input, "PolicyArn")));
+  json::array& versions = row["Versions"].as_array();
+  const auto is_it = [&](const json::value& version) {
+    return text(version.as_object(), "VersionId") == text(input, "VersionId");
+  };
+  if (std::ranges::none_of(versions, is_it)) return no_such_version(input);
+  for (json::value& version : versions) version.as_object()["IsDefaultVersion"] = is_it(version);
+  row["DefaultVersionId"] = text(input, "VersionId");
+  row["UpdateDate"] = epoch_seconds(context.now());
+  put_json(context, policy_key(text(input, "PolicyArn")), row);
+  return json::object{};
+}
+
+Result<json::object> tag_policy(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object row, load_policy(context, text(input, "PolicyArn")));
+  KIBAN_TRY_VOID(add_tags(row, *find_array(input, "Tags")));
+  put_json(context, policy_key(text(input, "PolicyArn")), row);
+  return json::object{};
+}
+
+Result<json::object> untag_policy(Context& context, const json::object& input) {
+  KIBAN_TRY(json::object row, load_policy(context, text(input, "PolicyArn")));
+  remove_tags(row, *find_array(input, "TagKeys"));
+  put_json(context, policy_key(text(input, "PolicyArn")), row);
+  return json::object{};
+}
+
+Result<json::object> list_policy_tags(Context& context, const json::object& input) {
+  KIBAN_TRY(const json::object row, load_policy(context, text(input, "PolicyArn")));
+  const json::array* tags = find_array(row, "Tags");
+  return page_of(tags ? *tags : json::array{}, "Tags", input);
+}
+
 }  // namespace
 
 const OperationTable& policy_operations() {
   static const OperationTable table = {
-      {"CreatePolicy", create_policy}, {"CreatePolicyVersion", create_version},
-      {"DeletePolicy", delete_policy}, {"DeletePolicyVersion", delete_version},
-      {"GetPolicy", get_policy},       {"GetPolicyVersion", get_version},
-      {"ListPolicies", list_policies}, {"ListPolicyVersions", list_versions},
+      {"CreatePolicy", create_policy},
+      {"CreatePolicyVersion", create_version},
+      {"DeletePolicy", delete_policy},
+      {"DeletePolicyVersion", delete_version},
+      {"GetPolicy", get_policy},
+      {"GetPolicyVersion", get_version},
+      {"ListPolicies", list_policies},
+      {"ListPolicyVersions", list_versions},
+      {"ListPolicyTags", list_policy_tags},
+      {"SetDefaultPolicyVersion", set_default},
+      {"TagPolicy", tag_policy},
+      {"UntagPolicy", untag_policy},
   };
   return table;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/codec.h"
+#include "core/letters.h"
 #include "services/base/table_service.h"
 #include "services/iam/rows.h"
 
@@ -18,6 +19,7 @@ json::object described_role(const json::object& row) {
   role["AssumeRolePolicyDocument"] = api::encode_uri(text(row, "AssumeRolePolicyDocument"));
   role.erase("Policies");
   role.erase("Attached");
+  role["RoleLastUsed"] = json::object{};
   if (find_array(role, "Tags") && find_array(role, "Tags")->empty()) role.erase("Tags");
   return role;
 }
@@ -27,15 +29,32 @@ void set_boundary(json::object& row, const json::object& input) {
                                 {"PermissionsBoundaryArn", text(input, "PermissionsBoundary")}};
 }
 
-Result<json::object> create_role(Context& context, const json::object& input) {
-  const std::string name = text(input, "RoleName");
-  if (context.get(role_key(name))) {
+// Names are distinguished by case nowhere but in what is returned: API_CreateRole.html
+Result<void> check_new_role(const Context& context, std::string_view name) {
+  constexpr std::size_t roles_max = 1'000;
+  const auto rows = context.scan(role_key(""));
+  const std::string prefix = role_key("");
+  const bool taken = std::ranges::any_of(rows, [&](const store::Row& row) {
+    return same_letters(std::string_view(row.key).substr(prefix.size()), name);
+  });
+  if (taken)
     return fail("EntityAlreadyExistsException",
                 fmt::format("Role with name {} already exists.", name));
-  }
-  KIBAN_TRY_VOID(check_document(text(input, "AssumeRolePolicyDocument")));
+  if (rows.size() >= roles_max)
+    return fail("LimitExceededException",
+                fmt::format("Cannot exceed quota for RolesPerAccount: {}", roles_max));
+  return {};
+}
+
+Result<json::object> create_role(Context& context, const json::object& input) {
+  const std::string name = text(input, "RoleName");
+  KIBAN_TRY_VOID(check_new_role(context, name));
+  KIBAN_TRY_VOID(check_trust(context, text(input, "AssumeRolePolicyDocument")));
   const std::string path = text(input, "Path", "/");
   const json::array* tags = find_array(input, "Tags");
+  if (tags) KIBAN_TRY_VOID(check_new_tags(*tags));
+  if (input.contains("PermissionsBoundary"))
+    KIBAN_TRY_VOID(check_attachable(context, text(input, "PermissionsBoundary")));
   json::object row{{"Path", path},
                    {"RoleName", name},
                    {"RoleId", make_id(context, "AROA")},
@@ -61,7 +80,11 @@ Result<json::object> list_roles(Context& context, const json::object& input) {
   json::array roles;
   for (const json::object& row : list_json(context, role_key(""))) {
     if (text(row, "Path").starts_with(text(input, "PathPrefix", "/"))) {
-      roles.push_back(described_role(row));
+      json::object role = described_role(row);
+      // API_ListRoles.html: these are left to GetRole.
+      for (const std::string_view member : {"Tags", "PermissionsBoundary", "RoleLastUsed"})
+        role.erase(member);
+      roles.push_back(std::move(role));
     }
   }
   return page_of(roles, "Roles", input);
@@ -77,8 +100,15 @@ Result<json::object> update_role(Context& context, const json::object& input) {
   return json::object{};
 }
 
+// The older way to set it.
+Result<json::object> update_description(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(update_role(context, input));
+  return get_role(context, input);
+}
+
 Result<json::object> put_boundary(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
+  KIBAN_TRY_VOID(check_attachable(context, text(input, "PermissionsBoundary")));
   set_boundary(row, input);
   put_json(context, role_key(text(input, "RoleName")), row);
   return json::object{};
@@ -97,7 +127,7 @@ Result<json::object> delete_boundary(Context& context, const json::object& input
 
 Result<json::object> update_trust(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
-  KIBAN_TRY_VOID(check_document(text(input, "PolicyDocument")));
+  KIBAN_TRY_VOID(check_trust(context, text(input, "PolicyDocument")));
   row["AssumeRolePolicyDocument"] = text(input, "PolicyDocument");
   put_json(context, role_key(text(input, "RoleName")), row);
   return json::object{};
@@ -120,28 +150,14 @@ Result<json::object> delete_role(Context& context, const json::object& input) {
 
 Result<json::object> tag_role(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
-  json::array& tags = row["Tags"].as_array();
-  for (const json::value& tag : *find_array(input, "Tags")) {
-    const auto same = std::ranges::find_if(
-        tags, [&](const json::value& other) { return other.at("Key") == tag.at("Key"); });
-    if (same != tags.end()) {
-      *same = tag;
-    } else {
-      tags.push_back(tag);
-    }
-  }
+  KIBAN_TRY_VOID(add_tags(row, *find_array(input, "Tags")));
   put_json(context, role_key(text(input, "RoleName")), row);
   return json::object{};
 }
 
 Result<json::object> untag_role(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
-  const json::array& keys = *find_array(input, "TagKeys");
-  json::array kept;
-  for (const json::value& tag : row.at("Tags").as_array()) {
-    if (std::ranges::find(keys, tag.at("Key")) == keys.end()) kept.push_back(tag);
-  }
-  row["Tags"] = std::move(kept);
+  remove_tags(row, *find_array(input, "TagKeys"));
   put_json(context, role_key(text(input, "RoleName")), row);
   return json::object{};
 }
@@ -155,8 +171,17 @@ Result<json::object> list_role_tags(Context& context, const json::object& input)
 
 Result<json::object> put_role_policy(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
-  KIBAN_TRY_VOID(check_document(text(input, "PolicyDocument")));
-  row["Policies"].as_object()[text(input, "PolicyName")] = text(input, "PolicyDocument");
+  KIBAN_TRY_VOID(check_document(text(input, "PolicyDocument"), PolicyKind::Identity));
+  json::object& policies = row["Policies"].as_object();
+  policies[text(input, "PolicyName")] = text(input, "PolicyDocument");
+  constexpr std::size_t size_max = 10'240;  // Of all inline policies of a role together.
+  std::size_t size = 0;
+  for (const auto& [name, document] : policies)
+    size += size_of_document(std::string_view(document.as_string()));
+  if (size > size_max)
+    return fail("LimitExceededException",
+                fmt::format("Maximum policy size of {} bytes exceeded for role {}", size_max,
+                            text(input, "RoleName")));
   put_json(context, role_key(text(input, "RoleName")), row);
   return json::object{};
 }
@@ -194,18 +219,18 @@ Result<json::object> list_role_policies(Context& context, const json::object& in
 
 // Attached policies ------------------------------------------------------------------------------
 
-Result<void> check_attachable(const Context& context, std::string_view arn) {
-  if (arn.starts_with("arn:aws:iam::aws:policy/") || context.get(policy_key(arn))) return {};
-  return fail("NoSuchEntityException",
-              fmt::format("Policy {} does not exist or is not attachable.", arn));
-}
-
 Result<json::object> attach_role_policy(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
   const std::string arn = text(input, "PolicyArn");
   KIBAN_TRY_VOID(check_attachable(context, arn));
   json::array& attached = row["Attached"].as_array();
-  if (std::ranges::find(attached, json::value(arn)) == attached.end()) attached.emplace_back(arn);
+  constexpr std::size_t attached_max = 10;
+  if (std::ranges::find(attached, json::value(arn)) == attached.end()) {
+    if (attached.size() >= attached_max)
+      return fail("LimitExceededException",
+                  fmt::format("Cannot exceed quota for PoliciesPerRole: {}", attached_max));
+    attached.emplace_back(arn);
+  }
   put_json(context, role_key(text(input, "RoleName")), row);
   return json::object{};
 }
@@ -223,11 +248,18 @@ Result<json::object> detach_role_policy(Context& context, const json::object& in
   return json::object{};
 }
 
+// "/team/" of arn:aws:iam::000000000000:policy/team/NAME.
+std::string path_of(std::string_view policy_arn) {
+  const std::size_t start = policy_arn.find('/');
+  return std::string(policy_arn.substr(start, policy_arn.rfind('/') + 1 - start));
+}
+
 Result<json::object> list_attached(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object row, load_role(context, text(input, "RoleName")));
   json::array list;
   for (const json::value& arn : row.at("Attached").as_array()) {
     const std::string name = to_string(arn.as_string());
+    if (!path_of(name).starts_with(text(input, "PathPrefix", "/"))) continue;
     list.push_back(
         json::object{{"PolicyName", name.substr(name.rfind('/') + 1)}, {"PolicyArn", name}});
   }
@@ -235,12 +267,23 @@ Result<json::object> list_attached(Context& context, const json::object& input) 
 }
 
 Result<json::object> list_entities(Context& context, const json::object& input) {
-  KIBAN_TRY_VOID(check_attachable(context, text(input, "PolicyArn")));
+  const std::string arn = text(input, "PolicyArn");
+  KIBAN_TRY_VOID(check_attachable(context, arn));
+  const std::string usage = text(input, "PolicyUsageFilter");
+  const std::string kind = text(input, "EntityFilter", "Role");
   json::array roles;
-  for (const json::object& row : roles_with(context, text(input, "PolicyArn"))) {
+  for (const json::object& row : list_json(context, role_key(""))) {
+    const json::array& attached = row.at("Attached").as_array();
+    const bool permits = std::ranges::find(attached, json::value(arn)) != attached.end();
+    const json::object* boundary = find_object(row, "PermissionsBoundary");
+    const bool bounds = boundary && text(*boundary, "PermissionsBoundaryArn") == arn;
+    const bool wanted =
+        usage.empty() ? permits || bounds : (usage == "PermissionsBoundary" ? bounds : permits);
+    if (!wanted || kind != "Role") continue;
+    if (!text(row, "Path").starts_with(text(input, "PathPrefix", "/"))) continue;
     roles.push_back(json::object{{"RoleName", row.at("RoleName")}, {"RoleId", row.at("RoleId")}});
   }
-  return json::object{{"PolicyRoles", roles}, {"IsTruncated", false}};
+  return page_of(roles, "PolicyRoles", input);
 }
 
 Result<json::object> list_instance_profiles(Context& context, const json::object& input) {
@@ -274,7 +317,8 @@ const OperationTable& operations() {
                 {"TagRole", tag_role},
                 {"UntagRole", untag_role},
                 {"UpdateAssumeRolePolicy", update_trust},
-                {"UpdateRole", update_role}});
+                {"UpdateRole", update_role},
+                {"UpdateRoleDescription", update_description}});
     return all;
   }();
   return table;

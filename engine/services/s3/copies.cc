@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "api/codec.h"
+#include "services/s3/configurations.h"
 #include "services/s3/content.h"
 #include "services/s3/rows.h"
 
@@ -24,12 +25,17 @@ Result<json::object> source_row(const Context& context, const json::object& inpu
   const std::size_t start = decoded.starts_with('/') ? 1 : 0;
   const std::size_t slash = decoded.find('/', start);
   if (slash == std::string::npos)
-    return fail("InvalidArgument", "Copy Source must mention the source bucket and key");
+    return fail("InvalidArgument",
+                "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
   source["Bucket"] = decoded.substr(start, slash - start);
   source["Key"] = decoded.substr(slash + 1);
   if (input.contains("ExpectedSourceBucketOwner"))
     source["ExpectedBucketOwner"] = input.at("ExpectedSourceBucketOwner");
-  KIBAN_TRY(json::object row, load_object(context, source));
+  KIBAN_TRY(json::object row, load_object(context, source, Signed::Anywhere));
+  if (is_archived(row))
+    return fail("ObjectNotInActiveTierError",
+                "The source object of the COPY action is not in the active tier and is only stored "
+                "in Amazon S3 Glacier.");
   KIBAN_TRY_VOID(check_read_conditions(row, input, "CopySource"));
   row["Bucket"] = source.at("Bucket");
   return row;
@@ -54,9 +60,12 @@ std::string first_name(const json::object& row) {
 Result<json::object> copy_object(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object bucket, load_bucket(context, input));
   KIBAN_TRY_VOID(check_key(input));
+  KIBAN_TRY_VOID(check_acl(bucket, input));
   KIBAN_TRY_VOID(check_write_conditions(context, input));
   KIBAN_TRY(const Source source, copy_source(context, input));
   json::object row = source.row;
+  row.erase("SSEKMSKeyId");
+  if (!input.contains("ServerSideEncryption")) encrypt_by_default(bucket, row);
   const bool replace = text(input, "MetadataDirective", "COPY") == "REPLACE";
   bool changed = replace;
   for (const KeptMember& member : kept_members) {
@@ -76,7 +85,11 @@ Result<json::object> copy_object(Context& context, const json::object& input) {
     KIBAN_TRY(json::array tags, read_tagging_header(text(input, "Tagging")));
     row["Tags"] = std::move(tags);
   }
-  for (const std::string_view gone : {"Bucket", "Parts", "ChecksumType"}) row.erase(gone);
+  // An ACL is never copied.
+  for (const std::string_view gone :
+       {"Bucket", "Parts", "ChecksumType", "ACL", "AccessControlPolicy"})
+    row.erase(gone);
+  if (input.contains("ACL")) row["ACL"] = input.at("ACL");
   const std::string_view name = api::name_of(source.kind);
   row["Key"] = input.at("Key");
   row["LastModified"] = now_seconds(context);
@@ -85,7 +98,7 @@ Result<json::object> copy_object(Context& context, const json::object& input) {
   set_pieces(row, source.content.pieces);
   json::object result{{"ETag", row.at("ETag")}, {"LastModified", row.at("LastModified")}};
   show_checksum(row, result);
-  json::object out = write_object(context, bucket, row);
+  json::object out = write_object(context, bucket, row, {"ObjectCreated:Copy", "CopyObject"});
   out["CopyObjectResult"] = std::move(result);
   out["ServerSideEncryption"] = text(row, "ServerSideEncryption", "AES256");
   if (source.row.contains("VersionId")) out["CopySourceVersionId"] = source.row.at("VersionId");

@@ -47,6 +47,7 @@ Listing list(const Context& context, const json::object& input, const std::strin
   const std::string delimiter = text(input, "Delimiter");
   const std::string base = object_key(text(input, "Bucket"), "");
   Listing out;
+  if (limit == 0) return out;  // As S3 answers, whatever there is.
   std::int64_t count = 0;
   std::string from = after.empty() ? std::string() : base + after;
   std::string rolled;  // The common prefix whose keys are being skipped.
@@ -187,6 +188,7 @@ VersionListing versions_page(const Context& context, const json::object& input,
   const std::string marker = text(input, "KeyMarker");
   const std::string id_marker = text(input, "VersionIdMarker");
   VersionListing listing;
+  if (limit == 0) return listing;
   std::string rolled;
   if (!delimiter.empty() && marker.ends_with(delimiter)) rolled = marker;
   for (const auto& [key, versions] : all_versions(context, text(input, "Bucket"), prefix)) {
@@ -220,6 +222,9 @@ VersionListing versions_page(const Context& context, const json::object& input,
 
 Result<json::object> list_versions(Context& context, const json::object& input) {
   KIBAN_TRY([[maybe_unused]] const json::object bucket, load_bucket(context, input));
+  // https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+  if (input.contains("VersionIdMarker") && text(input, "KeyMarker").empty())
+    return fail("InvalidArgument", "A version-id marker cannot be specified without a key marker.");
   KIBAN_TRY(const std::int64_t limit, limit_of(input));
   VersionListing listing = versions_page(context, input, limit);
   json::object out =
@@ -242,15 +247,16 @@ const CheckedTable& list_operations() {
   static const CheckedTable table = {
       {"ListObjectVersions",
        {list_versions,
-        "Bucket Delimiter EncodingType ExpectedBucketOwner KeyMarker MaxKeys Prefix RequestPayer "
-        "VersionIdMarker"}},
+        "Bucket Delimiter EncodingType ExpectedBucketOwner KeyMarker MaxKeys "
+        "OptionalObjectAttributes Prefix RequestPayer VersionIdMarker"}},
       {"ListObjects",
        {list_v1,
-        "Bucket Delimiter EncodingType ExpectedBucketOwner Marker MaxKeys Prefix RequestPayer"}},
+        "Bucket Delimiter EncodingType ExpectedBucketOwner Marker MaxKeys OptionalObjectAttributes "
+        "Prefix RequestPayer"}},
       {"ListObjectsV2",
        {list_v2,
         "Bucket ContinuationToken Delimiter EncodingType ExpectedBucketOwner FetchOwner MaxKeys "
-        "Prefix RequestPayer StartAfter"}},
+        "OptionalObjectAttributes Prefix RequestPayer StartAfter"}},
   };
   return table;
 }

@@ -8,8 +8,10 @@
 
 #include "api/codec.h"
 #include "core/letters.h"
+#include "services/s3/configurations.h"
 #include "services/s3/content.h"
 #include "services/s3/copies.h"
+#include "services/s3/notifications.h"
 #include "services/s3/rows.h"
 #include "store/blobs.h"
 
@@ -27,12 +29,6 @@ std::string upload_key(std::string_view bucket, std::string_view key, std::strin
 
 std::string part_key(std::string_view id, std::int64_t part_number) {
   return fmt::format("{}{:05}", part_prefix(id), part_number);
-}
-
-std::unexpected<Error> malformed() {
-  return fail("MalformedXML",
-              "The XML you provided was not well-formed or did not validate against our published "
-              "schema");
 }
 
 json::object somebody(const Context& context) {
@@ -53,6 +49,7 @@ Result<std::string> checksum_type(api::ChecksumKind kind, const std::string& ask
 Result<json::object> create_upload(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object bucket, load_bucket(context, input));
   KIBAN_TRY_VOID(check_key(input));
+  KIBAN_TRY_VOID(check_acl(bucket, input));
   KIBAN_TRY(const Wanted wanted, wanted_checksum(input));
   if (!wanted.kind && input.contains("ChecksumType"))
     return fail("InvalidRequest",
@@ -61,10 +58,8 @@ Result<json::object> create_upload(Context& context, const json::object& input) 
   // Ids in the order of the uploads, for ListMultipartUploads.
   const std::string id =
       fmt::format("{:016x}{}", next_sequence(context), context.secrets().hex(48));
-  json::object row{{"Key", input.at("Key")},
-                   {"UploadId", id},
-                   {"Initiated", now_seconds(context)},
-                   {"ServerSideEncryption", "AES256"}};
+  json::object row{{"Key", input.at("Key")}, {"UploadId", id}, {"Initiated", now_seconds(context)}};
+  if (!input.contains("ServerSideEncryption")) encrypt_by_default(bucket, row);
   json::object out{{"Bucket", input.at("Bucket")}, {"Key", input.at("Key")}, {"UploadId", id}};
   if (wanted.kind) {
     KIBAN_TRY(const std::string type, checksum_type(*wanted.kind, text(input, "ChecksumType")));
@@ -81,6 +76,7 @@ Result<json::object> create_upload(Context& context, const json::object& input) 
     row["Tags"] = std::move(tags);
   }
   out["ServerSideEncryption"] = row.at("ServerSideEncryption");
+  if (input.contains("ACL")) row["ACL"] = input.at("ACL");
   put_json(context, upload_key(text(bucket, "Name"), text(row, "Key"), id), row);
   return out;
 }
@@ -206,7 +202,7 @@ Result<Completed> find_parts(const Context& context, const json::object& input,
                              const json::object& upload) {
   const json::object* request = find_object(input, "MultipartUpload");
   const json::array* named = request ? find_array(*request, "Parts") : nullptr;
-  if (!named || named->empty()) return malformed();
+  if (!named || named->empty()) return malformed_xml();
   Completed out;
   std::int64_t last = 0;
   for (const json::value& value : *named) {
@@ -289,7 +285,8 @@ Result<json::object> complete_upload(Context& context, const json::object& input
   row["Size"] = completed.size;
   row["ETag"] = etag_of(completed);
   row["LastModified"] = upload.at("Initiated");  // API_CompleteMultipartUpload.html: of its start.
-  if (upload.contains("Tags")) row["Tags"] = upload.at("Tags");
+  for (const std::string_view member : {"Tags", "ACL"})
+    if (upload.contains(member)) row[member] = upload.at(member);
   for (const KeptMember& member : kept_members) {
     if (upload.contains(member.name)) row[member.name] = upload.at(member.name);
   }
@@ -304,7 +301,8 @@ Result<json::object> complete_upload(Context& context, const json::object& input
   }
   set_pieces(row, pieces);
   row["Parts"] = std::move(parts);
-  json::object out = write_object(context, bucket, row);
+  json::object out = write_object(
+      context, bucket, row, {"ObjectCreated:CompleteMultipartUpload", "CompleteMultipartUpload"});
   erase_upload(context, text(bucket, "Name"), upload);
   out["Bucket"] = bucket.at("Name");
   out["Key"] = row.at("Key");
@@ -399,7 +397,8 @@ Result<json::object> list_uploads(Context& context, const json::object& input) {
   json::array uploads;
   json::array prefixes;
   std::string rolled;
-  for (const json::object& upload : list_json(context, base + prefix)) {
+  for (const json::object& upload :
+       limit == 0 ? std::vector<json::object>{} : list_json(context, base + prefix)) {
     const std::string key = text(upload, "Key");
     const std::string id = text(upload, "UploadId");
     if (!marker.empty() && (key < marker || (key == marker && id <= id_marker) ||

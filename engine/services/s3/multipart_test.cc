@@ -20,7 +20,8 @@ class Multipart : public testing::Test {
     services.push_back(make_s3());
     kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services),
                                                kernel::Options{.blobs = blobs_.get()});
-    call("CreateBucket", {});
+    call("CreateBucket",
+         {{"CreateBucketConfiguration", {{"LocationConstraint", "ap-northeast-1"}}}});
   }
   Result<json::object> try_call(std::string operation, json::object input) {
     input["Bucket"] = "assets";

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "api/codec.h"
+#include "services/s3/configurations.h"
 #include "services/s3/content.h"
 #include "services/s3/rows.h"
 
@@ -28,9 +29,19 @@ std::unexpected<Error> precondition_failed() {
               "At least one of the pre-conditions you specified did not hold");
 }
 
+bool has_control(std::string_view text) {
+  return std::ranges::any_of(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+std::unexpected<Error> unprintable_header() {
+  return fail("InvalidArgument", "Header value cannot be represented using ISO-8859-1.");
+}
+
 Result<json::object> put_object(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object bucket, load_bucket(context, input));
   KIBAN_TRY_VOID(check_key(input));
+  KIBAN_TRY_VOID(check_acl(bucket, input));
   KIBAN_TRY(const Wanted wanted, wanted_checksum(input));
   // S3 keeps a CRC64NVME of what came without a checksum.
   // https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
@@ -43,8 +54,8 @@ Result<json::object> put_object(Context& context, const json::object& input) {
       {"Size", content.size},
       {"ETag", with_quotes(content.md5)},
       {"LastModified", now_seconds(context)},
-      {"Checksum", {{api::name_of(kind), text(content.checksums, api::name_of(kind))}}},
-      {"ServerSideEncryption", "AES256"}};
+      {"Checksum", {{api::name_of(kind), text(content.checksums, api::name_of(kind))}}}};
+  if (!input.contains("ServerSideEncryption")) encrypt_by_default(bucket, row);
   set_pieces(row, content.pieces);
   for (const KeptMember& member : kept_members) {
     if (input.contains(member.name)) row[member.name] = input.at(member.name);
@@ -53,7 +64,8 @@ Result<json::object> put_object(Context& context, const json::object& input) {
     KIBAN_TRY(json::array tags, read_tagging_header(text(input, "Tagging")));
     row["Tags"] = std::move(tags);
   }
-  json::object out = write_object(context, bucket, row);
+  if (input.contains("ACL")) row["ACL"] = input.at("ACL");
+  json::object out = write_object(context, bucket, row, {"ObjectCreated:Put", "PutObject"});
   out["ETag"] = row.at("ETag");
   for (const std::string_view member : {"ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled"})
     if (row.contains(member)) out[member] = row.at(member);
@@ -141,16 +153,11 @@ json::object described(const json::object& row, const json::object& input, const
   return out;
 }
 
-// They become headers of the reply: with a line break they would be more than one.
 Result<void> check_overrides(const json::object& input) {
   for (const KeptMember& member : kept_members) {
     const std::string name = fmt::format("Response{}", member.name);
     const json::string* value = find_string(input, name);
-    const auto is_control = [](char c) {
-      return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    };
-    if (value && std::ranges::any_of(*value, is_control))
-      return fail("InvalidArgument", "Header value cannot be represented using ISO-8859-1.");
+    if (value && has_control(*value)) return unprintable_header();
   }
   return {};
 }
@@ -158,6 +165,8 @@ Result<void> check_overrides(const json::object& input) {
 Result<json::object> get_object(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(check_overrides(input));
   KIBAN_TRY(const json::object row, load_object(context, input));
+  if (is_archived(row))
+    return fail("InvalidObjectState", "The operation is not valid for the object's storage class");
   KIBAN_TRY_VOID(check_read_conditions(row, input, ""));
   KIBAN_TRY(const Part part, wanted_part(row, input));
   json::object out = described(row, input, part);
@@ -205,8 +214,20 @@ Result<json::object> get_attributes(Context& context, const json::object& input)
   return out;
 }
 
+// An ETag that the object must have to be deleted.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+Result<void> check_deletion(const Context& context, std::string_view bucket,
+                            const json::object& object, std::string_view member) {
+  if (!object.contains(member)) return {};
+  const auto old = get_json(context, object_key(bucket, text(object, "Key")));
+  if (!old) return fail("NoSuchKey", "The specified key does not exist.");
+  if (!one_of(text(object, member), text(*old, "ETag"))) return precondition_failed();
+  return {};
+}
+
 Result<json::object> delete_object(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object bucket, load_bucket(context, input));
+  KIBAN_TRY_VOID(check_deletion(context, text(bucket, "Name"), input, "IfMatch"));
   return remove_object(context, bucket, text(input, "Key"), text(input, "VersionId"));
 }
 
@@ -220,13 +241,24 @@ Result<json::object> delete_objects(Context& context, const json::object& input)
                 "The XML you provided was not well-formed or did not validate against our "
                 "published schema");
   json::array deleted;
+  json::array errors;
   for (const json::value& value : *objects) {
     const json::object& object = value.as_object();
-    for (const std::string_view member : {"ETag", "LastModifiedTime", "Size"})
+    if (text(object, "Key").empty()) return malformed_xml();
+    for (const std::string_view member : {"LastModifiedTime", "Size"})
       if (object.contains(member))
         return fail("NotImplemented",
                     fmt::format("kiban does not support {} of s3:DeleteObjects", member));
     const std::string version = text(object, "VersionId");
+    const auto wanted = check_deletion(context, text(bucket, "Name"), object, "ETag");
+    if (!wanted) {
+      json::object error{{"Key", object.at("Key")},
+                         {"Code", wanted.error().name},
+                         {"Message", wanted.error().cause}};
+      if (!version.empty()) error["VersionId"] = version;
+      errors.push_back(std::move(error));
+      continue;
+    }
     KIBAN_TRY(const json::object removed,
               remove_object(context, bucket, text(object, "Key"), version));
     json::object entry{{"Key", object.at("Key")}};
@@ -237,28 +269,80 @@ Result<json::object> delete_objects(Context& context, const json::object& input)
     }
     deleted.push_back(std::move(entry));
   }
-  if (flag(*request, "Quiet")) return json::object{};
-  return json::object{{"Deleted", std::move(deleted)}};
+  json::object out;
+  if (!flag(*request, "Quiet") && !deleted.empty()) out["Deleted"] = std::move(deleted);
+  if (!errors.empty()) out["Errors"] = std::move(errors);
+  return out;
 }
 
 }  // namespace
+
+void encrypt_by_default(const json::object& bucket, json::object& row) {
+  row["ServerSideEncryption"] = "AES256";
+  const json::object* own = find_object(bucket, "ServerSideEncryptionConfiguration");
+  const json::array* rules = own ? find_array(*own, "Rules") : nullptr;
+  const json::object* standard =
+      rules && !rules->empty()
+          ? find_object(rules->at(0).as_object(), "ApplyServerSideEncryptionByDefault")
+          : nullptr;
+  if (!standard || !standard->contains("SSEAlgorithm")) return;
+  row["ServerSideEncryption"] = standard->at("SSEAlgorithm");
+  if (standard->contains("KMSMasterKeyID")) row["SSEKMSKeyId"] = standard->at("KMSMasterKeyID");
+}
+
+bool is_archived(const json::object& row) {
+  const std::string storage = text(row, "StorageClass");
+  return storage == "GLACIER" || storage == "DEEP_ARCHIVE";
+}
 
 Result<void> check_key(const json::object& input) {
   const std::string key = text(input, "Key");
   if (key.size() > key_bytes_max) return fail("KeyTooLongError", "Your key is too long");
   if (key.find('\0') != std::string::npos)
     return fail("InvalidArgument", "kiban keeps no keys with a zero byte");
-  // Buckets have ACLs switched off, as AWS's since 2023.
-  // https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
-  const std::string acl = text(input, "ACL", "private");
-  if (acl != "private" && acl != "bucket-owner-full-control")
-    return fail("AccessControlListNotSupported", "The bucket does not allow ACLs");
+  const std::string redirect = text(input, "WebsiteRedirectLocation", "/");
+  if (!redirect.starts_with('/') && !redirect.starts_with("http://") &&
+      !redirect.starts_with("https://"))
+    return fail("InvalidRedirectLocation",
+                "The website redirect location must have a prefix of 'http://' or 'https://' or "
+                "'/'.");
+  if (input.contains("SSEKMSKeyId") && !text(input, "ServerSideEncryption").starts_with("aws:kms"))
+    return fail("InvalidArgument",
+                "Server Side Encryption with AWS KMS managed key requires HTTP header "
+                "x-amz-server-side-encryption : aws:kms");
+  for (const std::string_view other : {"OUTPOSTS", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS",
+                                       "FSX_ONTAP"})  // Of other kinds of buckets.
+    if (text(input, "StorageClass") == other)
+      return fail("InvalidStorageClass", "The storage class you specified is not valid");
+  // They become headers of a reply: with a line break they would be more than one.
+  for (const KeptMember& member : kept_members) {
+    const json::string* value = find_string(input, member.name);
+    if (value && has_control(*value)) return unprintable_header();
+  }
+  // https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+  constexpr std::size_t metadata_bytes_max = 2'048;
+  if (const json::object* metadata = find_object(input, "Metadata")) {
+    std::size_t bytes = 0;
+    for (const auto& [name, value] : *metadata) {
+      bytes += name.size() + value.as_string().size();
+      if (has_control(name) || has_control(value.as_string())) return unprintable_header();
+    }
+    if (bytes > metadata_bytes_max)
+      return fail("MetadataTooLarge",
+                  "Your metadata headers exceed the maximum allowed metadata size");
+  }
   return {};
 }
 
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 Result<void> check_write_conditions(const Context& context, const json::object& input) {
   const auto old = get_json(context, object_key(text(input, "Bucket"), text(input, "Key")));
+  if (text(input, "IfNoneMatch", "*") != "*")
+    return fail("NotImplemented",
+                "A header you provided implies functionality that is not implemented");
+  if (input.contains("IfNoneMatch") && input.contains("IfMatch"))
+    return fail("NotImplemented",
+                "A header you provided implies functionality that is not implemented");
   if (input.contains("IfNoneMatch") && old) return precondition_failed();
   if (!input.contains("IfMatch")) return {};
   if (!old) return fail("NoSuchKey", "The specified key does not exist.");
@@ -294,7 +378,7 @@ const CheckedTable& object_operations() {
   static const CheckedTable table = {
       {"DeleteObject",
        {delete_object,
-        "Bucket Key VersionId RequestPayer ExpectedBucketOwner "
+        "Bucket Key VersionId RequestPayer ExpectedBucketOwner IfMatch "
         "BypassGovernanceRetention"}},
       {"DeleteObjects",
        {delete_objects,

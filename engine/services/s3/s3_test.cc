@@ -17,7 +17,9 @@ class S3 : public testing::Test {
     services.push_back(make_s3());
     kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services),
                                                kernel::Options{.blobs = blobs_.get()});
-    call("CreateBucket", {{"Bucket", "assets"}});
+    call("CreateBucket",
+         {{"Bucket", "assets"},
+          {"CreateBucketConfiguration", {{"LocationConstraint", "ap-northeast-1"}}}});
   }
   json::object call(const std::string& operation, json::object input) {
     if (!input.contains("Bucket")) input["Bucket"] = "assets";
@@ -79,7 +81,9 @@ class S3 : public testing::Test {
 
 TEST_F(S3, BucketsComeAndGo) {
   EXPECT_EQ(call("GetBucketLocation", {}).at("LocationConstraint"), "ap-northeast-1");
-  EXPECT_EQ(refused("CreateBucket", {}), "BucketAlreadyOwnedByYou");
+  EXPECT_EQ(refused("CreateBucket",
+                    {{"CreateBucketConfiguration", {{"LocationConstraint", "ap-northeast-1"}}}}),
+            "BucketAlreadyOwnedByYou");
   EXPECT_EQ(refused("HeadBucket", {{"Bucket", "absent"}}), "NotFound");
   EXPECT_EQ(refused("ListObjectsV2", {{"Bucket", "absent"}}), "NoSuchBucket");
   put("k");
@@ -247,7 +251,7 @@ TEST_F(S3, Tags) {
   EXPECT_EQ(call("GetObjectTagging", {{"Key", "copy"}}).at("TagSet").at(0).at("Key"), "z");
   call("DeleteObjectTagging", {{"Key", "k"}});
   EXPECT_EQ(call("GetObjectTagging", {{"Key", "k"}}).at("TagSet"), json::array());
-  EXPECT_EQ(refused("PutObject", {{"Key", "k"}, {"Tagging", "a=1&a=2"}}), "InvalidTag");
+  EXPECT_EQ(refused("PutObject", {{"Key", "k"}, {"Tagging", "a=1&a=2"}}), "InvalidArgument");
   EXPECT_EQ(refused("GetObjectTagging", {{"Key", "none"}}), "NoSuchKey");
 }
 
@@ -320,6 +324,62 @@ TEST_F(S3, VersionsComeInPages) {
   EXPECT_EQ(seen, (std::vector<std::string>{"a", "a", "b", "d/", "z"}));
 }
 
+TEST_F(S3, WhatAnObjectMayNotBeMadeWith) {
+  const auto refused_with = [&](json::object more) {
+    more["Key"] = "k";
+    more["Body"] = body("x");
+    return refused("PutObject", std::move(more));
+  };
+  EXPECT_EQ(refused_with({{"Metadata", {{"a", std::string(2'048, 'b')}}}}), "MetadataTooLarge");
+  EXPECT_EQ(refused_with({{"Metadata", {{"a", "b\nc"}}}}), "InvalidArgument");
+  EXPECT_EQ(refused_with({{"ContentDisposition", "b\r\nc"}}), "InvalidArgument");
+  EXPECT_EQ(refused_with({{"WebsiteRedirectLocation", "elsewhere"}}), "InvalidRedirectLocation");
+  EXPECT_EQ(refused_with({{"SSEKMSKeyId", "k"}}), "InvalidArgument");
+  EXPECT_EQ(refused_with({{"StorageClass", "OUTPOSTS"}}), "InvalidStorageClass");
+  EXPECT_EQ(refused_with({{"Tagging", "a=%FF"}}), "InvalidArgument");
+  EXPECT_EQ(refused_with({{"Tagging", "a=1&a=2"}}), "InvalidArgument");
+  EXPECT_EQ(refused_with({{"Tagging", "aws:a=1"}}), "InvalidTag");
+  EXPECT_EQ(refused_with({{"IfNoneMatch", "\"e\""}}), "NotImplemented");
+}
+
+TEST_F(S3, ArchivedObjectsAreNotRead) {
+  put("cold", "x", {{"StorageClass", "GLACIER"}});
+  EXPECT_EQ(refused("GetObject", {{"Key", "cold"}}), "InvalidObjectState");
+  EXPECT_EQ(refused("CopyObject", {{"Key", "b"}, {"CopySource", "assets/cold"}}),
+            "ObjectNotInActiveTierError");
+  EXPECT_EQ(call("HeadObject", {{"Key", "cold"}}).at("StorageClass"), "GLACIER");
+}
+
+TEST_F(S3, DeletesUnderACondition) {
+  const std::string etag = text(put("k"), "ETag");
+  EXPECT_EQ(refused("DeleteObject", {{"Key", "k"}, {"IfMatch", "\"other\""}}),
+            "PreconditionFailed");
+  const json::object out = call(
+      "DeleteObjects",
+      {{"Delete",
+        {{"Objects", {{{"Key", "k"}, {"ETag", "other"}}, {{"Key", "none"}, {"ETag", etag}}}}}}});
+  EXPECT_EQ(out.at("Errors").at(0).at("Code"), "PreconditionFailed");
+  EXPECT_EQ(out.at("Errors").at(1).at("Code"), "NoSuchKey");
+  call("DeleteObject", {{"Key", "k"}, {"IfMatch", etag}});
+}
+
+TEST_F(S3, NoKeysAskedForAreNoneTruncated) {
+  put("a");
+  const json::object none = call("ListObjectsV2", {{"MaxKeys", 0}});
+  EXPECT_EQ(none.at("IsTruncated"), false);
+  EXPECT_EQ(none.at("KeyCount"), 0);
+  EXPECT_EQ(refused("ListObjectVersions", {{"VersionIdMarker", "v"}}), "InvalidArgument");
+}
+
+TEST_F(S3, TheBucketsEncryptionIsTheObjects) {
+  const json::object rule{{"ApplyServerSideEncryptionByDefault",
+                           {{"SSEAlgorithm", "aws:kms"}, {"KMSMasterKeyID", "k"}}}};
+  call("PutBucketEncryption",
+       {{"ServerSideEncryptionConfiguration", {{"Rules", json::array{rule}}}}});
+  EXPECT_EQ(put("a").at("ServerSideEncryption"), "aws:kms");
+  EXPECT_EQ(call("HeadObject", {{"Key", "a"}}).at("SSEKMSKeyId"), "k");
+}
+
 TEST_F(S3, ConfigurationsAreKept) {
   EXPECT_EQ(call("GetBucketEncryption", {})
                 .at("ServerSideEncryptionConfiguration")
@@ -330,8 +390,10 @@ TEST_F(S3, ConfigurationsAreKept) {
             "AES256");
   EXPECT_EQ(refused("GetBucketPolicy", {}), "NoSuchBucketPolicy");
   EXPECT_EQ(refused("PutBucketPolicy", {{"Policy", "no"}}), "MalformedPolicy");
-  call("PutBucketPolicy", {{"Policy", R"({"Statement":[]})"}});
-  EXPECT_EQ(call("GetBucketPolicy", {}).at("Policy"), R"({"Statement":[]})");
+  constexpr std::string_view policy =
+      R"({"Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::assets"}})";
+  call("PutBucketPolicy", {{"Policy", policy}});
+  EXPECT_EQ(text(call("GetBucketPolicy", {}), "Policy"), policy);
   call("DeleteBucketPolicy", {});
   EXPECT_EQ(refused("GetBucketPolicy", {}), "NoSuchBucketPolicy");
   EXPECT_EQ(call("GetBucketVersioning", {}), json::object{});

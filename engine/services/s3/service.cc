@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "services/s3/model_check.h"
 #include "services/s3/rows.h"
 
 namespace kiban::services::s3 {
@@ -24,11 +25,18 @@ std::string part_prefix(std::string_view upload_id) {
   return fmt::format("s3/part/{}/", upload_id);
 }
 
-Result<json::object> load_bucket(const Context& context, const json::object& input) {
+Result<json::object> load_bucket(const Context& context, const json::object& input, Signed region) {
   auto row = get_json(context, bucket_key(text(input, "Bucket")));
   if (!row) return fail("NoSuchBucket", "The specified bucket does not exist");
   const std::string& own = context.caller().account;
   if (text(input, "ExpectedBucketOwner", own) != own) return fail("AccessDenied", "Access Denied");
+  const std::string home = text(*row, "Region");
+  const bool over_the_wire = !context.caller().access_key_id.empty();
+  if (region == Signed::ForItsRegion && over_the_wire && context.caller().region != home)
+    return fail("AuthorizationHeaderMalformed",
+                fmt::format("The authorization header is malformed; the region '{}' is wrong; "
+                            "expecting '{}'",
+                            context.caller().region, home));
   return *std::move(row);
 }
 
@@ -41,16 +49,33 @@ std::uint64_t next_sequence(Context& context) {
 
 double now_seconds(const Context& context) { return std::floor(epoch_seconds(context.now())); }
 
+namespace {
+
+class S3 : public CheckedService {
+ public:
+  explicit S3(const CheckedTable& operations)
+      : CheckedService("s3", "NotImplemented", operations) {}
+
+  Result<json::object> call(Context& context, std::string_view operation,
+                            const json::object& input) override {
+    KIBAN_TRY_VOID(check_model(operation, input));
+    return CheckedService::call(context, operation, input);
+  }
+};
+
+}  // namespace
+
 std::unique_ptr<Service> make_s3() {
   static const CheckedTable operations = [] {
     CheckedTable all = bucket_operations();
     for (const CheckedTable* more :
          {&object_operations(), &copy_operations(), &multipart_operations(), &tag_operations(),
-          &list_operations()})
+          &list_operations(), &acl_operations(), &configuration_operations(),
+          &lifecycle_operations(), &notification_operations()})
       all.insert(more->begin(), more->end());
     return all;
   }();
-  return std::make_unique<CheckedService>("s3", "NotImplemented", operations);
+  return std::make_unique<S3>(operations);
 }
 
 }  // namespace kiban::services::s3

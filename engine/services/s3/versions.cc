@@ -71,8 +71,8 @@ void make_room(Context& context, const json::object& bucket, json::object& fresh
 
 }  // namespace
 
-Result<json::object> load_object(const Context& context, const json::object& input) {
-  KIBAN_TRY([[maybe_unused]] const json::object bucket, load_bucket(context, input));
+Result<json::object> load_object(const Context& context, const json::object& input, Signed region) {
+  KIBAN_TRY([[maybe_unused]] const json::object bucket, load_bucket(context, input, region));
   const std::string name = text(input, "Bucket");
   const std::string key = text(input, "Key");
   const std::string wanted = text(input, "VersionId");
@@ -97,9 +97,11 @@ void rewrite_object(Context& context, std::string_view bucket, const json::objec
   put_json(context, now && id_of(*now) == id_of(row) ? current : version_key(bucket, row), row);
 }
 
-json::object write_object(Context& context, const json::object& bucket, json::object row) {
+json::object write_object(Context& context, const json::object& bucket, json::object row,
+                          const Change& change) {
   make_room(context, bucket, row);
   put_json(context, object_key(text(bucket, "Name"), text(row, "Key")), row);
+  announce(context, bucket, change, row);
   json::object out;
   if (row.contains("VersionId")) out["VersionId"] = row.at("VersionId");
   return out;
@@ -107,11 +109,15 @@ json::object write_object(Context& context, const json::object& bucket, json::ob
 
 Result<json::object> remove_object(Context& context, const json::object& bucket,
                                    const std::string& key, const std::string& version_id) {
+  constexpr Change removal{"ObjectRemoved:Delete", "DeleteObject"};
   const std::string name = text(bucket, "Name");
   const std::string current_key = object_key(name, key);
   if (version_id.empty()) {
     if (status_of(bucket).empty()) {
-      context.erase(current_key);
+      if (const auto gone = get_json(context, current_key)) {
+        context.erase(current_key);
+        announce(context, bucket, removal, *gone);
+      }
       return json::object{};
     }
     json::object marker{
@@ -119,6 +125,7 @@ Result<json::object> remove_object(Context& context, const json::object& bucket,
     make_room(context, bucket, marker);
     context.erase(current_key);
     keep_old(context, name, marker);
+    announce(context, bucket, {"ObjectRemoved:DeleteMarkerCreated", "DeleteObject"}, marker);
     return json::object{{"DeleteMarker", true}, {"VersionId", id_of(marker)}};
   }
   json::object out{{"VersionId", version_id}};
@@ -126,6 +133,7 @@ Result<json::object> remove_object(Context& context, const json::object& bucket,
   if (current && id_of(*current) == version_id) {
     context.erase(current_key);
     promote(context, name, key);
+    announce(context, bucket, removal, *current);
     return out;
   }
   for (const store::Row& row : context.scan(versions_of(name, key))) {
@@ -134,6 +142,7 @@ Result<json::object> remove_object(Context& context, const json::object& bucket,
     context.erase(row.key);
     if (flag(*version, "DeleteMarker")) out["DeleteMarker"] = true;
     if (!current) promote(context, name, key);
+    announce(context, bucket, removal, *version);
     return out;
   }
   return out;  // What is not there is deleted.

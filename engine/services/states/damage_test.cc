@@ -102,7 +102,9 @@ TEST_F(Damage, OfAnyRowLeavesTheProcessAndOthersAtWork) {
   call("sqs", "SendMessage", {{"QueueUrl", url}, {"MessageBody", "b"}});
   call("sns", "CreateTopic", {{"Name", "t"}});
   call("logs", "CreateLogGroup", {{"logGroupName", "g"}});
-  call("s3", "CreateBucket", {{"Bucket", "bucket"}});
+  call("s3", "CreateBucket",
+       {{"Bucket", "bucket"},
+        {"CreateBucketConfiguration", {{"LocationConstraint", "ap-northeast-1"}}}});
   call("cloudwatch", "PutMetricAlarm",
        {{"AlarmName", "a"},
         {"Namespace", "n"},

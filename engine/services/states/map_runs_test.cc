@@ -191,7 +191,9 @@ TEST_F(MapRuns, StoppingTheParentStopsTheChildren) {
 }
 
 TEST_F(MapRuns, ReadsItemsFromS3AndWritesResultsThere) {
-  call("s3", "CreateBucket", {{"Bucket", "bkt"}});
+  call("s3", "CreateBucket",
+       {{"Bucket", "bkt"},
+        {"CreateBucketConfiguration", {{"LocationConstraint", "ap-northeast-1"}}}});
   put("in.csv", "n,s\n1,x\n2,\"y,z\"\n");
   const std::string execution =
       start(make("m", map_machine(R"("ItemReader":{"Resource":"arn:aws:states:::s3:getObject",
@@ -292,7 +294,9 @@ TEST(ItemReader, TakesCompressionOff) {
 }
 
 TEST_F(MapRuns, ReadsManifestsAndWhatIsListed) {
-  call("s3", "CreateBucket", {{"Bucket", "data"}});
+  call("s3", "CreateBucket",
+       {{"Bucket", "data"},
+        {"CreateBucketConfiguration", {{"LocationConstraint", "ap-northeast-1"}}}});
   const auto put = [&](std::string_view key, const std::string& bytes) {
     call("s3", "PutObject",
          {{"Bucket", "data"},

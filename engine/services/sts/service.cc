@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "core/arn.h"
+#include "core/letters.h"
+#include "services/base/policy.h"
 #include "services/base/table_service.h"
 
 namespace kiban::services::sts {
@@ -55,9 +59,46 @@ Role role_of(Context& context, const Caller& session, const std::string& role_ar
               service ? session_seconds_most : number(*role, "MaxSessionDuration", 3'600)};
 }
 
+// Session policies have the grammar of a role's; like these, they are not evaluated.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+Result<void> check_session_policies(Context& context, const json::object& input) {
+  if (const json::string* policy = find_string(input, "Policy")) {
+    KIBAN_TRY([[maybe_unused]] const json::object read,
+              read_policy(*policy, PolicyKind::Identity, "MalformedPolicyDocumentException"));
+  }
+  const json::array* arns = find_array(input, "PolicyArns");
+  Caller root = context.caller();
+  root.arn = fmt::format("arn:aws:iam::{}:root", root.account);
+  for (const json::value& value : arns ? *arns : json::array{}) {
+    const std::string arn = text(value.as_object(), "arn");
+    if (arn.starts_with("arn:aws:iam::aws:policy/")) continue;
+    if (context.call("iam", "GetPolicy", {{"PolicyArn", arn}}, root)) continue;
+    return fail("ValidationError",
+                fmt::format("Policy {} does not exist or is not attachable.", arn));
+  }
+  return {};
+}
+
+// Keys of session tags are equal whatever their case, and a transitive one is among them.
+Result<void> check_session_tags(const json::object& input) {
+  std::set<std::string> keys;
+  const json::array* tags = find_array(input, "Tags");
+  for (const json::value& tag : tags ? *tags : json::array{}) {
+    if (keys.insert(lower_case(text(tag.as_object(), "Key"))).second) continue;
+    return fail("InvalidParameterValue",
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive.");
+  }
+  const json::array* transitive = find_array(input, "TransitiveTagKeys");
+  for (const json::value& key : transitive ? *transitive : json::array{}) {
+    if (keys.contains(lower_case(std::string_view(key.as_string())))) continue;
+    return fail("InvalidParameterValue",
+                "The specified transitive tag key must be included in the requested tags.");
+  }
+  return {};
+}
+
 Result<void> refuse_unsupported(const json::object& input) {
-  for (const std::string_view member :
-       {"Policy", "PolicyArns", "SerialNumber", "TokenCode", "ProvidedContexts"}) {
+  for (const std::string_view member : {"SerialNumber", "TokenCode", "ProvidedContexts"}) {
     if (input.contains(member)) {
       return fail("ValidationError",
                   fmt::format("kiban does not honour the parameter {} of AssumeRole", member));
@@ -68,6 +109,8 @@ Result<void> refuse_unsupported(const json::object& input) {
 
 Result<json::object> assume_role(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(refuse_unsupported(input));
+  KIBAN_TRY_VOID(check_session_policies(context, input));
+  KIBAN_TRY_VOID(check_session_tags(input));
   const std::string role_arn = text(input, "RoleArn");
   const std::string session_name = text(input, "RoleSessionName");
   const auto arn = parse_arn(role_arn);
@@ -79,9 +122,11 @@ Result<json::object> assume_role(Context& context, const json::object& input) {
   if (!session) return denied(context, role_arn);
   const Role role = role_of(context, *session, role_arn, name);
   const std::int64_t seconds = number(input, "DurationSeconds", duration_default);
-  const std::int64_t allowed =
-      is_session(context.caller()) ? duration_chained : role.session_seconds_max;
-  if (seconds > allowed) {
+  if (is_session(context.caller()) && seconds > duration_chained)
+    return fail("ValidationError",
+                "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed "
+                "by role chaining");
+  if (seconds > role.session_seconds_max) {
     return fail("ValidationError",
                 "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
   }
@@ -97,12 +142,14 @@ Result<json::object> assume_role(Context& context, const json::object& input) {
             {"UserId", user_id},
             {"Expiration", epoch_seconds(expires)}});
   context.set_timer("sts", id, expires + kept_after_expiry, {{"AccessKeyId", id}});
-  return json::object{{"Credentials",
-                       {{"AccessKeyId", id},
-                        {"SecretAccessKey", secret},
-                        {"SessionToken", token},
-                        {"Expiration", epoch_seconds(expires)}}},
-                      {"AssumedRoleUser", {{"AssumedRoleId", user_id}, {"Arn", session->arn}}}};
+  json::object out{{"Credentials",
+                    {{"AccessKeyId", id},
+                     {"SecretAccessKey", secret},
+                     {"SessionToken", token},
+                     {"Expiration", epoch_seconds(expires)}}},
+                   {"AssumedRoleUser", {{"AssumedRoleId", user_id}, {"Arn", session->arn}}}};
+  if (input.contains("SourceIdentity")) out["SourceIdentity"] = input.at("SourceIdentity");
+  return out;
 }
 
 Result<json::object> get_caller_identity(Context& context, const json::object&) {

@@ -63,12 +63,33 @@ TEST_F(Sts, NoSessionOfARoleThatIsAbsentOrTrustsAnother) {
       refusal("AssumeRole",
               {{"RoleArn", role_arn("deploy")}, {"RoleSessionName", "me"}, {"Policy", "{}"}})
           .cause,
-      HasSubstr("Policy"));
+      "Syntax errors in policy.");
   EXPECT_EQ(refusal("AssumeRole", {{"RoleArn", role_arn("deploy")},
                                    {"RoleSessionName", "me"},
                                    {"DurationSeconds", 7'200}})
                 .name,
             "ValidationError");
+}
+
+TEST_F(Sts, WhatASessionBringsAlongIsChecked) {
+  create_role("deploy", trusting_account);
+  const auto refused_with = [&](std::string_view member, json::value value) {
+    json::object input{{"RoleArn", role_arn("deploy")}, {"RoleSessionName", "me"}};
+    input[member] = std::move(value);
+    return refusal("AssumeRole", std::move(input)).cause;
+  };
+  const json::array twice{{{"Key", "a"}, {"Value", "1"}}, {{"Key", "A"}, {"Value", "2"}}};
+  EXPECT_THAT(refused_with("Tags", twice), HasSubstr("Duplicate tag keys"));
+  EXPECT_THAT(refused_with("TransitiveTagKeys", {"a"}), HasSubstr("transitive tag key"));
+  const json::array none{{{"arn", "arn:aws:iam::000000000000:policy/none"}}};
+  EXPECT_THAT(refused_with("PolicyArns", none), HasSubstr("does not exist"));
+  EXPECT_THAT(refused_with("SerialNumber", "arn:aws:iam::000000000000:mfa/me"),
+              HasSubstr("SerialNumber"));
+  EXPECT_EQ(call("AssumeRole", {{"RoleArn", role_arn("deploy")},
+                                {"RoleSessionName", "me"},
+                                {"SourceIdentity", "alice"}})
+                .at("SourceIdentity"),
+            "alice");
 }
 
 TEST_F(Sts, AnExplicitDenyWins) {
