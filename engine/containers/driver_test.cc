@@ -729,6 +729,18 @@ TEST_F(Containers, EndWithTheEngineWhenToldTo) {
   expect_nothing_left(task);
 }
 
+TEST_F(Containers, EndWithTheEngineThoughTheyWereAskedToEndBefore) {
+  json::object plan = container("trap '' TERM; echo ready; while true; do sleep 0.1; done");
+  plan["StopTimeout"] = 100;
+  const json::object task = payload({std::move(plan)});
+  driver_->run(task, heard_.report());
+  ASSERT_TRUE(heard_.wait_for_line("ready"));
+  driver_->stop(to_string(task.at("TaskArn").as_string()));
+  driver_->end_tasks();
+  EXPECT_EQ(only_container(heard_.end()).at("ExitCode"), 137);
+  expect_nothing_left(task);
+}
+
 TEST_F(Containers, SweepsWhatNobodyAsksForAgain) {
   driver_.reset();
   bridge_.reset();

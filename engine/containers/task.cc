@@ -425,11 +425,14 @@ bool Task::all_ended() const {
 
 void Task::end_members() {
   const auto now = std::chrono::steady_clock::now();
+  if (evicted_ && !evict_by_) evict_by_ = now + runtime::eviction_grace;
   for (Member& member : members_) {
     if (!member.begun || member.container.exit_code()) continue;
-    if (!member.kill_at) {
-      const std::chrono::seconds grace = member.container.stop_timeout();
-      member.kill_at = now + (evicted_ ? std::min(grace, runtime::eviction_grace) : grace);
+    const bool asked = member.kill_at.has_value();
+    if (!asked) member.kill_at = now + member.container.stop_timeout();
+    // Also of one that was asked to end before.
+    if (evict_by_) member.kill_at = std::min(*member.kill_at, *evict_by_);
+    if (!asked) {
       member.container.ask_to_end();
     } else if (now >= *member.kill_at && !member.killed) {
       member.killed = true;

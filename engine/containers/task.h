@@ -122,6 +122,7 @@ class Task {
   bool running_told_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> evicted_{false};
+  std::optional<Steady> evict_by_{};  // What runs then is killed.
   std::atomic<bool> leaving_{false};
   bool log_unreleased_{false};  // Lines were sent and release_logs() has not run since.
   bool log_dirty_{true};

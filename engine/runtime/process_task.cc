@@ -171,6 +171,7 @@ ProcessTask::ProcessTask(json::object payload, Report report, fs::path directory
 
 void ProcessTask::evict() {
   evicted_ = true;
+  evict_by_ = std::chrono::steady_clock::now() + eviction_grace;
   stopping_ = true;
 }
 
@@ -274,9 +275,11 @@ void ProcessTask::end_processes() {
   const SteadyTime now = std::chrono::steady_clock::now();
   for (Process& process : processes_) {
     if (process.exit || !process.begun) continue;
-    if (!process.kill_at) {
-      process.kill_at =
-          now + (evicted_ ? std::min(process.stop_timeout, eviction_grace) : process.stop_timeout);
+    const bool asked = process.kill_at.has_value();
+    if (!asked) process.kill_at = now + process.stop_timeout;
+    // Also of one that was asked to end before.
+    if (evict_by_) process.kill_at = std::min(*process.kill_at, *evict_by_);
+    if (!asked) {
       hold(process, false);
       signal(process.directory, SIGTERM);
     } else if (now >= *process.kill_at) {

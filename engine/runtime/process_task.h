@@ -74,7 +74,8 @@ class ProcessTask {
   bool running_told_{false};
   bool stopping_{false};
   bool evicted_{false};
-  bool unreleased_{false};  // Lines were sent and release_logs() has not run since.
+  std::optional<SteadyTime> evict_by_{};  // What runs then is killed.
+  bool unreleased_{false};                // Lines were sent and release_logs() has not run since.
   bool end_told_{false};
   json::array last_lines_{};  // Go with the end, in one outcome.
   // Shared with the kernel, which may commit a report after the task has left.

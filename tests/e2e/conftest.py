@@ -125,6 +125,15 @@ def serve() -> Iterator[Callable[..., Server]]:
             server.stop()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_stays_mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tasks and databases end with their server, unless a test makes them survive it, and then ends them."""
+    yield
+    base = str(tmp_path_factory.getbasetemp())
+    places = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    assert not [place for place in places if place.startswith(base)]
+
+
 @pytest.fixture
 def server(serve: Callable[..., Server]) -> Server:
     return serve("--ephemeral", "--auth", "any")

@@ -43,3 +43,10 @@ def start(server, machine: str, *command: str) -> str:
 def messages(server) -> list[str]:
     found = server.client("logs").filter_log_events(logGroupName="/dev/api")
     return [event["message"] for event in found["events"]]
+
+
+def last_messages(server, task: str, count: int) -> list[str]:
+    """Of the container `api` of a task, by its ARN."""
+    stream = {"logGroupName": "/dev/api", "logStreamName": "ecs/api/" + task.rsplit("/", 1)[1]}
+    found = server.client("logs").get_log_events(**stream, limit=count)
+    return [event["message"] for event in found["events"]]

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 from conftest import kiban
+from databases import PASSWORD, PSQL, postmaster, query
 from waiting import until
-
-PASSWORD = "it's-a:secret"
-PSQL = "/usr/lib/postgresql/15/bin/psql"
 
 pytestmark = pytest.mark.skipif(
     not Path(PSQL).exists(), reason="PostgreSQL is not installed: apt-get install postgresql-15"
@@ -69,33 +65,10 @@ def gone(rds):
     until(lambda: not rds.describe_db_clusters()["DBClusters"], "the cluster was not deleted", 60)
 
 
-def query(cluster, sql, password=PASSWORD):
-    return subprocess.run(
-        [PSQL, "-XAt", "-v", "ON_ERROR_STOP=1", "-c", sql],
-        env={
-            **os.environ,
-            "PGHOST": cluster["Endpoint"],
-            "PGPORT": str(cluster["Port"]),
-            "PGUSER": cluster["MasterUsername"],
-            "PGDATABASE": "app",
-            "PGPASSWORD": password,
-        },
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-
 def exported(server, words):
     group = {"logGroupName": "/aws/rds/cluster/main/postgresql", "filterPattern": f'"{words}"'}
     logs = server.client("logs")
     return until(lambda: logs.filter_log_events(**group)["events"], f"nothing was logged of: {words}")
-
-
-def postmaster(data, cluster):
-    file = data / "databases" / cluster["DbClusterResourceId"] / "data" / "postmaster.pid"
-    return int(file.read_text().split()[0]) if file.exists() else None
 
 
 def test_a_cluster_keeps_running_when_the_engine_is_killed(data, serve):

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 from conftest import kiban
+from databases import PASSWORD, PSQL, postmaster, query
 from waiting import until
 
-PSQL = "/usr/lib/postgresql/15/bin/psql"
-PASSWORD = "it's-a:secret"
 ROLES = ("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files")
 
 pytestmark = pytest.mark.skipif(not Path(PSQL).exists() or os.geteuid() != 0, reason="needs PostgreSQL 15 and root")
@@ -45,29 +44,6 @@ def create(rds, name):
         return cluster if cluster["Status"] == "available" else None
 
     return until(described, f"{name} did not become available", 60)
-
-
-def query(cluster, sql):
-    return subprocess.run(
-        [PSQL, "-XAt", "-v", "ON_ERROR_STOP=1", "-c", sql],
-        env={
-            **os.environ,
-            "PGHOST": cluster["Endpoint"],
-            "PGPORT": str(cluster["Port"]),
-            "PGUSER": cluster["MasterUsername"],
-            "PGDATABASE": "app",
-            "PGPASSWORD": PASSWORD,
-        },
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-
-def postmaster(data, cluster):
-    file = data / "databases" / cluster["DbClusterResourceId"] / "data" / "postmaster.pid"
-    return int(file.read_text().split()[0])
 
 
 @pytest.fixture

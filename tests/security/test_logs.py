@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import test_containers
-from ecs_tasks import register
+from ecs_tasks import last_messages, register
 from test_containers import deploy, image, messages, network, push, run, wait  # noqa: F401
 from waiting import until
 
@@ -59,12 +59,7 @@ def test_a_flood_of_a_process_delays_nobody(processes, mode, tmp_path):
     slowest = slowest_while(processes, task, lambda: status_of(processes, task) == "STOPPED")
     assert slowest < LONGEST_WAIT
     assert memory_of(processes) < 400
-    last = processes.client("logs").get_log_events(
-        logGroupName="/dev/api",
-        logStreamName="ecs/api/" + task.rsplit("/", 1)[1],
-        limit=1,
-    )
-    assert last["events"][-1]["message"] == "the end"
+    assert last_messages(processes, task, 1) == ["the end"]
     until(lambda: not list((tmp_path / "data" / "tasks").glob("*")), "the task's directory stays")
 
 
@@ -90,11 +85,9 @@ def test_a_flood_of_a_container_delays_nobody(network, serve, tmp_path, image): 
     assert slowest < LONGEST_WAIT
     assert memory_of(server) < 500
     assert wait(server, task)["containers"][0]["exitCode"] == 0
-    events = server.client("logs").get_log_events(
-        logGroupName="/dev/api", logStreamName="ecs/api/" + task.rsplit("/", 1)[1], limit=2
-    )["events"]
-    assert events[-1]["message"] == "the end"
-    assert events[-2]["message"].startswith("60000 ")
+    before_last, last = last_messages(server, task, 2)
+    assert last == "the end"
+    assert before_last.startswith("60000 ")
 
 
 def test_a_process_task_whose_start_was_cut_off_runs_once(serve, tmp_path):
@@ -165,3 +158,13 @@ def test_a_killed_server_leaves_no_task_stopped(serve, tmp_path):
     killer.join()
     server = serve(*arguments)
     until(lambda: status_of(server, task) == "STOPPED", lambda: status_of(server, task), 60)
+
+
+def test_ctrl_c_ends_a_process_that_was_asked_to_end_before(processes, tmp_path):
+    task = start_process_task(processes, "trap '' TERM; while true; do sleep 0.1; done")
+    until(lambda: status_of(processes, task) == "RUNNING", lambda: status_of(processes, task))
+    (group,) = (tmp_path / "data" / "tasks").glob("*/api/pid")
+    process = int(group.read_text())
+    processes.client("ecs").stop_task(cluster="dev", task=task)
+    assert processes.stop() == 0
+    assert not Path(f"/proc/{process}").exists()

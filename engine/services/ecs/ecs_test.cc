@@ -31,6 +31,27 @@ TEST_F(Ecs, RunsATaskWithItsOverridesAndKeepsItsLogs) {
   EXPECT_EQ(lines->at("events").as_array()[0].at("message"), "hello");
 }
 
+TEST_F(Ecs, KeepsLogLinesInAnyOrderAndOfDays) {
+  const auto started = run();
+  const std::int64_t now = now_.time_since_epoch().count();
+  constexpr std::int64_t hour = 3'600'000;
+  json::array lines;
+  std::int64_t position = 0;
+  for (const auto& [time, message] :
+       {std::pair(now - 40 * hour, "first"), std::pair(now, "third"), std::pair(now - 5, "second")})
+    lines.push_back({{"Container", "api"},
+                     {"Timestamp", time},
+                     {"Message", message},
+                     {"Position", ++position}});
+  report(started, {{"Logs", std::move(lines)}});
+  const auto found = kernel_->call("logs", "FilterLogEvents", {{"logGroupName", "/dev/api"}}, now_);
+  ASSERT_TRUE(found);
+  std::vector<std::string> messages;
+  for (const json::value& event : found->at("events").as_array())
+    messages.push_back(to_string(event.at("message").as_string()));
+  EXPECT_EQ(messages, (std::vector<std::string>{"first", "second", "third"}));
+}
+
 TEST_F(Ecs, AStopKeepsWhoAskedForIt) {
   const auto started = run();
   report(started, {{"Status", "RUNNING"}});

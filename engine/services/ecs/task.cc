@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "services/base/table_service.h"
 #include "services/ecs/credentials.h"
@@ -191,6 +192,27 @@ json::array fresh_lines(Context& context, const json::object& task, const json::
   return fresh;
 }
 
+// As PutLogEvents takes them: in order of time, at most 24 hours in one batch. The lines of two
+// streams of a container are not in order where a long one has come in pieces, and those of a time
+// in which the server did not run may span days.
+// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+std::vector<json::array> batches_of(json::array events) {
+  constexpr std::int64_t span_max = std::chrono::milliseconds{std::chrono::hours{24}}.count();
+  std::multimap<std::int64_t, json::value> by_time;  // Equal times keep their order.
+  for (json::value& event : events)
+    by_time.emplace(number(event.as_object(), "timestamp", 0), std::move(event));
+  std::vector<json::array> batches;
+  std::int64_t first = 0;
+  for (auto& [time, event] : by_time) {
+    if (batches.empty() || time - first > span_max) {
+      batches.emplace_back();
+      first = time;
+    }
+    batches.back().push_back(std::move(event));
+  }
+  return batches;
+}
+
 void write_logs(Context& context, const json::object& task, const json::array& lines) {
   const auto definition = load_task_definition(context, text(task, "taskDefinitionArn"));
   if (!definition) return;
@@ -216,10 +238,11 @@ void write_logs(Context& context, const json::object& task, const json::array& l
       (void)context.call("logs", "CreateLogGroup", {{"logGroupName", group}}, ecs);
     (void)context.call("logs", "CreateLogStream",
                        {{"logGroupName", group}, {"logStreamName", stream}}, ecs);
-    (void)context.call(
-        "logs", "PutLogEvents",
-        {{"logGroupName", group}, {"logStreamName", stream}, {"logEvents", std::move(events)}},
-        ecs);
+    for (json::array& batch : batches_of(std::move(events)))
+      (void)context.call(
+          "logs", "PutLogEvents",
+          {{"logGroupName", group}, {"logStreamName", stream}, {"logEvents", std::move(batch)}},
+          ecs);
   }
 }
 
