@@ -248,6 +248,7 @@ TEST_F(EcrTest, LifecyclePoliciesHaveAGrammar) {
         rule(1, untagged + R"(,"tagPrefixList":["v"])" + count),
         rule(1, tagged + R"(,"tagPatternList":["v"])" + count), rule(1, any + count, "delete"),
         rule(1, any + count) + "," + rule(2, tagged + count),
+        rule(1, untagged + R"(,"countUnit":null)" + count), rule(1, untagged + count, "transition"),
         rule(1, tagged + count) + "," + rule(1, untagged + count)})
     EXPECT_EQ(put(bad), "InvalidParameterException") << bad;
 }

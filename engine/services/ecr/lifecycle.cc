@@ -17,19 +17,46 @@ bool has_text(const json::object& object, std::string_view member,
   return value && std::ranges::find(choices, std::string_view(*value)) != choices.end();
 }
 
+// The first member that is null or not among `known`; empty: none is.
+std::string stranger(const json::object& object, std::initializer_list<std::string_view> known) {
+  for (const auto& [name, value] : object)
+    if (value.is_null() || std::ranges::find(known, std::string_view(name)) == known.end())
+      return fmt::format("the member {} is not allowed", std::string_view(name));
+  return {};
+}
+
 std::string count_fault(const json::object& selection) {
-  if (!has_text(selection, "countType", {"imageCountMoreThan", "sinceImagePushed"}))
-    return "countType must be imageCountMoreThan or sinceImagePushed";
+  if (!has_text(
+          selection, "countType",
+          {"imageCountMoreThan", "sinceImagePushed", "sinceImagePulled", "sinceImageTransitioned"}))
+    return "countType must be imageCountMoreThan, sinceImagePushed, sinceImagePulled or "
+           "sinceImageTransitioned";
   if (number(selection, "countNumber", 0) < 1) return "countNumber must be a positive integer";
-  const bool by_age = text(selection, "countType") == "sinceImagePushed";
+  const bool by_age = text(selection, "countType") != "imageCountMoreThan";
   if (by_age && !has_text(selection, "countUnit", {"days"}))
-    return "countUnit must be days with sinceImagePushed";
+    return "countUnit must be days with a countType of time";
   if (!by_age && selection.contains("countUnit"))
     return "countUnit must not be specified with imageCountMoreThan";
   return {};
 }
 
+std::string action_fault(const json::object& action) {
+  if (std::string why = stranger(action, {"type", "targetStorageClass"}); !why.empty()) return why;
+  if (!has_text(action, "type", {"expire", "transition"}))
+    return "the type of an action must be expire or transition";
+  const bool moves = text(action, "type") == "transition";
+  if (moves ? has_text(action, "targetStorageClass", {"archive"})
+            : !action.contains("targetStorageClass"))
+    return {};
+  return "targetStorageClass must be archive with the action transition, and absent otherwise";
+}
+
 std::string selection_fault(const json::object& selection) {
+  if (std::string why =
+          stranger(selection, {"tagStatus", "tagPrefixList", "tagPatternList", "storageClass",
+                               "countType", "countUnit", "countNumber"});
+      !why.empty())
+    return why;
   if (!has_text(selection, "tagStatus", {"tagged", "untagged", "any"}))
     return "tagStatus must be tagged, untagged or any";
   const json::array* prefixes = find_array(selection, "tagPrefixList");
@@ -65,7 +92,10 @@ std::string lifecycle_fault(const json::object& policy) {
     if (!priorities.insert(priority).second)
       return fmt::format("the rulePriority {} is not unique", priority);
     if (std::string why = selection_fault(*selection); !why.empty()) return why;
-    if (!has_text(*action, "type", {"expire"})) return "the type of an action must be expire";
+    if (std::string why = action_fault(*action); !why.empty()) return why;
+    if (std::string why = stranger(*rule, {"rulePriority", "description", "selection", "action"});
+        !why.empty())
+      return why;
     if (text(*selection, "tagStatus") != "any") continue;
     if (any > 0) return "only one rule may have the tagStatus any";
     any = priority;

@@ -123,20 +123,27 @@ TEST_F(Constraints, OfAContainer) {
       {with({{"memory", 2}}),
        "ClientException: Invalid setting for container 'app'. 'memory' must be at least 4 MiB."},
       {with({{"memory", 513}}),
-       "ClientException: Invalid setting for container 'app'. Its memory exceeds the task's 512 "
-       "MiB."},
+       "ClientException: The 'memory' setting for container 'app' is greater than for the task."},
       {with({{"cpu", 257}}),
-       "ClientException: The containers' cpu (257) exceeds the task's (256)."},
+       "ClientException: The sum of all container 'cpu' values cannot be greater than the value of "
+       "the task 'cpu'."},
       {with(ports({{"containerPort", 80}, {"hostPort", 80}})), ""},
       {with(ports({{"containerPort", 80}, {"hostPort", 8080}})),
        "ClientException: When networkMode=awsvpc, the host ports and container ports in port "
        "mappings must match."},
       {with(ports({{"containerPort", 70000}})),
-       "ClientException: Container 'app' has a port outside of 1 to 65535."},
+       "ClientException: Invalid 'containerPort' setting for container 'app'."},
+      {with(ports({{"hostPort", 80}})),
+       "ClientException: Invalid 'containerPort' setting for container 'app'."},
+      {with(ports({{"containerPort", 80}, {"hostPort", -1}})),
+       "ClientException: Invalid 'hostPort' setting for container 'app'."},
       {with(ports({{"containerPortRange", "80-90"}})),
        "ClientException: kiban does not honour containerPortRange of container 'app'"},
       {with({{"portMappings", {{{"containerPort", 80}}, {{"containerPort", 80}}}}}),
-       "ClientException: Container 'app' maps port 80 more than once."},
+       "ClientException: TCP host port '80' is mapped multiple times in task."},
+      {with({{"portMappings",
+              {{{"containerPort", 80}}, {{"containerPort", 80}, {"protocol", "udp"}}}}}),
+       ""},
       {with(health({{"interval", 300}, {"timeout", 60}, {"retries", 10}, {"startPeriod", 300}})),
        ""},
       {with(health({{"interval", 4}})),
@@ -231,6 +238,32 @@ TEST_F(Constraints, OfATaskDefinition) {
           .ends_with("Max allowed length is '65536' bytes."));
 }
 
+TEST_F(Constraints, OfDependencies) {
+  const auto with = [&](json::object first, json::object second) {
+    first["name"] = "a";
+    second["name"] = "b";
+    for (json::object* one : {&first, &second}) (*one)["image"] = "busybox";
+    return refusal("RegisterTaskDefinition",
+                   definition({{"containerDefinitions", {first, second}}}));
+  };
+  const auto waits_for = [](const char* name, const char* condition) {
+    return json::object{{"dependsOn", {{{"containerName", name}, {"condition", condition}}}}};
+  };
+  const json::object nothing;
+  const std::string essential =
+      "ClientException: A dependency container with SUCCESS or COMPLETE condition cannot be an "
+      "essential container";
+  EXPECT_EQ(with(waits_for("b", "START"), nothing), "");
+  EXPECT_EQ(with(waits_for("b", "SUCCESS"), nothing), essential);
+  EXPECT_EQ(with(waits_for("b", "COMPLETE"), nothing), essential);
+  EXPECT_EQ(with(waits_for("b", "SUCCESS"), {{"essential", false}}), "");
+  EXPECT_NE(with(waits_for("b", "HEALTHY"), nothing), "");
+  EXPECT_NE(with(waits_for("b", "START"), waits_for("a", "START")), "");
+  EXPECT_EQ(with({{"portMappings", {{{"containerPort", 80}}}}},
+                 {{"portMappings", {{{"containerPort", 80}}}}}),
+            "ClientException: TCP host port '80' is mapped multiple times in task.");
+}
+
 TEST_F(Constraints, RevisionsAndFamiliesBecomeInactive) {
   EXPECT_EQ(refusal("DeregisterTaskDefinition", {{"taskDefinition", "f"}}),
             "ClientException: The task definition's revision is missing: specify FAMILY:REVISION "
@@ -249,7 +282,7 @@ TEST_F(Constraints, RevisionsAndFamiliesBecomeInactive) {
       call("DescribeTaskDefinition", {{"taskDefinition", "f:1"}}).at("taskDefinition").at("status"),
       "INACTIVE");
   EXPECT_EQ(refusal("RunTask", task({{"taskDefinition", "f:1"}})),
-            "ClientException: TaskDefinition is inactive");
+            "InvalidParameterException: TaskDefinition is inactive");
   EXPECT_EQ(refusal("CreateService", service({{"taskDefinition", "f:1"}})),
             "ClientException: TaskDefinition is inactive");
 }
@@ -328,6 +361,14 @@ TEST_F(Constraints, OfWhereATaskRuns) {
       {refusal("RunTask", task({{"tags", {{{"key", "a"}}, {{"key", "a"}}}}})),
        "InvalidParameterException: Duplicate tag keys found: a. Each tag key must be unique."}};
   for (const auto& [is, wanted] : rows) EXPECT_EQ(is, wanted);
+  const json::object other = call("ec2", "CreateVpc", {{"CidrBlock", "10.1.0.0/16"}});
+  const json::object group =
+      call("ec2", "CreateSecurityGroup",
+           {{"GroupName", "g"}, {"Description", "d"}, {"VpcId", other.at("Vpc").at("VpcId")}});
+  EXPECT_EQ(awsvpc({{"subnets", {subnet_}}, {"securityGroups", {group.at("GroupId")}}}),
+            fmt::format("InvalidParameterException: Security group {} does not appear to belong to "
+                        "the same VPC as the input subnets.",
+                        text(group, "GroupId")));
 }
 
 TEST_F(Constraints, OfAService) {

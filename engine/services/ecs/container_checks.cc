@@ -215,11 +215,11 @@ Result<void> check_memory(const json::object& container, const DefinitionFacts& 
         fmt::format("Invalid setting for container '{}'. 'memory' must be greater than "
                     "'memoryReservation'.",
                     name));
-  if (facts.memory > 0 && std::max(hard, soft) > facts.memory)
-    return refuse(
-        fmt::format("Invalid setting for container '{}'. Its memory exceeds the task's "
-                    "{} MiB.",
-                    name, facts.memory));
+  for (const auto& [member, value] :
+       {std::pair("memory", hard), std::pair("memoryReservation", soft)})
+    if (facts.memory > 0 && value > facts.memory)
+      return refuse(fmt::format("The '{}' setting for container '{}' is greater than for the task.",
+                                member, name));
   if (number(container, "cpu", 0) < 0)
     return refuse(
         fmt::format("Invalid setting for container '{}'. 'cpu' cannot be negative.", name));
@@ -231,28 +231,22 @@ bool is_port(std::int64_t port) { return port >= 0 && port <= 65'535; }
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PortMapping.html
 Result<void> check_ports(const json::object& container, const DefinitionFacts& facts) {
   const std::string name = text(container, "name");
-  std::set<std::pair<std::int64_t, std::string>> taken;
   for (const json::value& value : list_of(container, "portMappings")) {
     const json::object& mapping = value.as_object();
     if (mapping.contains("containerPortRange"))
       return refuse(
           fmt::format("kiban does not honour containerPortRange of container '{}'", name));
-    if (!mapping.contains("containerPort"))
-      return refuse(
-          fmt::format("Container '{}' has a port mapping without a containerPort.", name));
     const std::int64_t port = number(mapping, "containerPort", 0);
-    const std::int64_t host = number(mapping, "hostPort", 0);
-    if (!is_port(port) || port == 0 || !is_port(host))
-      return refuse(fmt::format("Container '{}' has a port outside of 1 to 65535.", name));
-    if (facts.network_mode == "awsvpc" || facts.network_mode == "host") {
-      if (host != 0 && host != port)
-        return refuse(
-            fmt::format("When networkMode={}, the host ports and container ports in port "
-                        "mappings must match.",
-                        facts.network_mode));
-    }
-    if (!taken.emplace(port, text(mapping, "protocol", "tcp")).second)
-      return refuse(fmt::format("Container '{}' maps port {} more than once.", name, port));
+    const std::int64_t host = number(mapping, "hostPort", port);
+    for (const auto& [member, wrong] : {std::pair("containerPort", !is_port(port) || port == 0),
+                                        std::pair("hostPort", !is_port(host))})
+      if (wrong)
+        return refuse(fmt::format("Invalid '{}' setting for container '{}'.", member, name));
+    if ((facts.network_mode == "awsvpc" || facts.network_mode == "host") && host != port)
+      return refuse(
+          fmt::format("When networkMode={}, the host ports and container ports in port "
+                      "mappings must match.",
+                      facts.network_mode));
   }
   return {};
 }

@@ -90,9 +90,8 @@ Result<void> check_condition(const json::object& container, const json::object& 
                     name, other_name));
   if ((condition == "SUCCESS" || condition == "COMPLETE") && flag(*other, "essential", true))
     return refuse(
-        fmt::format("Container '{}' waits for the {} of '{}', which can't be essential "
-                    "then.",
-                    name, condition, other_name));
+        "A dependency container with SUCCESS or COMPLETE condition cannot be an essential "
+        "container");
   return {};
 }
 
@@ -227,8 +226,28 @@ Result<void> check_sums(const json::object& input) {
   for (const auto& [member, sum] : {std::pair("cpu", cpu), std::pair("memory", memory)}) {
     const std::int64_t most = units_of(text(input, member));
     if (most > 0 && sum > most)
-      return refuse(
-          fmt::format("The containers' {} ({}) exceeds the task's ({}).", member, sum, most));
+      return refuse(fmt::format(
+          "The sum of all container '{0}' values cannot be greater than the value of the task "
+          "'{0}'.",
+          member));
+  }
+  return {};
+}
+
+// Containers of one task share its network, or the host's.
+Result<void> check_host_ports(const json::object& input) {
+  const bool shared = text(input, "networkMode", "bridge") != "bridge";
+  std::set<std::pair<std::int64_t, std::string>> taken;
+  for (const json::value& container : list_of(input, "containerDefinitions")) {
+    for (const json::value& value : list_of(container.as_object(), "portMappings")) {
+      const json::object& mapping = value.as_object();
+      const std::int64_t port =
+          number(mapping, "hostPort", shared ? number(mapping, "containerPort", 0) : 0);
+      const std::string protocol = text(mapping, "protocol", "tcp");
+      if (port != 0 && !taken.emplace(port, protocol).second)
+        return refuse(fmt::format("{} host port '{}' is mapped multiple times in task.",
+                                  protocol == "udp" ? "UDP" : "TCP", port));
+    }
   }
   return {};
 }
@@ -251,6 +270,7 @@ Result<void> check_containers(const json::object& input) {
     essential = essential || flag(container, "essential", true);
   }
   if (!essential) return refuse("At least one container must be marked essential.");
+  KIBAN_TRY_VOID(check_host_ports(input));
   KIBAN_TRY_VOID(check_volumes(input));
   return check_dependencies(containers);
 }

@@ -25,12 +25,14 @@ bool is_not_found(const Error& error) {
   return error.name.starts_with("Invalid") && error.name.ends_with(".NotFound");
 }
 
-Result<void> check_ids(Context& context, std::string_view operation, std::string_view member,
-                       std::string_view noun, const json::array& ids) {
-  if (ids.empty()) return {};
+// What EC2 describes under `list`, empty without an EC2; an Error for ids that it has not.
+Result<json::array> find_ids(Context& context, std::string_view operation, std::string_view member,
+                             std::string_view list, std::string_view noun, const json::array& ids) {
+  if (ids.empty()) return json::array{};
   const auto reply =
       context.call("ec2", operation, {{member, ids}}, principal(context, "ecs.amazonaws.com"));
-  if (reply || !is_not_found(reply.error())) return {};
+  if (reply) return list_of(*reply, list);
+  if (!is_not_found(reply.error())) return json::array{};
   std::vector<std::string> names;
   for (const json::value& id : ids) names.emplace_back(id.as_string());
   return fail("InvalidParameterException",
@@ -103,10 +105,22 @@ bool has_egress(Context& context, const json::object& input, const json::object&
 Result<void> check_network(Context& context, const json::object& input) {
   const json::object* configuration = configuration_of(input);
   if (!configuration) return {};
-  KIBAN_TRY_VOID(check_ids(context, "DescribeSubnets", "SubnetIds", "subnet",
-                           list_of(*configuration, "subnets")));
-  return check_ids(context, "DescribeSecurityGroups", "GroupIds", "security group",
-                   list_of(*configuration, "securityGroups"));
+  KIBAN_TRY(const json::array subnets, find_ids(context, "DescribeSubnets", "SubnetIds", "Subnets",
+                                                "subnet", list_of(*configuration, "subnets")));
+  KIBAN_TRY(const json::array groups,
+            find_ids(context, "DescribeSecurityGroups", "GroupIds", "SecurityGroups",
+                     "security group", list_of(*configuration, "securityGroups")));
+  const std::string vpc = subnets.empty() ? "" : text(subnets.front().as_object(), "VpcId");
+  for (const json::value& subnet : subnets)
+    if (text(subnet.as_object(), "VpcId") != vpc)
+      return fail("InvalidParameterException", "The input subnets must belong to the same VPC.");
+  for (const json::value& group : groups)
+    if (!vpc.empty() && text(group.as_object(), "VpcId") != vpc)
+      return fail("InvalidParameterException",
+                  fmt::format("Security group {} does not appear to belong to the same VPC as the "
+                              "input subnets.",
+                              text(group.as_object(), "GroupId")));
+  return {};
 }
 
 Result<json::object> take_interface(Context& context, const json::object& input,

@@ -342,7 +342,7 @@ Result<json::object> run_task(Context& context, const json::object& input) {
   const auto definition = load_task_definition(context, text(input, "taskDefinition"));
   if (!definition) return fail("ClientException", "TaskDefinition not found.");
   if (text(*definition, "status") != "ACTIVE")
-    return fail("ClientException", "TaskDefinition is inactive");
+    return fail("InvalidParameterException", "TaskDefinition is inactive");
   KIBAN_TRY_VOID(check_run(context, input, cluster_row, *definition));
   KIBAN_TRY_VOID(context.authorise("ecs:RunTask", text(*definition, "taskDefinitionArn")));
   const std::string given = text(input, "clientToken");

@@ -155,24 +155,42 @@ Result<void> check_cluster_values(const json::object& input, const json::object&
   return check_log_types(input, row);
 }
 
+namespace {
+
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.DBInstanceClass.SupportAurora.html
-Result<void> check_instance_values(const json::object& input) {
-  constexpr std::array<std::string_view, 14> families{"t3",  "t4g",  "r4",   "r5",    "r6g",
-                                                      "r6i", "r6gd", "r6id", "r7g",   "r7i",
-                                                      "r8g", "r8gd", "x2g",  "x2iedn"};
-  constexpr std::array<std::string_view, 11> sizes{"medium",   "large",    "xlarge",   "2xlarge",
-                                                   "4xlarge",  "8xlarge",  "12xlarge", "16xlarge",
-                                                   "24xlarge", "32xlarge", "48xlarge"};
-  const std::string wanted = text(input, "DBInstanceClass", "db.serverless");
-  if (wanted != "db.serverless") {
-    const std::string_view rest =
-        std::string_view(wanted).substr(std::min<std::size_t>(3, wanted.size()));
-    const std::size_t dot = rest.find('.');
-    const bool known = wanted.starts_with("db.") && dot != std::string_view::npos &&
-                       std::ranges::find(families, rest.substr(0, dot)) != families.end() &&
-                       std::ranges::find(sizes, rest.substr(dot + 1)) != sizes.end();
-    if (!known) return invalid_value(fmt::format("Invalid DB Instance class: {}", wanted));
-  }
+Result<void> check_class(const std::string& wanted, const std::string& version) {
+  constexpr std::array<std::string_view, 12> families{"t3",   "t4g", "r5",  "r6g", "r6i",  "r6gd",
+                                                      "r6id", "r7g", "r7i", "r8g", "r8gd", "x2g"};
+  // Classes that other engines have, or older versions.
+  constexpr std::array<std::string_view, 21> others{
+      "m3", "m4", "m5", "m5d", "m6g", "m6gd", "m6i", "m6id",  "m7g",    "m7i", "m8g",
+      "t2", "r3", "r4", "r5b", "r5d", "x1",   "x1e", "x2idn", "x2iedn", "z1d"};
+  constexpr std::array<std::string_view, 13> sizes{
+      "micro",   "small",    "medium",   "large",    "xlarge",   "2xlarge", "4xlarge",
+      "8xlarge", "12xlarge", "16xlarge", "24xlarge", "32xlarge", "48xlarge"};
+  if (wanted == "db.serverless") return {};
+  const std::string_view rest =
+      std::string_view(wanted).substr(std::min<std::size_t>(3, wanted.size()));
+  const std::size_t dot = std::min(rest.find('.'), rest.size());
+  const std::string_view family = rest.substr(0, dot);
+  const std::string_view size = rest.substr(std::min(dot + 1, rest.size()));
+  const bool ours = std::ranges::find(families, family) != families.end();
+  const bool known = ours || std::ranges::find(others, family) != others.end();
+  if (!wanted.starts_with("db.") || !known || std::ranges::find(sizes, size) == sizes.end())
+    return invalid_value(fmt::format("Invalid DB Instance class: {}", wanted));
+  if (ours && size != "micro" && size != "small") return {};
+  return invalid_combination(fmt::format(
+      "RDS does not support creating a DB instance with the following combination: "
+      "DBInstanceClass={}, Engine=aurora-postgresql, EngineVersion={}, "
+      "LicenseModel=postgresql-license. For supported combinations of instance class and database "
+      "engine version, see the documentation.",
+      wanted, version));
+}
+
+}  // namespace
+
+Result<void> check_instance_values(const json::object& input, const std::string& version) {
+  KIBAN_TRY_VOID(check_class(text(input, "DBInstanceClass", "db.serverless"), version));
   const std::int64_t tier = number(input, "PromotionTier", 1);
   if (tier >= 0 && tier <= 15) return {};
   return invalid_value(fmt::format("Invalid promotion tier: {}. It must be from 0 to 15", tier));

@@ -2,6 +2,8 @@
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html
 #pragma once
 
+#include <string>
+
 #include "core/json.h"
 #include "core/result.h"
 
@@ -11,8 +13,9 @@ namespace kiban::services::rds {
 // InvalidParameterValue and InvalidParameterCombination.
 Result<void> check_cluster_values(const json::object& input, const json::object& row);
 
-// DBInstanceClass and PromotionTier, as far as they are given. Error InvalidParameterValue.
-Result<void> check_instance_values(const json::object& input);
+// DBInstanceClass and PromotionTier, as far as they are given, for an instance of a cluster of that
+// engine version. Errors InvalidParameterValue and InvalidParameterCombination.
+Result<void> check_instance_values(const json::object& input, const std::string& version);
 
 // MaxRecords: 20 to 100. Error InvalidParameterValue.
 Result<void> check_page(const json::object& input);

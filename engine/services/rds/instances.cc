@@ -116,7 +116,6 @@ Result<json::object> create_instance(Context& context, const json::object& input
                       "AutoMinorVersionUpgrade", "CopyTagsToSnapshot", "AvailabilityZone",
                       "PreferredMaintenanceWindow", "CACertificateIdentifier"}));
   KIBAN_TRY_VOID(check_engine(input));
-  KIBAN_TRY_VOID(check_instance_values(input));
   if (!input.contains("DBClusterIdentifier"))
     return fail("InvalidParameterCombination",
                 "kiban runs instances of Aurora clusters only: name a DBClusterIdentifier");
@@ -128,6 +127,7 @@ Result<json::object> create_instance(Context& context, const json::object& input
     return fail("InvalidDBClusterStateFault",
                 fmt::format("DbCluster {} is {}", text(cluster, "DBClusterIdentifier"), status));
   const std::string version = text(cluster, "EngineVersion");
+  KIBAN_TRY_VOID(check_instance_values(input, version));
   if (text(input, "EngineVersion", version) != version)
     return fail("InvalidParameterCombination",
                 fmt::format("The engine version that you requested for your DB instance ({}) does "
@@ -181,12 +181,12 @@ Result<json::object> modify_instance(Context& context, const json::object& input
        "AutoMinorVersionUpgrade", "CopyTagsToSnapshot", "PreferredMaintenanceWindow",
        "CACertificateIdentifier", "PubliclyAccessible"}));
   KIBAN_TRY(json::object row, load_instance(context, input));
-  KIBAN_TRY_VOID(check_instance_values(input));
+  KIBAN_TRY(json::object cluster, load_cluster(context, text(row, "DBClusterIdentifier")));
+  KIBAN_TRY_VOID(check_instance_values(input, text(cluster, "EngineVersion")));
   copy_members(row, input,
                {"DBInstanceClass", "PromotionTier", "AutoMinorVersionUpgrade", "CopyTagsToSnapshot",
                 "PreferredMaintenanceWindow", "CACertificateIdentifier", "PubliclyAccessible"});
   save_instance(context, row);
-  KIBAN_TRY(json::object cluster, load_cluster(context, text(row, "DBClusterIdentifier")));
   for (json::value& member : cluster["DBClusterMembers"].as_array())
     if (member.at("DBInstanceIdentifier") == row.at("DBInstanceIdentifier"))
       member.as_object()["PromotionTier"] = row.at("PromotionTier");

@@ -414,6 +414,10 @@ TEST_F(Rds, ValuesOfAnInstanceAreBounded) {
   };
   for (const char* name : {"db.none", "db.r6g.tiny", "r6g.large", "db"})
     EXPECT_EQ(with({{"DBInstanceClass", name}}), std::string("Invalid DB Instance class: ") + name);
+  EXPECT_TRUE(with({{"DBInstanceClass", "db.r4.large"}})
+                  .starts_with("RDS does not support creating a DB instance with the following "
+                               "combination: DBInstanceClass=db.r4.large, "
+                               "Engine=aurora-postgresql, EngineVersion=15.10,"));
   EXPECT_EQ(with({{"PromotionTier", 16}}), "Invalid promotion tier: 16. It must be from 0 to 15");
   EXPECT_EQ(with({{"EngineVersion", "16.4"}}),
             "The engine version that you requested for your DB instance (16.4) does not match the "
