@@ -213,7 +213,10 @@ json::object properties_of(const json::object& entry, const std::string& name,
   json::object out = base ? *base : json::object{};
   if (const json::object* with = find_object(entry, "With")) {
     const json::object* more = find_object(*with, name);
-    for (const auto& one : more ? *more : json::object{}) out[one.key()] = one.value();
+    for (const auto& one : more ? *more : json::object{}) {
+      out.erase(one.key());
+      if (!one.value().is_null()) out[one.key()] = one.value();
+    }
   }
   if (value.is_null()) {
     out.erase(name);
