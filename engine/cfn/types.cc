@@ -131,10 +131,32 @@ json::value bucket_rules(const json::array& rules) {
   return out;
 }
 
+// CloudFormation lists dimensions as Key and Value; CloudWatch Logs has them as a map.
+json::value transformations(const json::value& value) {
+  json::value out = lower(value);
+  for (json::value& one : out.is_array() ? out.get_array() : out.emplace_array()) {
+    if (!one.is_object()) continue;
+    json::object& transformation = one.get_object();
+    if (json::value* metric_value = transformation.if_contains("metricValue"))
+      *metric_value = json::string(plain(*metric_value));
+    if (json::value* otherwise = transformation.if_contains("defaultValue");
+        otherwise && otherwise->is_string())
+      if (auto number = parse_json(std::string_view(otherwise->get_string()))) *otherwise = *number;
+    json::value* dimensions = transformation.if_contains("dimensions");
+    if (!dimensions || !dimensions->is_array()) continue;
+    json::object map;
+    for (const json::value& each : dimensions->get_array())
+      if (each.is_object()) map[text(each.get_object(), "key")] = text(each.get_object(), "value");
+    *dimensions = std::move(map);
+  }
+  return out;
+}
+
 json::value changed(std::string_view how, const json::value& value) {
   if (auto bucket = bucket_value(how, value)) return *std::move(bucket);
   if (how == "json" || how == "str") return json::string(plain(value));
   if (how == "lower") return lower(value);
+  if (how == "transformations") return transformations(value);
   if (how == "bool" && value.is_string()) return value.get_string() == "true";
   if (how == "int" && value.is_string()) {
     std::int64_t number = 0;

@@ -228,7 +228,7 @@ json::object properties_of(const json::object& entry, const std::string& name,
   if (const json::object* with = find_object(entry, "With")) {
     const json::object* more = find_object(*with, name);
     for (const auto& one : more ? *more : json::object{}) {
-      if (one.value().is_null()) out.erase(one.key());
+      out.erase(one.key());
       if (!one.value().is_null()) out[one.key()] = one.value();
     }
   }

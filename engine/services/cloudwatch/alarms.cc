@@ -3,55 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "services/base/table_service.h"
+#include "services/cloudwatch/alarm_history.h"
+#include "services/cloudwatch/alarm_rules.h"
 #include "services/cloudwatch/tags.h"
 
 namespace kiban::services::cloudwatch {
 namespace {
 
-constexpr std::size_t history_kept = 100;  // Entries of one alarm.
 constexpr std::size_t page_size = 100;
-constexpr std::size_t evaluation_periods_max = 1'000;
 
-// What an alarm carries besides its state.
-const std::set<std::string_view> honoured = {"AlarmName",
-                                             "AlarmDescription",
-                                             "ActionsEnabled",
-                                             "OKActions",
-                                             "AlarmActions",
-                                             "InsufficientDataActions",
-                                             "MetricName",
-                                             "Namespace",
-                                             "Statistic",
-                                             "Dimensions",
-                                             "Period",
-                                             "Unit",
-                                             "EvaluationPeriods",
-                                             "DatapointsToAlarm",
-                                             "Threshold",
-                                             "ComparisonOperator",
-                                             "TreatMissingData",
-                                             "Tags"};
-
-std::string history_key(const Context& context, std::string_view name) {
-  return fmt::format("cloudwatch/{}/history/{}", context.caller().region, name);
-}
 std::string timer_id(const Context& context, std::string_view name) {
   return fmt::format("alarm/{}/{}", context.caller().region, name);
 }
 
 std::unexpected<Error> no_alarm(std::string_view name) {
   return fail("ResourceNotFound", fmt::format("Unknown alarm: {}", name));
-}
-
-Result<bool> breaches(double value, std::string_view comparison, double threshold) {
-  if (comparison == "GreaterThanOrEqualToThreshold") return value >= threshold;
-  if (comparison == "GreaterThanThreshold") return value > threshold;
-  if (comparison == "LessThanThreshold") return value < threshold;
-  if (comparison == "LessThanOrEqualToThreshold") return value <= threshold;
-  return fail("ValidationError", fmt::format("kiban does not compare by '{}'", comparison));
 }
 
 struct Verdict {
@@ -124,21 +92,6 @@ void tell(Context& context, const json::object& alarm, std::string_view old_stat
   }
 }
 
-void note(Context& context, const json::object& alarm, std::string_view old_state) {
-  const std::string key = history_key(context, text(alarm, "AlarmName"));
-  json::object row = get_json(context, key).value_or(json::object{{"Entries", json::array{}}});
-  json::array& entries = row["Entries"].as_array();
-  entries.push_back({{"AlarmName", text(alarm, "AlarmName")},
-                     {"AlarmType", "MetricAlarm"},
-                     {"Timestamp", epoch_seconds(context.now())},
-                     {"HistoryItemType", "StateUpdate"},
-                     {"HistorySummary", fmt::format("Alarm updated from {} to {}", old_state,
-                                                    text(alarm, "StateValue"))},
-                     {"HistoryData", print_json({{"newState", text(alarm, "StateReason")}})}});
-  if (entries.size() > history_kept) entries.erase(entries.begin());
-  put_json(context, key, row);
-}
-
 void move(Context& context, json::object& alarm, const Verdict& verdict) {
   const std::string old_state = text(alarm, "StateValue");
   if (old_state == verdict.state) return;
@@ -147,7 +100,9 @@ void move(Context& context, json::object& alarm, const Verdict& verdict) {
   alarm["StateUpdatedTimestamp"] = epoch_seconds(context.now());
   alarm["StateTransitionedTimestamp"] = epoch_seconds(context.now());
   put_json(context, alarm_key(context, text(alarm, "AlarmName")), alarm);
-  note(context, alarm, old_state);
+  note(context, alarm, "StateUpdate",
+       fmt::format("Alarm updated from {} to {}", old_state, verdict.state),
+       {{"newState", verdict.reason}});
   tell(context, alarm, old_state);
 }
 
@@ -169,35 +124,6 @@ std::vector<json::object> all_alarms(const Context& context, std::string_view pr
   return list_json(context, alarm_key(context, prefix));
 }
 
-Result<void> check_alarm(const json::object& input) {
-  for (const auto& member : input) {
-    if (!honoured.contains(member.key()))
-      return fail("ValidationError", fmt::format("kiban does not honour {} of PutMetricAlarm",
-                                                 std::string_view(member.key())));
-  }
-  for (const auto* list : {"AlarmActions", "OKActions", "InsufficientDataActions"}) {
-    const json::array* actions = find_array(input, list);
-    for (const json::value& action : actions ? *actions : json::array{}) {
-      if (!std::string_view(action.as_string()).starts_with("arn:aws:sns:"))
-        return fail("ValidationError", fmt::format("kiban notifies SNS topics only, not '{}'",
-                                                   std::string_view(action.as_string())));
-    }
-  }
-  for (const auto* key : {"MetricName", "Namespace", "Statistic", "Period", "Threshold"}) {
-    if (!input.contains(key))
-      return fail("ValidationError", fmt::format("The parameter {} is required", key));
-  }
-  const std::int64_t period = number(input, "Period", 0);
-  const std::int64_t periods = number(input, "EvaluationPeriods", 0);
-  if (period < 60 || period % 60 != 0)
-    return fail("ValidationError", "Period must be a multiple of 60 seconds");
-  if (periods < 1 || periods > static_cast<std::int64_t>(evaluation_periods_max))
-    return fail("ValidationError", "EvaluationPeriods must be between 1 and 1000");
-  KIBAN_TRY_VOID(statistic({}, text(input, "Statistic")));
-  KIBAN_TRY_VOID(breaches(0, text(input, "ComparisonOperator"), 0));
-  return {};
-}
-
 Result<json::object> set_actions(Context& context, const json::object& input, bool enabled) {
   const json::array* names = find_array(input, "AlarmNames");
   for (const json::value& name : names ? *names : json::array{}) {
@@ -213,7 +139,7 @@ Result<json::object> set_actions(Context& context, const json::object& input, bo
 }  // namespace
 
 Result<json::object> put_alarm(Context& context, const json::object& input) {
-  KIBAN_TRY_VOID(check_alarm(input));
+  KIBAN_TRY_VOID(check_alarm(context, input));
   const std::string name = text(input, "AlarmName");
   json::object alarm = input;
   alarm.erase("Tags");
@@ -231,20 +157,63 @@ Result<json::object> put_alarm(Context& context, const json::object& input) {
   alarm["StateUpdatedTimestamp"] = old ? old->at("StateUpdatedTimestamp") : json::value(now);
   alarm["AlarmConfigurationUpdatedTimestamp"] = now;
   put_json(context, alarm_key(context, name), alarm);
+  note(context, alarm, "ConfigurationUpdate",
+       fmt::format("Alarm \"{}\" {}", name, old ? "updated" : "created"),
+       {{"type", old ? "Update" : "Create"}});
   schedule(context, alarm);
   evaluate(context, alarm);
   return json::object{};
 }
 
+namespace {
+
+bool has_action(const json::object& alarm, std::string_view prefix) {
+  for (const auto* list : {"AlarmActions", "OKActions", "InsufficientDataActions"}) {
+    const json::array* actions = find_array(alarm, list);
+    for (const json::value& action : actions ? *actions : json::array{})
+      if (std::string_view(action.as_string()).starts_with(prefix)) return true;
+  }
+  return false;
+}
+
+bool wants_metric_alarms(const json::object& input) {
+  const json::array* types = find_array(input, "AlarmTypes");
+  return !types || types->empty() ||
+         std::ranges::find(*types, json::value("MetricAlarm")) != types->end();
+}
+
+// "If you specify ChildrenOfAlarmName, you cannot specify any other parameters in the request
+// except for MaxRecords and NextToken"; the same of ParentsOfAlarmName.
+Result<void> check_relatives(const json::object& input) {
+  for (const std::string_view relative : {"ChildrenOfAlarmName", "ParentsOfAlarmName"}) {
+    if (!input.contains(relative)) continue;
+    for (const auto& member : input) {
+      const std::string_view name = member.key();
+      if (name != relative && name != "MaxRecords" && name != "NextToken")
+        return fail("ValidationError",
+                    fmt::format("{} and {} cannot both be specified.", relative, name));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<json::object> describe_alarms(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(check_relatives(input));
   json::array all;
   const json::array* names = find_array(input, "AlarmNames");
   const std::string state = text(input, "StateValue");
+  // There are no composite alarms, so that none has children or parents.
+  const bool relatives =
+      input.contains("ChildrenOfAlarmName") || input.contains("ParentsOfAlarmName");
   for (json::object& alarm : all_alarms(context, text(input, "AlarmNamePrefix"))) {
+    if (relatives || !wants_metric_alarms(input)) break;
     if (!state.empty() && text(alarm, "StateValue") != state) continue;
     if (names && !names->empty() &&
         std::ranges::find(*names, alarm.at("AlarmName")) == names->end())
       continue;
+    if (input.contains("ActionPrefix") && !has_action(alarm, text(input, "ActionPrefix"))) continue;
     all.push_back(std::move(alarm));
   }
   const auto limit = static_cast<std::size_t>(number(input, "MaxRecords", page_size));
@@ -255,44 +224,52 @@ Result<json::object> describe_alarms(Context& context, const json::object& input
 }
 
 Result<json::object> describe_alarms_for_metric(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(check_dimensions(input));
   json::array found;
   const Metric metric = metric_from(input);
+  const auto differs = [&](const json::object& alarm, std::string_view member) {
+    const json::value* wanted = find(input, member);
+    const json::value* has = find(alarm, member);
+    return wanted && (!has || *has != *wanted);
+  };
   for (json::object& alarm : all_alarms(context, "")) {
-    if (metric_from(alarm) == metric) found.push_back(std::move(alarm));
+    if (metric_from(alarm) != metric) continue;
+    if (differs(alarm, "Statistic") || differs(alarm, "ExtendedStatistic") ||
+        differs(alarm, "Period") || differs(alarm, "Unit"))
+      continue;
+    found.push_back(std::move(alarm));
   }
   return json::object{{"MetricAlarms", std::move(found)}};
 }
 
-Result<json::object> describe_alarm_history(Context& context, const json::object& input) {
-  json::array all;
-  for (const json::object& alarm : all_alarms(context, text(input, "AlarmName"))) {
-    const auto row = get_json(context, history_key(context, text(alarm, "AlarmName")));
-    if (!row) continue;
-    for (const json::value& entry : row->at("Entries").as_array()) all.push_back(entry);
-  }
-  std::ranges::reverse(all);
-  KIBAN_TRY(Page page, paginate(all, page_size, find_string(input, "NextToken")));
-  json::object reply{{"AlarmHistoryItems", std::move(page.entries)}};
-  if (page.next_token) reply["NextToken"] = *page.next_token;
-  return reply;
-}
-
+// "If you specify any incorrect alarm names, the alarms you specify with correct names are still
+// deleted." An error undoes all that a request did here, so that it comes only when none exists.
 Result<json::object> delete_alarms(Context& context, const json::object& input) {
   const json::array* names = find_array(input, "AlarmNames");
+  bool deleted = false;
   for (const json::value& name : names ? *names : json::array{}) {
     const std::string alarm = to_string(name.as_string());
-    if (!context.get(alarm_key(context, alarm))) return no_alarm(alarm);
+    const auto row = get_json(context, alarm_key(context, alarm));
+    if (!row) continue;
+    deleted = true;
+    note(context, *row, "ConfigurationUpdate", fmt::format("Alarm \"{}\" deleted", alarm),
+         {{"type", "Delete"}});
     context.erase(alarm_key(context, alarm));
-    context.erase(history_key(context, alarm));
     drop_tags(context, alarm_arn(context, alarm));
     context.cancel_timer("cloudwatch", timer_id(context, alarm));
   }
-  return json::object{};
+  if (deleted || !names || names->empty()) return json::object{};
+  return no_alarm(std::string_view((*names)[0].as_string()));
 }
 
 Result<json::object> set_alarm_state(Context& context, const json::object& input) {
   auto alarm = get_json(context, alarm_key(context, text(input, "AlarmName")));
   if (!alarm) return no_alarm(text(input, "AlarmName"));
+  if (const std::string data = text(input, "StateReasonData"); !data.empty()) {
+    if (!parse_json(data))
+      return fail("InvalidFormat", "StateReasonData is not syntactically valid JSON.");
+    (*alarm)["StateReasonData"] = data;
+  }
   move(context, *alarm, {text(input, "StateValue"), text(input, "StateReason")});
   return json::object{};
 }

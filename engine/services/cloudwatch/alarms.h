@@ -10,7 +10,6 @@ namespace kiban::services::cloudwatch {
 Result<json::object> put_alarm(Context& context, const json::object& input);
 Result<json::object> describe_alarms(Context& context, const json::object& input);
 Result<json::object> describe_alarms_for_metric(Context& context, const json::object& input);
-Result<json::object> describe_alarm_history(Context& context, const json::object& input);
 Result<json::object> delete_alarms(Context& context, const json::object& input);
 Result<json::object> set_alarm_state(Context& context, const json::object& input);
 Result<json::object> enable_actions(Context& context, const json::object& input);

@@ -99,7 +99,19 @@ TEST_F(CloudWatch, AnAlarmRisesWithItsDatapointAndFallsWhenItIsPast) {
   now_ = kernel_->run_until_idle(now_, now_ + 2min);
   EXPECT_EQ(state(), "OK");
   const auto history = call("DescribeAlarmHistory", {{"AlarmName", "failed"}});
-  EXPECT_EQ(history.at("AlarmHistoryItems").as_array().size(), 3U);
+  EXPECT_EQ(history.at("AlarmHistoryItems").as_array().size(), 4U);
+  EXPECT_EQ(history.at("AlarmHistoryItems").at(3).at("HistoryItemType"), "ConfigurationUpdate");
+  const auto changes = [&](json::object ask) {
+    return call("DescribeAlarmHistory", std::move(ask)).at("AlarmHistoryItems").as_array().size();
+  };
+  EXPECT_EQ(changes({{"HistoryItemType", "StateUpdate"}}), 3U);
+  EXPECT_EQ(changes({{"AlarmName", "fail"}}), 0U);
+  EXPECT_EQ(changes({{"StartDate", epoch_seconds(now_ + 1min)}}), 0U);
+  EXPECT_EQ(changes({{"MaxRecords", 2}}), 2U);
+  EXPECT_EQ(changes({{"AlarmTypes", {"CompositeAlarm"}}}), 0U);
+  call("DeleteAlarms", {{"AlarmNames", {"failed", "unknown"}}});
+  EXPECT_EQ(changes({{"AlarmName", "failed"}}), 5U);
+  EXPECT_EQ(refused("DeleteAlarms", {{"AlarmNames", {"failed"}}}), "ResourceNotFound");
 }
 
 TEST_F(CloudWatch, MissingDataCountsAsTheAlarmSays) {
@@ -143,6 +155,143 @@ TEST_F(CloudWatch, RefusesWhatItDoesNotHonour) {
   const auto refused = kernel_->call("cloudwatch", "PutMetricAlarm", percentile, now_);
   EXPECT_EQ(refused.error().name, "ValidationError");
   EXPECT_NE(refused.error().cause.find("ExtendedStatistic"), std::string::npos);
+}
+
+TEST_F(CloudWatch, AlarmsHoldTheRulesOfTheirPage) {
+  const auto error = [&](json::object changes, std::vector<std::string_view> without = {}) {
+    json::object made = alarm("missing");
+    for (const auto& [key, value] : changes) made[key] = value;
+    for (const std::string_view key : without) made.erase(key);
+    return refusal("PutMetricAlarm", made);
+  };
+  EXPECT_EQ(error({{"EvaluationPeriods", 1'441}}).cause,
+            "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be "
+            "<= 86400).");
+  EXPECT_EQ(error({{"Period", 3'600}, {"EvaluationPeriods", 169}}).name, "ValidationError");
+  json::object week = alarm("missing");
+  week["Period"] = 3'600;
+  week["EvaluationPeriods"] = 168;
+  call("PutMetricAlarm", week);
+  EXPECT_EQ(error({{"DatapointsToAlarm", 2}}).name, "ValidationError");
+  EXPECT_EQ(error({{"Period", 45}}).cause, "Period must be 10, 20, 30 or a multiple of 60");
+  EXPECT_EQ(error({{"Period", 10}}).name, "ValidationError");
+  EXPECT_EQ(error({{"TreatMissingData", "never"}}).name, "ValidationError");
+  EXPECT_EQ(error({{"AlarmActions", {"arn:aws:sns:us-east-1:000000000000:t"}}}).cause,
+            "Invalid region us-east-1 specified. Only ap-northeast-1 is supported.");
+  EXPECT_EQ(error({{"OKActions", {"topic"}}}).cause, "Invalid arn syntax: topic");
+  EXPECT_EQ(error({}, {"MetricName"}).name, "ValidationError");
+  EXPECT_EQ(error({}, {"Statistic"}).name, "MissingParameter");
+  EXPECT_EQ(error({{"Dimensions", {{{"Name", ":a"}, {"Value", "1"}}}}}).name,
+            "InvalidParameterValue");
+  const json::array metrics{{{"Id", "a"}, {"Expression", "1"}}};
+  EXPECT_EQ(error({{"Metrics", metrics}}).name, "ValidationError");
+  EXPECT_EQ(error({{"Metrics", metrics}}, {"MetricName", "Statistic"}).name,
+            "InvalidParameterCombination");
+}
+
+TEST_F(CloudWatch, AlarmsAreFoundByWhatTheyHave) {
+  call("PutMetricAlarm", alarm("missing"));
+  const auto count = [&](std::string_view operation, json::object ask) {
+    return call(std::string(operation), std::move(ask)).at("MetricAlarms").as_array().size();
+  };
+  EXPECT_EQ(count("DescribeAlarms", {{"ActionPrefix", "arn:aws:sns"}}), 0U);
+  EXPECT_EQ(count("DescribeAlarms", {{"AlarmTypes", {"CompositeAlarm"}}}), 0U);
+  EXPECT_EQ(count("DescribeAlarms", {{"AlarmTypes", {"MetricAlarm"}}}), 1U);
+  EXPECT_EQ(count("DescribeAlarms", {{"ParentsOfAlarmName", "failed"}}), 0U);
+  EXPECT_EQ(refused("DescribeAlarms", {{"ParentsOfAlarmName", "a"}, {"StateValue", "OK"}}),
+            "ValidationError");
+  const json::object metric{{"Namespace", "AWS/States"}, {"MetricName", "ExecutionsFailed"}};
+  const auto with = [&](std::string_view member, json::value value) {
+    json::object ask = metric;
+    ask[member] = std::move(value);
+    return count("DescribeAlarmsForMetric", ask);
+  };
+  EXPECT_EQ(with("Statistic", "Sum"), 1U);
+  EXPECT_EQ(with("Statistic", "Average"), 0U);
+  EXPECT_EQ(with("Period", 300), 0U);
+  EXPECT_EQ(with("Unit", "Count"), 0U);
+  EXPECT_EQ(refused("SetAlarmState", {{"AlarmName", "failed"},
+                                      {"StateValue", "OK"},
+                                      {"StateReason", "r"},
+                                      {"StateReasonData", "{"}}),
+            "InvalidFormat");
+}
+
+TEST_F(CloudWatch, DataHoldsTheRulesOfItsPage) {
+  const auto error = [&](json::object datum) {
+    datum["MetricName"] = "m";
+    return refused("PutMetricData", {{"Namespace", "n"}, {"MetricData", {datum}}});
+  };
+  EXPECT_EQ(error({{"Value", 1}, {"Values", {1}}}), "InvalidParameterCombination");
+  EXPECT_EQ(error({{"Value", 1}, {"Counts", {1}}}), "MissingParameter");
+  EXPECT_EQ(error({{"Values", json::array(151, json::value(1))}}), "InvalidParameterValue");
+  EXPECT_EQ(error({{"Value", 1}, {"StorageResolution", 5}}), "InvalidParameterValue");
+  EXPECT_EQ(error({{"Value", 1}, {"Dimensions", {{{"Name", "a"}, {"Value", "  "}}}}}),
+            "InvalidParameterValue");
+  EXPECT_EQ(refused("PutMetricData", {{"Namespace", "n"},
+                                      {"MetricData", {{{"MetricName", "m"}, {"Value", 1}}}},
+                                      {"StrictEntityValidation", true}}),
+            "InvalidParameterValue");
+  EXPECT_EQ(refused("ListMetrics", {{"OwningAccount", "1"}}), "InvalidParameterValue");
+  put(1);
+  const auto active = [&] {
+    return call("ListMetrics", {{"RecentlyActive", "PT3H"}}).at("Metrics").as_array().size();
+  };
+  EXPECT_EQ(active(), 1U);
+  now_ += 4h;
+  EXPECT_EQ(active(), 0U);
+}
+
+TEST_F(CloudWatch, RangesOfDataHoldTheRulesOfTheirPages) {
+  put(1);
+  const json::object ask{{"Namespace", "AWS/States"},
+                         {"MetricName", "ExecutionsFailed"},
+                         {"StartTime", epoch_seconds(now_ - 1h)},
+                         {"EndTime", epoch_seconds(now_ + 1h)},
+                         {"Period", 60},
+                         {"Statistics", {"Sum"}}};
+  const auto with = [&](json::object changes) {
+    json::object made = ask;
+    for (const auto& [key, value] : changes) made[key] = value;
+    return made;
+  };
+  const Error many =
+      refusal("GetMetricStatistics", with({{"StartTime", epoch_seconds(now_ - 24h)}}));
+  EXPECT_EQ(many.name, "InvalidParameterCombination");
+  EXPECT_EQ(many.cause,
+            "You have requested up to 1500 datapoints, which exceeds the limit of 1440. You may "
+            "reduce the datapoints requested by increasing Period, or decreasing the time range.");
+  EXPECT_EQ(refusal("GetMetricStatistics", with({{"EndTime", epoch_seconds(now_ - 1h)}})).cause,
+            "The parameter StartTime must be less than the parameter EndTime.");
+  EXPECT_EQ(refused("GetMetricStatistics", with({{"ExtendedStatistics", {"p99"}}})),
+            "InvalidParameterCombination");
+  EXPECT_TRUE(
+      call("GetMetricStatistics", with({{"Unit", "Count"}})).at("Datapoints").as_array().empty());
+
+  const auto data = [&](json::object changes) {
+    json::object query{
+        {"Id", "a"},
+        {"MetricStat",
+         {{"Metric", {{"Namespace", "AWS/States"}, {"MetricName", "ExecutionsFailed"}}},
+          {"Period", 60},
+          {"Stat", "Sum"}}}};
+    for (const auto& [key, value] : changes) query[key] = value;
+    return json::object{{"StartTime", epoch_seconds(now_ - 1h)},
+                        {"EndTime", epoch_seconds(now_ + 1h)},
+                        {"MetricDataQueries", json::array{query}}};
+  };
+  call("GetMetricData", data({}));
+  EXPECT_EQ(refused("GetMetricData", data({{"Id", "A"}})), "ValidationError");
+  EXPECT_EQ(refused("GetMetricData", data({{"Expression", "1"}})), "ValidationError");
+  json::object twice = data({});
+  twice["MetricDataQueries"].as_array().push_back(twice["MetricDataQueries"].at(0));
+  EXPECT_EQ(refused("GetMetricData", twice), "ValidationError");
+}
+
+TEST_F(CloudWatch, DashboardsAreDeletedIfTheyAreThere) {
+  call("PutDashboard", {{"DashboardName", "d"}, {"DashboardBody", "{}"}});
+  call("DeleteDashboards", {{"DashboardNames", {"d", "unknown"}}});
+  EXPECT_EQ(refused("DeleteDashboards", {{"DashboardNames", {"d"}}}), "DashboardNotFoundError");
 }
 
 }  // namespace

@@ -53,6 +53,25 @@ Metric metric_from(const json::object& input) {
   return metric;
 }
 
+Result<void> check_dimensions(const json::object& input) {
+  const json::array* dimensions = find_array(input, "Dimensions");
+  for (const json::value& dimension : dimensions ? *dimensions : json::array{}) {
+    for (const char* member : {"Name", "Value"}) {
+      const std::string given = text(dimension.as_object(), member);
+      const bool ascii = std::ranges::all_of(given, [](char c) { return c >= ' ' && c <= '~'; });
+      const bool colon = given.starts_with(':') && std::string_view(member) == "Name";
+      if (ascii && !colon && given.find_first_not_of(' ') != std::string::npos) continue;
+      return fail(
+          "InvalidParameterValue",
+          fmt::format("The value '{}' for parameter Dimensions.{} is invalid: it must have "
+                      "printable ASCII characters only, one that is not a space, and a name "
+                      "does not begin with a colon.",
+                      given, member));
+    }
+  }
+  return {};
+}
+
 json::object to_json(const Metric& metric) {
   json::array dimensions;
   for (const auto& [name, value] : metric.dimensions)

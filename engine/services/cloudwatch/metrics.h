@@ -33,6 +33,10 @@ struct Period {  // Minutes merged.
 };
 
 Metric metric_from(const json::object& input);  // Namespace, MetricName, Dimensions of a request.
+// Error InvalidParameterValue: "Dimension names must contain only ASCII characters, must include at
+// least one non-whitespace character, and cannot start with a colon (:)", values but for the colon
+// too. docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html
+Result<void> check_dimensions(const json::object& input);
 json::object to_json(const Metric& metric);
 std::string metric_id(const Metric& metric);
 

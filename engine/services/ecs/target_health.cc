@@ -6,6 +6,7 @@
 
 #include "services/base/table_service.h"
 #include "services/ecs/names.h"
+#include "services/ecs/service_row.h"
 
 namespace kiban::services::ecs {
 namespace {

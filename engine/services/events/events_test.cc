@@ -516,7 +516,7 @@ TEST_F(Events, RefuseByAwsText) {
   EXPECT_TRUE(refused("ListRules",
                       {{"EventBusName", "arn:aws:events:eu-west-1:000000000000:event-bus/default"}})
                   .starts_with("ValidationException: kiban serves buses"));
-  EXPECT_TRUE(refused("CreateArchive", {}).starts_with("UnknownOperationException"));
+  EXPECT_TRUE(refused("CreateEndpoint", {}).starts_with("UnknownOperationException"));
 }
 
 TEST_F(Events, KeepTheStatementsOfABus) {

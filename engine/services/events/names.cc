@@ -145,6 +145,16 @@ Result<void> refuse_members(const json::object& input, std::string_view what,
   return {};
 }
 
+Result<void> check_filters(const json::object& input, std::string_view operation) {
+  int filters = 0;
+  for (const char* member : {"NamePrefix", "EventSourceArn", "State"})
+    filters += input.contains(member) ? 1 : 0;
+  if (filters <= 1) return {};
+  return invalid(fmt::format(
+      "At most one filter is allowed for {}. Use either : State, EventSourceArn, or NamePrefix.",
+      operation));
+}
+
 json::object tags_of(const json::object& input) {
   json::object tags;
   if (const json::array* list = find_array(input, "Tags")) {

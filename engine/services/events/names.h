@@ -8,7 +8,8 @@
 //   events/REGION/token/NAME             of an OAuth connection; awaiting-token/NAME/ID: calls
 //   events/REGION/destination/NAME       as DescribeApiDestination shows it; pace/NAME: how many
 //                                        calls of which second
-//   events/REGION/generation             changes with every rule of the region
+//   events/REGION/archive, archived, replay: see archives.h
+//   events/REGION/generation             changes with every rule and archive of the region
 //
 // Neither custom buses nor rules have a slash in their names.
 #pragma once
@@ -59,6 +60,9 @@ Caller events_caller(std::string_view account, std::string_view region);
 // Refuses, by name, the first of these members that the request has.
 Result<void> refuse_members(const json::object& input, std::string_view what,
                             std::initializer_list<std::string_view> refused);
+
+// "Filter parameters are exclusive": ListArchives, ListReplays.
+Result<void> check_filters(const json::object& input, std::string_view operation);
 
 Result<json::object> tag_resource(Context& context, const json::object& input);
 Result<json::object> untag_resource(Context& context, const json::object& input);

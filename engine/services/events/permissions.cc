@@ -36,6 +36,8 @@ Result<json::object> statement_of(const Context& context, const json::object& in
   for (const char* member : {"Action", "Principal", "StatementId"})
     if (!input.contains(member))
       return invalid(fmt::format("Parameter(s) {} must be specified.", member));
+  if (text(input, "Action") != "events:PutEvents")
+    return invalid("Provided value in parameter 'action' is not supported.");
   const std::string principal = text(input, "Principal");
   json::object statement{
       {"Sid", text(input, "StatementId")}, {"Effect", "Allow"}, {"Principal", "*"}};
@@ -71,6 +73,11 @@ Result<json::object> put_permission(Context& context, const json::object& input)
   const std::string name = bus_of(input);
   KIBAN_TRY(json::object bus, load_bus(context, name));
   if (const std::string policy = text(input, "Policy"); !policy.empty()) {
+    // Policy stands "instead of" the other parameters: PutPermission.
+    for (const char* member : {"Action", "Principal", "StatementId", "Condition"})
+      if (input.contains(member))
+        return invalid(
+            fmt::format("Parameters Policy and {} cannot be specified together.", member));
     const auto parsed = parse_json(policy);
     if (!parsed || !parsed->is_object() || !parsed->get_object().contains("Statement"))
       return invalid("Parameter Policy is not valid. Reason: it is no policy document.");
@@ -94,6 +101,8 @@ Result<json::object> remove_permission(Context& context, const json::object& inp
   const std::string name = bus_of(input);
   KIBAN_TRY(json::object bus, load_bus(context, name));
   json::array left;
+  if (!flag(input, "RemoveAllPermissions") && text(input, "StatementId").empty())
+    return invalid("Parameter(s) StatementId or RemoveAllPermissions must be specified.");
   if (!flag(input, "RemoveAllPermissions")) {
     const std::string id = text(input, "StatementId");
     const json::array statements = statements_of(bus);

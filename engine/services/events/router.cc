@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "services/base/table_service.h"
+#include "services/events/archives.h"
 #include "services/events/delivery.h"
 #include "services/events/names.h"
+#include "services/events/replays.h"
 #include "services/events/rules.h"
 
 namespace kiban::services::events {
@@ -106,42 +108,83 @@ Result<json::object> Router::put_events(Context& context, const json::object& in
   return json::object{{"FailedEntryCount", failed}, {"Entries", std::move(results)}};
 }
 
-const std::vector<Router::Rule>& Router::rules_of(const Context& context, std::string_view bus) {
+const Router::Bus& Router::compiled_bus(const Context& context, std::string_view bus) {
   if (by_region_.size() > regions_compiled_max) by_region_.clear();
   Compiled& compiled = by_region_[context.caller().region];
   const std::string generation = context.get(generation_key(context)).value_or("");
   if (compiled.generation != generation) compiled = {.generation = generation};
   const auto found = compiled.by_bus.find(bus);
   if (found != compiled.by_bus.end()) return found->second;
-  std::vector<Rule>& rules = compiled.by_bus[std::string(bus)];
+  Bus& made = compiled.by_bus[std::string(bus)];
   for (json::object& row : list_json(context, rule_key(context, bus, ""))) {
     if (text(row, "State") != "ENABLED" || !row.contains("EventPattern")) continue;
     auto pattern = patterns::Pattern::parse(text(row, "EventPattern"));
-    if (pattern) rules.push_back({.row = std::move(row), .pattern = *std::move(pattern)});
+    if (pattern) made.rules.push_back({.row = std::move(row), .pattern = *std::move(pattern)});
   }
-  return rules;
+  for (const json::object& row : archives_of(context, bus)) {
+    Archive archive{.name = text(row, "ArchiveName")};
+    if (row.contains("EventPattern")) {
+      auto pattern = patterns::Pattern::parse(text(row, "EventPattern"));
+      if (!pattern) continue;
+      archive.pattern = *std::move(pattern);
+    }
+    made.archives.push_back(std::move(archive));
+  }
+  return made;
+}
+
+std::vector<json::object> Router::matched_rules(const Context& context, std::string_view bus,
+                                                const json::object& event,
+                                                const std::set<std::string>& among) {
+  std::vector<json::object> matched;  // A copy: what a target does may change the rules.
+  const std::vector<Rule>& rules = compiled_bus(context, bus).rules;
+  if (rules.empty()) return matched;
+  const json::value whole = event;
+  const patterns::EventFields fields{whole};
+  for (const Rule& rule : rules) {
+    const bool wanted =
+        among.empty() || among.contains(rule_arn(context, bus, text(rule.row, "Name")));
+    if (wanted && rule.pattern.matches(fields)) matched.push_back(rule.row);
+  }
+  return matched;
+}
+
+void Router::archive(Context& context, std::string_view bus, const json::object& event) {
+  const std::vector<Archive>& archives = compiled_bus(context, bus).archives;
+  // "Replayed events are not sent to an archive": CreateArchive.
+  if (archives.empty() || event.contains("replay-name")) return;
+  const json::value whole = event;
+  const patterns::EventFields fields{whole};
+  for (const Archive& each : archives)
+    if (!each.pattern || each.pattern->matches(fields)) archive_event(context, each.name, event);
 }
 
 Result<void> Router::route(Context& context, std::string_view bus, const json::object& event,
                            std::int64_t hops) {
   KIBAN_TRY_VOID(load_bus(context, bus));
-  std::vector<json::object> matched;  // A copy: what a target does may change the rules.
-  if (const std::vector<Rule>& rules = rules_of(context, bus); !rules.empty()) {
-    const json::value whole = event;
-    const patterns::EventFields fields{whole};
-    for (const Rule& rule : rules)
-      if (rule.pattern.matches(fields)) matched.push_back(rule.row);
-  }
-  for (const json::object& rule : matched) {
+  archive(context, bus, event);
+  for (const json::object& rule : matched_rules(context, bus, event, {})) {
     count(context, rule, {"MatchedEvents", "TriggeredRules"});
     trigger(context, rule, event, hops);
   }
   return {};
 }
 
+void Router::replay(Context& context, const json::object& payload) {
+  const std::optional<Slice> slice = next_slice(context, payload);
+  if (!slice) return;
+  for (const json::object& event : slice->events) {
+    for (const json::object& rule : matched_rules(context, slice->bus, event, slice->rules)) {
+      count(context, rule, {"MatchedEvents", "TriggeredRules"});
+      trigger(context, rule, event, 0);
+    }
+  }
+}
+
 void Router::on_event(Context& context, const Event& event) {
-  // Most events concern nobody: don't build what no rule reads.
-  if (rules_of(context, default_bus).empty()) return;
+  // Most events concern no rule or archive: don't build what none reads.
+  const Bus& bus = compiled_bus(context, default_bus);
+  if (bus.rules.empty() && bus.archives.empty()) return;
   json::array resources;
   for (const std::string& resource : event.resources) resources.emplace_back(resource);
   (void)route(context, default_bus,

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,8 @@ class Router {
   // when there is no such bus.
   Result<void> route(Context& context, std::string_view bus, const json::object& event,
                      std::int64_t hops);
+  // The next events of a replay; replays.h.
+  void replay(Context& context, const json::object& payload);
   // What a service tells the default bus.
   void on_event(Context& context, const Event& event);
 
@@ -27,12 +31,26 @@ class Router {
     json::object row{};
     patterns::Pattern pattern{};
   };
-  // Enabled rules with a pattern, as long as the generation row says that they are these.
+  struct Archive {
+    std::string name{};
+    std::optional<patterns::Pattern> pattern{};  // Without one: all events.
+  };
+  // Enabled rules with a pattern, and archives, as long as the generation row says that they are
+  // these.
+  struct Bus {
+    std::vector<Rule> rules{};
+    std::vector<Archive> archives{};
+  };
   struct Compiled {
     std::string generation{};
-    std::map<std::string, std::vector<Rule>, std::less<>> by_bus{};
+    std::map<std::string, Bus, std::less<>> by_bus{};
   };
-  const std::vector<Rule>& rules_of(const Context& context, std::string_view bus);
+  const Bus& compiled_bus(const Context& context, std::string_view bus);
+  // What of the bus the event matches: rows of rules, of those `among` unless that is empty.
+  std::vector<json::object> matched_rules(const Context& context, std::string_view bus,
+                                          const json::object& event,
+                                          const std::set<std::string>& among);
+  void archive(Context& context, std::string_view bus, const json::object& event);
 
   std::map<std::string, Compiled, std::less<>> by_region_{};
 };

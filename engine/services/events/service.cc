@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include "services/base/table_service.h"
+#include "services/events/archives.h"
 #include "services/events/connections.h"
 #include "services/events/delivery.h"
 #include "services/events/destinations.h"
 #include "services/events/http_calls.h"
 #include "services/events/names.h"
 #include "services/events/permissions.h"
+#include "services/events/replays.h"
 #include "services/events/router.h"
 #include "services/events/rules.h"
 #include "services/events/targets.h"
@@ -22,23 +24,30 @@ constexpr std::string_view timer_operation = "kiban:Timer";
 constexpr std::string_view outcome_operation = "kiban:Outcome";
 
 const OperationTable operations = {
+    {"CancelReplay", cancel_replay},
     {"CreateApiDestination", create_destination},
+    {"CreateArchive", create_archive},
     {"CreateConnection", create_connection},
     {"CreateEventBus", create_bus},
     {"DeauthorizeConnection", deauthorize_connection},
     {"DeleteApiDestination", delete_destination},
+    {"DeleteArchive", delete_archive},
     {"DeleteConnection", delete_connection},
     {"DeleteEventBus", delete_bus},
     {"DeleteRule", delete_rule},
     {"DescribeApiDestination", describe_destination},
+    {"DescribeArchive", describe_archive},
     {"DescribeConnection", describe_connection},
     {"DescribeEventBus", describe_bus},
+    {"DescribeReplay", describe_replay},
     {"DescribeRule", describe_rule},
     {"DisableRule", disable_rule},
     {"EnableRule", enable_rule},
     {"ListApiDestinations", list_destinations},
+    {"ListArchives", list_archives},
     {"ListConnections", list_connections},
     {"ListEventBuses", list_buses},
+    {"ListReplays", list_replays},
     {"ListRuleNamesByTarget", list_rules_by_target},
     {"ListRules", list_rules},
     {"ListTagsForResource", list_tags},
@@ -48,10 +57,12 @@ const OperationTable operations = {
     {"PutTargets", put_targets},
     {"RemovePermission", remove_permission},
     {"RemoveTargets", remove_targets},
+    {"StartReplay", start_replay},
     {"TagResource", tag_resource},
     {"TestEventPattern", test_event_pattern},
     {"UntagResource", untag_resource},
     {"UpdateApiDestination", update_destination},
+    {"UpdateArchive", update_archive},
     {"UpdateConnection", update_connection},
     {"UpdateEventBus", update_bus},
 };
@@ -68,6 +79,9 @@ std::string resource_arn(const Context& context, std::string_view kind, const js
 std::string resource_of(const Context& context, std::string_view operation,
                         const json::object& input) {
   if (input.contains("ResourceARN")) return text(input, "ResourceARN");
+  if (input.contains("ArchiveName")) return archive_arn(context, text(input, "ArchiveName"));
+  if (input.contains("ReplayName"))
+    return make_arn(context, "events", fmt::format("replay/{}", text(input, "ReplayName")));
   if (operation.ends_with("Rule") && input.contains("Name"))
     return rule_arn(context, bus_of(input), text(input, "Name"));
   if (operation.ends_with("Connection")) return resource_arn(context, "connection", input);
@@ -98,10 +112,7 @@ class Events : public TableService {
       return json::object{};
     }
     if (operation == timer_operation) {
-      if (text(input, "Kind") == "schedule")
-        fire(context, input);
-      else
-        retry(context, input);
+      on_own_timer(context, input);
       return json::object{};
     }
     for (const char* member : {"EventBusName", "Name"})
@@ -134,6 +145,14 @@ class Events : public TableService {
     KIBAN_TRY_VOID(
         router_.route(context, bus, input.at("Event").as_object(), number(input, "Hops", 0)));
     return json::object{};
+  }
+
+  void on_own_timer(Context& context, const json::object& payload) {
+    const std::string kind = text(payload, "Kind");
+    if (kind == "schedule") return fire(context, payload);
+    if (kind == "archive") return sweep_archive(context, payload);
+    if (kind == "replay") return router_.replay(context, payload);
+    retry(context, payload);
   }
 
   Router router_{};
