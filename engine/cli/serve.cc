@@ -425,6 +425,7 @@ int serve(const ServeOptions& options) {
                     {.mock_config = *mock_config,
                      .throttle = options.throttle == "aws" ? services::states::Throttle::Aws
                                                            : services::states::Throttle::Nested,
+                     .hosts = options.allow_hosts,
                      .database_host = options.tasks == "process" ? "127.0.0.1" : ""},
                     *mail);
 }

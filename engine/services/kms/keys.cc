@@ -6,28 +6,6 @@
 namespace kiban::services::kms {
 namespace {
 
-Result<void> check_policy(std::string_view policy) {
-  const auto parsed = parse_json(policy);
-  if (parsed && parsed->is_object() && parsed->get_object().contains("Statement")) return {};
-  return fail("MalformedPolicyDocumentException",
-              parsed ? std::string("The policy must be a JSON object with a Statement")
-                     : parsed.error().cause);
-}
-
-// docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html, for keys made by program.
-std::string default_policy(const Context& context) {
-  return print_json(json::object{
-      {"Version", "2012-10-17"},
-      {"Id", "key-default-1"},
-      {"Statement",
-       json::array{json::object{
-           {"Sid", "Enable IAM User Permissions"},
-           {"Effect", "Allow"},
-           {"Principal", {{"AWS", fmt::format("arn:aws:iam::{}:root", context.caller().account)}}},
-           {"Action", "kms:*"},
-           {"Resource", "*"}}}}});
-}
-
 void set_tag(json::array& tags, const json::value& tag) {
   const auto same = std::ranges::find_if(
       tags, [&](const json::value& other) { return other.at("TagKey") == tag.at("TagKey"); });
@@ -36,6 +14,17 @@ void set_tag(json::array& tags, const json::value& tag) {
   } else {
     *same = tag;
   }
+}
+
+bool has_tag(const json::array& tags, const json::value& tag) {
+  return std::ranges::any_of(
+      tags, [&](const json::value& other) { return other.at("TagKey") == tag.at("TagKey"); });
+}
+
+Result<void> check_tags(const json::array& tags) {
+  constexpr std::size_t tags_max = 50;
+  return tags.size() > tags_max ? Result<void>{fail("TagException", "Too many tags")}
+                                : Result<void>{};
 }
 
 Result<json::object> create_key(Context& context, const json::object& input) {
@@ -53,32 +42,29 @@ Result<json::object> create_key(Context& context, const json::object& input) {
   if (flag(input, "MultiRegion")) {
     return fail("UnsupportedOperationException", "kiban does not support multi-Region keys");
   }
+  if (input.contains("KeySpec") && input.contains("CustomerMasterKeySpec")) {
+    return fail("ValidationException",
+                "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
+                "CustomerMasterKeySpec is deprecated.");
+  }
   const std::string policy = text(input, "Policy", default_policy(context));
-  KIBAN_TRY_VOID(check_policy(policy));
-  const std::string id = context.random().uuid();
+  KIBAN_TRY_VOID(check_policy(context, policy, flag(input, "BypassPolicyLockoutSafetyCheck")));
   json::array tags;
   const json::array* given = find_array(input, "Tags");
-  for (const json::value& tag : given ? *given : json::array{}) set_tag(tags, tag);
-  const json::object made{{"AWSAccountId", context.caller().account},
-                          {"KeyId", id},
-                          {"Arn", make_arn(context, "kms", "key/" + id)},
-                          {"CreationDate", epoch_seconds(context.now())},
-                          {"Enabled", true},
-                          {"Description", text(input, "Description")},
-                          {"KeyUsage", "ENCRYPT_DECRYPT"},
-                          {"KeyState", "Enabled"},
-                          {"Origin", "AWS_KMS"},
-                          {"KeyManager", "CUSTOMER"},
-                          {"CustomerMasterKeySpec", "SYMMETRIC_DEFAULT"},
-                          {"KeySpec", "SYMMETRIC_DEFAULT"},
-                          {"EncryptionAlgorithms", {"SYMMETRIC_DEFAULT"}},
-                          {"MultiRegion", false}};
+  for (const json::value& tag : given ? *given : json::array{}) {
+    if (has_tag(tags, tag)) return fail("TagException", "Duplicate tag keys");
+    set_tag(tags, tag);
+  }
+  KIBAN_TRY_VOID(check_tags(tags));
+  const json::object made = make_metadata(context, text(input, "Description"), "CUSTOMER");
   json::object row{{"Metadata", made}, {"Policy", policy}, {"Tags", std::move(tags)}};
   save(context, row);
   return json::object{{"KeyMetadata", made}};
 }
 
 Result<json::object> describe_key(Context& context, const json::object& input) {
+  if (auto managed = aws_managed_key(context, text(input, "KeyId")))
+    return json::object{{"KeyMetadata", metadata(*managed)}};
   KIBAN_TRY(json::object row, load(context, text(input, "KeyId")));
   return json::object{{"KeyMetadata", metadata(row)}};
 }
@@ -136,7 +122,7 @@ Result<json::object> schedule_deletion(Context& context, const json::object& inp
 // The key is disabled then, not enabled.
 // docs.aws.amazon.com/kms/latest/APIReference/API_CancelKeyDeletion.html
 Result<json::object> cancel_deletion(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load(context, text(input, "KeyId")));
+  KIBAN_TRY(json::object row, load_key(context, text(input, "KeyId")));
   if (text(metadata(row), "KeyState") != "PendingDeletion") {
     return fail("KMSInvalidStateException",
                 text(metadata(row), "Arn") + " is not pending deletion.");
@@ -158,52 +144,22 @@ Result<void> check_policy_name(const json::object& input) {
 Result<json::object> put_policy(Context& context, const json::object& input) {
   KIBAN_TRY(json::object row, load_live(context, text(input, "KeyId")));
   KIBAN_TRY_VOID(check_policy_name(input));
-  KIBAN_TRY_VOID(check_policy(text(input, "Policy")));
+  KIBAN_TRY_VOID(
+      check_policy(context, text(input, "Policy"), flag(input, "BypassPolicyLockoutSafetyCheck")));
   row["Policy"] = text(input, "Policy");
   save(context, row);
   return json::object{};
 }
 
 Result<json::object> get_policy(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object row, load(context, text(input, "KeyId")));
+  KIBAN_TRY(const json::object row, load_key(context, text(input, "KeyId")));
   KIBAN_TRY_VOID(check_policy_name(input));
   return json::object{{"Policy", row.at("Policy")}, {"PolicyName", "default"}};
 }
 
 Result<json::object> list_policies(Context& context, const json::object& input) {
-  KIBAN_TRY_VOID(load(context, text(input, "KeyId")));
+  KIBAN_TRY_VOID(load_key(context, text(input, "KeyId")));
   return page_of({"default"}, "PolicyNames", input);
-}
-
-// Rotation: kept and told, but there is no material to rotate. ------------------------------------
-
-Result<json::object> enable_rotation(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load_live(context, text(input, "KeyId")));
-  const std::int64_t days = number(input, "RotationPeriodInDays", 365);
-  if (days < 90 || days > 2'560) {
-    return fail("ValidationException", "RotationPeriodInDays must be between 90 and 2560 days");
-  }
-  if (!flag(metadata(row), "Enabled")) {
-    return fail("DisabledException", text(metadata(row), "Arn") + " is disabled.");
-  }
-  row["Rotation"] = days;
-  save(context, row);
-  return json::object{};
-}
-
-Result<json::object> disable_rotation(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load_live(context, text(input, "KeyId")));
-  row.erase("Rotation");
-  save(context, row);
-  return json::object{};
-}
-
-Result<json::object> rotation_status(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load(context, text(input, "KeyId")));
-  json::object reply{{"KeyId", metadata(row).at("Arn")},
-                     {"KeyRotationEnabled", row.contains("Rotation")}};
-  if (row.contains("Rotation")) reply["RotationPeriodInDays"] = row.at("Rotation");
-  return reply;
 }
 
 // Tags --------------------------------------------------------------------------------------------
@@ -213,6 +169,7 @@ Result<json::object> tag(Context& context, const json::object& input) {
   for (const json::value& one : input.at("Tags").as_array()) {
     set_tag(row["Tags"].as_array(), one);
   }
+  KIBAN_TRY_VOID(check_tags(row["Tags"].as_array()));
   save(context, row);
   return json::object{};
 }
@@ -230,7 +187,7 @@ Result<json::object> untag(Context& context, const json::object& input) {
 }
 
 Result<json::object> list_tags(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object row, load(context, text(input, "KeyId")));
+  KIBAN_TRY(const json::object row, load_key(context, text(input, "KeyId")));
   return page_of(row.at("Tags").as_array(), "Tags", input);
 }
 
@@ -244,11 +201,8 @@ CheckedTable key_operations() {
             "BypassPolicyLockoutSafetyCheck"}},
           {"DescribeKey", {describe_key, "KeyId"}},
           {"DisableKey", {enable<false>, "KeyId"}},
-          {"DisableKeyRotation", {disable_rotation, "KeyId"}},
           {"EnableKey", {enable<true>, "KeyId"}},
-          {"EnableKeyRotation", {enable_rotation, "KeyId RotationPeriodInDays"}},
           {"GetKeyPolicy", {get_policy, "KeyId PolicyName"}},
-          {"GetKeyRotationStatus", {rotation_status, "KeyId"}},
           {"ListKeyPolicies", {list_policies, "KeyId Limit Marker"}},
           {"ListKeys", {list_keys, "Limit Marker"}},
           {"ListResourceTags", {list_tags, "KeyId Limit Marker"}},

@@ -82,7 +82,11 @@ TEST_F(Kms, PolicyRotationAndTags) {
   const json::object key{{"KeyId", id}};
   EXPECT_THAT(text(call("GetKeyPolicy", key), "Policy"),
               testing::HasSubstr("arn:aws:iam::000000000000:root"));
-  call("PutKeyPolicy", {{"KeyId", id}, {"Policy", R"({"Statement":[]})"}});
+  const json::object locked{{"KeyId", id}, {"Policy", R"({"Statement":[]})"}};
+  EXPECT_EQ(refused("PutKeyPolicy", locked), "MalformedPolicyDocumentException");
+  json::object bypassed = locked;
+  bypassed["BypassPolicyLockoutSafetyCheck"] = true;
+  call("PutKeyPolicy", bypassed);
   EXPECT_EQ(text(call("GetKeyPolicy", key), "Policy"), R"({"Statement":[]})");
   EXPECT_EQ(call("GetKeyRotationStatus", key).at("KeyRotationEnabled"), false);
   call("EnableKeyRotation", key);
@@ -93,6 +97,72 @@ TEST_F(Kms, PolicyRotationAndTags) {
   call("UntagResource", {{"KeyId", id}, {"TagKeys", {"a"}}});
   EXPECT_EQ(call("ListResourceTags", key).at("Tags"), json::value(json::array{}));
   EXPECT_EQ(refused("Encrypt", key), "UnknownOperationException");
+}
+
+TEST_F(Kms, ManagementTakesNoAlias) {
+  const std::string id = make_key();
+  call("CreateAlias", {{"AliasName", "alias/a"}, {"TargetKeyId", id}});
+  for (const char* operation : {"EnableKey", "DisableKey", "ScheduleKeyDeletion", "GetKeyPolicy",
+                                "EnableKeyRotation", "GetKeyRotationStatus", "ListResourceTags"})
+    EXPECT_EQ(refused(operation, {{"KeyId", "alias/a"}}), "NotFoundException") << operation;
+}
+
+TEST_F(Kms, APolicyMustLeaveTheKeyManageable) {
+  const auto policy = [](std::string principal, std::string action) {
+    return json::object{{"Policy", R"({"Statement":{"Effect":"Allow","Resource":"*","Principal":)" +
+                                       principal + R"(,"Action":")" + action + R"("}})"}};
+  };
+  const std::string root = R"({"AWS":"arn:aws:iam::000000000000:root"})";
+  call("CreateKey", policy(root, "kms:*"));
+  call("CreateKey", policy(R"({"AWS":["000000000000"]})", "kms:PutKeyPolicy"));
+  call("CreateKey", policy(R"("*")", "*"));
+  EXPECT_EQ(refused("CreateKey", policy(root, "kms:Encrypt")), "MalformedPolicyDocumentException");
+  EXPECT_EQ(refused("CreateKey", policy(R"({"AWS":"arn:aws:iam::111111111111:root"})", "kms:*")),
+            "MalformedPolicyDocumentException");
+}
+
+TEST_F(Kms, AwsManagesKeysOfItsOwn) {
+  const std::string id = describe("alias/aws/ssm", "KeyId");
+  EXPECT_EQ(describe("alias/aws/ssm", "KeyId"), id);
+  EXPECT_EQ(describe(id, "KeyManager"), "AWS");
+  EXPECT_EQ(refused("DisableKey", {{"KeyId", id}}), "UnsupportedOperationException");
+  EXPECT_EQ(refused("DescribeKey", {{"KeyId", "alias/aws/none"}}), "NotFoundException");
+  EXPECT_EQ(refused("DeleteAlias", {{"AliasName", "alias/aws/ssm"}}), "InvalidAliasNameException");
+}
+
+TEST_F(Kms, RotationsAreTold) {
+  const std::string id = make_key();
+  const json::object key{{"KeyId", id}};
+  call("EnableKeyRotation", {{"KeyId", id}, {"RotationPeriodInDays", 90}});
+  const double first = epoch_seconds(now_ + std::chrono::days{90});
+  EXPECT_EQ(call("GetKeyRotationStatus", key).at("NextRotationDate"), first);
+  now_ += std::chrono::days{100};
+  EXPECT_EQ(call("GetKeyRotationStatus", key).at("NextRotationDate"), first + 90 * 24 * 3'600);
+  call("RotateKeyOnDemand", key);
+  const json::object got = call("ListKeyRotations", key);
+  EXPECT_EQ(got.at("Rotations").at(0).at("RotationType"), "AUTOMATIC");
+  EXPECT_EQ(got.at("Rotations").at(1).at("RotationType"), "ON_DEMAND");
+  for (int i = 1; i < 25; ++i) call("RotateKeyOnDemand", key);
+  EXPECT_EQ(refused("RotateKeyOnDemand", key), "LimitExceededException");
+  call("DisableKey", key);
+  EXPECT_EQ(refused("EnableKeyRotation", key), "DisabledException");
+}
+
+TEST_F(Kms, KeysHaveLimits) {
+  EXPECT_EQ(refused("CreateKey", {{"KeySpec", "SYMMETRIC_DEFAULT"},
+                                  {"CustomerMasterKeySpec", "SYMMETRIC_DEFAULT"}}),
+            "ValidationException");
+  const std::string id = make_key();
+  json::array tags;
+  for (int i = 0; i < 50; ++i) tags.push_back({{"TagKey", std::to_string(i)}, {"TagValue", "v"}});
+  call("TagResource", {{"KeyId", id}, {"Tags", tags}});
+  EXPECT_EQ(refused("TagResource",
+                    {{"KeyId", id}, {"Tags", json::array{{{"TagKey", "x"}, {"TagValue", "v"}}}}}),
+            "TagException");
+  for (int i = 0; i < 50; ++i)
+    call("CreateAlias", {{"AliasName", "alias/" + std::to_string(i)}, {"TargetKeyId", id}});
+  EXPECT_EQ(refused("CreateAlias", {{"AliasName", "alias/more"}, {"TargetKeyId", id}}),
+            "LimitExceededException");
 }
 
 }  // namespace

@@ -41,10 +41,20 @@ Result<json::object> load(const Context& context, const std::string& name) {
               fmt::format("Key '{}' does not exist", make_arn(context, "kms", "key/" + id)));
 }
 
+Result<json::object> load_key(const Context& context, const std::string& name) {
+  if (name.starts_with("alias/") || name.find(":alias/") != std::string::npos)
+    return fail("NotFoundException", fmt::format("Invalid keyId '{}'", name));
+  return load(context, name);
+}
+
 Result<json::object> load_live(const Context& context, const std::string& name) {
-  KIBAN_TRY(json::object row, load(context, name));
+  KIBAN_TRY(json::object row, load_key(context, name));
   if (text(metadata(row), "KeyState") == "PendingDeletion") {
     return fail("KMSInvalidStateException", text(metadata(row), "Arn") + " is pending deletion.");
+  }
+  if (text(metadata(row), "KeyManager") == "AWS") {
+    return fail("UnsupportedOperationException",
+                text(metadata(row), "Arn") + " is managed by AWS: it can't be changed.");
   }
   return row;
 }

@@ -9,6 +9,7 @@ const CheckedTable& operations() {
   static const CheckedTable table = [] {
     CheckedTable out = key_operations();
     out.merge(alias_operations());
+    out.merge(rotation_operations());
     return out;
   }();
   return table;

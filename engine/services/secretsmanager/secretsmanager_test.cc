@@ -49,8 +49,123 @@ TEST_F(SecretsManager, LabelsMoveWithNewValues) {
        {{"SecretId", "s"}, {"SecretString", "three"}, {"ClientRequestToken", token("v3")}});
   EXPECT_EQ(call("DescribeSecret", {{"SecretId", "s"}}).at("VersionIdsToStages"),
             (json::object{{token("v2"), {"AWSPREVIOUS"}}, {token("v3"), {"AWSCURRENT"}}}));
+  // A version without a label is deprecated: it is there until there are a hundred.
+  EXPECT_EQ(value({{"SecretId", "s"}, {"VersionId", token("v1")}}), "one");
+  EXPECT_THAT(call("ListSecretVersionIds", {{"SecretId", "s"}}).at("Versions").as_array(),
+              testing::SizeIs(2));
+  EXPECT_THAT(call("ListSecretVersionIds", {{"SecretId", "s"}, {"IncludeDeprecated", true}})
+                  .at("Versions")
+                  .as_array(),
+              testing::SizeIs(3));
+  EXPECT_EQ(
+      refused("UpdateSecret",
+              {{"SecretId", "s"}, {"SecretString", "three"}, {"ClientRequestToken", token("v3")}}),
+      "ResourceExistsException");
+  for (int i = 0; i < 100; ++i) {
+    now_ += 1s;
+    call("PutSecretValue", {{"SecretId", "s"}, {"SecretString", std::to_string(i)}});
+  }
   EXPECT_EQ(refused("GetSecretValue", {{"SecretId", "s"}, {"VersionId", token("v1")}}),
             "ResourceNotFoundException");
+}
+
+TEST_F(SecretsManager, LabelsAreMovedByHand) {
+  call("CreateSecret",
+       {{"Name", "s"}, {"SecretString", "one"}, {"ClientRequestToken", token("v1")}});
+  call("PutSecretValue", {{"SecretId", "s"},
+                          {"SecretString", "two"},
+                          {"ClientRequestToken", token("v2")},
+                          {"VersionStages", {"AWSPENDING"}}});
+  EXPECT_EQ(value({{"SecretId", "s"}}), "one");
+  const auto move = [](const char* stage, std::string from, std::string to) {
+    json::object input{{"SecretId", "s"}, {"VersionStage", stage}};
+    if (!from.empty()) input["RemoveFromVersionId"] = from;
+    if (!to.empty()) input["MoveToVersionId"] = to;
+    return input;
+  };
+  for (const auto& bad : {move("AWSCURRENT", "", token("v2")), move("AWSCURRENT", token("v1"), ""),
+                          move("AWSCURRENT", token("v2"), token("v1")), move("X", "", "")})
+    EXPECT_EQ(refused("UpdateSecretVersionStage", bad), "InvalidParameterException");
+  EXPECT_EQ(refused("UpdateSecretVersionStage", move("X", "", token("v9"))),
+            "ResourceNotFoundException");
+  call("UpdateSecretVersionStage", move("AWSCURRENT", token("v1"), token("v2")));
+  EXPECT_EQ(
+      call("DescribeSecret", {{"SecretId", "s"}}).at("VersionIdsToStages"),
+      (json::object{{token("v1"), {"AWSPREVIOUS"}}, {token("v2"), {"AWSPENDING", "AWSCURRENT"}}}));
+  call("UpdateSecretVersionStage", move("AWSPENDING", token("v2"), ""));
+  EXPECT_EQ(refused("GetSecretValue", {{"SecretId", "s"}, {"VersionStage", "AWSPENDING"}}),
+            "ResourceNotFoundException");
+}
+
+TEST_F(SecretsManager, TheFirstValueIsCurrent) {
+  call("CreateSecret", {{"Name", "s"}});
+  call("PutSecretValue", {{"SecretId", "s"}, {"SecretString", "one"}, {"VersionStages", {"X"}}});
+  EXPECT_EQ(value({{"SecretId", "s"}}), "one");
+}
+
+TEST_F(SecretsManager, APolicyIsKeptWithTheSecret) {
+  call("CreateSecret", {{"Name", "s"}});
+  const json::object secret{{"SecretId", "s"}};
+  EXPECT_FALSE(call("GetResourcePolicy", secret).contains("ResourcePolicy"));
+  const std::string open =
+      R"({"Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]})";
+  const auto put = [](std::string policy, bool block) {
+    return json::object{
+        {"SecretId", "s"}, {"ResourcePolicy", std::move(policy)}, {"BlockPublicPolicy", block}};
+  };
+  EXPECT_EQ(refused("PutResourcePolicy", put("{", false)), "MalformedPolicyDocumentException");
+  EXPECT_EQ(refused("PutResourcePolicy", put(open, true)), "PublicPolicyException");
+  call("PutResourcePolicy", put(open, false));
+  EXPECT_EQ(text(call("GetResourcePolicy", secret), "ResourcePolicy"), open);
+  EXPECT_EQ(call("ValidateResourcePolicy", {{"ResourcePolicy", open}}).at("PolicyValidationPassed"),
+            false);
+  EXPECT_FALSE(call("DescribeSecret", secret).contains("Policy"));
+  call("DeleteResourcePolicy", secret);
+  EXPECT_FALSE(call("GetResourcePolicy", secret).contains("ResourcePolicy"));
+}
+
+TEST_F(SecretsManager, ManySecretsAreListedAndRead) {
+  call("CreateSecret", {{"Name", "dev/one"}, {"SecretString", "1"}, {"Description", "Batch"}});
+  now_ += 1s;
+  call("CreateSecret", {{"Name", "dev/two"},
+                        {"SecretString", "2"},
+                        {"Tags", json::array{{{"Key", "team"}, {"Value", "night"}}}}});
+  now_ += 1s;
+  call("CreateSecret", {{"Name", "prod/one"}});
+  const auto names = [&](json::object filter) {
+    std::string out;
+    const json::object got = call("ListSecrets", {{"Filters", json::array{std::move(filter)}}});
+    for (const json::value& each : got.at("SecretList").as_array())
+      out += text(each.as_object(), "Name") + " ";
+    return out;
+  };
+  EXPECT_EQ(names({{"Key", "name"}, {"Values", {"dev/"}}}), "dev/one dev/two ");
+  EXPECT_EQ(names({{"Key", "name"}, {"Values", {"!dev/"}}}), "prod/one ");
+  EXPECT_EQ(names({{"Key", "description"}, {"Values", {"bat"}}}), "dev/one ");
+  EXPECT_EQ(names({{"Key", "tag-value"}, {"Values", {"night"}}}), "dev/two ");
+  EXPECT_EQ(names({{"Key", "all"}, {"Values", {"one"}}}), "dev/one prod/one ");
+  const json::object last = call("ListSecrets", {{"SortBy", "name"}, {"SortOrder", "desc"}});
+  EXPECT_EQ(last.at("SecretList").at(0).at("Name"), "prod/one");
+  const json::object batch =
+      call("BatchGetSecretValue", {{"SecretIdList", {"dev/one", "prod/one", "none"}}});
+  EXPECT_EQ(batch.at("SecretValues").at(0).at("SecretString"), "1");
+  EXPECT_THAT(batch.at("Errors").as_array(), testing::SizeIs(2));
+  EXPECT_EQ(refused("BatchGetSecretValue", {}), "InvalidParameterException");
+  EXPECT_EQ(refused("BatchGetSecretValue", {{"SecretIdList", {"dev/one"}}, {"MaxResults", 2}}),
+            "InvalidParameterException");
+}
+
+TEST_F(SecretsManager, AForcedDeletionOfNothingSucceeds) {
+  call("DeleteSecret", {{"SecretId", "none"}, {"ForceDeleteWithoutRecovery", true}});
+  EXPECT_EQ(refused("DeleteSecret", {{"SecretId", "none"}}), "ResourceNotFoundException");
+  call("CreateSecret", {{"Name", "s"}});
+  call("DeleteSecret", {{"SecretId", "s"}});
+  for (const char* operation : {"DeleteSecret", "GetResourcePolicy"})
+    EXPECT_EQ(refused(operation, {{"SecretId", "s"}}), "InvalidRequestException");
+  EXPECT_EQ(refused("DeleteSecret", {{"SecretId", "s"},
+                                     {"ForceDeleteWithoutRecovery", true},
+                                     {"RecoveryWindowInDays", 7}}),
+            "InvalidParameterException");
 }
 
 TEST_F(SecretsManager, ARequestTokenCountsOnce) {

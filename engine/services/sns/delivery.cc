@@ -160,7 +160,9 @@ json::object to_json(const Subscription& subscription) {
           {"Endpoint", subscription.endpoint},
           {"Attributes", subscription.attributes},
           {"Pending", subscription.pending},
-          {"Token", subscription.token}};
+          {"Token", subscription.token},
+          {"Authenticated", subscription.authenticated},
+          {"Principal", subscription.principal}};
 }
 
 Subscription subscription_from(const json::object& row) {
@@ -170,7 +172,9 @@ Subscription subscription_from(const json::object& row) {
           .endpoint = text(row, "Endpoint"),
           .attributes = row.at("Attributes").as_object(),
           .pending = flag(row, "Pending"),
-          .token = text(row, "Token")};
+          .token = text(row, "Token"),
+          .authenticated = flag(row, "Authenticated"),
+          .principal = text(row, "Principal")};
 }
 
 void deliver(Context& context, const Subscription& subscription, const Message& message) {

@@ -166,6 +166,12 @@ TEST_F(Sns, SubscribeAgainNeedsTheSameAttributes) {
   };
   const auto first = subscribe("false");
   ASSERT_TRUE(first);
+  const json::object attributes =
+      call("sns", "GetSubscriptionAttributes", {{"SubscriptionArn", first->at("SubscriptionArn")}})
+          .at("Attributes")
+          .as_object();
+  EXPECT_EQ(attributes.at("ConfirmationWasAuthenticated"), "true");
+  EXPECT_EQ(attributes.at("SubscriptionPrincipal"), "arn:aws:iam::000000000000:root");
   EXPECT_EQ(subscribe(""), first);
   EXPECT_EQ(subscribe("false"), first);
   const auto other = subscribe("true");

@@ -13,9 +13,17 @@ std::string message_prefix(const Context& context, std::string_view queue) {
   return fmt::format("sqs/{}/message/{}/", context.caller().region, queue);
 }
 
+bool is_fifo(std::string_view queue) { return queue.ends_with(".fifo"); }
+
+// The VISIBLE_AT of a message's rows.
+std::string place_of(const Message& message) {
+  return fmt::format("{:015}",
+                     is_fifo(message.queue) ? 0 : message.visible_at.time_since_epoch().count());
+}
+
 std::string message_key(const Context& context, const Message& message) {
-  return fmt::format("{}{:015}/{}", message_prefix(context, message.queue),
-                     message.visible_at.time_since_epoch().count(), message.sequence);
+  return fmt::format("{}{}/{}", message_prefix(context, message.queue), place_of(message),
+                     message.sequence);
 }
 
 std::string index_key(const Context& context, std::string_view queue, std::string_view sequence) {
@@ -43,9 +51,10 @@ std::string decode_base64(std::string_view text) {
 }  // namespace
 
 void add_message(Context& context, const Message& message) {
-  put_json(context, message_key(context, message), message.body);
-  context.put(index_key(context, message.queue, message.sequence),
-              fmt::format("{:015}", message.visible_at.time_since_epoch().count()));
+  json::object body = message.body;
+  if (is_fifo(message.queue)) body["VisibleAt"] = message.visible_at.time_since_epoch().count();
+  put_json(context, message_key(context, message), body);
+  context.put(index_key(context, message.queue, message.sequence), place_of(message));
 }
 
 void erase_message(Context& context, const Message& message) {
@@ -59,32 +68,59 @@ void move_message(Context& context, Message& message, Timestamp visible_at) {
   add_message(context, message);
 }
 
-std::vector<Message> list_messages(const Context& context, std::string_view queue,
-                                   std::size_t limit) {
+namespace {
+
+Message message_from(std::string_view queue, std::string sequence, std::string_view place,
+                     json::object body) {
+  Message message{.queue = std::string(queue),
+                  .sequence = std::move(sequence),
+                  .visible_at = Timestamp{Duration{std::stoll(std::string(place))}},
+                  .body = std::move(body)};
+  if (is_fifo(queue)) {
+    message.visible_at = Timestamp{Duration{number(message.body, "VisibleAt", 0)}};
+    message.body.erase("VisibleAt");
+  }
+  return message;
+}
+
+std::vector<Message> scan_messages(const Context& context, std::string_view queue,
+                                   std::string_view after, std::size_t limit) {
   const std::string prefix = message_prefix(context, queue);
   std::vector<Message> found;
-  for (const store::Row& row : context.scan(prefix, {}, limit)) {
+  for (const store::Row& row : context.scan(prefix, after, limit)) {
     const std::string_view key = std::string_view(row.key).substr(prefix.size());
     if (key.size() <= 16) throw DamagedRow(row.key, "its key has no sequence number");
-    found.push_back({.queue = std::string(queue),
-                     .sequence = std::string(key.substr(16)),
-                     .visible_at = Timestamp{Duration{std::stoll(std::string(key.substr(0, 15)))}},
-                     .body = object_of(row.key, row.value)});
+    found.push_back(message_from(queue, std::string(key.substr(16)), key.substr(0, 15),
+                                 object_of(row.key, row.value)));
   }
   return found;
 }
 
+}  // namespace
+
+std::vector<Message> list_messages(const Context& context, std::string_view queue,
+                                   std::size_t limit) {
+  return scan_messages(context, queue, {}, limit);
+}
+
+std::vector<Message> list_messages_after(const Context& context, const Message& last,
+                                         std::size_t limit) {
+  return scan_messages(context, last.queue, message_key(context, last), limit);
+}
+
+std::size_t count_invisible(const Context& context, std::string_view queue, std::size_t limit) {
+  const Message now{.queue = std::string(queue), .sequence = "~", .visible_at = context.now()};
+  return context.scan(message_prefix(context, queue), message_key(context, now), limit).size();
+}
+
 std::optional<Message> find_message(const Context& context, std::string_view queue,
                                     std::string_view sequence) {
-  const auto visible_at = context.get(index_key(context, queue, sequence));
-  if (!visible_at) return std::nullopt;
-  Message message{.queue = std::string(queue),
-                  .sequence = std::string(sequence),
-                  .visible_at = Timestamp{Duration{std::stoll(*visible_at)}}};
-  auto body = get_json(context, message_key(context, message));
+  const auto place = context.get(index_key(context, queue, sequence));
+  if (!place) return std::nullopt;
+  auto body =
+      get_json(context, fmt::format("{}{}/{}", message_prefix(context, queue), *place, sequence));
   if (!body) return std::nullopt;
-  message.body = *std::move(body);
-  return message;
+  return message_from(queue, std::string(sequence), *place, *std::move(body));
 }
 
 std::string next_sequence(Context& context, std::string_view queue) {

@@ -99,7 +99,7 @@ TEST_F(Sqs, DelaysAndExpires) {
 
 TEST_F(Sqs, RefusesByAwsName) {
   EXPECT_EQ(call("GetQueueUrl", {{"QueueName", "none"}}).error().name, "QueueDoesNotExist");
-  EXPECT_EQ(call("CreateQueue", {{"QueueName", "a.fifo"}}).error().name, "UnsupportedOperation");
+  EXPECT_EQ(call("CreateQueue", {{"QueueName", "a.fifo"}}).error().name, "InvalidParameterValue");
   EXPECT_EQ(
       call("CreateQueue", {{"QueueName", "a"}, {"Attributes", {{"Colour", "red"}}}}).error().name,
       "InvalidAttributeName");
@@ -141,6 +141,316 @@ TEST(Attributes, HaveTheDocumentedDigest) {
       21);
   EXPECT_EQ(md5_of_attributes({{"n", {{"DataType", "Number"}, {"StringValue", "7"}}}}),
             md5_hex(bytes));
+}
+
+TEST_F(Sqs, AQueueUrlNamesThisServerAccountAndQueue) {
+  const std::string url = make_queue("jobs");
+  const auto refused = [&](std::string other) {
+    const auto reply = call("SendMessage", {{"QueueUrl", std::move(other)}, {"MessageBody", "x"}});
+    return reply ? "" : reply.error().name;
+  };
+  for (const char* bad : {"jobs", "/000000000000/jobs", "http://evil/jobs",
+                          "http://evil/000000000000/jobs", "http://127.0.0.1:4566/jobs",
+                          "http://127.0.0.1:4566/000000000000/jobs/", "ftp://127.0.0.1/0/jobs"})
+    EXPECT_EQ(refused(bad), "InvalidAddress") << bad;
+  for (const char* good :
+       {"http://localhost:4566/000000000000/jobs",
+        "https://sqs.ap-northeast-1.amazonaws.com/000000000000/jobs",
+        "http://10.0.0.1:4566/000000000000/jobs", "http://sqs.localhost/000000000000/jobs"})
+    EXPECT_EQ(refused(good), "") << good;
+  EXPECT_EQ(refused("http://localhost/000000000000/none"), "QueueDoesNotExist");
+}
+
+TEST_F(Sqs, AttributesAreWithinTheirRanges) {
+  make_queue("dead");
+  const std::string url = make_queue("jobs");
+  const auto refused = [&](const char* name, std::string value) {
+    const auto reply =
+        call("SetQueueAttributes", {{"QueueUrl", url}, {"Attributes", {{name, std::move(value)}}}});
+    return reply ? "" : reply.error().name;
+  };
+  for (const auto& [name, value] :
+       {std::pair{"VisibilityTimeout", "43201"}, std::pair{"MaximumMessageSize", "1023"},
+        std::pair{"MaximumMessageSize", "1048577"}, std::pair{"MessageRetentionPeriod", "59"},
+        std::pair{"MessageRetentionPeriod", "1209601"}, std::pair{"DelaySeconds", "901"},
+        std::pair{"ReceiveMessageWaitTimeSeconds", "21"}, std::pair{"VisibilityTimeout", "-1"},
+        std::pair{"KmsDataKeyReusePeriodSeconds", "59"}, std::pair{"SqsManagedSseEnabled", "yes"},
+        std::pair{"Policy", "{"}, std::pair{"RedriveAllowPolicy", R"({"redrivePermission":"x"})"},
+        std::pair{"RedriveAllowPolicy", R"({"redrivePermission":"byQueue"})"}})
+    EXPECT_EQ(refused(name, value), "InvalidAttributeValue") << name << " " << value;
+  for (const char* name : {"Unknown", "FifoQueue", "ContentBasedDeduplication"})
+    EXPECT_EQ(refused(name, "true"), "InvalidAttributeName") << name;
+  const std::string arn = "arn:aws:sqs:ap-northeast-1:000000000000:";
+  const auto redrive = [&](std::string target, std::string count) {
+    return refused("RedrivePolicy", R"({"deadLetterTargetArn":")" + arn + target +
+                                        R"(","maxReceiveCount":)" + count + "}");
+  };
+  EXPECT_EQ(refused("RedrivePolicy", "x"), "InvalidParameterValue");
+  EXPECT_EQ(refused("RedrivePolicy", R"({"maxReceiveCount":1})"), "InvalidParameterValue");
+  EXPECT_EQ(redrive("none", "1"), "InvalidParameterValue");
+  EXPECT_EQ(redrive("dead", "0"), "InvalidParameterValue");
+  EXPECT_EQ(redrive("dead", "1001"), "InvalidParameterValue");
+  EXPECT_EQ(redrive("dead", R"("5")"), "");
+}
+
+TEST_F(Sqs, ADeadLetterQueueMayRefuseSources) {
+  const std::string dead = make_queue("dead");
+  const std::string arn = "arn:aws:sqs:ap-northeast-1:000000000000:";
+  ASSERT_TRUE(
+      call("SetQueueAttributes",
+           {{"QueueUrl", dead},
+            {"Attributes",
+             {{"RedriveAllowPolicy",
+               R"({"redrivePermission":"byQueue","sourceQueueArns":[")" + arn + R"(one"]})"}}}}));
+  const json::object redrive{
+      {"RedrivePolicy", R"({"deadLetterTargetArn":")" + arn + R"(dead","maxReceiveCount":1})"}};
+  EXPECT_FALSE(call("CreateQueue", {{"QueueName", "two"}, {"Attributes", redrive}}));
+  make_queue("one", redrive);
+  const auto sources = call("ListDeadLetterSourceQueues", {{"QueueUrl", dead}});
+  ASSERT_TRUE(sources);
+  EXPECT_EQ(sources->at("queueUrls").as_array().size(), 1U);
+}
+
+TEST_F(Sqs, FifoQueuesHaveTheirNamesAndAttributes) {
+  const auto refused = [&](const char* name, json::object attributes) {
+    const auto reply = call("CreateQueue", {{"QueueName", name}, {"Attributes", attributes}});
+    return reply ? "" : reply.error().name;
+  };
+  EXPECT_EQ(refused("a", {{"FifoQueue", "false"}}), "InvalidAttributeName");
+  EXPECT_EQ(refused("a.fifo", {}), "InvalidParameterValue");
+  EXPECT_EQ(refused("a", {{"FifoQueue", "true"}}), "InvalidParameterValue");
+  EXPECT_EQ(
+      refused("a.fifo", {{"FifoQueue", "true"}, {"FifoThroughputLimit", "perMessageGroupId"}}),
+      "InvalidAttributeValue");
+  const std::string url =
+      make_queue("a.fifo", {{"FifoQueue", "true"}, {"ContentBasedDeduplication", "true"}});
+  const auto got = call("GetQueueAttributes", {{"QueueUrl", url}, {"AttributeNames", {"All"}}});
+  EXPECT_EQ(got->at("Attributes").at("DeduplicationScope"), "queue");
+  EXPECT_EQ(got->at("Attributes").at("FifoThroughputLimit"), "perQueue");
+  EXPECT_EQ(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}}).error().name,
+            "MissingParameter");
+  EXPECT_EQ(
+      call("SendMessage",
+           {{"QueueUrl", url}, {"MessageBody", "x"}, {"MessageGroupId", "g"}, {"DelaySeconds", 5}})
+          .error()
+          .name,
+      "InvalidParameterValue");
+}
+
+class SqsFifo : public Sqs {
+ protected:
+  std::string url_ = make_queue("jobs.fifo", {{"FifoQueue", "true"}, {"VisibilityTimeout", "30"}});
+
+  json::object send(const char* body, const char* group, const char* deduplication) {
+    const auto sent = call("SendMessage", {{"QueueUrl", url_},
+                                           {"MessageBody", body},
+                                           {"MessageGroupId", group},
+                                           {"MessageDeduplicationId", deduplication}});
+    EXPECT_TRUE(sent) << (sent ? "" : sent.error().cause);
+    return sent.value_or(json::object{});
+  }
+  static std::string bodies(const json::array& messages) {
+    std::string out;
+    for (const json::value& each : messages) out += text(each.as_object(), "Body");
+    return out;
+  }
+};
+
+TEST_F(SqsFifo, AGroupIsDeliveredInOrderAndLockedWhileInFlight) {
+  for (const auto& [body, group] : {std::pair{"1", "a"}, std::pair{"2", "a"}, std::pair{"3", "b"}})
+    send(body, group, body);
+  const json::array first = receive(url_, {{"MaxNumberOfMessages", 1}});
+  EXPECT_EQ(bodies(first), "1");
+  EXPECT_EQ(bodies(receive(url_)), "3");  // Group a waits.
+  const json::value receipt = first[0].at("ReceiptHandle");
+  ASSERT_TRUE(call("ChangeMessageVisibility",
+                   {{"QueueUrl", url_}, {"ReceiptHandle", receipt}, {"VisibilityTimeout", 0}}));
+  EXPECT_EQ(bodies(receive(url_)), "12");
+  EXPECT_EQ(call("DeleteMessage", {{"QueueUrl", url_}, {"ReceiptHandle", receipt}}).error().name,
+            "InvalidParameterValue");  // That receive is over.
+}
+
+TEST_F(SqsFifo, AMessageIsKnownAgainForFiveMinutes) {
+  const json::object first = send("x", "a", "id");
+  EXPECT_EQ(send("y", "b", "id"), first);
+  EXPECT_EQ(text(first, "SequenceNumber").size(), 20U);
+  EXPECT_EQ(receive(url_).size(), 1U);
+  now_ += 5min;
+  EXPECT_GT(text(send("x", "a", "id"), "SequenceNumber"), text(first, "SequenceNumber"));
+  ASSERT_TRUE(call("SetQueueAttributes",
+                   {{"QueueUrl", url_}, {"Attributes", {{"DeduplicationScope", "messageGroup"}}}}));
+  const json::object other = send("x", "b", "id");
+  EXPECT_NE(send("x", "c", "id"), other);
+  EXPECT_EQ(send("x", "b", "id"), other);
+}
+
+TEST_F(SqsFifo, TheSameAttemptGetsTheSameMessages) {
+  send("1", "a", "1");
+  send("2", "a", "2");
+  const json::object attempt{{"ReceiveRequestAttemptId", "t"}, {"MaxNumberOfMessages", 1}};
+  const json::array first = receive(url_, attempt);
+  EXPECT_EQ(receive(url_, attempt), first);
+  ASSERT_TRUE(
+      call("DeleteMessage", {{"QueueUrl", url_}, {"ReceiptHandle", first[0].at("ReceiptHandle")}}));
+  EXPECT_EQ(bodies(receive(url_, attempt)), "2");
+}
+
+TEST_F(SqsFifo, AUsedUpMessageUnlocksItsGroup) {
+  const std::string dead = make_queue("dead.fifo", {{"FifoQueue", "true"}});
+  const std::string arn = "arn:aws:sqs:ap-northeast-1:000000000000:";
+  ASSERT_TRUE(call("SetQueueAttributes",
+                   {{"QueueUrl", url_},
+                    {"Attributes",
+                     {{"RedrivePolicy", R"({"deadLetterTargetArn":")" + arn +
+                                            R"(dead.fifo","maxReceiveCount":1})"}}}}));
+  send("1", "a", "1");
+  send("2", "a", "2");
+  EXPECT_EQ(bodies(receive(url_, {{"MaxNumberOfMessages", 1}})), "1");
+  now_ += 31s;
+  EXPECT_EQ(bodies(receive(url_)), "2");
+  EXPECT_EQ(bodies(receive(dead)), "1");
+}
+
+TEST_F(Sqs, DeadLettersAreMovedBack) {
+  const std::string dead = make_queue("dead");
+  const std::string arn = "arn:aws:sqs:ap-northeast-1:000000000000:";
+  const json::object task{{"SourceArn", arn + "dead"}};
+  EXPECT_EQ(call("StartMessageMoveTask", task).error().name, "InvalidParameterValue");
+  EXPECT_EQ(call("StartMessageMoveTask", {{"SourceArn", arn + "none"}}).error().name,
+            "ResourceNotFoundException");
+  const std::string url = make_queue(
+      "jobs",
+      {{"VisibilityTimeout", "0"},
+       {"RedrivePolicy", R"({"deadLetterTargetArn":")" + arn + R"(dead","maxReceiveCount":1})"}});
+  for (const char* body : {"1", "2", "3"})
+    ASSERT_TRUE(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", body}}));
+  EXPECT_EQ(receive(url).size(), 3U);
+  EXPECT_EQ(receive(url).size(), 0U);  // They move to the dead letters.
+  json::object slow = task;
+  slow["MaxNumberOfMessagesPerSecond"] = 2;
+  const auto started = call("StartMessageMoveTask", slow);
+  ASSERT_TRUE(started);
+  EXPECT_EQ(call("StartMessageMoveTask", task).error().name, "UnsupportedOperation");
+  now_ = kernel_->run_until_idle(now_, now_);
+  auto list = call("ListMessageMoveTasks", task);
+  EXPECT_EQ(list->at("Results").at(0).at("ApproximateNumberOfMessagesMoved"), 2);
+  EXPECT_EQ(list->at("Results").at(0).at("Status"), "RUNNING");
+  now_ = kernel_->run_until_idle(now_, now_ + 2s);
+  list = call("ListMessageMoveTasks", task);
+  EXPECT_EQ(list->at("Results").at(0).at("Status"), "COMPLETED");
+  EXPECT_EQ(receive(url).size(), 3U);
+  EXPECT_EQ(call("CancelMessageMoveTask", {{"TaskHandle", started->at("TaskHandle")}}).error().name,
+            "UnsupportedOperation");
+  EXPECT_EQ(call("CancelMessageMoveTask", {{"TaskHandle", "x"}}).error().name,
+            "ResourceNotFoundException");
+}
+
+TEST_F(Sqs, AMoveTaskIsCancelledOrFails) {
+  const std::string dead = make_queue("dead");
+  const std::string arn = "arn:aws:sqs:ap-northeast-1:000000000000:";
+  make_queue("jobs", {{"RedrivePolicy",
+                       R"({"deadLetterTargetArn":")" + arn + R"(dead","maxReceiveCount":1})"}});
+  make_queue("other");
+  for (const char* body : {"of nobody", "of nobody"})
+    ASSERT_TRUE(call("SendMessage", {{"QueueUrl", dead}, {"MessageBody", body}}));
+  const json::object task{{"SourceArn", arn + "dead"}};
+  const auto started = call("StartMessageMoveTask", {{"SourceArn", arn + "dead"},
+                                                     {"DestinationArn", arn + "other"},
+                                                     {"MaxNumberOfMessagesPerSecond", 1}});
+  now_ = kernel_->run_until_idle(now_, now_);
+  EXPECT_EQ(call("CancelMessageMoveTask", {{"TaskHandle", started->at("TaskHandle")}})
+                ->at("ApproximateNumberOfMessagesMoved"),
+            1);
+  ASSERT_TRUE(call("StartMessageMoveTask", task));
+  now_ = kernel_->run_until_idle(now_, now_);
+  const auto list = call("ListMessageMoveTasks", {{"SourceArn", arn + "dead"}, {"MaxResults", 10}});
+  ASSERT_EQ(list->at("Results").as_array().size(), 2U);
+  EXPECT_EQ(list->at("Results").at(0).at("Status"), "FAILED");
+  EXPECT_EQ(list->at("Results").at(0).at("FailureReason"), "CouldNotDetermineMessageSource");
+  EXPECT_EQ(list->at("Results").at(1).at("Status"), "CANCELLED");
+}
+
+TEST_F(Sqs, PurgeAndDeleteWantAMinute) {
+  const std::string url = make_queue("jobs");
+  ASSERT_TRUE(call("PurgeQueue", {{"QueueUrl", url}}));
+  EXPECT_EQ(call("PurgeQueue", {{"QueueUrl", url}}).error().name, "PurgeQueueInProgress");
+  ASSERT_TRUE(call("DeleteQueue", {{"QueueUrl", url}}));
+  EXPECT_EQ(call("CreateQueue", {{"QueueName", "jobs"}}).error().name, "QueueDeletedRecently");
+  now_ += 60s;
+  EXPECT_TRUE(call("CreateQueue", {{"QueueName", "jobs"}}));
+  EXPECT_TRUE(call("PurgeQueue", {{"QueueUrl", url}}));
+}
+
+TEST_F(Sqs, MessagesAreChecked) {
+  const std::string url = make_queue("jobs", {{"MaximumMessageSize", "1024"}});
+  const auto refused = [&](json::object more) {
+    more["QueueUrl"] = url;
+    more.emplace("MessageBody", "x");
+    const auto reply = call("SendMessage", std::move(more));
+    return reply ? "" : reply.error().name;
+  };
+  EXPECT_EQ(refused({{"MessageBody", "a\x01"}}), "InvalidMessageContents");
+  EXPECT_EQ(
+      refused({{"MessageBody", std::string(1'024, 'x')},
+               {"MessageAttributes", {{"a", {{"DataType", "String"}, {"StringValue", "b"}}}}}}),
+      "InvalidParameterValue");
+  json::object many;
+  for (int i = 0; i < 11; ++i)
+    many["a" + std::to_string(i)] = {{"DataType", "String"}, {"StringValue", "b"}};
+  EXPECT_EQ(refused({{"MessageAttributes", many}}), "InvalidParameterValue");
+  EXPECT_EQ(
+      refused({{"MessageAttributes", {{"a", {{"DataType", "Number"}, {"StringValue", "b"}}}}}}),
+      "InvalidParameterValue");
+  EXPECT_EQ(
+      refused({{"MessageAttributes", {{"a", {{"DataType", "String"}, {"StringValue", ""}}}}}}),
+      "InvalidParameterValue");
+  EXPECT_EQ(refused({{"MessageSystemAttributes",
+                      {{"AWSTraceHeader", {{"DataType", "String"}, {"StringValue", "Root=1"}}}}}}),
+            "");
+  const json::array got = receive(url, {{"MessageSystemAttributeNames", {"AWSTraceHeader"}}});
+  EXPECT_EQ(got[0].at("Attributes").at("AWSTraceHeader"), "Root=1");
+  for (const auto& more :
+       {json::object{{"WaitTimeSeconds", 21}}, json::object{{"VisibilityTimeout", 43'201}},
+        json::object{{"ReceiveRequestAttemptId", "x"}},
+        json::object{{"MaxNumberOfMessages", 11}}}) {
+    json::object input = more;
+    input["QueueUrl"] = url;
+    EXPECT_EQ(call("ReceiveMessage", input).error().name, "InvalidParameterValue");
+  }
+  EXPECT_EQ(call("ReceiveMessage", {{"QueueUrl", url}, {"AttributeNames", {"Other"}}}).error().name,
+            "InvalidAttributeName");
+  EXPECT_EQ(
+      call("GetQueueAttributes", {{"QueueUrl", url}, {"AttributeNames", {"Other"}}}).error().name,
+      "InvalidAttributeName");
+}
+
+class SqsInFlight : public ServiceTest {
+ protected:
+  SqsInFlight() : ServiceTest("sqs", {[] { return make_sqs_with({.in_flight_max = 25}); }}) {}
+};
+
+TEST_F(SqsInFlight, AStandardQueueHasALimitOfMessagesInFlight) {
+  const std::string url = text(call("CreateQueue", {{"QueueName", "jobs"}}), "QueueUrl");
+  for (int i = 0; i < 30; ++i) call("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}});
+  const json::object ten{{"QueueUrl", url}, {"MaxNumberOfMessages", 10}};
+  for (const std::size_t expected : {10U, 10U, 5U})
+    EXPECT_EQ(call("ReceiveMessage", ten).at("Messages").as_array().size(), expected);
+  EXPECT_EQ(refused("ReceiveMessage", ten), "OverLimit");
+  now_ += std::chrono::seconds{31};
+  EXPECT_EQ(call("ReceiveMessage", ten).at("Messages").as_array().size(), 10U);
+}
+
+TEST_F(Sqs, PermissionsAreStatementsOfThePolicy) {
+  const std::string url = make_queue("jobs");
+  const json::object permission{{"QueueUrl", url},
+                                {"Label", "one"},
+                                {"AWSAccountIds", json::array{"111111111111"}},
+                                {"Actions", json::array{"SendMessage"}}};
+  ASSERT_TRUE(call("AddPermission", permission));
+  EXPECT_EQ(call("AddPermission", permission).error().name, "InvalidParameterValue");
+  ASSERT_TRUE(call("RemovePermission", {{"QueueUrl", url}, {"Label", "one"}}));
+  EXPECT_EQ(call("RemovePermission", {{"QueueUrl", url}, {"Label", "one"}}).error().name,
+            "InvalidParameterValue");
 }
 
 }  // namespace
