@@ -309,6 +309,25 @@ TEST(S3, ErrorsInXmlButNotForHead) {
             501U);
 }
 
+TEST(S3, APageInABucketDoesNotRunAsTheServers) {
+  const Wire wire = identify(s3_request("GET", "/b/k"));
+  const auto page = encode_reply(wire, {{"ContentType", "text/html"}}, "id");
+  EXPECT_EQ(header_of(page, "Content-Security-Policy"), "sandbox");
+  EXPECT_EQ(header_of(page, "X-Content-Type-Options"), "nosniff");
+  const auto other = encode_reply(wire, {{"ContentType", "text/plain"}}, "id");
+  EXPECT_EQ(header_of(other, "Content-Security-Policy"), "");
+}
+
+TEST(S3, TheRegionOfABucketIsToldToWhoSignedForAnother) {
+  const Error wrong{"AuthorizationHeaderMalformed",
+                    "The authorization header is malformed; the region 'us-east-1' is wrong; "
+                    "expecting 'eu-west-1'"};
+  const auto get = encode_error(identify(s3_request("GET", "/b/k")), wrong, "id");
+  EXPECT_EQ(get.status, 400U);
+  EXPECT_THAT(get.body, HasSubstr("<Region>eu-west-1</Region>"));
+  EXPECT_EQ(header_of(get, "x-amz-bucket-region"), "eu-west-1");
+}
+
 TEST(Query, ErrorsAreXmlWhateverTheRequestHeld) {
   const Wire wire{.service = find_service("iam"), .protocol = Protocol::Query};
   for (const std::string& text :

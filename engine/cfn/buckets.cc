@@ -103,6 +103,8 @@ json::value notifications(const json::object& source) {
 std::optional<json::value> bucket_value(std::string_view how, const json::value& value) {
   constexpr std::pair<std::string_view, std::string_view> cors[] = {
       {"ExposedHeaders", "ExposeHeaders"}, {"Id", "ID"}, {"MaxAge", "MaxAgeSeconds"}};
+  // S3 takes no constraint for us-east-1: API_CreateBucketConfiguration.html
+  if (how == "location") return value == "us-east-1" ? json::value("") : value;
   if (how == "cors") return json::value(each_renamed(value, cors));
   if (!value.is_object()) return std::nullopt;
   if (how == "website") return website(value.get_object());

@@ -9,7 +9,8 @@
 
 namespace kiban::cfn {
 
-// `how` is "cors", "website", "bucketlog" or "notifications"; nullopt: none of them.
+// `how` is "location" (of a region), "cors", "website", "bucketlog" or "notifications"; nullopt:
+// none of them.
 std::optional<json::value> bucket_value(std::string_view how, const json::value& value);
 
 }  // namespace kiban::cfn

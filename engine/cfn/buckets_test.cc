@@ -32,6 +32,8 @@ TEST(Buckets, ConfigurationsAsS3WritesThem) {
   EXPECT_EQ(changed("website", R"({"IndexDocument":"i"})"), R"({"IndexDocument":{"Suffix":"i"}})");
   EXPECT_EQ(changed("bucketlog", R"({"DestinationBucketName":"b"})"),
             R"({"TargetBucket":"b","TargetPrefix":""})");
+  EXPECT_EQ(changed("location", R"("us-east-1")"), R"("")");
+  EXPECT_EQ(changed("location", R"("eu-west-1")"), R"("eu-west-1")");
   EXPECT_EQ(changed("json", "{}"), "nothing");
 }
 

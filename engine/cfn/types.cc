@@ -95,6 +95,11 @@ json::value permissions(const json::value& value) {
       range.emplace("CidrIp", rule.at("CidrIp"));
       permission.emplace("IpRanges", json::array{range});
     }
+    if (rule.contains("CidrIpv6")) {
+      json::object range6 = range;
+      range6.emplace("CidrIpv6", rule.at("CidrIpv6"));
+      permission.emplace("Ipv6Ranges", json::array{range6});
+    }
     for (const std::string_view group : {"SourceSecurityGroupId", "DestinationSecurityGroupId"}) {
       if (!rule.contains(group)) continue;
       range.emplace("GroupId", rule.at(group));

@@ -56,6 +56,14 @@ TEST_F(ObjectBodies, ComeWithoutTheirFraming) {
   EXPECT_EQ(shorter.finish().error().name, "IncompleteBody");
 }
 
+TEST_F(ObjectBodies, InChunksTellTheirLength) {
+  const api::HttpRequest head{
+      .headers = {{"x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}}};
+  ObjectBody body{directory_ + "/body", head};
+  body.write("1\r\n1\r\n0\r\n\r\n");
+  EXPECT_EQ(body.finish().error().name, "MissingContentLength");
+}
+
 TEST_F(ObjectBodies, DigestsOfWhatIsThere) {
   const std::string first = blobs_->put("01234").value();
   const std::string second = blobs_->put("xx56789x").value();

@@ -1,7 +1,9 @@
 #include "services/ec2/cidr.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
 
 namespace kiban::services::ec2 {
@@ -44,6 +46,30 @@ Result<Cidr> parse_cidr(std::string_view text, std::string_view parameter) {
   }
   out.address &= mask(out.bits);
   return out;
+}
+
+Result<std::string> normalise_cidr6(std::string_view text, std::string_view parameter) {
+  const std::size_t slash = text.find('/');
+  std::array<unsigned char, 16> bytes{};
+  int bits = -1;
+  if (slash != std::string_view::npos) {
+    const std::string_view digits = text.substr(slash + 1);
+    const char* const end = digits.data() + digits.size();
+    const auto [at, error] = std::from_chars(digits.data(), end, bits);
+    const std::string address(text.substr(0, slash));
+    if (error != std::errc{} || at != end ||
+        inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1)
+      bits = -1;
+  }
+  if (bits < 0 || bits > 128) {
+    return fail("InvalidParameterValue",
+                fmt::format("CIDR block {} is malformed (parameter {})", text, parameter));
+  }
+  for (int bit = bits; bit < 128; ++bit)
+    bytes[static_cast<std::size_t>(bit / 8)] &= static_cast<unsigned char>(~(0x80 >> (bit % 8)));
+  std::array<char, INET6_ADDRSTRLEN> shown{};
+  inet_ntop(AF_INET6, bytes.data(), shown.data(), shown.size());
+  return fmt::format("{}/{}", shown.data(), bits);
 }
 
 std::string print_address(std::uint32_t address) {

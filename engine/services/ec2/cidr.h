@@ -21,6 +21,9 @@ struct Cidr {
 
 // Error `InvalidParameterValue`.
 Result<Cidr> parse_cidr(std::string_view text, std::string_view parameter = "cidrBlock");
+// A block of IPv6 addresses as RFC 5952 writes it, bits behind the prefix cleared. Error
+// `InvalidParameterValue`.
+Result<std::string> normalise_cidr6(std::string_view text, std::string_view parameter);
 std::string print_cidr(const Cidr& cidr);
 std::string print_address(std::uint32_t address);
 

@@ -474,5 +474,66 @@ TEST_F(Ec2Test, RulesThatNoGroupTakes) {
   EXPECT_EQ(cause(many), "The maximum number of rules per security group has been reached.");
 }
 
+TEST_F(Ec2Test, FiltersOfTheApiReferenceAreKnown) {
+  const std::string vpc = make_vpc();
+  make_subnet(vpc, "10.0.1.0/24");
+  EXPECT_EQ(count("DescribeNetworkAcls", "NetworkAcls", "entry.rule-action", "deny"), 1U);
+  EXPECT_EQ(count("DescribeSubnets", "Subnets", "ipv6-native", "false"), 1U);
+  EXPECT_EQ(count("DescribeSecurityGroups", "SecurityGroups", "ip-permission.ipv6-cidr", "::/0"),
+            0U);
+  EXPECT_EQ(count("DescribeRouteTables", "RouteTables", "route.instance-id", "i-1"), 0U);
+  EXPECT_EQ(count("DescribeVpcs", "Vpcs", "ipv6-cidr-block-association.state", "associated"), 0U);
+}
+
+TEST_F(Ec2Test, RulesOfIpv6Ranges) {
+  const std::string vpc = make_vpc();
+  const std::string group = id(
+      "CreateSecurityGroup", {{"GroupName", "g"}, {"Description", "d"}, {"VpcId", vpc}}, "GroupId");
+  const auto input = [&](std::string_view cidr) {
+    const json::object range{{"CidrIpv6", cidr}};
+    return json::object{{"GroupId", group},
+                        {"IpPermissions",
+                         {{{"IpProtocol", "tcp"},
+                           {"FromPort", 443},
+                           {"ToPort", 443},
+                           {"Ipv6Ranges", json::array{range}}}}}};
+  };
+  const json::value made = call("AuthorizeSecurityGroupIngress", input("2001:DB8::1/32"));
+  EXPECT_EQ(at(made, "SecurityGroupRules.0.CidrIpv6"), "2001:db8::/32");
+  EXPECT_EQ(name("AuthorizeSecurityGroupIngress", input("2001:db8::/32")),
+            "InvalidPermission.Duplicate");
+  EXPECT_EQ(name("AuthorizeSecurityGroupIngress", input("::/129")), "InvalidParameterValue");
+  EXPECT_EQ(
+      count("DescribeSecurityGroups", "SecurityGroups", "ip-permission.ipv6-cidr", "2001:db8::/32"),
+      1U);
+  call("RevokeSecurityGroupIngress", input("2001:db8::/32"));
+  EXPECT_EQ(name("RevokeSecurityGroupIngress", input("2001:db8::/32")),
+            "InvalidPermission.NotFound");
+}
+
+TEST_F(Ec2Test, ANatGatewayNeedsAnInternetGateway) {
+  const std::string vpc = make_vpc();
+  const std::string subnet = make_subnet(vpc, "10.0.1.0/24");
+  const std::string ip = id("AllocateAddress", {{"Domain", "vpc"}}, "AllocationId");
+  const json::value made = call("CreateNatGateway", {{"SubnetId", subnet}, {"AllocationId", ip}});
+  EXPECT_EQ(at(made, "NatGateway.State"), "failed");
+  EXPECT_EQ(at(made, "NatGateway.FailureCode"), "Gateway.NotAttached");
+  call("DeleteNatGateway", {{"NatGatewayId", at(made, "NatGateway.NatGatewayId")}});
+  call("ReleaseAddress", {{"AllocationId", ip}});
+  call("DeleteSubnet", {{"SubnetId", subnet}});
+}
+
+TEST_F(Ec2Test, AResourceHasFiftyTags) {
+  const std::string vpc = make_vpc();
+  const auto tag = [&](int from) {
+    json::array tags;
+    for (int i = from; i < from + 30; ++i)
+      tags.push_back(json::object{{"Key", "k" + std::to_string(i)}, {"Value", ""}});
+    return json::object{{"Resources", {vpc}}, {"Tags", std::move(tags)}};
+  };
+  call("CreateTags", tag(0));
+  EXPECT_EQ(name("CreateTags", tag(30)), "TagLimitExceeded");
+}
+
 }  // namespace
 }  // namespace kiban::services::ec2

@@ -8,10 +8,13 @@
 namespace kiban::services::ec2 {
 namespace {
 
-constexpr std::array filters = {
-    Filter{"service-name", "ServiceName"}, Filter{"vpc-endpoint-id", "VpcEndpointId"},
-    Filter{"vpc-endpoint-state", "State"}, Filter{"vpc-endpoint-type", "VpcEndpointType"},
-    Filter{"vpc-id", "VpcId"}};
+constexpr std::array filters = {Filter{"ip-address-type", "IpAddressType"},
+                                Filter{"service-region", "ServiceRegion"},
+                                Filter{"service-name", "ServiceName"},
+                                Filter{"vpc-endpoint-id", "VpcEndpointId"},
+                                Filter{"vpc-endpoint-state", "State"},
+                                Filter{"vpc-endpoint-type", "VpcEndpointType"},
+                                Filter{"vpc-id", "VpcId"}};
 
 // What an endpoint without a policy has.
 // docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html

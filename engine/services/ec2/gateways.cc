@@ -16,12 +16,16 @@ constexpr std::array internet_filters = {Filter{"attachment.state", "Attachments
 constexpr std::array nat_filters = {Filter{"nat-gateway-id", "NatGatewayId"},
                                     Filter{"state", "State"}, Filter{"subnet-id", "SubnetId"},
                                     Filter{"vpc-id", "VpcId"}};
-constexpr std::array address_filters = {Filter{"allocation-id", "AllocationId"},
-                                        Filter{"association-id", "AssociationId"},
-                                        Filter{"domain", "Domain"},
-                                        Filter{"network-interface-id", "NetworkInterfaceId"},
-                                        Filter{"private-ip-address", "PrivateIpAddress"},
-                                        Filter{"public-ip", "PublicIp"}};
+constexpr std::array address_filters = {
+    Filter{"instance-id", "InstanceId"},
+    Filter{"network-border-group", "NetworkBorderGroup"},
+    Filter{"network-interface-owner-id", "NetworkInterfaceOwnerId"},
+    Filter{"allocation-id", "AllocationId"},
+    Filter{"association-id", "AssociationId"},
+    Filter{"domain", "Domain"},
+    Filter{"network-interface-id", "NetworkInterfaceId"},
+    Filter{"private-ip-address", "PrivateIpAddress"},
+    Filter{"public-ip", "PublicIp"}};
 
 // Internet gateways -------------------------------------------------------------------------------
 
@@ -174,6 +178,28 @@ Result<json::object> join(Context& context, const std::string& allocation_id,
   return ip;
 }
 
+// It stays to be seen for about an hour, as a deleted one does.
+// docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html
+Result<json::object> fail_nat_gateway(Context& context, json::object row,
+                                      const json::object& subnet, const json::object& address) {
+  const std::string vpc_id = text(subnet, "VpcId");
+  const json::object shown{{"AllocationId", address.at("AllocationId")}};
+  row.erase("OwnerId");
+  row.insert(
+      {{"ConnectivityType", "public"},
+       {"CreateTime", epoch_seconds(context.now())},
+       {"FailureCode", "Gateway.NotAttached"},
+       {"FailureMessage", fmt::format("Network {} has no Internet gateway attached", vpc_id)},
+       {"NatGatewayAddresses", json::array{shown}},
+       {"State", "failed"},
+       {"SubnetId", subnet.at("SubnetId")},
+       {"VpcId", vpc_id}});
+  save(context, kinds::nat_gateway, row);
+  const std::string key = row_key(context, kinds::nat_gateway, text(row, "NatGatewayId"));
+  context.set_timer("ec2", key, context.now() + std::chrono::hours{1}, {{"Key", key}});
+  return json::object{{"NatGateway", row}};
+}
+
 Result<json::object> create_nat_gateway(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(require(input, "SubnetId"));
   const bool is_public = text(input, "ConnectivityType", "public") == "public";
@@ -185,6 +211,12 @@ Result<json::object> create_nat_gateway(Context& context, const json::object& in
   KIBAN_TRY(const json::object subnet, load(context, kinds::subnet, text(input, "SubnetId")));
   KIBAN_TRY(json::object row, begin(context, kinds::nat_gateway, input));
   const std::string id = text(row, "NatGatewayId");
+  if (is_public &&
+      having(context, kinds::internet_gateway, "Attachments.VpcId", text(subnet, "VpcId"))
+          .empty()) {
+    KIBAN_TRY(const json::object ip, load(context, kinds::address, text(input, "AllocationId")));
+    return fail_nat_gateway(context, std::move(row), subnet, ip);
+  }
   KIBAN_TRY(const json::object interface,
             allocate_address(context, {{"SubnetId", subnet.at("SubnetId")},
                                        {"Owner", "Interface for NAT Gateway " + id},
@@ -216,6 +248,12 @@ Result<json::object> delete_nat_gateway(Context& context, const json::object& in
   const std::string id = text(input, "NatGatewayId");
   KIBAN_TRY(json::object row, load(context, kinds::nat_gateway, id));
   if (text(row, "State") == "deleted") return json::object{{"NatGatewayId", id}};
+  if (text(row, "State") == "failed") {
+    row["State"] = "deleted";
+    row["DeleteTime"] = epoch_seconds(context.now());
+    save(context, kinds::nat_gateway, row);
+    return json::object{{"NatGatewayId", id}};
+  }
   const json::object address = row.at("NatGatewayAddresses").as_array()[0].as_object();
   if (address.contains("AllocationId")) {
     KIBAN_TRY(json::object ip, load(context, kinds::address, text(address, "AllocationId")));

@@ -10,6 +10,14 @@ namespace kiban::services::ec2 {
 namespace {
 
 constexpr std::array vpc_filters = {
+    Filter{"cidr-block-association.association-id", "CidrBlockAssociationSet.AssociationId"},
+    Filter{"ipv6-cidr-block-association.ipv6-cidr-block",
+           "Ipv6CidrBlockAssociationSet.Ipv6CidrBlock"},
+    Filter{"ipv6-cidr-block-association.ipv6-pool", "Ipv6CidrBlockAssociationSet.Ipv6Pool"},
+    Filter{"ipv6-cidr-block-association.association-id",
+           "Ipv6CidrBlockAssociationSet.AssociationId"},
+    Filter{"ipv6-cidr-block-association.state",
+           "Ipv6CidrBlockAssociationSet.Ipv6CidrBlockState.State"},
     Filter{"cidr", "CidrBlock"},
     Filter{"cidr-block-association.cidr-block", "CidrBlockAssociationSet.CidrBlock"},
     Filter{"cidr-block-association.state", "CidrBlockAssociationSet.CidrBlockState.State"},
@@ -20,6 +28,24 @@ constexpr std::array vpc_filters = {
     Filter{"state", "State"},
     Filter{"vpc-id", "VpcId"}};
 constexpr std::array subnet_filters = {
+    Filter{"customer-owned-ipv4-pool", "CustomerOwnedIpv4Pool"},
+    Filter{"enable-dns64", "EnableDns64"},
+    Filter{"enable-lni-at-device-index", "EnableLniAtDeviceIndex"},
+    Filter{"ipv6-cidr-block-association.ipv6-cidr-block",
+           "Ipv6CidrBlockAssociationSet.Ipv6CidrBlock"},
+    Filter{"ipv6-cidr-block-association.association-id",
+           "Ipv6CidrBlockAssociationSet.AssociationId"},
+    Filter{"ipv6-cidr-block-association.state",
+           "Ipv6CidrBlockAssociationSet.Ipv6CidrBlockState.State"},
+    Filter{"ipv6-native", "Ipv6Native"},
+    Filter{"map-customer-owned-ip-on-launch", "MapCustomerOwnedIpOnLaunch"},
+    Filter{"outpost-arn", "OutpostArn"},
+    Filter{"private-dns-name-options-on-launch.hostname-type",
+           "PrivateDnsNameOptionsOnLaunch.HostnameType"},
+    Filter{"private-dns-name-options-on-launch.enable-resource-name-dns-a-record",
+           "PrivateDnsNameOptionsOnLaunch.EnableResourceNameDnsARecord"},
+    Filter{"private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record",
+           "PrivateDnsNameOptionsOnLaunch.EnableResourceNameDnsAAAARecord"},
     Filter{"availability-zone", "AvailabilityZone"},
     Filter{"availabilityZone", "AvailabilityZone"},
     Filter{"availability-zone-id", "AvailabilityZoneId"},
@@ -35,8 +61,22 @@ constexpr std::array subnet_filters = {
     Filter{"subnet-id", "SubnetId"},
     Filter{"vpc-id", "VpcId"}};
 constexpr std::array network_acl_filters = {
-    Filter{"association.subnet-id", "Associations.SubnetId"}, Filter{"default", "IsDefault"},
-    Filter{"network-acl-id", "NetworkAclId"}, Filter{"owner-id", "OwnerId"},
+    Filter{"association.association-id", "Associations.NetworkAclAssociationId"},
+    Filter{"association.network-acl-id", "Associations.NetworkAclId"},
+    Filter{"entry.cidr", "Entries.CidrBlock"},
+    Filter{"entry.icmp.code", "Entries.IcmpTypeCode.Code"},
+    Filter{"entry.icmp.type", "Entries.IcmpTypeCode.Type"},
+    Filter{"entry.ipv6-cidr", "Entries.Ipv6CidrBlock"},
+    Filter{"entry.port-range.from", "Entries.PortRange.From"},
+    Filter{"entry.port-range.to", "Entries.PortRange.To"},
+    Filter{"entry.protocol", "Entries.Protocol"},
+    Filter{"entry.rule-action", "Entries.RuleAction"},
+    Filter{"entry.egress", "Entries.Egress"},
+    Filter{"entry.rule-number", "Entries.RuleNumber"},
+    Filter{"association.subnet-id", "Associations.SubnetId"},
+    Filter{"default", "IsDefault"},
+    Filter{"network-acl-id", "NetworkAclId"},
+    Filter{"owner-id", "OwnerId"},
     Filter{"vpc-id", "VpcId"}};
 
 // The row keeps what DescribeVpcAttribute shows, too.
@@ -105,6 +145,9 @@ Result<void> furnish(Context& context, const std::string& vpc_id, const std::str
 }
 
 Result<json::object> create_vpc(Context& context, const json::object& input) {
+  if (flag(input, "AmazonProvidedIpv6CidrBlock"))
+    return fail("UnsupportedOperation",
+                "kiban does not support AmazonProvidedIpv6CidrBlock of ec2:CreateVpc");
   if (!input.contains("CidrBlock")) {
     return fail("MissingParameter", "Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.");
   }
@@ -307,7 +350,8 @@ CheckedTable network_operations() {
   return {
       {"CreateSubnet",
        {create_subnet, "VpcId CidrBlock AvailabilityZone AvailabilityZoneId TagSpecifications"}},
-      {"CreateVpc", {create_vpc, "CidrBlock InstanceTenancy TagSpecifications"}},
+      {"CreateVpc",
+       {create_vpc, "AmazonProvidedIpv6CidrBlock CidrBlock InstanceTenancy TagSpecifications"}},
       {"DeleteSubnet", {delete_subnet, "SubnetId"}},
       {"DeleteVpc", {delete_vpc, "VpcId"}},
       {"DescribeNetworkAcls",

@@ -9,6 +9,13 @@ namespace kiban::services::ec2 {
 namespace {
 
 constexpr std::array filters = {
+    Filter{"association.gateway-id", "Associations.GatewayId"},
+    Filter{"route.destination-ipv6-cidr-block", "Routes.DestinationIpv6CidrBlock"},
+    Filter{"route.destination-prefix-list-id", "Routes.DestinationPrefixListId"},
+    Filter{"route.egress-only-internet-gateway-id", "Routes.EgressOnlyInternetGatewayId"},
+    Filter{"route.instance-id", "Routes.InstanceId"},
+    Filter{"route.transit-gateway-id", "Routes.TransitGatewayId"},
+    Filter{"route.vpc-peering-connection-id", "Routes.VpcPeeringConnectionId"},
     Filter{"association.main", "Associations.Main"},
     Filter{"association.route-table-association-id", "Associations.RouteTableAssociationId"},
     Filter{"association.route-table-id", "Associations.RouteTableId"},

@@ -11,6 +11,14 @@ namespace kiban::services::ec2 {
 namespace {
 
 constexpr std::array group_filters = {
+    Filter{"egress.ip-permission.group-name", "IpPermissionsEgress.UserIdGroupPairs.GroupName"},
+    Filter{"egress.ip-permission.ipv6-cidr", "IpPermissionsEgress.Ipv6Ranges.CidrIpv6"},
+    Filter{"egress.ip-permission.prefix-list-id", "IpPermissionsEgress.PrefixListIds.PrefixListId"},
+    Filter{"egress.ip-permission.user-id", "IpPermissionsEgress.UserIdGroupPairs.UserId"},
+    Filter{"ip-permission.group-name", "IpPermissions.UserIdGroupPairs.GroupName"},
+    Filter{"ip-permission.ipv6-cidr", "IpPermissions.Ipv6Ranges.CidrIpv6"},
+    Filter{"ip-permission.prefix-list-id", "IpPermissions.PrefixListIds.PrefixListId"},
+    Filter{"ip-permission.user-id", "IpPermissions.UserIdGroupPairs.UserId"},
     Filter{"description", "Description"},
     Filter{"egress.ip-permission.cidr", "IpPermissionsEgress.IpRanges.CidrIp"},
     Filter{"egress.ip-permission.from-port", "IpPermissionsEgress.FromPort"},
@@ -67,6 +75,9 @@ json::array permissions_of(const std::vector<json::object>& rules, bool egress) 
     if (rule.contains("CidrIpv4")) {
       permission["IpRanges"].as_array().push_back(
           described(rule, {{"CidrIp", rule.at("CidrIpv4")}}));
+    } else if (rule.contains("CidrIpv6")) {
+      permission["Ipv6Ranges"].as_array().push_back(
+          described(rule, {{"CidrIpv6", rule.at("CidrIpv6")}}));
     } else {
       const json::object& referenced = rule.at("ReferencedGroupInfo").as_object();
       permission["UserIdGroupPairs"].as_array().push_back(described(
@@ -137,18 +148,20 @@ Result<std::vector<json::object>> rules_in(const Context& context, const json::a
     const json::object& permission = one.as_object();
     KIBAN_TRY(const json::object frame, rule_frame(permission));
     const std::size_t before = out.size();
-    for (const std::string_view member : {"Ipv6Ranges", "PrefixListIds"}) {
-      const json::array* unsupported = find_array(permission, member);
-      if (unsupported && !unsupported->empty()) {
-        return fail("UnsupportedOperation",
-                    fmt::format("kiban does not support {} of a permission", member));
-      }
-    }
+    const json::array* lists = find_array(permission, "PrefixListIds");
+    if (lists && !lists->empty())
+      return fail("UnsupportedOperation", "kiban does not support PrefixListIds of a permission");
     const json::array* ranges = find_array(permission, "IpRanges");
     for (const json::value& range : ranges ? *ranges : json::array{}) {
       KIBAN_TRY(const Cidr cidr, parse_cidr(text(range.as_object(), "CidrIp"), "cidrIp"));
       json::object rule = described(range.as_object(), frame);
       rule["CidrIpv4"] = print_cidr(cidr);
+      out.push_back(std::move(rule));
+    }
+    const json::array* ranges6 = find_array(permission, "Ipv6Ranges");
+    for (const json::value& range : ranges6 ? *ranges6 : json::array{}) {
+      json::object rule = described(range.as_object(), frame);
+      KIBAN_TRY(rule["CidrIpv6"], normalise_cidr6(text(range.as_object(), "CidrIpv6"), "cidrIpv6"));
       out.push_back(std::move(rule));
     }
     const json::array* groups = find_array(permission, "UserIdGroupPairs");
@@ -162,7 +175,8 @@ Result<std::vector<json::object>> rules_in(const Context& context, const json::a
     }
     if (out.size() == before) {
       return fail("InvalidParameterValue",
-                  "A permission must name at least one of IpRanges and UserIdGroupPairs");
+                  "A permission must name at least one of IpRanges, Ipv6Ranges and "
+                  "UserIdGroupPairs");
     }
   }
   return out;
@@ -171,7 +185,7 @@ Result<std::vector<json::object>> rules_in(const Context& context, const json::a
 // Rules are the same whatever their description.
 bool same_rule(const json::object& a, const json::object& b) {
   for (const std::string_view member :
-       {"IpProtocol", "FromPort", "ToPort", "CidrIpv4", "ReferencedGroupInfo"}) {
+       {"IpProtocol", "FromPort", "ToPort", "CidrIpv4", "CidrIpv6", "ReferencedGroupInfo"}) {
     const json::value* left = find(a, member);
     const json::value* right = find(b, member);
     if ((left == nullptr) != (right == nullptr) || (left && *left != *right)) return false;
@@ -180,7 +194,8 @@ bool same_rule(const json::object& a, const json::object& b) {
 }
 
 std::string peer_of(const json::object& rule) {
-  if (rule.contains("CidrIpv4")) return text(rule, "CidrIpv4");
+  for (const std::string_view member : {"CidrIpv4", "CidrIpv6"})
+    if (rule.contains(member)) return text(rule, member);
   return text(rule.at("ReferencedGroupInfo").as_object(), "GroupId");
 }
 
@@ -256,7 +271,7 @@ Result<json::object> revoke(Context& context, const json::object& input) {
          {"GroupOwnerId", "SecurityGroupRuleArn", "Tags", "ReferencedGroupInfo"}) {
       shown.erase(member);
     }
-    if (!rule.contains("CidrIpv4")) shown["ReferencedGroupId"] = peer_of(rule);
+    if (rule.contains("ReferencedGroupInfo")) shown["ReferencedGroupId"] = peer_of(rule);
     gone.push_back(std::move(shown));
     erase(context, kinds::security_group_rule, text(rule, "SecurityGroupRuleId"));
   };
@@ -301,11 +316,14 @@ Result<json::object> modify_rules(Context& context, const json::object& input) {
     if (wanted->contains("CidrIpv4")) {
       peer["CidrIp"] = wanted->at("CidrIpv4");
       permission["IpRanges"] = json::array{peer};
+    } else if (wanted->contains("CidrIpv6")) {
+      peer["CidrIpv6"] = wanted->at("CidrIpv6");
+      permission["Ipv6Ranges"] = json::array{peer};
     } else if (wanted->contains("ReferencedGroupId")) {
       peer["GroupId"] = wanted->at("ReferencedGroupId");
       permission["UserIdGroupPairs"] = json::array{peer};
     } else {
-      return fail("UnsupportedOperation", "kiban supports IPv4 ranges and groups only");
+      return fail("UnsupportedOperation", "kiban supports ranges of addresses and groups only");
     }
     KIBAN_TRY(const std::vector<json::object> rules, rules_in(context, json::array{permission}));
     for (const json::object& other : rules_of(context, group_id)) {
@@ -315,8 +333,8 @@ Result<json::object> modify_rules(Context& context, const json::object& input) {
       }
       return fail("InvalidPermission.Duplicate", "the specified rule already exists");
     }
-    for (const std::string_view member :
-         {"IpProtocol", "FromPort", "ToPort", "CidrIpv4", "ReferencedGroupInfo", "Description"}) {
+    for (const std::string_view member : {"IpProtocol", "FromPort", "ToPort", "CidrIpv4",
+                                          "CidrIpv6", "ReferencedGroupInfo", "Description"}) {
       row.erase(member);
     }
     for (const auto& member : rules.front()) row[member.key()] = member.value();

@@ -42,11 +42,17 @@ std::string_view letters_of(std::string_view region) {
 }
 
 Result<json::object> describe_zones(Context& context, const json::object& input) {
-  constexpr std::array filters = {
-      Filter{"group-name", "GroupName"},   Filter{"opt-in-status", "OptInStatus"},
-      Filter{"region-name", "RegionName"}, Filter{"state", "State"},
-      Filter{"zone-id", "ZoneId"},         Filter{"zone-name", "ZoneName"},
-      Filter{"zone-type", "ZoneType"}};
+  constexpr std::array filters = {Filter{"group-long-name", "GroupLongName"},
+                                  Filter{"message", "Messages.Message"},
+                                  Filter{"parent-zone-id", "ParentZoneId"},
+                                  Filter{"parent-zone-name", "ParentZoneName"},
+                                  Filter{"group-name", "GroupName"},
+                                  Filter{"opt-in-status", "OptInStatus"},
+                                  Filter{"region-name", "RegionName"},
+                                  Filter{"state", "State"},
+                                  Filter{"zone-id", "ZoneId"},
+                                  Filter{"zone-name", "ZoneName"},
+                                  Filter{"zone-type", "ZoneType"}};
   const std::string& region = context.caller().region;
   const auto wanted = [&](std::string_view member, const std::string& value) {
     const json::array* list = find_array(input, member);

@@ -128,6 +128,7 @@ Result<json::object> put_object_acl(Context& context, const json::object& input)
     return json::object{};
   KIBAN_TRY_VOID(take_acl(context, bucket, input, row));
   rewrite_object(context, text(bucket, "Name"), row);
+  announce(context, bucket, {"ObjectAcl:Put", ""}, row);
   return json::object{};
 }
 

@@ -37,7 +37,7 @@ Result<std::string> location_of(const Context& context, const json::object& inpu
                   fmt::format("kiban does not support {} of s3:CreateBucket", member));
   const std::string wanted =
       configuration ? text(*configuration, "LocationConstraint") : std::string();
-  if (wanted == here) return wanted;
+  if (wanted == here && here != "us-east-1") return wanted;
   if (wanted.empty() && here == "us-east-1") return here;
   // The region of eu-west-1's first name.
   if (wanted == "EU" && (here == "eu-west-1" || here == "us-east-1")) return "eu-west-1";

@@ -223,8 +223,9 @@ std::string record(const Context& context, const json::object& bucket, const Cha
                     {"ownerIdentity", {{"principalId", context.caller().account}}},
                     {"arn", "arn:aws:s3:::" + name}}},
                   {"object", std::move(object)}};
-  const bool tagging = change.event.starts_with("ObjectTagging:");
-  json::object out{{"eventVersion", tagging ? "2.3" : "2.1"},
+  const bool newer =
+      change.event.starts_with("ObjectTagging:") || change.event.starts_with("ObjectAcl:");
+  json::object out{{"eventVersion", newer ? "2.3" : "2.1"},
                    {"eventSource", "aws:s3"},
                    {"awsRegion", bucket.at("Region")},
                    {"eventTime", format_iso8601(context.now())},
