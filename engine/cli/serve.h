@@ -25,6 +25,7 @@ struct ServeOptions {
   // refuse, or auto: allowed to callers who could do so themselves.
   std::string loopback_targets{"auto"};
   std::string throttle{"nested"};
+  std::string retention{"90d"};  // Of finished executions; forever: they are not erased.
 };
 
 // Serves until SIGTERM, or SIGINT, which ends tasks too. Returns the exit code.
