@@ -5,10 +5,12 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 
+#include "cli/backup.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/report.h"
 #include "cli/serve.h"
+#include "cli/version.h"
 
 namespace kiban::cli {
 
@@ -29,6 +31,8 @@ struct Chosen {
   HistoryOptions history{};
   std::string cluster{};
   ClockOptions clock{};
+  std::string backup{};
+  RestoreOptions restore{};
   std::vector<std::string> aws{};
   std::string shell{};
   bool yes{false};
@@ -102,6 +106,10 @@ void add_serve(CLI::App& app, Chosen& chosen) {
                    "local mailbox, which 'kiban mail' shows)")
       ->envname("KIBAN_SMTP");
   serve_command->add_option("--mail-from", options.mail_from, "The sender of mails")
+      ->capture_default_str();
+  serve_command
+      ->add_option("--retention", options.retention,
+                   "How long finished executions are kept: 24h, 90d, or forever")
       ->capture_default_str();
   serve_command->callback([&] { chosen.command = [&] { return serve(chosen.serve); }; });
 }
@@ -235,6 +243,30 @@ void add_clients(CLI::App& app, Chosen& chosen) {
   with_json(add_client(app, chosen, "doctor", "Check the server and what this machine has",
                        [&] { return doctor(chosen.client, chosen.output); }),
             chosen);
+}
+
+void add_backup(CLI::App& app, Chosen& chosen) {
+  CLI::App* backup = with_json(
+      add_client(app, chosen, "backup", "Copy the server's data to a directory while it serves",
+                 [&] { return back_up(chosen.client, chosen.backup, chosen.output); }),
+      chosen);
+  backup->add_option("DIR", chosen.backup, "Where: it must not exist, or be empty")->required();
+  backup->footer(
+      "Rows, objects, images and databases are copied; tasks that run are not. The key that\n"
+      "encrypts the rows is not copied either: keep a copy of DATA/key somewhere else.\n\n"
+      "  kiban backup /backup/kiban-2026-11-24");
+
+  RestoreOptions& options = chosen.restore;
+  CLI::App* restored = app.add_subcommand("restore", "Make a data directory of a backup");
+  restored->add_option("DIR", options.backup, "What kiban backup made")->required();
+  restored->add_option("--data", options.data,
+                       "The directory to make (default as in serve); it must hold no data");
+  restored->add_option("--key-file", options.key_file,
+                       "The key of the rows (default: `key` in the data directory)");
+  restored->footer(
+      "Executions go on when it is served; tasks that ran at the backup begin again.\n\n"
+      "  kiban restore /backup/kiban-2026-11-24 --data /var/lib/kiban --key-file /safe/key");
+  restored->callback([&] { chosen.command = [&] { return restore(chosen.restore); }; });
 }
 
 void add_clock(CLI::App& app, Chosen& chosen) {
@@ -397,11 +429,12 @@ int run(int argc, char** argv) {
       "  eval \"$(kiban env)\"              let the AWS CLI, SDKs and CDK find it\n"
       "  kiban start NAME --follow        run a state machine and watch it\n",
       "kiban"};
-  app.set_version_flag("--version", std::string("kiban 0.1.0"));
+  app.set_version_flag("--version", fmt::format("kiban {}", version));
   app.require_subcommand(1);
   Chosen chosen;
   add_serve(app, chosen);
   add_clients(app, chosen);
+  add_backup(app, chosen);
   add_clock(app, chosen);
   add_schedule(app, chosen);
   add_local(app, chosen);

@@ -5,8 +5,10 @@
 #include <fstream>
 #include <sstream>
 
+#include "cli/version.h"
 #include "core/json.h"
 #include "store/encrypted_store.h"
+#include "store/format.h"
 
 namespace kiban::cli {
 
@@ -64,13 +66,18 @@ std::string readable_by_others(const std::string& directory) {
 
 // Executions, timers, logs and metrics are most of the rows; secrets are in the others. Pending
 // effects are encrypted too: those of tasks hold environments.
+Result<std::unique_ptr<store::Store>> open_rows_at(const std::string& rows_directory,
+                                                   const std::string& key_file) {
+  KIBAN_TRY(std::unique_ptr<store::Store> rows, store::open_rocksdb_store(rows_directory));
+  KIBAN_TRY_VOID(store::check_format(*rows, version));
+  KIBAN_TRY(const store::EncryptionKey key, store::load_or_make_key(key_file, *rows));
+  return store::encrypt_store(std::move(rows), key, key_file,
+                              {"states/", "timer/", "logs/", "cloudwatch/", "kernel/"});
+}
+
 Result<std::unique_ptr<store::Store>> open_rows(const std::string& directory,
                                                 const std::string& key_file) {
-  KIBAN_TRY(std::unique_ptr<store::Store> rows, store::open_rocksdb_store(directory + "/rows"));
-  const std::string path = key_file.empty() ? directory + "/key" : key_file;
-  KIBAN_TRY(const store::EncryptionKey key, store::load_or_make_key(path, *rows));
-  return store::encrypt_store(std::move(rows), key, path,
-                              {"states/", "timer/", "logs/", "cloudwatch/", "kernel/"});
+  return open_rows_at(directory + "/rows", key_file.empty() ? directory + "/key" : key_file);
 }
 
 Result<void> write_server_file(const std::string& directory, const ServerFile& file) {

@@ -29,9 +29,13 @@ Result<void> make_private(const std::string& directory);
 // What of `directory` other users may read; empty: nothing.
 std::string readable_by_others(const std::string& directory);
 // The rows below `directory`, decrypted with `key_file` (empty: DIRECTORY/key, made when neither
-// rows nor key are there). Errors as open_rocksdb_store(), load_or_make_key() and encrypt_store().
+// rows nor key are there). They may be of an older format (store/format.h). Errors as
+// open_rocksdb_store(), check_format(), load_or_make_key() and encrypt_store().
 Result<std::unique_ptr<store::Store>> open_rows(const std::string& directory,
                                                 const std::string& key_file);
+// The same with the rows in `rows_directory` itself and a key file that must be named.
+Result<std::unique_ptr<store::Store>> open_rows_at(const std::string& rows_directory,
+                                                   const std::string& key_file);
 Result<void> write_server_file(const std::string& directory, const ServerFile& file);
 std::optional<ServerFile> read_server_file(const std::string& directory);
 void remove_server_file(const std::string& directory);

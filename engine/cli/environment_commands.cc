@@ -298,7 +298,8 @@ int reset(const std::string& wanted, bool yes) {
                     "Name the directory with --data DIR.");
   {
     const auto store = store::open_rocksdb_store(data + "/rows");
-    if (!store)
+    // Damaged rows are erased like others.
+    if (!store && store.error().name == "StoreLocked")
       return complain("reset", store.error().cause, "Stop the kiban that serves it first.");
   }
   const std::string what = "this erases everything in " + data +

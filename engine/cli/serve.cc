@@ -14,10 +14,14 @@
 #include <sstream>
 
 #include "cli/abandoned.h"
+#include "cli/backup.h"
 #include "cli/data_directory.h"
+#include "cli/data_errors.h"
 #include "cli/report.h"
 #include "cli/task_runner.h"
+#include "cli/version.h"
 #include "cli/wiring.h"
+#include "cli/words.h"
 #include "containers/task_route.h"
 #include "core/mail_address.h"
 #include "postgres/driver.h"
@@ -33,6 +37,7 @@
 #include "runtime/probes.h"
 #include "runtime/process_driver.h"
 #include "runtime/registry.h"
+#include "store/format.h"
 #include "store/sweep.h"
 
 namespace kiban::cli {
@@ -83,6 +88,23 @@ struct Data {
   runtime::RootKey root{};
 };
 
+// Takes rows of an older format to the one that this kiban writes; tells so every few seconds.
+Result<void> migrate_rows(store::Store& rows) {
+  KIBAN_TRY(const store::Format before, store::read_format(rows));
+  if (before.version < store::format_current)
+    fmt::print(stderr, "kiban: migrating the data from format {} to {}\n", before.version,
+               store::format_current);
+  auto told = std::chrono::steady_clock::now();
+  const auto progress = [&told](const store::MigrationStatus& status) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - told < std::chrono::seconds{2}) return;
+    told = now;
+    fmt::print(stderr, "kiban: migrating to format {}: {}, {} rows so far\n", status.step->from + 1,
+               status.step->what, status.rows);
+  };
+  return store::migrate(rows, version, store::migrations(), store::format_current, progress);
+}
+
 Result<Data> open_data(const ServeOptions& options) {
   Data data;
   data.directory = options.data;
@@ -95,6 +117,7 @@ Result<Data> open_data(const ServeOptions& options) {
     data.blobs = store::make_memory_blobs();
   } else {
     KIBAN_TRY(data.store, open_rows(data.directory, options.key_file));
+    KIBAN_TRY_VOID(migrate_rows(*data.store));
     const std::string blobs = data.directory + "/blobs";
     KIBAN_TRY(data.blobs, store::open_directory_blobs(blobs));
     // Executions and log lines are most of the rows, and name no blobs.
@@ -125,25 +148,6 @@ void raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);  // If not, there are fewer connections.
-}
-
-int complain_about_data(const Error& error) {
-  constexpr std::pair<const char*, const char*> advice[] = {
-      {"StoreLocked", "Stop the kiban that serves it, or choose another directory with --data."},
-      {"StoreFull", "Make room on that disk, then start kiban again: nothing is lost."},
-      {"StoreCorrupt",
-       "What is on disk is damaged. Restore the data directory from a backup, or choose an empty "
-       "one with --data."},
-      {"KeyMissing",
-       "Put the key back, or name it with --key-file FILE. Without it the rows can't "
-       "be read."},
-      {"KeyWrong", "Name the right key with --key-file FILE, or restore it from a backup."},
-      {"KeyUnusable", "Name a key file that can be used with --key-file FILE."}};
-  for (const auto& [name, what_to_do] : advice)
-    if (error.name == name) return complain("data", error.cause, what_to_do);
-  return complain("data", error.cause,
-                  "Choose a directory you can write to with --data, or keep nothing with "
-                  "--ephemeral.");
 }
 
 void remove_directory(const std::string& path) {
@@ -348,6 +352,10 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                  runtime::Frontend::Access::Token);
   made.add_route("/_kiban/clock", runtime::make_clock_route(thread, virtual_clock.get()),
                  runtime::Frontend::Access::Token);
+  BackupRoute backup{
+      thread,
+      {.directory = data.directory, .key_file = options.key_file, .rows = data.store.get()}};
+  made.add_route(std::string(backup_path), backup.handler(), runtime::Frontend::Access::Token);
   frontend = &made;
   thread.begin();
   // By then it has asked again for the tasks that were running.
@@ -378,6 +386,19 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   if (in_memory) remove_directory(uploads_directory);
   if (options.ephemeral) remove_directory(task_directory);
   return exit_code;
+}
+
+}  // namespace
+
+namespace {
+
+// nullopt: for ever.
+Result<std::optional<Duration>> parse_retention(const std::string& text) {
+  if (text == "forever") return std::nullopt;
+  KIBAN_TRY(const Duration period, parse_duration(text));
+  if (period < std::chrono::seconds{1})
+    return fail("WrongUsage", fmt::format("'{}' is shorter than a second", text));
+  return period;
 }
 
 }  // namespace
@@ -414,6 +435,12 @@ int serve(const ServeOptions& options) {
              "Write for example --smtp smtp://USER:PASSWORD@mail.example.com:587.");
     return exit_usage;
   }
+  const auto retention = parse_retention(options.retention);
+  if (!retention) {
+    complain("serve", retention.error().cause,
+             "Write for example --retention 90d, or --retention forever.");
+    return exit_usage;
+  }
   const auto mock_config = read_mock_config(options.mock_config);
   if (!mock_config)
     return complain("mock config", mock_config.error().cause,
@@ -425,6 +452,7 @@ int serve(const ServeOptions& options) {
                     {.mock_config = *mock_config,
                      .throttle = options.throttle == "aws" ? services::states::Throttle::Aws
                                                            : services::states::Throttle::Nested,
+                     .retention = *retention,
                      .hosts = options.allow_hosts,
                      .database_host = options.tasks == "process" ? "127.0.0.1" : ""},
                     *mail);

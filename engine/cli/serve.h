@@ -27,6 +27,7 @@ struct ServeOptions {
   std::string throttle{"nested"};
   std::string smtp{};  // runtime::parse_smtp_url; empty: mails go to the local mailbox.
   std::string mail_from{"no-reply@sns.amazonaws.com"};
+  std::string retention{"90d"};  // Of finished executions; forever: they are not erased.
 };
 
 // Serves until SIGTERM, or SIGINT, which ends tasks too. Returns the exit code.

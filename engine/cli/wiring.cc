@@ -44,8 +44,9 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
   all.push_back(services::sns::make_sns());
   all.push_back(services::sqs::make_sqs_with({.hosts = options.hosts}));
   all.push_back(services::ssm::make_ssm());
-  all.push_back(services::states::make_states(
-      {.mock_config = options.mock_config, .throttle = options.throttle}));
+  all.push_back(services::states::make_states({.mock_config = options.mock_config,
+                                               .throttle = options.throttle,
+                                               .retention = options.retention}));
   all.push_back(services::sts::make_sts());
   return all;
 }

@@ -16,8 +16,9 @@ namespace kiban::cli {
 struct WiringOptions {
   std::optional<json::object> mock_config{};  // Step Functions Local's format, parsed.
   services::states::Throttle throttle{services::states::Throttle::Nested};
-  std::vector<std::string> hosts{};  // Further names of this server.
-  std::string database_host{};       // Address of all RDS endpoints; empty: AWS's names.
+  std::optional<Duration> retention{};  // Of finished executions; nullopt: for ever.
+  std::vector<std::string> hosts{};     // Further names of this server.
+  std::string database_host{};          // Address of all RDS endpoints; empty: AWS's names.
 };
 
 std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions& options);

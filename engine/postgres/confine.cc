@@ -246,7 +246,7 @@ const char* confine_and_execute(const Confined& confined, const Prepared& prepar
   ::setsid();
   reset_signals();
   if (::dup2(confined.input, STDIN_FILENO) < 0 || ::dup2(confined.output, STDOUT_FILENO) < 0 ||
-      ::dup2(confined.output, STDERR_FILENO) < 0)
+      ::dup2(confined.errors < 0 ? confined.output : confined.errors, STDERR_FILENO) < 0)
     return what;
   if (failures != failures_descriptor && ::dup3(failures, failures_descriptor, O_CLOEXEC) < 0)
     return what;

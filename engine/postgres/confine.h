@@ -40,7 +40,8 @@ struct Confined {
   std::optional<HostUser> user{};          // None: as ourselves, in the host's file system.
   bool shell{false};
   int input{-1};
-  int output{-1};  // Standard output and standard error.
+  int output{-1};  // Standard output, and standard error unless `errors` is given.
+  int errors{-1};
   Life life{Life::Waited};
 };
 

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <random>
 
+#include "postgres/backup.h"
 #include "postgres/egress.h"
 #include "postgres/server.h"
 #include "runtime/task_log.h"
@@ -295,6 +296,47 @@ TEST_F(PostgresDriver, DeletingLeavesTheSnapshotOrNothing) {
   perform("postgres.delete", {{"Directory", "snapshots/s"}}, forgotten);
   EXPECT_EQ(text(forgotten.next(), "Status"), "deleted");
   EXPECT_FALSE(fs::exists(root_ / "snapshots" / "s"));
+}
+
+TEST_F(PostgresDriver, ABackupOfARunningServerIsRestoredElsewhere) {
+  Reports run;
+  const std::int64_t port = start(run);
+  ASSERT_TRUE(query(port, "CREATE TABLE kept AS SELECT 42 AS n"));
+  const fs::path backup = root_.string() + "-backup";
+  const fs::path other = root_.string() + "-other";
+  const auto copied = back_up_servers(root_.string(), postgres_folders(), backup.string());
+  EXPECT_EQ(copied.value_or(0), 1U) << (copied ? "" : copied.error().cause);
+  ASSERT_TRUE(query(port, "UPDATE kept SET n = 43"));  // It went on, and the copy is not changed.
+  driver_.reset();
+  const auto restored = restore_servers(backup.string(), other.string());
+  ASSERT_TRUE(restored) << restored.error().cause;
+  {
+    Driver driver{{.directory = other.string(), .folders = postgres_folders()}};
+    Reports again;
+    driver.perform({.service = "rds", .kind = "postgres.run", .id = "x", .payload = plan()},
+                   again.report());
+    const services::Outcome outcome = again.next();
+    ASSERT_EQ(text(outcome, "Status"), "available") << print_json(outcome.payload);
+    EXPECT_EQ(query(outcome.payload.at("Port").to_number<std::int64_t>(), "SELECT n FROM kept"),
+              "42");
+  }
+  fs::remove_all(backup);
+  fs::remove_all(other);
+}
+
+TEST_F(PostgresDriver, ABackupTakesAStoppedServerAsItIs) {
+  Reports run;
+  const std::int64_t port = start(run);
+  ASSERT_TRUE(query(port, "CREATE TABLE kept AS SELECT 42 AS n"));
+  driver_.reset();
+  const fs::path backup = root_.string() + "-backup";
+  EXPECT_EQ(back_up_servers(root_.string(), postgres_folders(), backup.string()), 0U);
+  fs::remove_all(root_);
+  ASSERT_TRUE(restore_servers(backup.string(), root_.string()));
+  restart();
+  Reports again;
+  EXPECT_EQ(query(start(again), "SELECT n FROM kept"), "42");
+  fs::remove_all(backup);
 }
 
 TEST_F(PostgresDriver, TakesTheNamedPortOrFails) {

@@ -46,6 +46,7 @@ constexpr const char* superuser = "rdsadmin";  // As in RDS, where nobody but AW
 // In that order, of which the first that fits counts.
 constexpr const char* client_authentication =
     "local all rdsadmin trust\n"
+    "local replication rdsadmin trust\n"
     "host all rdsadmin all reject\n"
     "host all all all scram-sha-256\n";
 

@@ -60,6 +60,10 @@ class Server {
   // ours where to go on. A log that was read and is long begins anew.
   std::vector<std::string> read_log();
   void keep_log_place() const;
+  // Writes a base backup of the running server, with the log that makes it consistent, to the tar
+  // file `tar`, which must not exist. The server goes on meanwhile. Errors: `PostgresMissing`,
+  // `PostgresFailed`.
+  Result<void> back_up(const std::filesystem::path& tar);
   // A fast shutdown: open transactions roll back, everything committed is on disk.
   Result<void> stop();
   // Stops, then keeps the data at `snapshot`, or erases it when that is empty.

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "store/checkpoint.h"
 #include "store/rocksdb_store.h"
 
 namespace kiban::store {
@@ -91,7 +92,7 @@ std::optional<std::string> decrypt(const EncryptionKey& key, std::string_view na
   return out;
 }
 
-class EncryptedStore final : public Store {
+class EncryptedStore final : public Store, public Checkpointed {
  public:
   EncryptedStore(std::unique_ptr<Store> rows, const EncryptionKey& key,
                  std::vector<std::string> plain)
@@ -116,6 +117,10 @@ class EncryptedStore final : public Store {
       stored.emplace_hint(stored.end(), key,
                           value && !is_plain(key) ? encrypt(key_, key, *value) : value);
     return rows_->commit(stored);
+  }
+
+  Result<void> checkpoint(const std::string& directory) const override {
+    return checkpoint_rows(*rows_, directory);
   }
 
   Result<void> begin(const std::string& key_file) {

@@ -4,6 +4,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@
 #include <filesystem>
 #include <system_error>
 #include <vector>
+
+#include "store/checkpoint.h"
 
 namespace kiban::store {
 
@@ -60,7 +63,7 @@ class NoLog final : public rocksdb::Logger {
   void Logv(const char*, va_list) override {}
 };
 
-class RocksDbStore final : public Store {
+class RocksDbStore final : public Store, public Checkpointed {
  public:
   explicit RocksDbStore(std::unique_ptr<rocksdb::DB> database) : database_(std::move(database)) {}
   ~RocksDbStore() override {
@@ -105,6 +108,15 @@ class RocksDbStore final : public Store {
     if (status.ok()) return {};
     failed_ = true;
     return std::unexpected(error_of(status, "can't write"));
+  }
+
+  Result<void> checkpoint(const std::string& directory) const override {
+    rocksdb::Checkpoint* made = nullptr;
+    rocksdb::Status status = rocksdb::Checkpoint::Create(database_.get(), &made);
+    const std::unique_ptr<rocksdb::Checkpoint> owned{made};
+    if (status.ok()) status = made->CreateCheckpoint(directory);
+    if (status.ok()) return {};
+    return std::unexpected(error_of(status, "can't copy the rows to " + directory));
   }
 
   Result<void> erase_overwritten() {
@@ -158,6 +170,12 @@ Result<std::unique_ptr<Store>> open_rocksdb_store(const std::string& directory) 
 Result<void> erase_overwritten(Store& rows) {
   auto* const database = dynamic_cast<RocksDbStore*>(&rows);
   return database == nullptr ? Result<void>{} : database->erase_overwritten();
+}
+
+Result<void> checkpoint_rows(const Store& rows, const std::string& directory) {
+  const auto* const on_disk = dynamic_cast<const Checkpointed*>(&rows);
+  if (on_disk == nullptr) return fail("NotOnDisk", "these rows are in memory only");
+  return on_disk->checkpoint(directory);
 }
 
 }  // namespace kiban::store

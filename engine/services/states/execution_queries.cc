@@ -8,6 +8,7 @@
 #include "services/states/executions.h"
 #include "services/states/machines.h"
 #include "services/states/names.h"
+#include "services/states/retention.h"
 #include "services/states/variable_references.h"
 #include "services/states/versions.h"
 
@@ -181,6 +182,7 @@ Result<json::object> list_executions(Context& context, const json::object& input
   std::string group;
   std::string only_version;
   std::string only_alias;
+  double started_from = 0;  // Executions of an earlier machine of this name are not listed.
   if (of_run) {
     KIBAN_TRY_VOID(describe_map_run(context, {{"mapRunArn", input.at("mapRunArn")}}));
     group = execution_path(text(input, "mapRunArn"));
@@ -191,6 +193,7 @@ Result<json::object> list_executions(Context& context, const json::object& input
       return fail("StateMachineTypeNotSupported",
                   "This operation is not supported by this type of state machine");
     group = text(target.machine, "name");
+    started_from = target.machine.at("creationDate").to_number<double>();
     if (!target.alias_arn.empty())
       only_alias = arn;
     else
@@ -202,7 +205,9 @@ Result<json::object> list_executions(Context& context, const json::object& input
       context, input, "executions", row_key(context, "started", group + "/"),
       [&](const store::Row& row) -> std::optional<json::object> {
         const auto execution = get_json(context, execution_key(context, row.value));
-        if (!execution) return std::nullopt;
+        if (!execution || execution->contains(erasing_member) ||
+            execution->at("startDate").to_number<double>() < started_from)
+          return std::nullopt;
         const bool was_redriven = number(*execution, "redriveCount", 0) > 0;
         if (!status.empty() && text(*execution, "status") != status) return std::nullopt;
         if (!redriven.empty() && was_redriven != (redriven == "REDRIVEN")) return std::nullopt;

@@ -11,6 +11,7 @@
 #include "services/states/names.h"
 #include "services/states/observers.h"
 #include "services/states/parameters.h"
+#include "services/states/retention.h"
 #include "services/states/throttle.h"
 #include "services/states/versions.h"
 
@@ -78,7 +79,7 @@ std::string started_key(const Context& context, std::string_view group, const js
 Result<json::object> load_execution(const Context& context, std::string_view arn) {
   KIBAN_TRY_VOID(resource_of(arn, "execution"));
   auto row = get_json(context, execution_key(context, arn));
-  if (!row || text(*row, "executionArn") != arn)
+  if (!row || text(*row, "executionArn") != arn || row->contains(erasing_member))
     return fail("ExecutionDoesNotExist", fmt::format("Execution Does Not Exist: '{}'", arn));
   return *std::move(row);
 }

@@ -35,7 +35,7 @@ class States : public testing::Test {
     services.push_back(s3::make_s3());
     services.push_back(sns::make_sns());
     services.push_back(sqs::make_sqs());
-    services.push_back(make_states({.throttle = throttle_}));
+    services.push_back(make_states({.throttle = throttle_, .retention = retention_}));
     kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services),
                                                kernel::Options{.blobs = blobs_.get()});
   }
@@ -71,6 +71,7 @@ class States : public testing::Test {
   }
 
   Throttle throttle_{Throttle::Nested};
+  std::optional<Duration> retention_{};
   std::unique_ptr<store::Store> store_ = store::make_memory_store();
   std::unique_ptr<store::Blobs> blobs_ = store::make_memory_blobs();
   std::unique_ptr<kernel::Kernel> kernel_{};

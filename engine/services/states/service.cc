@@ -10,6 +10,7 @@
 #include "services/states/executions.h"
 #include "services/states/http_task.h"
 #include "services/states/machines.h"
+#include "services/states/retention.h"
 #include "services/states/test_state.h"
 #include "services/states/versions.h"
 
@@ -23,7 +24,8 @@ constexpr std::string_view ended_operation = "kiban:Ended";
 
 class States final : public Service {
  public:
-  explicit States(Options options) : executions_(std::move(options)) {
+  explicit States(Options options)
+      : retention_(options.retention), executions_(std::move(options)) {
     const auto bind =
         [this](Result<json::object> (Executions::*method)(Context&, const json::object&)) {
           return [this, method](Context& context, const json::object& input) {
@@ -82,7 +84,10 @@ class States final : public Service {
          }},
         {timer_operation,
          [this](Context& context, const json::object& input) -> Result<json::object> {
-           executions_.on_timer(context, input);
+           if (input.contains("Retention"))
+             retention_.on_timer(context, input);
+           else
+             executions_.on_timer(context, input);
            return json::object{};
          }},
     };
@@ -108,13 +113,17 @@ class States final : public Service {
   std::vector<std::string_view> event_sources() const override { return {"aws.ecs", "aws.states"}; }
   void on_event(Context& context, const Event& event) override {
     if (event.resources.empty()) return;
+    if (event.source == "aws.states") retention_.on_ended(context, event.region, event.account);
     (void)context.call(
         "states", ended_operation,
         {{"Source", event.source}, {"Resource", event.resources[0]}, {"Detail", event.detail}},
         {.account = event.account, .region = event.region, .arn = "states.amazonaws.com"});
   }
 
+  void on_start(Context& context) override { retention_.on_start(context); }
+
  private:
+  Retention retention_;
   Executions executions_;
   std::map<std::string_view, std::function<Result<json::object>(Context&, const json::object&)>>
       operations_{};

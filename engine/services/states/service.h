@@ -41,6 +41,7 @@ struct Options {
   // https://docs.aws.amazon.com/step-functions/latest/dg/sfn-local-mock-cfg-file.html
   std::optional<json::object> mock_config{};
   Throttle throttle{Throttle::Nested};
+  std::optional<Duration> retention{};  // Of finished executions; nullopt: they are kept for ever.
 };
 
 std::unique_ptr<Service> make_states(Options options = {});
