@@ -414,6 +414,12 @@ std::string TaskResource::action_with_pattern() const {
   return action;
 }
 
+namespace {
+bool is_account(std::string_view text) {
+  return text.size() == 12 && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+}  // namespace
+
 Result<TaskResource> parse_resource(std::string_view arn) {
   TaskResource out{.arn = std::string(arn)};
   // arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE
@@ -425,7 +431,12 @@ Result<TaskResource> parse_resource(std::string_view arn) {
     parts.push_back(rest.substr(0, colon));
     rest.remove_prefix(colon + 1);
   }
-  if (parts.size() == 5 && parts[2] == "states" && parts[3].empty() && parts[4].empty()) {
+  // AWS's own templates write the region and the account of an integration as well.
+  const bool own = rest.starts_with("activity:") || rest.starts_with("stateMachine:") ||
+                   rest.starts_with("execution:") || rest.starts_with("express:");
+  const bool placed = parts.size() == 5 && !parts[3].empty() && is_account(parts[4]) && !own;
+  const bool unplaced = parts.size() == 5 && parts[3].empty() && parts[4].empty();
+  if (parts.size() == 5 && parts[2] == "states" && (placed || unplaced)) {
     std::string_view action = rest;
     std::size_t colon = action.find(':');
     if (action.starts_with("aws-sdk:")) colon = action.find(':', 8);

@@ -258,10 +258,11 @@ Result<json::object> describe_change_set(Context& context, const json::object& i
     out[member] = desired.at(member);
   }
   const bool values = flag(input, "IncludePropertyValues");
-  KIBAN_TRY(Page page, paginate(change_set.at(values ? "FullChanges" : "Changes").as_array(),
-                                changes_per_page, find_string(input, "NextToken")));
-  out["Changes"] = std::move(page.entries);
-  if (page.next_token) out["NextToken"] = *page.next_token;
+  auto page = paginate(change_set.at(values ? "FullChanges" : "Changes").as_array(),
+                       changes_per_page, find_string(input, "NextToken"));
+  if (!page) return fail("ValidationError", page.error().cause);
+  out["Changes"] = std::move(page->entries);
+  if (page->next_token) out["NextToken"] = *page->next_token;
   return out;
 }
 
@@ -332,9 +333,10 @@ Result<json::object> list_change_sets(Context& context, const json::object& inpu
     if (text(change_set, "ExecutionStatus") != "EXECUTE_COMPLETE")
       all.push_back(summary(change_set));
   }
-  KIBAN_TRY(Page page, paginate(all, changes_per_page, find_string(input, "NextToken")));
-  json::object out{{"Summaries", std::move(page.entries)}};
-  if (page.next_token) out["NextToken"] = *page.next_token;
+  auto page = paginate(all, changes_per_page, find_string(input, "NextToken"));
+  if (!page) return fail("ValidationError", page.error().cause);
+  json::object out{{"Summaries", std::move(page->entries)}};
+  if (page->next_token) out["NextToken"] = *page->next_token;
   return out;
 }
 

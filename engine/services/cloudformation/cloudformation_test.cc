@@ -580,10 +580,6 @@ TEST(Template, IsRefusedBeforeAnythingIsMade) {
       "Requires capabilities : [CAPABILITY_NAMED_IAM]");
   EXPECT_EQ(refused(R"({"Resources":{"A":{"Type":"AWS::SNS::Topic"}},"Outputs":{"O":{}}})"),
             "Template format error: [/Outputs/O] Every Outputs member must contain a Value object");
-  json::object notified = with_template("s", two_resources("t", "x"));
-  notified["NotificationARNs"] = json::array{"arn:aws:sns:ap-northeast-1:000000000000:t"};
-  EXPECT_EQ(world.call("CreateStack", notified).error().cause,
-            "kiban does not honour NotificationARNs");
 }
 
 }  // namespace

@@ -538,7 +538,7 @@ class Machine {
     }
     if (!progress) {
       tell("DELETE_FAILED", reason_of(progress.error()));
-      row["End"] = "FAILED";
+      row["End"] = kind() == "DELETE" && flag(stack_, "ForceDelete") ? "GONE" : "FAILED";
     } else if (*progress == Progress::Done) {
       tell("DELETE_COMPLETE");
       row["End"] = "GONE";

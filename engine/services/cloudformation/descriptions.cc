@@ -25,24 +25,27 @@ void copy_if(json::object& out, std::string_view as, const json::object& from,
 
 Result<json::object> page_of(const json::array& all, const json::object& input,
                              std::string_view member) {
-  KIBAN_TRY(Page page, paginate(all, entries_per_page, find_string(input, "NextToken")));
-  json::object out{{member, std::move(page.entries)}};
-  if (page.next_token) out["NextToken"] = *page.next_token;
+  auto page = paginate(all, entries_per_page, find_string(input, "NextToken"));
+  if (!page) return fail("ValidationError", page.error().cause);
+  json::object out{{member, std::move(page->entries)}};
+  if (page->next_token) out["NextToken"] = *page->next_token;
   return out;
 }
 
 json::object described(const json::object& stack) {
-  json::object out{{"StackId", stack.at("StackId")},
-                   {"StackName", stack.at("StackName")},
-                   {"StackStatus", stack.at("Status")},
-                   {"CreationTime", stack.at("CreationTime")},
-                   {"Parameters", stack.at("Parameters")},
-                   {"Tags", stack.at("Tags")},
-                   {"DisableRollback", text(stack, "OnFailure") == "DO_NOTHING"},
-                   {"RollbackConfiguration", json::object{}},
-                   {"NotificationARNs", json::array{}},
-                   {"EnableTerminationProtection", flag(stack, "TerminationProtection")},
-                   {"DriftInformation", {{"StackDriftStatus", "NOT_CHECKED"}}}};
+  json::object out{
+      {"StackId", stack.at("StackId")},
+      {"StackName", stack.at("StackName")},
+      {"StackStatus", stack.at("Status")},
+      {"CreationTime", stack.at("CreationTime")},
+      {"Parameters", stack.at("Parameters")},
+      {"Tags", stack.at("Tags")},
+      {"DisableRollback", text(stack, "OnFailure") == "DO_NOTHING"},
+      {"RollbackConfiguration", json::object{}},
+      {"NotificationARNs", stack.contains("NotificationARNs") ? stack.at("NotificationARNs")
+                                                              : json::value(json::array{})},
+      {"EnableTerminationProtection", flag(stack, "TerminationProtection")},
+      {"DriftInformation", {{"StackDriftStatus", "NOT_CHECKED"}}}};
   // Outputs are there once an operation completed.
   if (text(stack, "Status") != "DELETE_COMPLETE") out["Outputs"] = stack.at("Outputs");
   copy_if(out, "StackStatusReason", stack, "Reason");
@@ -268,25 +271,48 @@ void tell_capabilities(json::object& out, const json::object& tree) {
       fmt::format("The following resource(s) require capabilities: [{}]", types);
 }
 
+// A template without parameters' values: every resource counts, whatever its condition.
+Result<json::object> checked_template(std::string_view body) {
+  KIBAN_TRY(json::object tree, cfn::parse_template(body));
+  KIBAN_TRY_VOID(cfn::check_resources(tree));
+  std::set<std::string> all;
+  for (const auto& resource : tree.at("Resources").as_object()) all.emplace(resource.key());
+  KIBAN_TRY_VOID(cfn::make_graph(tree, all));
+  return tree;
+}
+
+void tell_transforms(json::object& out, const json::object& tree) {
+  const json::value* transform = find(tree, "Transform");
+  if (!transform) return;
+  out["DeclaredTransforms"] = transform->is_array() ? *transform : json::array{*transform};
+}
+
 Result<json::object> validate_template(Context& context, const json::object& input) {
   KIBAN_TRY(const std::string body, template_of(context, input, nullptr));
-  KIBAN_TRY(const json::object tree, cfn::parse_template(body));
-  KIBAN_TRY_VOID(cfn::check_resources(tree));
+  KIBAN_TRY(const json::object tree, checked_template(body));
   json::object out{{"Parameters", declared_parameters(tree, false)}};
   copy_if(out, "Description", tree, "Description");
   tell_capabilities(out, tree);
+  tell_transforms(out, tree);
   return out;
 }
 
 Result<json::object> get_template_summary(Context& context, const json::object& input) {
+  KIBAN_TRY_VOID(
+      refuse_others(input, "GetTemplateSummary",
+                    {"TemplateBody", "TemplateURL", "StackName", "TemplateSummaryConfig"}));
   std::string body;
   if (input.contains("StackName")) {
+    if (input.contains("TemplateBody") || input.contains("TemplateURL"))
+      return fail("ValidationError",
+                  "You must specify only one of the following parameters: StackName, TemplateBody, "
+                  "or TemplateURL.");
     KIBAN_TRY(const json::object stack, find_stack(context, text(input, "StackName")));
     body = text(stack, "Template");
   } else {
     KIBAN_TRY(body, template_of(context, input, nullptr));
   }
-  KIBAN_TRY(const json::object tree, cfn::parse_template(body));
+  KIBAN_TRY(const json::object tree, checked_template(body));
   std::set<std::string> types;
   for (const auto& resource : tree.at("Resources").as_object()) {
     types.insert(text(resource.value().as_object(), "Type"));
@@ -299,6 +325,7 @@ Result<json::object> get_template_summary(Context& context, const json::object& 
   copy_if(out, "Version", tree, "AWSTemplateFormatVersion");
   if (const json::value* metadata = find(tree, "Metadata")) out["Metadata"] = print_json(*metadata);
   tell_capabilities(out, tree);
+  tell_transforms(out, tree);
   return out;
 }
 

@@ -16,6 +16,7 @@
 #include "services/cloudformation/deployment.h"
 #include "services/cloudformation/lifecycle.h"
 #include "services/cloudformation/outputs.h"
+#include "services/cloudformation/rows.h"
 
 namespace kiban::services::cloudformation {
 namespace {
@@ -33,7 +34,7 @@ std::unexpected<Error> invalid(std::string cause) {
 Result<std::string> fetch(Context& context, const std::string& url) {
   const std::size_t scheme = url.find("://");
   const std::size_t slash = scheme == std::string::npos ? scheme : url.find('/', scheme + 3);
-  if (slash == std::string::npos) return invalid("S3 error: Domain name specified is invalid");
+  if (slash == std::string::npos) return invalid("TemplateURL must be a supported URL.");
   const std::string host = url.substr(scheme + 3, slash - scheme - 3);
   std::string path = url.substr(slash + 1, url.find('?') - slash - 1);
   path = api::decode_uri(path).value_or(path);
@@ -49,7 +50,9 @@ Result<std::string> fetch(Context& context, const std::string& url) {
       context.call("s3", "GetObject", {{"Bucket", bucket}, {"Key", path}}, context.caller());
   if (!got) {
     return invalid(
-        fmt::format("S3 error: {} (bucket {}, key {})", got.error().cause, bucket, path));
+        fmt::format("S3 error: {}\nFor more information check "
+                    "http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+                    got.error().cause));
   }
   const json::object* body = find_object(*got, "Body");
   if (!body || number(*body, "Size", 0) > static_cast<std::int64_t>(object_bytes_max)) {
@@ -78,7 +81,21 @@ Result<json::object> given_in(const json::object& input, const json::object& sta
   for (const json::value& entry : parameters ? *parameters : json::array{}) {
     const json::object& one = entry.as_object();
     const std::string key = text(one, "ParameterKey");
-    if (!flag(one, "UsePreviousValue")) {
+    const bool previous_one = flag(one, "UsePreviousValue");
+    if (previous_one && one.contains("ParameterValue")) {
+      return invalid(
+          fmt::format("Invalid input for parameter key {}. Cannot specify "
+                      "usePreviousValue as true while also specifying a value for the "
+                      "parameter",
+                      key));
+    }
+    if (!previous_one && !one.contains("ParameterValue")) {
+      return invalid(
+          fmt::format("Invalid input for parameter key {}. Need to specify either "
+                      "usePreviousValue as true or a value for the parameter",
+                      key));
+    }
+    if (!previous_one) {
       given[key] = text(one, "ParameterValue");
     } else if (update && previous.contains(key)) {
       given[key] = previous.at(key);
@@ -235,8 +252,9 @@ Needed needed_capability(const json::object& tree) {
     if (!type.starts_with("AWS::IAM::")) continue;
     types.insert(type);
     const json::object* properties = find_object(body, "Properties");
-    const bool named = properties && (properties->contains("RoleName") ||
-                                      properties->contains("ManagedPolicyName"));
+    const bool named =
+        properties && ((type == "AWS::IAM::Role" && properties->contains("RoleName")) ||
+                       properties->contains("ManagedPolicyName"));
     if (named || needed.capability.empty()) {
       needed.capability = named ? "CAPABILITY_NAMED_IAM" : "CAPABILITY_IAM";
     }
@@ -287,9 +305,14 @@ Result<json::object> make_desired(Context& context, const json::object& stack,
     const json::array* list = find_array(input, member);
     desired[member] = list ? *list : json::array{};
   }
-  // SNS notifications of stack events are not sent; asking for them must not look as if they were.
-  if (!desired["NotificationARNs"].as_array().empty()) {
-    return invalid("kiban does not honour NotificationARNs");
+  if (!find_array(input, "NotificationARNs") && update && stack.contains("NotificationARNs"))
+    desired["NotificationARNs"] = stack.at("NotificationARNs");
+  for (const json::value& arn : desired["NotificationARNs"].as_array()) {
+    const auto topic = context.call("sns", "GetTopicAttributes", {{"TopicArn", arn}},
+                                    notifier(context.caller().account, arn.as_string()));
+    if (!topic)
+      return invalid(fmt::format("Invalid notification ARN {}: {}",
+                                 std::string_view(arn.as_string()), topic.error().cause));
   }
   Caller as = context.caller();
   if (const std::string role = text(desired, "RoleARN"); !role.empty()) {

@@ -204,5 +204,91 @@ TEST(Topic, SubscribesAndUnsubscribesInline) {
   EXPECT_EQ(text(world.script.calls.at(1).input, "SubscriptionArn"), "arn:1");
 }
 
+TEST(NotificationARNs, HearOfEveryEvent) {
+  World world;
+  json::object wanted = asked(topic("a"));
+  wanted["NotificationARNs"] = json::array{"arn:aws:sns:ap-northeast-1:000000000000:told"};
+  ASSERT_TRUE(world.call("CreateStack", wanted));
+  EXPECT_EQ(world.stack("s").at("NotificationARNs"), wanted.at("NotificationARNs"));
+  std::vector<std::string> told;
+  for (const Call& call : world.script.calls) {
+    if (call.operation != "Publish") continue;
+    EXPECT_EQ(text(call.input, "Subject"), "AWS CloudFormation Notification");
+    const std::string message = text(call.input, "Message");
+    for (const char* name : {"LogicalResourceId='", "ResourceStatus='"}) {
+      const std::size_t at = message.find(name) + std::string_view(name).size();
+      told.push_back(message.substr(at, message.find('\'', at) - at));
+    }
+  }
+  EXPECT_THAT(told, testing::ElementsAre("s", "CREATE_IN_PROGRESS", "T", "CREATE_IN_PROGRESS", "T",
+                                         "CREATE_COMPLETE", "s", "CREATE_COMPLETE"));
+  world.script.answers["sns:GetTopicAttributes"] = [](Context&,
+                                                      const json::object&) -> Result<json::object> {
+    return fail("NotFound", "Topic does not exist");
+  };
+  wanted["StackName"] = "other";
+  EXPECT_EQ(world.call("CreateStack", wanted).error().cause,
+            "Invalid notification ARN arn:aws:sns:ap-northeast-1:000000000000:told: Topic does not "
+            "exist");
+}
+
+TEST(DeletionMode, ForcesWhatFailedToDelete) {
+  World world;
+  world.script.answers["sns:DeleteTopic"] = [](Context&,
+                                               const json::object&) -> Result<json::object> {
+    return fail("InvalidParameter", "no");
+  };
+  const auto made = world.call("CreateStack", asked(topic("a")));
+  ASSERT_TRUE(made);
+  json::object force{{"StackName", "s"}, {"DeletionMode", "FORCE_DELETE_STACK"}};
+  EXPECT_EQ(world.call("DeleteStack", force).error().name, "ValidationError");
+  ASSERT_TRUE(world.call("DeleteStack", {{"StackName", "s"}, {"DeletionMode", "STANDARD"}}));
+  EXPECT_EQ(world.status("s"), "DELETE_FAILED");
+  EXPECT_THAT(world.call("DeleteStack", {{"StackName", "s"}, {"RetainResources", json::array{"X"}}})
+                  .error()
+                  .cause,
+              testing::HasSubstr("Resource [X] does not exist"));
+  ASSERT_TRUE(world.call("DeleteStack", force));
+  EXPECT_EQ(world.status(text(*made, "StackId")), "DELETE_COMPLETE");
+}
+
+TEST(Parameters, HaveAValueOrThePreviousOne) {
+  World world;
+  json::object wanted = asked(
+      R"({"Parameters":{"P":{"Type":"String"}},"Resources":{"T":{"Type":"AWS::SNS::Topic"}}})");
+  wanted["Parameters"] = json::array{{{"ParameterKey", "P"}}};
+  EXPECT_EQ(world.call("CreateStack", wanted).error().cause,
+            "Invalid input for parameter key P. Need to specify either usePreviousValue as true or "
+            "a value for the parameter");
+  wanted["Parameters"] =
+      json::array{{{"ParameterKey", "P"}, {"ParameterValue", "x"}, {"UsePreviousValue", true}}};
+  EXPECT_EQ(world.call("CreateStack", wanted).error().cause,
+            "Invalid input for parameter key P. Cannot specify usePreviousValue as true while also "
+            "specifying a value for the parameter");
+  wanted["Parameters"] = json::array{{{"ParameterKey", "my_p"}, {"ParameterValue", "x"}},
+                                     {{"ParameterKey", "X"}, {"ParameterValue", "x"}}};
+  EXPECT_EQ(world.call("CreateStack", wanted).error().cause,
+            "Parameters: [X, my_p] do not exist in the template");
+}
+
+TEST(ValidateTemplate, LooksAtReferencesAndCircles) {
+  World world;
+  const auto refused = [&](const std::string& body) {
+    const auto reply = world.call("ValidateTemplate", {{"TemplateBody", body}});
+    return reply ? "" : reply.error().cause;
+  };
+  EXPECT_EQ(refused(R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","DependsOn":"U"},)"
+                    R"("U":{"Type":"AWS::SNS::Topic","Properties":{"DisplayName":{"Ref":"T"}}}}})"),
+            "Circular dependency between resources: [T, U]");
+  EXPECT_EQ(refused(R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","DependsOn":"U"}}})"),
+            "Template format error: Unresolved resource dependencies [U] in the Resources block of "
+            "the template");
+  EXPECT_EQ(world.call("GetTemplateSummary", {{"TemplateBody", topic("a")}, {"StackName", "s"}})
+                .error()
+                .cause,
+            "You must specify only one of the following parameters: StackName, TemplateBody, or "
+            "TemplateURL.");
+}
+
 }  // namespace
 }  // namespace kiban::services::cloudformation

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/arn.h"
 #include "services/base/table_service.h"
 
 namespace kiban::services::cloudformation {
@@ -59,6 +60,46 @@ void save_stack(Context& context, const json::object& stack) {
   put_json(context, stack_key(text(stack, "Region"), text(stack, "Uuid")), stack);
 }
 
+Caller notifier(std::string_view account, std::string_view topic_arn) {
+  const auto arn = parse_arn(topic_arn);
+  return {.account = std::string(account),
+          .region = arn ? std::string(arn->region) : std::string(),
+          .arn = "cloudformation.amazonaws.com"};
+}
+
+namespace {
+
+// The text that AWS sends: one member of the event a line.
+void notify_topics(Context& context, const json::object& stack, const json::object& event) {
+  const json::array* topics = find_array(stack, "NotificationARNs");
+  if (!topics || topics->empty()) return;
+  std::string message;
+  const auto line = [&](std::string_view name, const std::string& value) {
+    message += fmt::format("{}='{}'\n", name, value);
+  };
+  line("StackId", text(event, "StackId"));
+  line("Timestamp", format_iso8601(from_epoch_seconds(event.at("Timestamp").to_number<double>())));
+  line("EventId", text(event, "EventId"));
+  line("LogicalResourceId", text(event, "LogicalResourceId"));
+  line("Namespace", text(stack, "Account"));
+  line("PhysicalResourceId", text(event, "PhysicalResourceId"));
+  line("ResourceProperties", "null\n");
+  line("ResourceStatus", text(event, "ResourceStatus"));
+  line("ResourceStatusReason", text(event, "ResourceStatusReason"));
+  line("ResourceType", text(event, "ResourceType"));
+  line("StackName", text(event, "StackName"));
+  line("ClientRequestToken", text(event, "ClientRequestToken", "null"));
+  for (const json::value& arn : *topics) {
+    // A topic that is gone does not stop the stack.
+    (void)context.call(
+        "sns", "Publish",
+        {{"TopicArn", arn}, {"Subject", "AWS CloudFormation Notification"}, {"Message", message}},
+        notifier(text(stack, "Account"), arn.as_string()));
+  }
+}
+
+}  // namespace
+
 void add_event(Context& context, json::object& stack, const json::object* resource,
                const std::string& logical_id, const std::string& status,
                const std::string& reason) {
@@ -87,6 +128,7 @@ void add_event(Context& context, json::object& stack, const json::object* resour
            row_key(text(stack, "Region"), "event",
                    fmt::format("{}/{:08}", text(stack, "Uuid"), number_of)),
            event);
+  notify_topics(context, stack, event);
 }
 
 void set_status(Context& context, json::object& stack, const std::string& status,

@@ -32,7 +32,10 @@ Result<json::object> find_stack(Context& context, const std::string& given);
 json::object new_stack(Context& context, const std::string& name);
 void save_stack(Context& context, const json::object& stack);
 
-// `logical_id` empty: the stack's own.
+// Who publishes to a stack's notification topics, in the topic's region.
+Caller notifier(std::string_view account, std::string_view topic_arn);
+// The topics of NotificationARNs hear of it. `logical_id` empty: the stack's own.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
 void add_event(Context& context, json::object& stack, const json::object* resource,
                const std::string& logical_id, const std::string& status,
                const std::string& reason = {});

@@ -104,8 +104,9 @@ Result<void> take_role(Context& context, json::object& stack, const json::object
 }
 
 Result<json::object> delete_stack(Context& context, const json::object& input) {
-  KIBAN_TRY_VOID(refuse_others(input, "DeleteStack",
-                               {"StackName", "RetainResources", "RoleARN", "ClientRequestToken"}));
+  KIBAN_TRY_VOID(refuse_others(
+      input, "DeleteStack",
+      {"StackName", "RetainResources", "RoleARN", "ClientRequestToken", "DeletionMode"}));
   auto found = find_stack(context, text(input, "StackName"));
   if (!found || text(*found, "Status") == "DELETE_COMPLETE") return json::object{};
   json::object& stack = *found;
@@ -129,9 +130,26 @@ Result<json::object> delete_stack(Context& context, const json::object& input) {
                             "DELETE_FAILED state.",
                             text(stack, "StackId")));
   }
+  const bool force = text(input, "DeletionMode") == "FORCE_DELETE_STACK";
+  if (force && status != "DELETE_FAILED") {
+    return fail("ValidationError",
+                fmt::format("Invalid operation on stack [{}]. When you delete a stack, specify "
+                            "the deletion mode FORCE_DELETE_STACK only when the stack is in the "
+                            "DELETE_FAILED state.",
+                            text(stack, "StackId")));
+  }
+  for (const json::value& id : retained ? *retained : json::array{}) {
+    if (stack.at("Resources").as_object().contains(id.as_string())) continue;
+    return fail("ValidationError",
+                fmt::format("Resource [{}] does not exist in stack [{}]",
+                            std::string_view(id.as_string()), text(stack, "StackId")));
+  }
   KIBAN_TRY_VOID(take_role(context, stack, input));
   keep_token(stack, input, "DeleteStack");
   begin_delete(context, stack, retained ? *retained : json::array{});
+  // What can't be deleted stays, and the stack goes.
+  // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteStack.html
+  stack["ForceDelete"] = force;
   advance(context, stack);
   return json::object{};
 }
