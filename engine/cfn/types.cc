@@ -130,74 +130,7 @@ json::value bucket_rules(const json::array& rules) {
   return out;
 }
 
-void rename(json::object& out, const json::object& from, std::string_view name,
-            std::string_view as) {
-  if (const json::value* value = find(from, name)) out[as] = *value;
-}
-
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-s3-bucket-corsrule.html
-json::value cors_rules(const json::array& rules) {
-  json::array out;
-  for (const json::value& one : rules) {
-    json::object rule = one.is_object() ? one.get_object() : json::object{};
-    for (const auto& [name, as] : {std::pair{"ExposedHeaders", "ExposeHeaders"},
-                                   {"MaxAge", "MaxAgeSeconds"},
-                                   {"Id", "ID"}}) {
-      rename(rule, json::object(rule), name, as);
-      rule.erase(name);
-    }
-    out.push_back(std::move(rule));
-  }
-  return out;
-}
-
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-s3-bucket-loggingconfiguration.html
-json::value bucket_logging(const json::object& value) {
-  json::object enabled{{"TargetPrefix", ""}};
-  rename(enabled, value, "DestinationBucketName", "TargetBucket");
-  rename(enabled, value, "LogFilePrefix", "TargetPrefix");
-  rename(enabled, value, "TargetObjectKeyFormat", "TargetObjectKeyFormat");
-  return json::object{{"LoggingEnabled", std::move(enabled)}};
-}
-
-// One event each, where S3's API has lists of events.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-s3-bucket-notificationconfiguration.html
-json::value bucket_notifications(const json::object& value) {
-  json::object out;
-  struct Kind {
-    std::string_view list{}, target{}, as_list{}, as_target{};
-  };
-  constexpr Kind kinds[] = {
-      {"QueueConfigurations", "Queue", "QueueConfigurations", "QueueArn"},
-      {"TopicConfigurations", "Topic", "TopicConfigurations", "TopicArn"},
-      {"LambdaConfigurations", "Function", "LambdaFunctionConfigurations", "LambdaFunctionArn"}};
-  for (const Kind& kind : kinds) {
-    const json::array* entries = find_array(value, kind.list);
-    if (!entries) continue;
-    json::array list;
-    for (const json::value& one : *entries) {
-      const json::object& entry = one.is_object() ? one.get_object() : value;
-      json::object made;
-      rename(made, entry, kind.target, kind.as_target);
-      if (const json::value* event = find(entry, "Event")) made["Events"] = json::array{*event};
-      const json::value* filter = find(entry, "Filter");
-      if (const json::value* rules = walk(filter, "S3Key.Rules"))
-        made["Filter"] = json::object{{"Key", json::object{{"FilterRules", *rules}}}};
-      list.push_back(std::move(made));
-    }
-    out[kind.as_list] = std::move(list);
-  }
-  if (const json::object* bridge = find_object(value, "EventBridgeConfiguration")) {
-    const json::value* enabled = find(*bridge, "EventBridgeEnabled");
-    if (!enabled || plain(*enabled) == "true") out["EventBridgeConfiguration"] = json::object{};
-  }
-  return out;
-}
-
 json::value changed(std::string_view how, const json::value& value) {
-  if (how == "logging" && value.is_object()) return bucket_logging(value.get_object());
-  if (how == "notification" && value.is_object()) return bucket_notifications(value.get_object());
-  if (how == "cors" && value.is_array()) return cors_rules(value.get_array());
   if (how == "json" || how == "str") return json::string(plain(value));
   if (how == "lower") return lower(value);
   if (how == "bool" && value.is_string()) return value.get_string() == "true";
