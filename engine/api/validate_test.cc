@@ -272,5 +272,18 @@ TEST(Rules, MapKeysAreChecked) {
                         "128"));
 }
 
+TEST(Rules, CloudFormationAloneSetsItsTags) {
+  const Service& sqs = *find_service("sqs");
+  const Operation& operation = *sqs.operation("TagQueue");
+  const auto with = [](std::string_view key) {
+    return json::object{{"QueueUrl", "http://q"}, {"Tags", {{key, "x"}}}};
+  };
+  for (const std::string_view key : system_tag_keys) {
+    EXPECT_FALSE(validate(sqs, operation, with(key))) << key;
+    EXPECT_TRUE(validate(sqs, operation, with(key), SystemTags::Allowed)) << key;
+  }
+  EXPECT_FALSE(validate(sqs, operation, with("aws:other"), SystemTags::Allowed));
+}
+
 }  // namespace
 }  // namespace kiban::api

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 #include "cfn/parameters.h"
 #include "cfn/template.h"
@@ -325,6 +326,16 @@ Result<void> check_parameters(const json::object& tree) {
   return {};
 }
 
+Result<void> check_unique_names(const json::object& tree) {
+  std::vector<std::string> common;
+  for (const auto& parameter : section(tree, "Parameters"))
+    if (section(tree, "Resources").contains(parameter.key())) common.emplace_back(parameter.key());
+  if (common.empty()) return {};
+  return invalid(fmt::format(
+      "Template error: all resources and parameters must have unique names. Common name(s):[{}]",
+      fmt::join(common, ", ")));
+}
+
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/mappings-section-structure.html
 Result<void> check_mapping(std::string_view name, const json::value& mapping) {
   KIBAN_TRY_VOID(check_name("Mapping", name));
@@ -491,6 +502,7 @@ Result<void> check_template(const json::object& tree, bool extended) {
   const Functions functions(tree, extended);
   KIBAN_TRY_VOID(check_header(tree));
   KIBAN_TRY_VOID(check_parameters(tree));
+  KIBAN_TRY_VOID(check_unique_names(tree));
   for (const auto& mapping : section(tree, "Mappings"))
     KIBAN_TRY_VOID(check_mapping(mapping.key(), mapping.value()));
   for (const auto& part : tree)

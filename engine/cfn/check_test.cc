@@ -92,6 +92,8 @@ TEST(Check, RefusesSectionsThatAreNotWellFormed) {
        "Template format error: Every Description member must be a string."},
       {R"("Parameters":{"my-p":{"Type":"String"}},)",
        "Template format error: Parameter name my-p is non alphanumeric."},
+      {R"("Parameters":{"Q":{"Type":"String"}},)",
+       "Template error: all resources and parameters must have unique names. Common name(s):[Q]"},
       {R"("Parameters":{"P":{}},)",
        "Template format error: Every Parameters object must contain a Type member."},
       {R"("Parameters":{"P":{"Type":"String","Defaults":"x"}},)",

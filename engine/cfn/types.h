@@ -28,8 +28,7 @@
 // "=@read.A", "=@before.Property" (of an update), "=@account", "=@region", "=@endpoint";
 // "=how:value" changes it: json (text of it), lower (member names begin in lower case), str, int,
 // bool, path (with a slash in front), tagmap, lowertags, kmstags, taglist, fullname (of a balancer
-// or target group), spec-KIND (EC2's TagSpecifications), encryption, lifecycle, cors, logging,
-// notification (a bucket's configurations as S3's API has them). What is absent is left out. A text
+// or target group), spec-KIND (EC2's TagSpecifications). What is absent is left out. A text
 // beginning with '~' has {such values} in it.
 #pragma once
 

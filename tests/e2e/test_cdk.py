@@ -91,7 +91,9 @@ def test_tags_of_a_stack_reach_what_is_there(stack):
     ecr = stack.client("ecr")
     arn = ecr.describe_repositories(repositoryNames=["dev-app"])["repositories"][0]["repositoryArn"]
     tags = {tag["Key"]: tag["Value"] for tag in ecr.list_tags_for_resource(resourceArn=arn)["tags"]}
-    assert tags == {"Stage": "dev", "Owner": "us"}
+    assert tags.pop("aws:cloudformation:stack-name") == "dev-EcrStack"
+    own = {key: value for key, value in tags.items() if not key.startswith("aws:cloudformation:")}
+    assert own == {"Stage": "dev", "Owner": "us"}
 
 
 def test_what_others_import_is_not_deleted(stack):

@@ -83,7 +83,11 @@ class Context {
                                     const json::object& input, const Caller& as) = 0;
 
   // At `at` (or as soon after as may be) the service's on_timer gets `payload`, once. Setting an id
-  // again replaces it. Ids are the service's own.
+  // again replaces it. Ids are the service's own, in all regions and accounts together.
+  //
+  // on_timer, and on_outcome of an effect, run with a caller whose account and region are those of
+  // the caller that set the timer or performed the effect (the kernel keeps them in the row), whose
+  // `arn` is the service's principal and whose access key is empty. Payloads need not repeat them.
   virtual void set_timer(std::string_view service, std::string_view id, Timestamp at,
                          json::object payload) = 0;
   virtual void cancel_timer(std::string_view service, std::string_view id) = 0;

@@ -100,7 +100,7 @@ class Machine {
         began && context_.now() - from_epoch_seconds(began->to_number<double>()) < 1min;
     context_.set_timer("cloudformation", text(stack_, "Uuid"),
                        context_.now() + (early ? poll_interval : later_poll_interval),
-                       {{"Uuid", text(stack_, "Uuid")}, {"Region", text(stack_, "Region")}});
+                       {{"Uuid", text(stack_, "Uuid")}});
   }
 
  private:
@@ -170,8 +170,23 @@ class Machine {
     }
   }
 
+  // What the stack imports is there before anything is made.
+  Result<void> check_imports(const json::object& tree) {
+    cfn::Evaluator evaluator(tree, identity(stack_), make_ports(context_, stack_, as_));
+    KIBAN_TRY_VOID(evaluator.prepare(given_of(stack_)));
+    evaluator.plan_only(true);
+    for (const std::string& id : evaluator.present()) {
+      const auto known = evaluator.properties(id);
+      if (!known) return fail(known.error().name, known.error().cause + " ");
+    }
+    return {};
+  }
+
   Result<bool> apply() {
     KIBAN_TRY(const json::object tree, cfn::parse_template(text(stack_, "Template")));
+    const bool begins =
+        stack_.at("Done").as_object().empty() && stack_.at("Touched").as_object().empty();
+    if (begins) KIBAN_TRY_VOID(check_imports(tree));
     cfn::Evaluator evaluator(tree, identity(stack_), make_ports(context_, stack_, as_));
     KIBAN_TRY_VOID(evaluator.prepare(given_of(stack_)));
     const auto present = evaluator.present();

@@ -290,5 +290,28 @@ TEST(ValidateTemplate, LooksAtReferencesAndCircles) {
             "TemplateURL.");
 }
 
+TEST(ImportValue, OfWhatIsNotExportedFailsTheStackAtOnce) {
+  World world;
+  const std::string body =
+      R"({"Resources":{"T":{"Type":"AWS::SNS::Topic"},"U":{"Type":"AWS::SNS::Topic","Properties":)"
+      R"({"DisplayName":{"Fn::ImportValue":"none"}}}}})";
+  ASSERT_TRUE(world.call("CreateStack", asked(body)));
+  EXPECT_THAT(world.events("s"),
+              testing::ElementsAre("s CREATE_IN_PROGRESS", "s ROLLBACK_IN_PROGRESS",
+                                   "s ROLLBACK_COMPLETE"));
+  EXPECT_EQ(world.reason("s", "s", "ROLLBACK_IN_PROGRESS"),
+            "No export named none found. Rollback requested by user.");
+  json::object wanted = asked(body);
+  wanted["StackName"] = "other";
+  wanted["ChangeSetName"] = "c";
+  wanted["ChangeSetType"] = "CREATE";
+  ASSERT_TRUE(world.call("CreateChangeSet", wanted));
+  const auto planned =
+      world.call("DescribeChangeSet", {{"StackName", "other"}, {"ChangeSetName", "c"}});
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(text(*planned, "Status"), "FAILED");
+  EXPECT_EQ(text(*planned, "StatusReason"), "No export named none found.");
+}
+
 }  // namespace
 }  // namespace kiban::services::cloudformation

@@ -21,7 +21,7 @@ class CloudFormation final : public TableService {
  public:
   CloudFormation() : TableService("cloudformation", all_operations()) {}
   void on_timer(Context& context, const json::object& payload) override {
-    go_on(context, text(payload, "Region"), text(payload, "Uuid"));
+    go_on(context, context.caller().region, text(payload, "Uuid"));
   }
   // A database or a service moved: whoever waits for it need not wait for the timer.
   std::vector<std::string_view> event_sources() const override { return {"aws.rds", "aws.ecs"}; }

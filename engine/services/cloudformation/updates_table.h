@@ -283,7 +283,7 @@ constexpr std::string_view updates_table = R"TABLE([
  "Needs":{"T":{"Type":"AWS::SNS::Topic"},"U":{"Type":"AWS::SNS::Topic"}},
  "Base":{"TopicArn":{"Ref":"T"},"Protocol":"sqs","Endpoint":"arn:aws:sqs:ap-northeast-1:000000000000:q"},
  "Changes":{"TopicArn":[{"Ref":"T"},{"Ref":"U"}],"Endpoint":["arn:aws:sqs:ap-northeast-1:000000000000:q","arn:aws:sqs:ap-northeast-1:000000000000:r"],"FilterPolicy":[{"a":["b"]},{"a":["c"]}],"FilterPolicyScope":["MessageAttributes","MessageBody"],"RawMessageDelivery":[true,false]},
- "Fixed":["Protocol"]},
+ "Fixed":["Protocol","RedrivePolicy"]},
 {"Type":"AWS::SQS::Queue",
  "Fixed":["ContentBasedDeduplication","DeduplicationScope","FifoQueue","FifoThroughputLimit"],
  "Needs":{"D":{"Type":"AWS::SQS::Queue"}},
