@@ -112,7 +112,9 @@ class Account {
       const bool left_out = std::ranges::any_of(apart, [&](const json::value& part) {
         return row.key.find(std::string_view(part.as_string())) != std::string::npos;
       });
-      if (others.contains(service) || left_out || row.value == "{}") continue;
+      // SQS remembers the names of queues for a minute.
+      const bool deleted = row.key.find("/deleted/") != std::string::npos;
+      if (others.contains(service) || left_out || deleted || row.value == "{}") continue;
       auto value = parse_json(row.value);
       if (value) forget(*value, volatiles);
       // Ids of what has no name and is made anew by an update, and of events.

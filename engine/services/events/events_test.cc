@@ -157,6 +157,24 @@ TEST_F(Events, FireADailyCronOnceADayWithTheRulesInput) {
   EXPECT_EQ(metric("FailedInvocations", "nightly"), 0);
 }
 
+TEST_F(Events, GiveAFifoQueueTheGroupOfItsTarget) {
+  call("sqs", "CreateQueue",
+       {{"QueueName", "q.fifo"},
+        {"Attributes", {{"FifoQueue", "true"}, {"ContentBasedDeduplication", "true"}}}});
+  events("PutRule", {{"Name", "r"}, {"EventPattern", R"({"source":["s"]})"}});
+  json::object target{{"Id", "t"}, {"Arn", std::string(queue_arn) + "q.fifo"}};
+  const auto put = [&] { return json::object{{"Rule", "r"}, {"Targets", json::array{target}}}; };
+  EXPECT_EQ(refused("PutTargets", put()),
+            "ValidationException: Parameter(s) MessageGroupId must be specified for target: t.");
+  target["SqsParameters"] = {{"MessageGroupId", "g"}};
+  events("PutTargets", put());
+  put_event("s", "{}");
+  run_for(1s);
+  EXPECT_EQ(receive("q.fifo").size(), 1U);
+  target["Arn"] = std::string(queue_arn) + "q";
+  EXPECT_NE(refused("PutTargets", put()), "");
+}
+
 TEST_F(Events, GiveAScheduledEventToATargetWithoutInput) {
   make_queue("q");
   events("PutRule", {{"Name", "often"}, {"ScheduleExpression", "rate(5 minutes)"}});

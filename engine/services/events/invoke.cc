@@ -68,10 +68,12 @@ Call start_execution(Context& context, const Invocation& invocation) {
 }
 
 Call send_message(Context& context, const Invocation& invocation, const Arn& arn) {
-  return {"sqs",
-          "SendMessage",
-          {{"QueueUrl", fmt::format("{}/{}/{}", context.endpoint(), arn.account, arn.resource)},
-           {"MessageBody", invocation.input}}};
+  json::object input{
+      {"QueueUrl", fmt::format("{}/{}/{}", context.endpoint(), arn.account, arn.resource)},
+      {"MessageBody", invocation.input}};
+  if (const json::object* parameters = find_object(invocation.target, "SqsParameters"))
+    input["MessageGroupId"] = text(*parameters, "MessageGroupId");
+  return {"sqs", "SendMessage", std::move(input)};
 }
 
 json::value lower_camel(const json::value& value) {

@@ -39,6 +39,20 @@ Result<void> check_arn(const json::object& target) {
                              text(target, "Id"), served));
 }
 
+// A FIFO queue wants to know the group of the messages; nothing else has such parameters.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_SqsParameters.html
+Result<void> check_sqs_parameters(const json::object& target, std::string_view service) {
+  const std::string arn = text(target, "Arn");
+  const bool fifo = service == "sqs" && arn.ends_with(".fifo");
+  const json::object* parameters = find_object(target, "SqsParameters");
+  if (fifo && (!parameters || text(*parameters, "MessageGroupId").empty()))
+    return invalid(fmt::format("Parameter(s) MessageGroupId must be specified for target: {}.",
+                               text(target, "Id")));
+  if (!fifo && parameters)
+    return invalid(fmt::format("Parameter SqsParameters is not supported for target {}.", arn));
+  return {};
+}
+
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 Result<void> check_service(const json::object& target, std::string_view service) {
   const std::string arn = text(target, "Arn");
@@ -68,9 +82,10 @@ Result<void> check_target(const json::object& target) {
   KIBAN_TRY_VOID(check_arn(target));
   KIBAN_TRY_VOID(refuse_members(
       target, "targets",
-      {"KinesisParameters", "RunCommandParameters", "BatchParameters", "SqsParameters",
-       "RedshiftDataParameters", "SageMakerPipelineParameters", "AppSyncParameters"}));
+      {"KinesisParameters", "RunCommandParameters", "BatchParameters", "RedshiftDataParameters",
+       "SageMakerPipelineParameters", "AppSyncParameters"}));
   KIBAN_TRY_VOID(check_service(target, parse_arn(text(target, "Arn"))->service));
+  KIBAN_TRY_VOID(check_sqs_parameters(target, parse_arn(text(target, "Arn"))->service));
   if (const json::object* dead_letters = find_object(target, "DeadLetterConfig")) {
     const auto queue = parse_arn(text(*dead_letters, "Arn"));
     if (!queue || queue->service != "sqs")

@@ -108,7 +108,7 @@ TEST_F(Kms, ManagementTakesNoAlias) {
 }
 
 TEST_F(Kms, APolicyMustLeaveTheKeyManageable) {
-  const auto policy = [](std::string principal, std::string action) {
+  const auto policy = [](const std::string& principal, const std::string& action) {
     return json::object{{"Policy", R"({"Statement":{"Effect":"Allow","Resource":"*","Principal":)" +
                                        principal + R"(,"Action":")" + action + R"("}})"}};
   };

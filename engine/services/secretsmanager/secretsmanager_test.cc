@@ -77,7 +77,7 @@ TEST_F(SecretsManager, LabelsAreMovedByHand) {
                           {"ClientRequestToken", token("v2")},
                           {"VersionStages", {"AWSPENDING"}}});
   EXPECT_EQ(value({{"SecretId", "s"}}), "one");
-  const auto move = [](const char* stage, std::string from, std::string to) {
+  const auto move = [](const char* stage, const std::string& from, const std::string& to) {
     json::object input{{"SecretId", "s"}, {"VersionStage", stage}};
     if (!from.empty()) input["RemoveFromVersionId"] = from;
     if (!to.empty()) input["MoveToVersionId"] = to;

@@ -194,7 +194,7 @@ class SnsMail : public Sns {
     return call("sns", "Subscribe", std::move(more));
   }
   // The mails that wait, which are then sent.
-  std::vector<json::object> sent(json::object outcome = {}) {
+  std::vector<json::object> sent(const json::object& outcome = {}) {
     std::vector<json::object> mails;
     for (const Effect& effect : kernel_->pending_effects()) {
       if (effect.kind == "mail.send") mails.push_back(effect.payload);

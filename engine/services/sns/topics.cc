@@ -257,7 +257,7 @@ Result<json::object> add_permission(Context& context, const json::object& input)
   json::object policy = policy_of(topic, arn);
   json::array statements;
   if (const json::array* held = find_array(policy, "Statement")) statements = *held;
-  const json::value label = input.at("Label");
+  const json::value& label = input.at("Label");
   if (std::ranges::any_of(statements, [&](const auto& each) { return has_label(each, label); }))
     return invalid("Statement already exists");
   json::array principals;

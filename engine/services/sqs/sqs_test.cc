@@ -144,7 +144,7 @@ TEST(Attributes, HaveTheDocumentedDigest) {
 }
 
 TEST_F(Sqs, AQueueUrlNamesThisServerAccountAndQueue) {
-  const std::string url = make_queue("jobs");
+  make_queue("jobs");
   const auto refused = [&](std::string other) {
     const auto reply = call("SendMessage", {{"QueueUrl", std::move(other)}, {"MessageBody", "x"}});
     return reply ? "" : reply.error().name;
@@ -164,9 +164,9 @@ TEST_F(Sqs, AQueueUrlNamesThisServerAccountAndQueue) {
 TEST_F(Sqs, AttributesAreWithinTheirRanges) {
   make_queue("dead");
   const std::string url = make_queue("jobs");
-  const auto refused = [&](const char* name, std::string value) {
+  const auto refused = [&](const char* name, const std::string& value) {
     const auto reply =
-        call("SetQueueAttributes", {{"QueueUrl", url}, {"Attributes", {{name, std::move(value)}}}});
+        call("SetQueueAttributes", {{"QueueUrl", url}, {"Attributes", {{name, value}}}});
     return reply ? "" : reply.error().name;
   };
   for (const auto& [name, value] :
@@ -181,7 +181,7 @@ TEST_F(Sqs, AttributesAreWithinTheirRanges) {
   for (const char* name : {"Unknown", "FifoQueue", "ContentBasedDeduplication"})
     EXPECT_EQ(refused(name, "true"), "InvalidAttributeName") << name;
   const std::string arn = "arn:aws:sqs:ap-northeast-1:000000000000:";
-  const auto redrive = [&](std::string target, std::string count) {
+  const auto redrive = [&](const std::string& target, const std::string& count) {
     return refused("RedrivePolicy", R"({"deadLetterTargetArn":")" + arn + target +
                                         R"(","maxReceiveCount":)" + count + "}");
   };
@@ -312,7 +312,7 @@ TEST_F(SqsFifo, AUsedUpMessageUnlocksItsGroup) {
 }
 
 TEST_F(Sqs, DeadLettersAreMovedBack) {
-  const std::string dead = make_queue("dead");
+  make_queue("dead");
   const std::string arn = "arn:aws:sqs:ap-northeast-1:000000000000:";
   const json::object task{{"SourceArn", arn + "dead"}};
   EXPECT_EQ(call("StartMessageMoveTask", task).error().name, "InvalidParameterValue");
@@ -379,6 +379,14 @@ TEST_F(Sqs, PurgeAndDeleteWantAMinute) {
   now_ += 60s;
   EXPECT_TRUE(call("CreateQueue", {{"QueueName", "jobs"}}));
   EXPECT_TRUE(call("PurgeQueue", {{"QueueUrl", url}}));
+}
+
+TEST_F(Sqs, AStackMakesItsQueueAgainAtOnce) {
+  const json::object queue{{"QueueName", "jobs"}, {"tags", {{"aws:cloudformation:stack-id", "s"}}}};
+  const auto made = kernel_->call("sqs", "CreateQueue", queue, now_, ++seed_);
+  ASSERT_TRUE(made);
+  ASSERT_TRUE(call("DeleteQueue", *made));
+  EXPECT_TRUE(kernel_->call("sqs", "CreateQueue", queue, now_, ++seed_));
 }
 
 TEST_F(Sqs, MessagesAreChecked) {
