@@ -15,7 +15,9 @@ namespace {
 class FakeElb : public Service {
  public:
   std::string_view name() const override { return "elbv2"; }
-  Result<json::object> call(Context&, std::string_view, const json::object& input) override {
+  Result<json::object> call(Context&, std::string_view operation,
+                            const json::object& input) override {
+    if (operation != "DescribeTargetGroups") return fail("UnknownOperationException", "");
     const std::string arn = to_string(input.at("TargetGroupArns").at(0).as_string());
     if (arn == "none") return fail("TargetGroupNotFound", "One or more target groups not found");
     return json::object{
@@ -400,7 +402,7 @@ TEST_F(Constraints, OfAService) {
   const auto deployment = [&](json::object configuration) {
     return with({{"deploymentConfiguration", std::move(configuration)}});
   };
-  const auto balanced = [&](json::object changes) {
+  const auto balanced = [&](const json::object& changes) {
     return with(
         {{"loadBalancers",
           {merged({{"targetGroupArn", "tg"}, {"containerName", "app"}, {"containerPort", 80}},

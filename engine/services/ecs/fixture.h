@@ -53,7 +53,8 @@ class FakeRds : public Service {
 
 class Ecs : public testing::Test {
  protected:
-  Ecs() {
+  // `more`: another service beside those.
+  explicit Ecs(std::unique_ptr<Service> more = nullptr) {
     std::vector<std::unique_ptr<Service>> services;
     services.push_back(make_ecs());
     services.push_back(cloudwatch::make_cloudwatch());
@@ -62,6 +63,7 @@ class Ecs : public testing::Test {
     services.push_back(sts::make_sts());
     services.push_back(std::make_unique<FakeEcr>());
     services.push_back(std::make_unique<FakeRds>());
+    if (more) services.push_back(std::move(more));
     kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
     call("CreateCluster", {{"clusterName", "dev"}});
     call("RegisterTaskDefinition", definition());
