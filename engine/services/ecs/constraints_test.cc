@@ -557,6 +557,24 @@ TEST_F(Constraints, AServiceDrainsAndIsInactive) {
   EXPECT_EQ(web().at("status"), "ACTIVE");
 }
 
+TEST_F(Constraints, AServiceThatNamesNoLaunchTypeTakesAnyDefinition) {
+  const json::object changes{
+      {"family", "bridge"}, {"networkMode", nullptr}, {"requiresCompatibilities", nullptr}};
+  call("RegisterTaskDefinition", definition(changes));
+  call("RegisterTaskDefinition", definition(changes));
+  const json::object bridge{
+      {"taskDefinition", "bridge:1"}, {"networkConfiguration", nullptr}, {"launchType", nullptr}};
+  EXPECT_EQ(refusal("CreateService",
+                    service({{"taskDefinition", "bridge:1"}, {"networkConfiguration", nullptr}})),
+            "InvalidParameterException: Task definition does not support launch_type FARGATE.");
+  EXPECT_EQ(refusal("CreateService", service(bridge)), "");
+  json::object update{{"cluster", "dev"}, {"service", "web"}, {"taskDefinition", "bridge:2"}};
+  EXPECT_EQ(refusal("UpdateService", update), "");
+  call("CreateService", service({{"serviceName", "fargate"}}));
+  update["service"] = "fargate";
+  EXPECT_NE(refusal("UpdateService", update), "");
+}
+
 TEST_F(Constraints, ATokenCreatesAServiceOnce) {
   const json::object request = service({{"clientToken", "t"}});
   const auto first = call("CreateService", request);
