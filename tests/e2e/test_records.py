@@ -131,6 +131,12 @@ def test_scaling(server):
         "ResourceId": "service/prod/api",
         "ScalableDimension": "ecs:service:DesiredCount",
     }
+    assert refusal(scaling.register_scalable_target, **target, MinCapacity=2, MaxCapacity=6) == "ValidationException"
+    ecs = server.client("ecs")
+    ecs.create_cluster(clusterName="prod")
+    container = {"name": "api", "image": "unused", "memory": 64}
+    ecs.register_task_definition(family="api", containerDefinitions=[container])
+    ecs.create_service(cluster="prod", serviceName="api", taskDefinition="api", desiredCount=0)
     scaling.register_scalable_target(**target, MinCapacity=2, MaxCapacity=6)
     configuration = {
         "TargetValue": 60.0,

@@ -14,7 +14,12 @@ from test_containers import deploy, image, messages, network, push, run, wait  #
 from waiting import until
 
 LONGEST_WAIT = 1.5  # Seconds of one DescribeTasks; a loaded machine adds to the second that is promised.
-BLOCKING = {"awslogs-group": "/dev/api", "awslogs-stream-prefix": "ecs", "awslogs-region": "ap-northeast-1", "mode": "blocking"}
+BLOCKING = {
+    "awslogs-group": "/dev/api",
+    "awslogs-stream-prefix": "ecs",
+    "awslogs-region": "ap-northeast-1",
+    "mode": "blocking",
+}
 
 
 def memory_of(server) -> int:

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "api/codec.h"
@@ -236,21 +237,25 @@ TEST_F(EcrTest, LifecyclePoliciesHaveAGrammar) {
   const std::string untagged = R"("tagStatus":"untagged")";
   const std::string any = R"("tagStatus":"any")";
   const std::string tagged = R"("tagStatus":"tagged","tagPrefixList":["v"])";
-  for (const std::string& good :
-       {rule(1, untagged + count), rule(1, untagged + age + days), rule(2, tagged + count),
-        rule(1, R"("tagStatus":"tagged","tagPatternList":["v*"])" + count),
-        rule(1, tagged + count) + "," + rule(2, any + count)})
-    EXPECT_EQ(put(good), "") << good;
-  for (const std::string& bad :
-       {rule(0, untagged + count), rule(1, "\"tagStatus\":\"some\"" + count), rule(1, untagged),
-        rule(1, untagged + age), rule(1, untagged + count + days),
-        rule(1, "\"tagStatus\":\"tagged\"" + count),
-        rule(1, untagged + R"(,"tagPrefixList":["v"])" + count),
-        rule(1, tagged + R"(,"tagPatternList":["v"])" + count), rule(1, any + count, "delete"),
-        rule(1, any + count) + "," + rule(2, tagged + count),
-        rule(1, untagged + R"(,"countUnit":null)" + count), rule(1, untagged + count, "transition"),
-        rule(1, tagged + count) + "," + rule(1, untagged + count)})
-    EXPECT_EQ(put(bad), "InvalidParameterException") << bad;
+  const std::vector<std::string> accepted{
+      rule(1, untagged + count), rule(1, untagged + age + days), rule(2, tagged + count),
+      rule(1, R"("tagStatus":"tagged","tagPatternList":["v*"])" + count),
+      rule(1, tagged + count) + "," + rule(2, any + count)};
+  for (const std::string& good : accepted) EXPECT_EQ(put(good), "") << good;
+  const std::vector<std::string> refused{rule(0, untagged + count),
+                                         rule(1, "\"tagStatus\":\"some\"" + count),
+                                         rule(1, untagged),
+                                         rule(1, untagged + age),
+                                         rule(1, untagged + count + days),
+                                         rule(1, "\"tagStatus\":\"tagged\"" + count),
+                                         rule(1, untagged + R"(,"tagPrefixList":["v"])" + count),
+                                         rule(1, tagged + R"(,"tagPatternList":["v"])" + count),
+                                         rule(1, any + count, "delete"),
+                                         rule(1, any + count) + "," + rule(2, tagged + count),
+                                         rule(1, untagged + R"(,"countUnit":null)" + count),
+                                         rule(1, untagged + count, "transition"),
+                                         rule(1, tagged + count) + "," + rule(1, untagged + count)};
+  for (const std::string& bad : refused) EXPECT_EQ(put(bad), "InvalidParameterException") << bad;
 }
 
 TEST_F(EcrTest, NamesExcludePages) {

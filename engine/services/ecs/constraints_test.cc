@@ -378,7 +378,7 @@ TEST_F(Constraints, OfAService) {
   const auto deployment = [&](json::object configuration) {
     return with({{"deploymentConfiguration", std::move(configuration)}});
   };
-  const auto balanced = [&](json::object changes) {
+  const auto balanced = [&](const json::object& changes) {
     return with(
         {{"loadBalancers",
           {merged({{"targetGroupArn", "tg"}, {"containerName", "app"}, {"containerPort", 80}},
@@ -531,6 +531,24 @@ TEST_F(Constraints, AServiceDrainsAndIsInactive) {
   call("RunTask", task());
   stop_all();  // What was INACTIVE is forgotten, and this is another one.
   EXPECT_EQ(web().at("status"), "ACTIVE");
+}
+
+TEST_F(Constraints, AServiceThatNamesNoLaunchTypeTakesAnyDefinition) {
+  const json::object changes{
+      {"family", "bridge"}, {"networkMode", nullptr}, {"requiresCompatibilities", nullptr}};
+  call("RegisterTaskDefinition", definition(changes));
+  call("RegisterTaskDefinition", definition(changes));
+  const json::object bridge{
+      {"taskDefinition", "bridge:1"}, {"networkConfiguration", nullptr}, {"launchType", nullptr}};
+  EXPECT_EQ(refusal("CreateService",
+                    service({{"taskDefinition", "bridge:1"}, {"networkConfiguration", nullptr}})),
+            "InvalidParameterException: Task definition does not support launch_type FARGATE.");
+  EXPECT_EQ(refusal("CreateService", service(bridge)), "");
+  json::object update{{"cluster", "dev"}, {"service", "web"}, {"taskDefinition", "bridge:2"}};
+  EXPECT_EQ(refusal("UpdateService", update), "");
+  call("CreateService", service({{"serviceName", "fargate"}}));
+  update["service"] = "fargate";
+  EXPECT_NE(refusal("UpdateService", update), "");
 }
 
 TEST_F(Constraints, ATokenCreatesAServiceOnce) {

@@ -42,12 +42,27 @@ class FakeEcr : public Service {
   static inline Caller asked_by{};
 };
 
-// One target group, `tg`, that a load balancer uses.
+// One target group, `tg`, that a load balancer uses. Keeps its targets.
 class FakeElb : public Service {
  public:
+  FakeElb() { targets.clear(); }
   std::string_view name() const override { return "elbv2"; }
-  Result<json::object> call(Context&, std::string_view, const json::object& input) override {
-    const std::string arn = to_string(input.at("TargetGroupArns").at(0).as_string());
+  Result<json::object> call(Context&, std::string_view operation,
+                            const json::object& input) override {
+    if (operation == "DescribeTargetGroups")
+      return describe(to_string(input.at("TargetGroupArns").at(0).as_string()));
+    const json::value target = input.at("Targets").at(0);
+    const auto found = std::ranges::find(targets, target);
+    if (operation == "RegisterTargets" && found == targets.end()) targets.push_back(target);
+    if (operation == "DeregisterTargets" && found != targets.end()) targets.erase(found);
+    json::array described;
+    if (found != targets.end()) described.push_back({{"Target", target}});
+    return json::object{{"TargetHealthDescriptions", std::move(described)}};
+  }
+  static inline json::array targets{};
+
+ private:
+  static Result<json::object> describe(const std::string& arn) {
     if (arn == "none") return fail("TargetGroupNotFound", "One or more target groups not found");
     return json::object{
         {"TargetGroups",

@@ -12,6 +12,7 @@
 #include "services/ecs/service_row.h"
 #include "services/ecs/tags.h"
 #include "services/ecs/target_health.h"
+#include "services/ecs/targets.h"
 #include "services/ecs/task.h"
 #include "services/ecs/task_definition.h"
 
@@ -248,14 +249,19 @@ void reconcile(Context& context, std::string_view cluster, std::string_view name
 }
 
 void on_service_task_running(Context& context, const json::object& task) {
-  if (!text(task, "group").starts_with("service:") || task.contains("healthStatus")) return;
-  if (context.get(settled_key(context, task))) return;
-  json::object payload = service_reference(context, last_part(text(task, "clusterArn")),
-                                           text(task, "group").substr(8));
-  payload["Task"] = last_part(text(task, "taskArn"));
-  const auto service =
-      get_json(context, service_key(context, text(payload, "Cluster"), text(payload, "Service")));
+  if (!text(task, "group").starts_with("service:")) return;
+  const std::string cluster = last_part(text(task, "clusterArn"));
+  const std::string name = text(task, "group").substr(8);
+  const std::string key = service_key(context, cluster, name);
+  auto service = get_json(context, key);
+  if (service) {
+    register_targets(context, *service, task);
+    put_json(context, key, *service);
+  }
+  if (task.contains("healthStatus") || context.get(settled_key(context, task))) return;
   if (service && begin_target_checks(context, *service, task)) return;
+  json::object payload = service_reference(context, cluster, name);
+  payload["Task"] = last_part(text(task, "taskArn"));
   pause(context, "settle/" + text(task, "taskArn"), settle_time, std::move(payload));
 }
 
@@ -311,6 +317,8 @@ void on_service_task_stopped(Context& context, const json::object& task) {
   const std::string key = service_key(context, cluster, name);
   auto service = get_json(context, key);
   if (!service) return;
+  deregister_targets(context, *service, task);
+  put_json(context, key, *service);
   if (text(*service, "status") == "DRAINING") return end_if_drained(context, *std::move(service));
   json::object* deployment = find_deployment(*service, text(task, "startedBy"));
   const std::string code = text(task, "stopCode");

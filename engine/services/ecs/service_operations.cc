@@ -6,6 +6,7 @@
 #include <array>
 
 #include "services/base/table_service.h"
+#include "services/ecs/definition_checks.h"
 #include "services/ecs/deployment.h"
 #include "services/ecs/launch.h"
 #include "services/ecs/names.h"
@@ -99,7 +100,7 @@ Result<json::object> create_service(Context& context, const json::object& input)
   KIBAN_TRY(const json::object definition, definition_of(context, input));
   KIBAN_TRY_VOID(check_tags(input));
   json::object service = new_service(context, input, cluster_row, definition);
-  KIBAN_TRY_VOID(check_service_tasks(context, service, definition));
+  KIBAN_TRY_VOID(check_service_tasks(context, input, definition));
   if (!token.empty()) service["kibanToken"] = token;
   put_tags(context, text(service, "serviceArn"), input);
   begin_deployment(context, service);
@@ -126,6 +127,15 @@ void apply(json::object& service, const json::object& input) {
     service.erase("capacityProviderStrategy");
     service["launchType"] = "FARGATE";
   }
+}
+
+// The service without the launch type that it has because none was named: its tasks did not fit
+// Fargate before either.
+json::object as_requested(const Context& context, json::object service,
+                          const json::object& before) {
+  const auto definition = load_task_definition(context, text(before, "taskDefinition"));
+  if (definition && !is_for_fargate(*definition)) service.erase("launchType");
+  return service;
 }
 
 Result<json::object> load_active_service(const Context& context, std::string_view cluster,
@@ -163,7 +173,8 @@ Result<json::object> update_service(Context& context, const json::object& input)
   if (input.contains("taskDefinition") || input.contains("networkConfiguration") ||
       input.contains("loadBalancers") || input.contains("platformVersion") ||
       input.contains("enableExecuteCommand") || input.contains("healthCheckGracePeriodSeconds"))
-    KIBAN_TRY_VOID(check_service_tasks(context, service, definition));
+    KIBAN_TRY_VOID(
+        check_service_tasks(context, as_requested(context, service, before), definition));
   json::object& primary = primary_of(service);
   primary.erase("kibanRollback");
   if (std::ranges::any_of(of_tasks, changed) || flag(input, "forceNewDeployment")) {

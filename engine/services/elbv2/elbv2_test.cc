@@ -203,7 +203,7 @@ TEST_F(Elbv2, TargetsAreKeptAndNeverCalledHealthy) {
 }
 
 TEST_F(Elbv2, HealthChecksAreBounded) {
-  const auto with = [&](json::object changes) {
+  const auto with = [&](const json::object& changes) {
     json::object input = group("g");
     for (const auto& [member, value] : changes) input[member] = value;
     const auto reply = try_call("elbv2", "CreateTargetGroup", input);

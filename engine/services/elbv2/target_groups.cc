@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 
 #include "services/elbv2/rows.h"
 
@@ -239,26 +240,47 @@ json::object target_of(const json::object& group, const json::value& given) {
   return out;
 }
 
+// "10.0.0.4" as a number; nullopt: not an IPv4 address.
+std::optional<std::uint32_t> parse_address(std::string_view address) {
+  std::uint32_t value = 0;
+  for (int part = 0; part < 4; ++part) {
+    const std::size_t dot = part < 3 ? address.find('.') : address.size();
+    if (dot == std::string_view::npos) return std::nullopt;
+    std::uint32_t number = 0;
+    const auto [stop, error] = std::from_chars(address.data(), address.data() + dot, number);
+    if (error != std::errc{} || stop != address.data() + dot || number > 255) return std::nullopt;
+    value = value << 8 | number;
+    address.remove_prefix(std::min(dot + 1, address.size()));
+  }
+  return value;
+}
+
+bool lies_in(std::uint32_t address, std::string_view block) {
+  const std::size_t slash = block.find('/');
+  const auto base = parse_address(block.substr(0, slash));
+  int bits = 0;
+  if (slash != std::string_view::npos)
+    std::from_chars(block.data() + slash + 1, block.data() + block.size(), bits);
+  return base && bits > 0 && bits <= 32 && (address ^ *base) >> (32 - bits) == 0;
+}
+
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html:
 // an address of the VPC, or a private one elsewhere.
-Result<void> check_address(const std::string& address) {
-  unsigned parts[4]{};
-  const char* at = address.data();
-  const char* const end = at + address.size();
-  for (int i = 0; i < 4; ++i) {
-    if (i > 0 && (at == end || *at++ != '.')) break;
-    const auto [stop, error] = std::from_chars(at, end, parts[i]);
-    if (error != std::errc{} || parts[i] > 255) break;
-    at = stop;
-    if (i < 3 || at != end) continue;
-    if (parts[0] == 10 || (parts[0] == 172 && parts[1] / 16 == 1) ||
-        (parts[0] == 192 && parts[1] == 168) || (parts[0] == 100 && parts[1] / 64 == 1))
-      return {};
+Result<void> check_address(Context& context, const std::string& address, const std::string& vpc) {
+  const auto value = parse_address(address);
+  if (!value)
     return fail("ValidationError",
-                fmt::format("The IP address '{}' is not within a VPC or a private range", address));
-  }
+                fmt::format("The IP address '{}' is not a valid IPv4 address", address));
+  constexpr std::array<std::string_view, 4> elsewhere{"10.0.0.0/8", "100.64.0.0/10",
+                                                      "172.16.0.0/12", "192.168.0.0/16"};
+  if (std::ranges::any_of(elsewhere,
+                          [&](std::string_view block) { return lies_in(*value, block); }))
+    return {};
+  const auto found = context.call("ec2", "DescribeVpcs",
+                                  {{"VpcIds", json::array{json::value(vpc)}}}, context.caller());
+  if (found && lies_in(*value, text(found->at("Vpcs").at(0).as_object(), "CidrBlock"))) return {};
   return fail("ValidationError",
-              fmt::format("The IP address '{}' is not a valid IPv4 address", address));
+              fmt::format("The IP address '{}' is not within a VPC or a private range", address));
 }
 
 Result<json::object> register_targets(Context& context, const json::object& input) {
@@ -272,7 +294,7 @@ Result<json::object> register_targets(Context& context, const json::object& inpu
                               "registered: '{}'",
                               text(target, "Id")));
     }
-    KIBAN_TRY_VOID(check_address(text(target, "Id")));
+    KIBAN_TRY_VOID(check_address(context, text(target, "Id"), text(record(row), "VpcId")));
     if (!contains(targets, json::value(target))) targets.push_back(target);
   }
   save(context, target_groups, row);
