@@ -114,6 +114,41 @@ def test_a_bucket_of_another_region_is_named(server, s3):
     assert f"<Region>{REGION}</Region>" in caught.value.read().decode()
 
 
+@pytest.mark.parametrize("region", [REGION, "us-east-1"])
+def test_a_template_makes_a_bucket_that_tells_a_queue(server, region):
+    template = {
+        "Resources": {
+            "Queue": {"Type": "AWS::SQS::Queue"},
+            "Bus": {
+                "Type": "AWS::S3::Bucket",
+                "Properties": {"NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}},
+            },
+            "Inbox": {
+                "Type": "AWS::S3::Bucket",
+                "Properties": {
+                    "NotificationConfiguration": {
+                        "QueueConfigurations": [
+                            {"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": ["Queue", "Arn"]}}
+                        ]
+                    }
+                },
+            },
+        },
+        "Outputs": {"Queue": {"Value": {"Ref": "Queue"}}, "Inbox": {"Value": {"Ref": "Inbox"}}},
+    }
+    cloudformation = server.client("cloudformation", region_name=region)
+    cloudformation.create_stack(StackName="s", TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="s", WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    (stack,) = cloudformation.describe_stacks(StackName="s")["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    server.client("s3", region_name=region).put_object(Bucket=outputs["Inbox"], Key="a")
+    bodies = []
+    while len(bodies) < 2:
+        reply = server.client("sqs", region_name=region).receive_message(QueueUrl=outputs["Queue"], WaitTimeSeconds=5)
+        bodies += [json.loads(message["Body"]) for message in reply["Messages"]]
+    assert [body["Records"][0]["awsRegion"] for body in bodies if "Records" in body] == [region]
+
+
 def test_services_that_are_not_served_are_named(server):
     for service, call, name in [
         ("lambda", "list_functions", "Lambda"),

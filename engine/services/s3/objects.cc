@@ -34,6 +34,14 @@ bool has_control(std::string_view text) {
       text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
+// A token of RFC 9110, section 5.6.2.
+bool is_header_name(std::string_view name) {
+  return std::ranges::all_of(name, [](char c) {
+    return c > 0x20 && c < 0x7f &&
+           std::string_view("\"(),/:;<=>?@[\\]{}").find(c) == std::string_view::npos;
+  });
+}
+
 std::unexpected<Error> unprintable_header() {
   return fail("InvalidArgument", "Header value cannot be represented using ISO-8859-1.");
 }
@@ -325,7 +333,7 @@ Result<void> check_key(const json::object& input) {
     std::size_t bytes = 0;
     for (const auto& [name, value] : *metadata) {
       bytes += name.size() + value.as_string().size();
-      if (has_control(name) || has_control(value.as_string())) return unprintable_header();
+      if (!is_header_name(name) || has_control(value.as_string())) return unprintable_header();
     }
     if (bytes > metadata_bytes_max)
       return fail("MetadataTooLarge",

@@ -332,6 +332,7 @@ TEST_F(S3, WhatAnObjectMayNotBeMadeWith) {
   };
   EXPECT_EQ(refused_with({{"Metadata", {{"a", std::string(2'048, 'b')}}}}), "MetadataTooLarge");
   EXPECT_EQ(refused_with({{"Metadata", {{"a", "b\nc"}}}}), "InvalidArgument");
+  EXPECT_EQ(refused_with({{"Metadata", {{"a: b", "c"}}}}), "InvalidArgument");
   EXPECT_EQ(refused_with({{"ContentDisposition", "b\r\nc"}}), "InvalidArgument");
   EXPECT_EQ(refused_with({{"WebsiteRedirectLocation", "elsewhere"}}), "InvalidRedirectLocation");
   EXPECT_EQ(refused_with({{"SSEKMSKeyId", "k"}}), "InvalidArgument");
