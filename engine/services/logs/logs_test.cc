@@ -311,7 +311,7 @@ TEST_F(Logs, NameADamagedEventAndShowTheOthers) {
 
 class MetricFilters : public Logs {
  protected:
-  static json::object filter(std::string_view pattern, json::object transformation,
+  static json::object filter(std::string_view pattern, const json::object& transformation,
                              std::string_view name = "f") {
     json::object made{{"metricName", "m"}, {"metricNamespace", "n"}, {"metricValue", "1"}};
     for (const auto& [key, value] : transformation) made[key] = value;
