@@ -191,7 +191,7 @@ def test_refusals_bear_aws_names(serve):
     with pytest.raises(events.exceptions.InvalidEventPatternException, match="Event pattern is not valid"):
         events.put_rule(Name="p", EventPattern='{"source": "x"}')
     with pytest.raises(ClientError, match="UnknownOperation"):
-        events.list_archives()
+        events.list_endpoints()
 
 
 def test_schedule_next_shows_both_clocks(serve, tmp_path):
