@@ -22,6 +22,7 @@ PURE = {
     "jsonata": {"core"},
     "schedule": {"core"},
     "patterns": {"core"},
+    "logfilter": {"core"},
     "asl": {"core", "jsonpath", "jsonata"},
     "cfn": {"core"},
     "api": {"core"},

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "cli/commands.h"
+#include "cli/frozen_clock.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
@@ -72,6 +73,8 @@ void print_clock(const json::object& clock) {
   const json::array* in_flight = find_array(clock, "in_flight");
   for (const json::value& each : in_flight == nullptr ? json::array{} : *in_flight)
     fmt::print("in flight   {}\n", to_string(each.as_string()));
+  if (const std::string words = frozen_clock_words(clock, 10); !words.empty())
+    fmt::print("{}\n", words);
 }
 
 int complain_about_answer(const json::object& answer) {

@@ -10,6 +10,7 @@
 #include <map>
 #include <thread>
 
+#include "cli/frozen_clock.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
 
@@ -17,6 +18,7 @@ namespace kiban::cli {
 namespace {
 
 constexpr std::chrono::milliseconds look_interval{200};
+constexpr int looks_told = 15;  // Without anything new: then a frozen clock is told of.
 constexpr std::size_t cause_shown_max = 300;
 
 // Of an event among the states.
@@ -84,6 +86,7 @@ class Follower {
       show_logs();
       std::fflush(stdout);
       if (text_of(state, "status") == "RUNNING") {
+        tell_of_frozen_clock();
         std::this_thread::sleep_for(look_interval);
         continue;
       }
@@ -94,6 +97,16 @@ class Follower {
   }
 
  private:
+  // Once, when nothing new came for a while: what waits for a virtual clock that stands.
+  void tell_of_frozen_clock() {
+    if (++quiet_looks_ != looks_told) return;
+    const auto clock = client_.get_own("/_kiban/clock", std::chrono::seconds{1});
+    const std::string words = clock ? frozen_clock_words(*clock, 3) : std::string();
+    if (!words.empty())
+      fmt::print(stderr, "{}\n'kiban clock advance 5m' or 'kiban clock scale 1' lets time pass.\n",
+                 words);
+  }
+
   // Events that came since, from the page on that was the last one.
   Result<void> show_new() {
     for (;;) {
@@ -106,6 +119,7 @@ class Follower {
         // A container's lines are complete before its task ends: they come first.
         if (text_of(event, "type").starts_with("Task")) show_logs();
         show(event);
+        if (quiet_looks_ < looks_told) quiet_looks_ = 0;
       }
       const json::string* next = find_string(reply, "nextToken");
       if (next == nullptr) return {};
@@ -232,6 +246,7 @@ class Follower {
   std::string arn_;
   std::string page_{};    // Token of the page that is read; empty: the first.
   std::size_t shown_{0};  // Of that page.
+  int quiet_looks_{0};    // Without a new event; goes on counting once the clock was told of.
   double began_{0};
   std::map<double, Place> places_{};                                 // By event id.
   std::map<std::pair<std::size_t, std::string>, double> entered_{};  // When, by level and state.

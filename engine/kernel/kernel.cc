@@ -108,6 +108,22 @@ std::optional<Timestamp> Kernel::next_timer() const {
   return next;
 }
 
+std::vector<WaitingTimer> Kernel::waiting_timers(std::size_t most) const {
+  constexpr std::string_view prefix = "timer/";
+  constexpr std::size_t digits = 20;
+  std::vector<WaitingTimer> waiting;
+  const std::string from = fmt::format("{}{:020}", prefix, impl_->timer_floor);
+  for (const store::Row& row : impl_->store.scan(prefix, from, most)) {
+    const std::string_view rest = std::string_view(row.key).substr(prefix.size() + digits + 1);
+    const auto payload = parse_json(row.value);
+    if (!payload || !payload->is_object()) continue;
+    waiting.push_back({.at = Timestamp{Duration{std::stoll(row.key.substr(prefix.size(), digits))}},
+                       .service = std::string(rest.substr(0, rest.find('/'))),
+                       .payload = payload->get_object()});
+  }
+  return waiting;
+}
+
 bool Kernel::failed() const { return impl_->failure.has_value(); }
 
 Timestamp Kernel::run_until_idle(Timestamp now, Timestamp until, const Seed& seed) {

@@ -70,6 +70,12 @@ constexpr std::size_t calls_per_operation_max = 50'000;
 constexpr std::size_t call_depth_max = 32;
 constexpr std::size_t authorisations_kept = 10'000;
 
+struct WaitingTimer {
+  Timestamp at{};
+  std::string service{};
+  json::object payload{};  // What its on_timer will get.
+};
+
 class Kernel {
  public:
   Kernel(store::Store& store, std::vector<std::unique_ptr<services::Service>> services,
@@ -100,6 +106,8 @@ class Kernel {
   bool busy() const;
   // When run_batch must run next though nothing was submitted: timers and ends of long polls.
   std::optional<Timestamp> next_timer() const;
+  // The timers that wait, at most `most` of them, in the order of their time.
+  std::vector<WaitingTimer> waiting_timers(std::size_t most) const;
   bool failed() const;
 
   // For tests and simulation: runs batches until nothing waits, jumping from timer to timer, but

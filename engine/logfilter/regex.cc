@@ -143,7 +143,7 @@ class RegexCompiler {
         const int high = hex_digit(text_[at_]);
         const int low = hex_digit(text_[at_ + 1]);
         if (high < 0 || high > 7 || low < 0) return false;
-        named.set(static_cast<std::size_t>(high * 16 + low));
+        named.set(static_cast<std::size_t>(high) * 16 + static_cast<std::size_t>(low));
         at_ += 2;
         break;
       }
@@ -228,7 +228,7 @@ class RegexCompiler {
     if (comma == std::string::npos) {
       if (!first) return false;
       least = *first;
-      most = *first;
+      most = first;
       return true;
     }
     const std::string second_text = body.substr(comma + 1);
@@ -250,7 +250,8 @@ class RegexCompiler {
   bool append(const Set& set, std::size_t least, std::optional<std::size_t> most) {
     std::vector<Regex::State>& states = current().states;
     const std::size_t fixed = most ? *most : std::max<std::size_t>(least, 1);
-    if ((total_ += fixed) > regex_states_max) return false;
+    total_ += fixed;
+    if (total_ > regex_states_max) return false;
     for (std::size_t i = 0; i < fixed; ++i)
       states.push_back(
           {.accepts = set, .optional = i >= least, .repeats = !most && i + 1 == fixed});

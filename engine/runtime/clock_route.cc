@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/timer_words.h"
+
 namespace kiban::runtime {
 
 namespace {
@@ -26,6 +28,22 @@ json::value time_or_null(const std::optional<Timestamp>& at) {
   return at ? json::value(format_iso8601(*at)) : json::value(nullptr);
 }
 
+constexpr std::size_t waiting_shown = 10;
+constexpr std::size_t waiting_counted = 1'000;
+
+// What a clock that stands holds up.
+void show_waiting(const kernel::Kernel& kernel, json::object& shown) {
+  const auto waiting = kernel.waiting_timers(waiting_counted);
+  json::array first;
+  for (const kernel::WaitingTimer& timer : waiting) {
+    if (first.size() == waiting_shown) break;
+    first.push_back(
+        {{"at", format_iso8601(timer.at)}, {"what", timer_words(timer.service, timer.payload)}});
+  }
+  shown["waiting"] = std::move(first);
+  shown["waiting_count"] = waiting.size();
+}
+
 json::object shown(const kernel::Kernel& kernel, const VirtualClock* clock) {
   json::object shown{{"clock", clock == nullptr ? "real" : "virtual"}};
   if (clock == nullptr) {
@@ -38,6 +56,7 @@ json::object shown(const kernel::Kernel& kernel, const VirtualClock* clock) {
     json::array in_flight;
     for (const std::string& each : clock->in_flight()) in_flight.emplace_back(each);
     shown["in_flight"] = std::move(in_flight);
+    if (state.scale == 0) show_waiting(kernel, shown);
   }
   shown["next_timer"] = time_or_null(kernel.next_timer());
   return shown;

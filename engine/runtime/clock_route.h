@@ -1,4 +1,6 @@
-// /_kiban/clock: GET shows the clock, POST moves it.
+// /_kiban/clock: GET shows the clock, POST moves it. A frozen one also shows the first ten timers
+// that wait ("waiting": "at" and "what"), and how many there are, counted up to 1,000
+// ("waiting_count").
 #pragma once
 
 #include "runtime/clock.h"

@@ -99,6 +99,15 @@ def test_a_running_clock_fires_a_daily_schedule_in_seconds(serve, tmp_path):
     assert now(tmp_path) == stands
 
 
+def test_a_frozen_clock_says_what_it_holds_up(serve, tmp_path):
+    server = serve("--data", tmp_path, "--auth", "any", "--clock", "virtual")
+    server.client("events").put_rule(Name="daily", ScheduleExpression="rate(1 day)")
+    shown = clock("show", data=tmp_path)
+    assert [timer["what"] for timer in shown["waiting"]] == ["the schedule of rule daily"]
+    assert shown["waiting_count"] == 1
+    assert "waiting" not in clock("scale", "60", data=tmp_path)
+
+
 def test_how_it_stands_or_runs_survives_a_restart(serve, tmp_path):
     options = ("--data", tmp_path, "--auth", "any", "--clock", "virtual")
     server = serve(*options)

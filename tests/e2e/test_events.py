@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
@@ -190,7 +191,7 @@ def test_refusals_bear_aws_names(serve):
     with pytest.raises(events.exceptions.InvalidEventPatternException, match="Event pattern is not valid"):
         events.put_rule(Name="p", EventPattern='{"source": "x"}')
     with pytest.raises(ClientError, match="UnknownOperation"):
-        events.list_archives()
+        events.list_endpoints()
 
 
 def test_schedule_next_shows_both_clocks(serve, tmp_path):
@@ -245,3 +246,28 @@ def test_schedule_explain_needs_no_server():
     assert wrong.returncode == 1 and "Parameter ScheduleExpression is not valid." in wrong.stderr
     assert kiban("schedule", "explain", "rate(1 hour)", "--from", "yesterday").returncode == 2
     assert kiban("schedule", "explain").returncode == 2
+
+
+def test_an_archive_is_replayed_to_the_rules_of_its_bus(server):
+    events, sqs = server.client("events"), server.client("sqs")
+    bus = "arn:aws:events:ap-northeast-1:000000000000:event-bus/default"
+    archive = events.create_archive(
+        ArchiveName="kept", EventSourceArn=bus, EventPattern=json.dumps({"source": ["archived"]})
+    )["ArchiveArn"]
+    events.put_events(Entries=[{"Source": "archived", "DetailType": "Order", "Detail": json.dumps({"n": 1})}])
+    url, arn = queue(server, "replayed")
+    events.put_rule(Name="replayed", EventPattern=json.dumps({"source": ["archived"]}))
+    events.put_targets(Rule="replayed", Targets=[{"Id": "q", "Arn": arn}])
+    made = events.describe_archive(ArchiveName="kept")
+    assert (made["EventCount"], made["State"]) == (1, "ENABLED")
+    hour = timedelta(hours=1)
+    events.start_replay(
+        ReplayName="again",
+        EventSourceArn=archive,
+        EventStartTime=made["CreationTime"] - hour,
+        EventEndTime=made["CreationTime"] + hour,
+        Destination={"Arn": bus},
+    )
+    until(lambda: events.describe_replay(ReplayName="again")["State"] == "COMPLETED", "the replay does not end")
+    [message] = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert json.loads(message["Body"])["replay-name"] == "again"

@@ -28,8 +28,8 @@ bool selected(const json::object& input, const json::object& entry) {
 
 }  // namespace
 
-void note(Context& context, const json::object& alarm, std::string_view type, std::string summary,
-          json::object data) {
+void note(Context& context, const json::object& alarm, std::string_view type,
+          const std::string& summary, const json::object& data) {
   const std::string key = history_key(context, text(alarm, "AlarmName"));
   json::object row = get_json(context, key).value_or(json::object{{"Entries", json::array{}}});
   json::array& entries = row["Entries"].as_array();
@@ -37,7 +37,7 @@ void note(Context& context, const json::object& alarm, std::string_view type, st
                      {"AlarmType", "MetricAlarm"},
                      {"Timestamp", epoch_seconds(context.now())},
                      {"HistoryItemType", type},
-                     {"HistorySummary", std::move(summary)},
+                     {"HistorySummary", summary},
                      {"HistoryData", print_json(data)}});
   if (entries.size() > kept) entries.erase(entries.begin());
   put_json(context, key, row);

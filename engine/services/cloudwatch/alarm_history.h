@@ -10,8 +10,8 @@
 namespace kiban::services::cloudwatch {
 
 // `type`: StateUpdate, ConfigurationUpdate or Action.
-void note(Context& context, const json::object& alarm, std::string_view type, std::string summary,
-          json::object data);
+void note(Context& context, const json::object& alarm, std::string_view type,
+          const std::string& summary, const json::object& data);
 Result<json::object> describe_alarm_history(Context& context, const json::object& input);
 
 }  // namespace kiban::services::cloudwatch

@@ -158,7 +158,8 @@ TEST_F(CloudWatch, RefusesWhatItDoesNotHonour) {
 }
 
 TEST_F(CloudWatch, AlarmsHoldTheRulesOfTheirPage) {
-  const auto error = [&](json::object changes, std::vector<std::string_view> without = {}) {
+  const auto error = [&](const json::object& changes,
+                         const std::vector<std::string_view>& without = {}) {
     json::object made = alarm("missing");
     for (const auto& [key, value] : changes) made[key] = value;
     for (const std::string_view key : without) made.erase(key);
@@ -250,7 +251,7 @@ TEST_F(CloudWatch, RangesOfDataHoldTheRulesOfTheirPages) {
                          {"EndTime", epoch_seconds(now_ + 1h)},
                          {"Period", 60},
                          {"Statistics", {"Sum"}}};
-  const auto with = [&](json::object changes) {
+  const auto with = [&](const json::object& changes) {
     json::object made = ask;
     for (const auto& [key, value] : changes) made[key] = value;
     return made;
@@ -268,7 +269,7 @@ TEST_F(CloudWatch, RangesOfDataHoldTheRulesOfTheirPages) {
   EXPECT_TRUE(
       call("GetMetricStatistics", with({{"Unit", "Count"}})).at("Datapoints").as_array().empty());
 
-  const auto data = [&](json::object changes) {
+  const auto data = [&](const json::object& changes) {
     json::object query{
         {"Id", "a"},
         {"MetricStat",

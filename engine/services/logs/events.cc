@@ -135,8 +135,16 @@ std::int64_t time_of_position(std::string_view position) {
 
 StoredEvent event_of(const store::Row& row, std::string_view prefix, std::string_view stream) {
   std::string position = row.key.substr(prefix.size());
-  const json::object fields = object_of(row.key, row.value);
   const std::int64_t time = time_of_position(position);
+  const auto parsed = parse_json(row.value);
+  json::object fields;
+  if (parsed && parsed->is_object()) {
+    fields = parsed->get_object();
+  } else {
+    // One damaged row must not hide the other events: it is named where its message would stand.
+    const DamagedRow damage(row.key, parsed ? "it is not a JSON object" : parsed.error().cause);
+    fields["message"] = fmt::format("kiban cannot read this log event: {}", damage.what());
+  }
   return {.position = std::move(position),
           .timestamp = time,
           .stream = std::string(stream),

@@ -293,9 +293,25 @@ TEST_F(Logs, TagsGroupsByBothWays) {
             "InvalidParameterException");
 }
 
+TEST_F(Logs, NameADamagedEventAndShowTheOthers) {
+  put({event(0ms, "a"), event(1ms, "b")});
+  const auto rows = store_->scan("logs/ap-northeast-1/event/", "", 1);
+  ASSERT_TRUE(store_->commit({{rows.at(0).key, "{"}}));
+  const json::array events = get();
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_TRUE(events[0].at("message").as_string().starts_with("kiban cannot read this log event"));
+  EXPECT_NE(text(events[0].as_object(), "message").find("/batch"), std::string::npos);
+  EXPECT_EQ(events[1].at("message"), "b");
+  EXPECT_EQ(call("FilterLogEvents", {{"logGroupName", "/batch"}, {"filterPattern", "b"}})
+                .at("events")
+                .as_array()
+                .size(),
+            2U);  // The other has "batch" in its name.
+}
+
 class MetricFilters : public Logs {
  protected:
-  static json::object filter(std::string_view pattern, json::object transformation,
+  static json::object filter(std::string_view pattern, const json::object& transformation,
                              std::string_view name = "f") {
     json::object made{{"metricName", "m"}, {"metricNamespace", "n"}, {"metricValue", "1"}};
     for (const auto& [key, value] : transformation) made[key] = value;

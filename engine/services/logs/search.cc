@@ -56,13 +56,15 @@ Result<std::optional<Searched>> read_search_token(const json::object& input) {
 }
 
 struct Chunk {
-  std::vector<StoredEvent> events{};
-  bool more{false};
+  std::vector<StoredEvent> found{};
+  std::optional<Searched> stopped{};  // The last event that was searched, when more follow.
 };
 
-// The events of one stream behind `after`, as many as have `bytes` together, at least one.
+// What matches of one stream behind `after`, among as many events as have `bytes` together, at
+// least one. It also stops once it has found a page.
 Chunk read_chunk(const Context& context, const json::object& input, std::string_view group,
-                 std::string_view stream, const std::optional<Searched>& after, std::size_t bytes) {
+                 std::string_view stream, const std::optional<Searched>& after, std::size_t bytes,
+                 const logfilter::Pattern& pattern) {
   constexpr std::size_t rows_most = 1'024;
   const std::string prefix = event_prefix(context, group, stream);
   std::int64_t from = std::max<std::int64_t>(number(input, "startTime", 0), 0);
@@ -76,18 +78,24 @@ Chunk read_chunk(const Context& context, const json::object& input, std::string_
   }
   start = std::max(start, fmt::format("{}{:015}", prefix, from));
   Chunk chunk;
+  std::optional<Searched> searched;
+  std::size_t found_bytes = 0;
   // The rows of a stream with large messages must not be read by the thousand.
   std::size_t read = 0;
   for (std::size_t count = 1;; count = std::min(count * 2, rows_most)) {
     const auto rows = context.scan(prefix, start, count);
     for (const store::Row& row : rows) {
       if (time_of_position(std::string_view(row.key).substr(prefix.size())) > last) return chunk;
-      if (!chunk.events.empty() && read >= bytes) {
-        chunk.more = true;
+      if (searched && (read >= bytes || found_bytes > page_bytes_max)) {
+        chunk.stopped = searched;
         return chunk;
       }
       read += row.key.size() + row.value.size();
-      chunk.events.push_back(event_of(row, prefix, stream));
+      StoredEvent event = event_of(row, prefix, stream);
+      searched = searched_of(event);
+      if (!pattern.matches(logfilter::Message(event.message))) continue;
+      found_bytes += event.bytes();
+      chunk.found.push_back(std::move(event));
     }
     if (rows.size() < count) return chunk;
     start = rows.back().key + "0";
@@ -137,13 +145,9 @@ Result<json::object> filter_events(Context& context, const json::object& input) 
   std::vector<StoredEvent> found;
   std::optional<Searched> horizon;  // Up to here every stream was read.
   for (const std::string& stream : streams) {
-    Chunk chunk = read_chunk(context, input, group, stream, after, bytes);
-    if (chunk.more) {
-      const Searched last = searched_of(chunk.events.back());
-      horizon = horizon ? std::min(*horizon, last) : last;
-    }
-    for (StoredEvent& event : chunk.events)
-      if (pattern->matches(logfilter::Message(event.message))) found.push_back(std::move(event));
+    Chunk chunk = read_chunk(context, input, group, stream, after, bytes, *pattern);
+    if (chunk.stopped) horizon = horizon ? std::min(*horizon, *chunk.stopped) : *chunk.stopped;
+    for (StoredEvent& event : chunk.found) found.push_back(std::move(event));
   }
   return filter_page(input, std::move(found), horizon);
 }
