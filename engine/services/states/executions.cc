@@ -486,6 +486,9 @@ Result<json::object> Executions::stop(Context& context, const json::object& inpu
     if (!input.contains(member)) return std::nullopt;
     return text(input, member);
   };
+  // One that ended already is as it is.
+  if (const json::value* stopped = find(row, "stopDate"))
+    return json::object{{"stopDate", *stopped}};
   feed(context, arn, asl::Stop{.error = given("error"), .cause = given("cause")});
   return json::object{{"stopDate", epoch_seconds(context.now())}};
 }
