@@ -184,7 +184,7 @@ Outcome<std::optional<double>> Machine::read_number(Track& track, const NumberFi
         track, fmt::format("Invalid path '{}' : {}", field.path->text, value.error().cause)));
   const bool percentage = field.name == "ToleratedFailurePercentage";
   // A string that holds a number will do. Recorded: MAP_STATE_REFERENCE_IN_TOLERATED_FAILURE_PATH.
-  *value = rounded(*std::move(value));
+  if (is_exact_number(*value)) *value = number_of(*value);
   if (value->is_string()) {
     auto read = parse_json(std::string_view(value->get_string()));
     if (read && read->is_number()) *value = *std::move(read);
@@ -416,7 +416,7 @@ void Machine::run_wait(Track& track) {
           runtime_failure(track, fmt::format("The SecondsPath parameter does not reference an "
                                              "input value: {}",
                                              state.seconds.path->text)));
-    *value = rounded(*std::move(value));
+    if (is_exact_number(*value)) *value = number_of(*value);
     const double seconds = value->is_number() ? value->to_number<double>() : -1;
     // Recorded: test_base_wait_seconds_path[1.5], [-1.5].
     if (!value->is_number() || seconds != std::floor(seconds))
