@@ -139,6 +139,28 @@ Outcome<std::optional<double>> Machine::number(Track& track, const NumberField& 
   return value;
 }
 
+namespace {
+
+// "Value out of range" is an evaluation error of its own, whose words are ours.
+// https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
+std::optional<QueryFailure> out_of_range(const NumberField& field, const json::value& value) {
+  const bool wait = field.name == "Seconds";
+  if (!wait && field.name != "TimeoutSeconds" && field.name != "HeartbeatSeconds")
+    return std::nullopt;
+  const double number = number_of(value);
+  const int least = wait ? 0 : 1;
+  if (number >= least && number <= wait_seconds_max) return std::nullopt;
+  return QueryFailure{
+      .error = "States.QueryEvaluationError",
+      .cause = fmt::format("The JSONata expression '{}' specified for the field '{}' returned a "
+                           "value that is out of range. Expected {} to {:.0f}, but was {}",
+                           field.query->query_text(), field.query->location(), least,
+                           wait_seconds_max, print_json(value)),
+      .location = field.query->location()};
+}
+
+}  // namespace
+
 Outcome<std::optional<double>> Machine::read_number(Track& track, const NumberField& field,
                                                     const Payload& input) {
   if (field.constant) return field.constant;
@@ -151,6 +173,8 @@ Outcome<std::optional<double>> Machine::read_number(Track& track, const NumberFi
           unexpected_type(field.query->query_text(), field.query->location(), "number", *value);
       return std::unexpected(from_query(track, std::move(failure)));
     }
+    if (auto failure = out_of_range(field, *value))
+      return std::unexpected(from_query(track, *std::move(failure)));
     return number_of(*value);
   }
   if (!field.path) return std::nullopt;
@@ -160,7 +184,7 @@ Outcome<std::optional<double>> Machine::read_number(Track& track, const NumberFi
         track, fmt::format("Invalid path '{}' : {}", field.path->text, value.error().cause)));
   const bool percentage = field.name == "ToleratedFailurePercentage";
   // A string that holds a number will do. Recorded: MAP_STATE_REFERENCE_IN_TOLERATED_FAILURE_PATH.
-  *value = rounded(*std::move(value));
+  if (is_exact_number(*value)) *value = number_of(*value);
   if (value->is_string()) {
     auto read = parse_json(std::string_view(value->get_string()));
     if (read && read->is_number()) *value = *std::move(read);
@@ -392,7 +416,7 @@ void Machine::run_wait(Track& track) {
           runtime_failure(track, fmt::format("The SecondsPath parameter does not reference an "
                                              "input value: {}",
                                              state.seconds.path->text)));
-    *value = rounded(*std::move(value));
+    if (is_exact_number(*value)) *value = number_of(*value);
     const double seconds = value->is_number() ? value->to_number<double>() : -1;
     // Recorded: test_base_wait_seconds_path[1.5], [-1.5].
     if (!value->is_number() || seconds != std::floor(seconds))

@@ -111,6 +111,8 @@ struct Handler {
   bool on_double(double value, Text text, Code&) {
     number.append(text.data(), text.size());
     const bool whole = number.find_first_of(".eE") == std::string::npos;
+    // Boost.JSON 1.81 may miss the last bit of a long number.
+    std::from_chars(number.data(), number.data() + number.size(), value);
     if (!whole && lossless(value, number)) {
       stack.push_double(value);
     } else {

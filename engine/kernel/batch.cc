@@ -3,12 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 #include <exception>
 #include <set>
 #include <stdexcept>
 #include <tuple>
 
 #include "core/arn.h"
+#include "core/utf8.h"
 #include "kernel/operation_context.h"
 
 namespace kiban::kernel {
@@ -145,13 +147,32 @@ void Kernel::Batch::fire_timers(std::size_t until_fuel) {
   }
 }
 
+std::optional<std::int64_t> time_of_timer(std::string_view key) {
+  constexpr std::string_view prefix = "timer/";
+  constexpr std::size_t digits = 20;
+  if (key.size() <= prefix.size() + digits || key[prefix.size() + digits] != '/')
+    return std::nullopt;
+  const std::string_view text = key.substr(prefix.size(), digits);
+  std::int64_t time = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), time);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size() || time < 0)
+    return std::nullopt;
+  return time;
+}
+
 void Kernel::Batch::fire(const store::Row& row) {
+  const std::optional<std::int64_t> time = time_of_timer(row.key);
+  if (!time) {
+    kernel_.log("the row of a timer is damaged; it is dropped: " + to_utf8(row.key));
+    rows_.erase(row.key);
+    return;
+  }
   constexpr std::size_t time_at = std::string_view("timer/").size();
   constexpr std::size_t service_at = time_at + 21;
   const std::size_t slash = row.key.find('/', service_at);
   const std::string service = row.key.substr(service_at, slash - service_at);
   const std::string id = slash == std::string::npos ? "" : row.key.substr(slash + 1);
-  kernel_.timer_floor = std::stoll(row.key.substr(time_at, 20));
+  kernel_.timer_floor = *time;
   rows_.erase(row.key);
   rows_.erase(timer_id_key(service, id));
   Result<json::value> payload = parse_json(row.value);

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -11,6 +12,9 @@
 #include "kernel/overlay.h"
 
 namespace kiban::kernel {
+
+// The instant in a timer row's key, in milliseconds; nullopt when the key is damaged.
+std::optional<std::int64_t> time_of_timer(std::string_view key);
 
 struct Waiting {
   Command command{};

@@ -39,15 +39,20 @@ Kernel::Kernel(store::Store& store, std::vector<std::unique_ptr<services::Servic
 Kernel::~Kernel() = default;
 
 void Kernel::Impl::refresh_next_due() {
-  const std::vector<store::Row> first =
-      store.scan("timer/", fmt::format("timer/{:020}", timer_floor), 1);
-  if (first.empty()) {
-    next_due.reset();
-    return;
+  std::string from = fmt::format("timer/{:020}", timer_floor);
+  while (true) {
+    const std::vector<store::Row> first = store.scan("timer/", from, 1);
+    if (first.empty()) {
+      next_due.reset();
+      return;
+    }
+    if (const auto time = time_of_timer(first.front().key)) {
+      timer_floor = *time;
+      next_due = Timestamp{Duration{*time}};
+      return;
+    }
+    from = first.front().key + '\0';  // Damaged: fire_timers drops it, once its batch comes.
   }
-  const std::int64_t time = std::stoll(first.front().key.substr(6, 20));
-  timer_floor = time;
-  next_due = Timestamp{Duration{time}};
 }
 
 Result<void> Kernel::start(Timestamp now, const Seed& seed) {

@@ -477,6 +477,21 @@ TEST_F(KernelTest, ADamagedRowFailsWhoReadsItAndNobodyElse) {
   }
 }
 
+TEST_F(KernelTest, ADamagedTimerHoldsNothingUp) {
+  a_->operations["Set"] = [](Context& context, const json::object&) {
+    context.set_timer("a", "t", start + 1s, {{"id", "t"}});
+    return json::object{};
+  };
+  submit("Set");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  for (const char* key : {"timer/", "timer/x", "timer/0000000000000000000x/a/t",
+                          "timer/99999999999999999999/a/t", "timer/~"})
+    ASSERT_TRUE(store_.commit({{key, "{}"}}));
+  restart();
+  kernel_->run_until_idle(start);
+  EXPECT_EQ(a_->heard.back(), R"(timer {"id":"t"})");
+}
+
 TEST_F(KernelTest, NeverWritesARowThatCannotBeRead) {
   const std::string bad = "\xff";
   a_->operations["Put"] = [&](Context& context, const json::object&) {

@@ -27,6 +27,7 @@ std::string channel(std::string_view activity_arn) {
 Result<json::object> create_activity(Context& context, const json::object& input) {
   const std::string name = text(input, "name");
   KIBAN_TRY_VOID(check_name(name));
+  KIBAN_TRY_VOID(check_encryption(input));
   const std::string key = row_key(context, "activity", name);
   if (const auto old = get_json(context, key))
     return json::object{{"activityArn", old->at("activityArn")},

@@ -251,6 +251,7 @@ Result<Executions::Run> Executions::begin(Context& context, const json::object& 
   }
   if (operation == "StartExecution")
     KIBAN_TRY_VOID(take_start(context, express, options_.throttle));
+  if (!express) KIBAN_TRY_VOID(take_open(context));
   const auto revision = load_revision(context, machine_name, target.revision);
   if (!revision) throw DamagedRow(machine_name, "its revision is not there");
   run.row = {{"executionArn", run.arn},
@@ -422,6 +423,7 @@ void Executions::finish(Context& context, Run& run, const asl::Finished& finishe
     const auto started = from_epoch_seconds(run.row.at("startDate").to_number<double>());
     count_finished(context, text(run.row, "stateMachineArn"), finished.status,
                    context.now() - started);
+    if (!is_express(run.row)) release_open(context);
   }
   if (is_express(run.row)) return finish_express(context, run);
   // What a redrive goes on from.
@@ -485,6 +487,9 @@ Result<json::object> Executions::stop(Context& context, const json::object& inpu
     if (!input.contains(member)) return std::nullopt;
     return text(input, member);
   };
+  // One that ended already is as it is.
+  if (const json::value* stopped = find(row, "stopDate"))
+    return json::object{{"stopDate", *stopped}};
   feed(context, arn, asl::Stop{.error = given("error"), .cause = given("cause")});
   return json::object{{"stopDate", epoch_seconds(context.now())}};
 }
@@ -501,6 +506,7 @@ Result<json::object> Executions::redrive(Context& context, const json::object& i
     return fail("ExecutionNotRedrivable", *reason);
   const auto saved = context.get(ended_key(context, arn));
   if (!saved) throw DamagedRow(ended_key(context, arn), "it is not there");
+  KIBAN_TRY_VOID(take_open(context));
   if (!token.empty()) row["redriveToken"] = token;
   redrive_run(context, std::move(row), *saved);
   return json::object{{"redriveDate", epoch_seconds(context.now())}};

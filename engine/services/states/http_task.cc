@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <array>
 
+#include "core/exact_json.h"
 #include "core/letters.h"
 #include "services/base/table_service.h"
 #include "services/states/executions.h"
 #include "services/states/names.h"
 #include "services/states/test_state.h"
-#include "core/exact_json.h"
 
 namespace kiban::services::states {
 namespace {

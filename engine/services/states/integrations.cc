@@ -6,12 +6,12 @@
 #include <cctype>
 
 #include "api/model.h"
+#include "core/exact_json.h"
 #include "services/base/bulk.h"
 #include "services/base/table_service.h"
 #include "services/states/http_task.h"
 #include "services/states/parameters.h"
 #include "services/states/sdk_names.h"
-#include "core/exact_json.h"
 
 namespace kiban::services::states {
 namespace {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "services/base/table_service.h"
 #include "core/exact_json.h"
+#include "services/base/table_service.h"
 
 namespace kiban::services::states {
 namespace {

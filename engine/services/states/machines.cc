@@ -4,6 +4,7 @@
 
 #include "asl/interpreter.h"
 #include "asl/validate.h"
+#include "core/arn.h"
 #include "services/base/table_service.h"
 #include "services/states/integrations.h"
 #include "services/states/names.h"
@@ -89,24 +90,13 @@ void save_revision(Context& context, json::object& machine) {
   put_json(context, row_key(context, "revision", text(machine, "name") + "/" + id), revision);
 }
 
-// Rows here are as safe as the disk they are on: a key of the customer's is not used.
-// https://docs.aws.amazon.com/step-functions/latest/apireference/API_EncryptionConfiguration.html
-Result<void> check_encryption(const json::object& input) {
-  const json::object* given = find_object(input, "encryptionConfiguration");
-  if (!given) return {};
-  const bool owned = text(*given, "type") == "AWS_OWNED_KEY";
-  if (owned && (given->contains("kmsKeyId") || given->contains("kmsDataKeyReusePeriodSeconds")))
-    return fail("InvalidEncryptionConfiguration",
-                "Invalid Encryption Configuration: kmsKeyId and kmsDataKeyReusePeriodSeconds need "
-                "the type CUSTOMER_MANAGED_KMS_KEY");
-  if (owned) return {};
-  if (!given->contains("kmsKeyId"))
-    return fail("InvalidEncryptionConfiguration",
-                "Invalid Encryption Configuration: the type CUSTOMER_MANAGED_KMS_KEY needs a "
-                "kmsKeyId");
-  return fail("InvalidEncryptionConfiguration",
-              "Invalid Encryption Configuration: kiban does not encrypt with a key of yours. Leave "
-              "encryptionConfiguration out, or set its type to AWS_OWNED_KEY.");
+// A machine runs as a role of IAM; whether it exists is asked when it runs.
+Result<void> check_role(const json::object& input) {
+  if (!input.contains("roleArn")) return {};
+  const std::string arn = text(input, "roleArn");
+  const auto parsed = parse_arn(arn);
+  if (parsed && parsed->service == "iam" && parsed->resource.starts_with("role/")) return {};
+  return fail("InvalidArn", fmt::format("Invalid Role Arn: '{}'", arn));
 }
 
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
@@ -136,6 +126,26 @@ json::object tags_of(const json::object& input) {
   return tags;
 }
 
+// Rows here are as safe as the disk they are on: a key of the customer's is not used.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_EncryptionConfiguration.html
+Result<void> check_encryption(const json::object& input) {
+  const json::object* given = find_object(input, "encryptionConfiguration");
+  if (!given) return {};
+  const bool owned = text(*given, "type") == "AWS_OWNED_KEY";
+  if (owned && (given->contains("kmsKeyId") || given->contains("kmsDataKeyReusePeriodSeconds")))
+    return fail("InvalidEncryptionConfiguration",
+                "Invalid Encryption Configuration: kmsKeyId and kmsDataKeyReusePeriodSeconds need "
+                "the type CUSTOMER_MANAGED_KMS_KEY");
+  if (owned) return {};
+  if (!given->contains("kmsKeyId"))
+    return fail("InvalidEncryptionConfiguration",
+                "Invalid Encryption Configuration: the type CUSTOMER_MANAGED_KMS_KEY needs a "
+                "kmsKeyId");
+  return fail("InvalidEncryptionConfiguration",
+              "Invalid Encryption Configuration: kiban does not encrypt with a key of yours. Leave "
+              "encryptionConfiguration out, or set its type to AWS_OWNED_KEY.");
+}
+
 Result<json::object> load_machine(const Context& context, std::string_view arn) {
   KIBAN_TRY(const std::string name, resource_of(arn, "stateMachine"));
   auto row = get_json(context, row_key(context, "machine", name));
@@ -152,6 +162,7 @@ Result<json::object> create_machine(Context& context, const json::object& input)
   const std::string name = text(input, "name");
   KIBAN_TRY_VOID(check_name(name));
   KIBAN_TRY_VOID(check_publish(input));
+  KIBAN_TRY_VOID(check_role(input));
   KIBAN_TRY_VOID(check_encryption(input));
   KIBAN_TRY(const auto found,
             check_definition(text(input, "definition"), text(input, "type", "STANDARD")));
@@ -225,6 +236,7 @@ Result<json::object> update_machine(Context& context, const json::object& input)
                 "Either the definition, the role ARN, the LoggingConfiguration, or the "
                 "TracingConfiguration must be specified");
   KIBAN_TRY_VOID(check_publish(input));
+  KIBAN_TRY_VOID(check_role(input));
   KIBAN_TRY_VOID(check_encryption(input));
   std::vector<asl::Diagnostic> found;
   if (input.contains("definition")) {

@@ -29,4 +29,7 @@ Result<json::object> tag_resource(Context& context, const json::object& input);
 Result<json::object> untag_resource(Context& context, const json::object& input);
 Result<json::object> list_tags(Context& context, const json::object& input);
 
+// Of a machine's or an activity's request. Error InvalidEncryptionConfiguration.
+Result<void> check_encryption(const json::object& input);
+
 }  // namespace kiban::services::states

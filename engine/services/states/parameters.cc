@@ -9,8 +9,8 @@
 #include <cstdlib>
 #include <vector>
 
-#include "services/states/sdk_names.h"
 #include "core/exact_json.h"
+#include "services/states/sdk_names.h"
 
 namespace kiban::services::states {
 namespace {

@@ -2,9 +2,9 @@
 // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 #include <fmt/format.h>
 
+#include "core/exact_json.h"
 #include "services/base/table_service.h"
 #include "services/states/map_objects.h"
-#include "core/exact_json.h"
 
 namespace kiban::services::states {
 namespace {

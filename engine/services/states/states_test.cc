@@ -159,7 +159,24 @@ TEST_F(States, RefusesByAwsName) {
       "StateMachineDoesNotExist");
   EXPECT_EQ(name_of("CreateStateMachine", {{"name", "n"}, {"definition", "{}"}, {"roleArn", role}}),
             "InvalidDefinition");
-  const auto machine = make("pass", R"({"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}})");
+  const std::string pass = R"({"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}})";
+  for (const char* arn : {"x", "arn:aws:s3:::bucket", "arn:aws:iam::000000000000:user/u"})
+    EXPECT_EQ(
+        name_of("CreateStateMachine", {{"name", "n"}, {"definition", pass}, {"roleArn", arn}}),
+        "InvalidArn")
+        << arn;
+  EXPECT_EQ(name_of("CreateActivity",
+                    {{"name", "a"},
+                     {"encryptionConfiguration",
+                      {{"type", "CUSTOMER_MANAGED_KMS_KEY"}, {"kmsKeyId", "alias/k"}}}}),
+            "InvalidEncryptionConfiguration");
+  const auto machine = make("pass", pass);
+  const std::string ended = start(machine);
+  const json::value stopped = describe(ended).at("stopDate");
+  now_ += 1s;
+  EXPECT_EQ(call("states", "StopExecution", {{"executionArn", ended}}).at("stopDate"), stopped);
+  EXPECT_EQ(name_of("UpdateStateMachine", {{"stateMachineArn", machine}, {"roleArn", "x"}}),
+            "InvalidArn");
   EXPECT_EQ(name_of("StartExecution", {{"stateMachineArn", machine}, {"input", "{"}}),
             "InvalidExecutionInput");
   EXPECT_EQ(name_of("StartExecution", {{"stateMachineArn", machine}, {"name", "a b"}}),

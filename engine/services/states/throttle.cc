@@ -26,6 +26,17 @@ Bucket bucket_of(std::string_view region, bool express) {
   return std::ranges::find(large_regions, region) != large_regions.end() ? large_bucket : bucket;
 }
 
+// "Executions for each AWS account and Region. Exceeding this will cause an ExecutionLimitExceeded
+// error. Doesn't apply to Express Workflows."
+constexpr std::int64_t open_max = 1'000'000;
+
+std::string open_key(const Context& context) { return row_key(context, "open", "standard"); }
+
+std::int64_t open_count(const Context& context) {
+  const auto row = get_json(context, open_key(context));
+  return row ? number(*row, "Count") : 0;
+}
+
 // A session that a service opened for itself: a state machine's role, or that of a rule.
 bool by_service(const Caller& caller) {
   return caller.access_key_id.empty() && caller.arn.find(":assumed-role/") != std::string::npos;
@@ -51,6 +62,23 @@ Result<void> take_start(Context& context, bool express, Throttle throttle) {
   if (tokens < 1) return fail("ThrottlingException", "Rate exceeded");
   put_json(context, key, {{"Tokens", tokens - 1}, {"Time", now}});
   return {};
+}
+
+Result<void> take_open(Context& context) {
+  const std::int64_t open = open_count(context);
+  // The words are those of the API reference.
+  if (open >= open_max)
+    return fail("ExecutionLimitExceeded",
+                "The maximum number of running executions has been reached. Running executions "
+                "must end or be stopped before a new execution can be started.");
+  put_json(context, open_key(context), {{"Count", open + 1}});
+  return {};
+}
+
+void release_open(Context& context) {
+  // At 0 end those that began before executions were counted.
+  if (const std::int64_t open = open_count(context); open > 0)
+    put_json(context, open_key(context), {{"Count", open - 1}});
 }
 
 }  // namespace kiban::services::states

@@ -1,4 +1,5 @@
-// The token bucket of StartExecution, one for each account, region and type of machine.
+// AWS's quotas of executions, for each account and region: the token bucket of StartExecution, and
+// how many standard executions are open.
 // https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 #pragma once
 
@@ -9,5 +10,10 @@ namespace kiban::services::states {
 
 // Takes one token for a start by the caller of `context`. Error ThrottlingException.
 Result<void> take_start(Context& context, bool express, Throttle throttle);
+
+// Counts a standard execution that nothing but the API or a service started; children of map runs
+// do not count. Error ExecutionLimitExceeded at 1,000,000.
+Result<void> take_open(Context& context);
+void release_open(Context& context);
 
 }  // namespace kiban::services::states

@@ -60,6 +60,49 @@ TEST_F(NestedStarts, OfAMachineByItselfComeToAnEnd) {
   EXPECT_TRUE(running.at("executions").as_array().empty());
 }
 
+class OpenExecutions : public States {
+ protected:
+  std::int64_t counted() {
+    for (const store::Row& row : store_->scan("states/", {}, SIZE_MAX))
+      if (row.key.find("/open/") != std::string::npos)
+        return number(parse_json(row.value)->as_object(), "Count", -1);
+    return -1;
+  }
+  void pretend(std::int64_t count) {
+    for (const store::Row& row : store_->scan("states/", {}, SIZE_MAX))
+      if (row.key.find("/open/") != std::string::npos)
+        ASSERT_TRUE(store_->commit({{row.key, fmt::format(R"({{"Count":{}}})", count)}}));
+  }
+};
+
+TEST_F(OpenExecutions, AreCountedWhileTheyRun) {
+  const auto machine =
+      make("m", R"({"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":60,"End":true}}})");
+  const auto first = start(machine);
+  const auto second = start(machine);
+  EXPECT_EQ(counted(), 2);
+  call("states", "StopExecution", {{"executionArn", first}});
+  EXPECT_EQ(counted(), 1);
+  call("states", "RedriveExecution", {{"executionArn", first}});
+  EXPECT_EQ(counted(), 2);
+  kernel_->run_until_idle(now_);
+  EXPECT_EQ(counted(), 0);
+  start(make("e", pass, {{"type", "EXPRESS"}}));
+  start(make("p", pass));
+  EXPECT_EQ(counted(), 0);
+}
+
+TEST_F(OpenExecutions, EndAtAMillion) {
+  const auto machine = make("m", pass);
+  start(machine);
+  pretend(1'000'000);
+  const auto refused = try_call("states", "StartExecution", {{"stateMachineArn", machine}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().name, "ExecutionLimitExceeded");
+  pretend(999'999);
+  EXPECT_TRUE(try_call("states", "StartExecution", {{"stateMachineArn", machine}}));
+}
+
 class AsAws : public States {
  protected:
   AsAws() {
