@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -29,7 +30,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* taken_suffix = ".taken";  // Of the fifo of a container that was released.
-constexpr int killed_code = 137;                // 128 + SIGKILL, as a shell says it.
+// While no engine reads a log it grows to this; 64 times the backlog at which a container is held.
+constexpr std::uint64_t unread_log_max = std::uint64_t{256} * 1024 * 1024;
+constexpr int killed_code = 137;  // 128 + SIGKILL, as a shell says it.
 // docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 constexpr const char* out_of_memory = "OutOfMemoryError: Container killed due to memory usage";
 
@@ -77,7 +80,8 @@ Result<void> release_first_instruction(const std::string& pipe) {
   sigset_t before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);  // Our handlers are not for the reader.
-  // NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): fork() copies tables of all memory.
+  // fork() copies the tables of all memory, and the reader does only what is safe after vfork().
+  // NOLINTNEXTLINE(bugprone-unsafe-functions,clang-analyzer-security.insecureAPI.vfork)
   const pid_t reader = ::vfork();
   if (reader == 0) read_fifo_and_exit(taken.c_str());
   const int error = errno;
@@ -116,6 +120,7 @@ Container::Container(Container&& other) noexcept
       directory_(std::move(other.directory_)),
       stop_signal_(std::move(other.stop_signal_)),
       monitor_(std::exchange(other.monitor_, -1)),
+      monitor_pid_(other.monitor_pid_),
       log_descriptor_(std::exchange(other.log_descriptor_, -1)),
       log_(std::move(other.log_)),
       exit_code_(other.exit_code_),
@@ -264,7 +269,10 @@ Result<void> Container::open_monitor() {
   const bool ours =
       pid > 1 && read_file(fmt::format("/proc/{}/cmdline", pid)).find(id_) != std::string::npos;
   if (ours) monitor_ = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-  if (monitor_ >= 0) ::fcntl(monitor_, F_SETFD, FD_CLOEXEC);
+  if (monitor_ < 0) return {};
+  ::fcntl(monitor_, F_SETFD, FD_CLOEXEC);
+  monitor_pid_ = pid;
+  bound_log(log_.resume());
   return {};
 }
 
@@ -330,7 +338,25 @@ void Container::skip_log(std::uint64_t bytes_kept) {
   log_ = LogParser{next + (end == std::string::npos ? piece.size() : end + 1)};
 }
 
-void Container::release_log(std::uint64_t end) const { runtime::release_log(directory_, end); }
+void Container::release_log(std::uint64_t end) const {
+  runtime::release_log(directory_, end);
+  bound_log(end);
+}
+
+// Holes count as a part of a file's size, so the limit moves with what was reported. conmon goes on
+// when it can't write: lines beyond the limit are lost until there is room again.
+void Container::bound_log(std::uint64_t end) const {
+  rlimit limit{};
+  const bool runs = monitor_ >= 0 &&
+                    ::syscall(SYS_pidfd_send_signal, monitor_, 0, nullptr, 0) == 0 &&
+                    ::prlimit(monitor_pid_, RLIMIT_FSIZE, nullptr, &limit) == 0;
+  if (!runs) return;
+  const json::object* log = find_object(plan_, "Log");
+  const json::value* given = log ? find(*log, "BufferBytes") : nullptr;
+  const std::uint64_t buffer = given ? given->to_number<std::uint64_t>() : 0;
+  limit.rlim_cur = std::min<rlim_t>(end + std::max(unread_log_max, 2 * buffer), limit.rlim_max);
+  (void)::prlimit(monitor_pid_, RLIMIT_FSIZE, &limit, nullptr);
+}
 
 void Container::hold_output(bool held) const {
   if (monitor_ >= 0)

@@ -91,6 +91,7 @@ class Container {
   std::string layer() const;
   std::string pipe() const;
   bool waits_for_release() const;
+  void bound_log(std::uint64_t end) const;
   void signal(const std::string& name) const;
 
   const Tools& tools_;
@@ -99,6 +100,7 @@ class Container {
   std::string directory_;
   std::string stop_signal_{"SIGTERM"};
   int monitor_{-1};
+  int monitor_pid_{0};
   int log_descriptor_{-1};
   LogParser log_{};
   std::optional<int> exit_code_{};

@@ -741,6 +741,24 @@ TEST_F(Containers, EndWithTheEngineThoughTheyWereAskedToEndBefore) {
   expect_nothing_left(task);
 }
 
+TEST_F(Containers, HaveLogsThatEndSomewhereWhenNobodyReadsThem) {
+  const json::object task = payload({container("echo ready; sleep 1; echo more; sleep 100")});
+  driver_->run(task, heard_.report());
+  ASSERT_TRUE(heard_.wait_for_line("ready"));
+  const std::string directory = fmt::format("{}/state/tasks/{}/0", base, id_of(task));
+  const auto limit = [&] {
+    const std::string words = read_file("/proc/" + read_file(directory + "/monitor") + "/limits");
+    const std::string line = words.substr(words.find("Max file size"));
+    return std::strtoull(line.c_str() + line.find_first_of("0123456789"), nullptr, 10);
+  };
+  const auto first = limit();
+  EXPECT_GE(first, 256U << 20);
+  EXPECT_LT(first, 300U << 20);
+  ASSERT_TRUE(heard_.wait_for_line("more"));
+  for (int i = 0; i < 200 && limit() == first; ++i) ::usleep(10'000);
+  EXPECT_GT(limit(), first);  // It moves with what was read.
+}
+
 TEST_F(Containers, SweepsWhatNobodyAsksForAgain) {
   driver_.reset();
   bridge_.reset();

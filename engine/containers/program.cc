@@ -103,7 +103,8 @@ Result<std::string> start_monitor(const std::vector<std::string>& arguments,
                                                    .environment = environment,
                                                    .directory = directory,
                                                    .fourth = sync.write.number(),
-                                                   .session = runtime::Session::Own}));
+                                                   .session = runtime::Session::Own,
+                                                   .file_limit = runtime::FileLimit::IsAnError}));
   sync.write.close();
   const std::string said = runtime::read_line_of_child(sync.read, deadline);
   KIBAN_TRY_VOID(wait_for_success(pid, arguments[0], said, deadline));

@@ -203,8 +203,8 @@ class Keeper {
                          std::chrono::system_clock::now().time_since_epoch())
                          .count();
     json::array lines;
-    for (std::string& line : server_->read_log())
-      lines.push_back({{"Timestamp", now}, {"Message", std::move(line)}});
+    for (const std::string& line : server_->read_log())
+      lines.push_back({{"Timestamp", now}, {"Message", line}});
     if (lines.empty()) return;
     *uncommitted_ = true;
     job.report({.final = false, .payload = {{"Logs", std::move(lines)}}},

@@ -296,6 +296,7 @@ TEST_F(PostgresDriver, DeletingLeavesTheSnapshotOrNothing) {
   perform("postgres.delete", {{"Directory", "snapshots/s"}}, forgotten);
   EXPECT_EQ(text(forgotten.next(), "Status"), "deleted");
   EXPECT_FALSE(fs::exists(root_ / "snapshots" / "s"));
+  EXPECT_EQ(fs::exists(root_ / "one" / "uid"), ::geteuid() == 0);
 }
 
 TEST_F(PostgresDriver, ABackupOfARunningServerIsRestoredElsewhere) {

@@ -668,6 +668,7 @@ Result<void> Server::remove(const std::string& snapshot) {
   if (failed)
     return fail("PostgresFailed",
                 fmt::format("can't remove {}: {}", directory_.string(), failed.message()));
+  user_.reset();  // What is made here next records its own.
   return {};
 }
 

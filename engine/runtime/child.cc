@@ -50,9 +50,10 @@ void set_streams(posix_spawn_file_actions_t& actions, const ChildOptions& option
     posix_spawn_file_actions_addchdir_np(&actions, options.directory.c_str());
 }
 
-void set_signals(posix_spawnattr_t& attributes, Session session) {
+void set_signals(posix_spawnattr_t& attributes, Session session, FileLimit file_limit) {
   sigset_t signals;
   sigfillset(&signals);
+  if (file_limit == FileLimit::IsAnError) sigdelset(&signals, SIGXFSZ);
   posix_spawnattr_setsigdefault(&attributes, &signals);
   sigemptyset(&signals);
   posix_spawnattr_setsigmask(&attributes, &signals);
@@ -80,7 +81,7 @@ Result<pid_t> spawn_child(const ChildOptions& options) {
   set_streams(actions, options);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  set_signals(attributes, options.session);
+  set_signals(attributes, options.session, options.file_limit);
   pid_t pid = 0;
   const int error =
       posix_spawnp(&pid, options.arguments.front().c_str(), &actions, &attributes,

@@ -44,6 +44,9 @@ struct Pipe {
 Result<Pipe> make_pipe();
 
 enum class Session { Inherited, Own };
+// What a write beyond RLIMIT_FSIZE is to the child: a signal that ends it, or an error of the call
+// (where the engine ignores SIGXFSZ, as `kiban serve` does).
+enum class FileLimit { IsASignal, IsAnError };
 
 struct ChildOptions {
   std::vector<std::string> arguments{};    // The first is a path, or a name to find by $PATH.
@@ -53,6 +56,7 @@ struct ChildOptions {
   int output{-1};                          // Both standard output and standard error.
   int fourth{-1};                          // Becomes descriptor 3; -1: closed.
   Session session{Session::Inherited};
+  FileLimit file_limit{FileLimit::IsASignal};
 };
 
 // Error `ProgramFailed` when the program can't be started. The caller waits for the child.

@@ -14,7 +14,8 @@ using namespace std::chrono_literals;
 // What `script` prints, and its exit code; -1 when it was still running after `limit`.
 std::pair<std::string, int> run_shell(const std::string& script, std::string directory = {},
                                       Session session = Session::Inherited,
-                                      std::chrono::milliseconds limit = 10s) {
+                                      std::chrono::milliseconds limit = 10s,
+                                      FileLimit file_limit = FileLimit::IsASignal) {
   ::signal(SIGPIPE, SIG_IGN);  // As the engine does: a child may end before it reads its input.
   auto in = make_pipe();
   auto out = make_pipe();
@@ -23,7 +24,8 @@ std::pair<std::string, int> run_shell(const std::string& script, std::string dir
                                 .directory = std::move(directory),
                                 .input = in->read.number(),
                                 .output = out->write.number(),
-                                .session = session});
+                                .session = session,
+                                .file_limit = file_limit});
   EXPECT_TRUE(pid) << (pid ? "" : pid.error().cause);
   in->read.close();
   out->write.close();
@@ -44,6 +46,18 @@ TEST(Child, GetsTheGivenDescriptorsAndNoOthers) {
   ::close(inherited);
   EXPECT_EQ(output, "0\n1\n2\n");
   EXPECT_EQ(code, 4);
+}
+
+TEST(Child, FindsOutThatAFileIsFullAsAskedFor) {
+  ::signal(SIGXFSZ, SIG_IGN);  // As `kiban serve` does.
+  const std::string file = "/tmp/kiban-limit-" + std::to_string(::getpid());
+  const std::string script = "ulimit -f 1; head -c 9999 /dev/zero >" + file + "; echo $?";
+  const auto ended_by_signal = [](const std::string& said) { return said.ends_with("153\n"); };
+  EXPECT_TRUE(ended_by_signal(run_shell(script, "/").first));  // 128 and SIGXFSZ.
+  EXPECT_FALSE(
+      ended_by_signal(run_shell(script, "/", Session::Inherited, 10s, FileLimit::IsAnError).first));
+  ::signal(SIGXFSZ, SIG_DFL);
+  ::unlink(file.c_str());
 }
 
 TEST(Child, GetsInputDirectoryAndEnvironmentAndHasASessionWhenAsked) {

@@ -309,13 +309,13 @@ json::array ProcessTask::next_lines(bool ended) {
                        .count();
   for (Process& process : processes_) {
     if (!process.begun || bytes >= report_bytes_max) continue;
-    for (WrittenLine& line :
+    for (const WrittenLine& line :
          read_lines(process.directory / "log", process.offset, report_bytes_max - bytes,
                     ended ? Written::All : Written::More)) {
       bytes += line.text.size() + log_line_overhead;
       lines.push_back({{"Container", process.name},
                        {"Timestamp", now},
-                       {"Message", std::move(line.text)},
+                       {"Message", line.text},
                        {"Position", line.end}});
     }
   }

@@ -173,6 +173,11 @@ class Ecs : public testing::Test {
         "ecs", {.id = text(started, "taskArn"), .final = final, .payload = std::move(payload)});
     ASSERT_TRUE(kernel_->run_batch(now_, ++seed_));
   }
+  json::object line(const char* message, std::chrono::hours ago = {}) const {
+    return {{"Container", "api"},
+            {"Timestamp", (now_ - ago).time_since_epoch().count()},
+            {"Message", message}};
+  }
   void exit(const json::object& started, int code) {
     report(started,
            {{"Status", "STOPPED"}, {"Containers", {{{"Name", "api"}, {"ExitCode", code}}}}}, true);
