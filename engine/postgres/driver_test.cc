@@ -240,7 +240,8 @@ TEST_F(PostgresDriver, ABackupOfARunningServerIsRestoredElsewhere) {
                    again.report());
     const services::Outcome outcome = again.next();
     ASSERT_EQ(text(outcome, "Status"), "available") << print_json(outcome.payload);
-    EXPECT_EQ(query(outcome.payload.at("Port").to_number<std::int64_t>(), "SELECT n FROM kept"), "42");
+    EXPECT_EQ(query(outcome.payload.at("Port").to_number<std::int64_t>(), "SELECT n FROM kept"),
+              "42");
   }
   fs::remove_all(backup);
   fs::remove_all(other);
