@@ -13,6 +13,7 @@
 
 #include "cli/commands.h"
 #include "cli/data_directory.h"
+#include "cli/disk_use.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
@@ -213,6 +214,25 @@ std::vector<Check> check_rows(const std::string& data) {
            .needed = true}};
 }
 
+// With what is free there, as rows need room to be written.
+std::vector<Check> check_disk(const std::string& data) {
+  std::error_code failed;
+  const std::filesystem::space_info space = std::filesystem::space(data, failed);
+  if (failed) return {};
+  std::string text;
+  std::uint64_t total = 0;
+  for (const DiskUse& use : disk_use(data)) {
+    text += fmt::format(", {} {}", use.kind, bytes_words(use.bytes));
+    total += use.bytes;
+  }
+  constexpr std::uint64_t little = 1ULL << 30U;
+  return {{.name = "disk",
+           .good = space.available >= little,
+           .text = fmt::format("{} used{}; {} free", bytes_words(total), text,
+                               bytes_words(space.available)),
+           .what_to_do = "make room: a full disk ends the server"}};
+}
+
 std::vector<Check> check_host() {
   std::vector<Check> checks;
   std::string lacking;
@@ -264,6 +284,8 @@ int doctor(const ClientOptions& options, const OutputOptions& output) {
   std::ranges::move(check_rows(options.data.empty() ? default_data_directory() : options.data),
                     std::back_inserter(checks));
   std::ranges::move(check_mail(client), std::back_inserter(checks));
+  std::ranges::move(check_disk(options.data.empty() ? default_data_directory() : options.data),
+                    std::back_inserter(checks));
   std::ranges::move(check_host(), std::back_inserter(checks));
   checks.push_back({.name = "policies",
                     .text = "IAM policies are recorded, not evaluated: who may call may call "

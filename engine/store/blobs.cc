@@ -1,6 +1,7 @@
 #include "store/blobs.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <unistd.h>
@@ -148,6 +149,8 @@ class DirectoryBlobs final : public Blobs {
     if (!is_digest(digest)) return fail("NoSuchBlob", std::string(digest));
     Result<std::string> bytes = read_file(path_of(digest));
     if (!bytes) return fail("NoSuchBlob", std::string(digest));
+    if (sha256_hex(*bytes) != digest)
+      return fail("BlobDamaged", fmt::format("the bytes of {} were altered on disk", digest));
     return bytes;
   }
 

@@ -15,7 +15,7 @@ class Blobs {
   virtual ~Blobs() = default;
   // The digest. Durable when it returns; bytes that are there already are not written again.
   virtual Result<std::string> put(std::string_view bytes) = 0;
-  // Error `NoSuchBlob`.
+  // Errors: `NoSuchBlob`; `BlobDamaged` when the bytes on disk no longer have the digest.
   virtual Result<std::string> read(std::string_view digest) const = 0;
   // Takes over the file `path`, whose bytes have this digest by the caller's word, and lies on the
   // same file system. Durable when it returns; the file is gone then.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from conftest import Server, kiban
-from waiting import finished
+from waiting import finished, until
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 
@@ -31,23 +31,37 @@ def all_bytes(directory: Path) -> bytes:
     return b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file())
 
 
-def test_a_backup_made_under_load_is_restored_and_goes_on(serve: Callable[..., Server], tmp_path: Path) -> None:
-    data, backup, other = tmp_path / "data", tmp_path / "backup", tmp_path / "other"
-    server = serve("--data", data).use_key_of(data)
-    make_role(server)
-    queue = server.client("sqs").create_queue(QueueName="asked")["QueueUrl"]
-    parameters = {"QueueUrl": queue, "MessageBody.$": "$$.Task.Token"}
-    asking = machine(
-        server, "asking", Type="Task", Resource="arn:aws:states:::sqs:sendMessage.waitForTaskToken", Parameters=parameters
-    )
-    asked = server.client("stepfunctions").start_execution(stateMachineArn=asking)["executionArn"]
-    token = server.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"][0]["Body"]
-    waiting = machine(server, "waiting", Type="Wait", Seconds=4)
-    waited = server.client("stepfunctions").start_execution(stateMachineArn=waiting)["executionArn"]
-    server.client("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
-    server.client("s3").put_object(Bucket="bucket", Key="k", Body=b"of the object" * 1000)
-    server.client("secretsmanager").create_secret(Name="s", SecretString="swordfish-in-the-rows")
+class Filled:
+    """A server's data: an execution that waits for its token, one for its time, an object, a secret."""
 
+    def __init__(self, server: Server) -> None:
+        make_role(server)
+        states, sqs, s3 = (server.client(name) for name in ("stepfunctions", "sqs", "s3"))
+        queue = sqs.create_queue(QueueName="asked")["QueueUrl"]
+        parameters = {"QueueUrl": queue, "MessageBody.$": "$$.Task.Token"}
+        send = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+        asking = machine(server, "asking", Type="Task", Resource=send, Parameters=parameters)
+        self.asked = states.start_execution(stateMachineArn=asking)["executionArn"]
+        self.token = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"][0]["Body"]
+        waiting = machine(server, "waiting", Type="Wait", Seconds=4)
+        self.waited = states.start_execution(stateMachineArn=waiting)["executionArn"]
+        s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+        s3.put_object(Bucket="bucket", Key="k", Body=b"of the object" * 1000)
+        server.client("secretsmanager").create_secret(Name="s", SecretString="swordfish-in-the-rows")
+
+    def check_goes_on(self, server: Server) -> None:
+        states = server.client("stepfunctions")
+        states.send_task_success(taskToken=self.token, output="7")
+        assert finished(states, self.asked)["output"] == "7"
+        assert finished(states, self.waited)["status"] == "SUCCEEDED"
+        body = server.client("s3").get_object(Bucket="bucket", Key="k")["Body"].read()
+        assert body == b"of the object" * 1000
+        secret = server.client("secretsmanager").get_secret_value(SecretId="s")["SecretString"]
+        assert secret == "swordfish-in-the-rows"
+
+
+def back_up_under_load(server: Server, data: Path, backup: Path) -> list[str]:
+    """The executions that had been acknowledged when the backup was asked for."""
     passing = machine(server, "passing", Type="Pass")
     started: list[str] = []
     stop = threading.Event()
@@ -59,6 +73,7 @@ def test_a_backup_made_under_load_is_restored_and_goes_on(serve: Callable[..., S
 
     loading = threading.Thread(target=load)
     loading.start()
+    until(lambda: len(started) > 10, "nothing is started")
     before = len(started)
     made = kiban("backup", backup, "--data", data)
     after = len(started)
@@ -67,20 +82,29 @@ def test_a_backup_made_under_load_is_restored_and_goes_on(serve: Callable[..., S
     assert made.returncode == 0, made.stderr
     assert str(data / "key") in made.stdout
     assert after > before, "the server went on meanwhile"
-    assert not (backup / "key").exists() and not (backup / "credentials.json").exists()
-    assert server.secret.encode() not in all_bytes(backup)
-    assert b"swordfish-in-the-rows" not in all_bytes(backup)
+    return started[:before]
 
-    # A backup belongs to nobody else, and is never written over.
+
+def check_secrets_are_not_in(backup: Path, server: Server) -> None:
     assert backup.stat().st_mode & 0o077 == 0
+    assert not (backup / "key").exists() and not (backup / "credentials.json").exists()
+    found = all_bytes(backup)
+    assert server.secret.encode() not in found
+    assert b"swordfish-in-the-rows" not in found
+
+
+def test_a_backup_made_under_load_is_restored_and_goes_on(serve: Callable[..., Server], tmp_path: Path) -> None:
+    data, backup, other, key = (tmp_path / name for name in ("data", "backup", "other", "safe.key"))
+    server = serve("--data", data).use_key_of(data)
+    filled = Filled(server)
+    acknowledged = back_up_under_load(server, data, backup)
+    check_secrets_are_not_in(backup, server)
     again = kiban("backup", backup, "--data", data)
     assert again.returncode == 1 and "is not empty" in again.stderr
 
-    key = tmp_path / "safe.key"
     shutil.copy(data / "key", key)
     server.kill()
     shutil.rmtree(data)
-
     without = kiban("restore", backup, "--data", other)
     assert without.returncode == 1 and str(data / "key") in without.stderr
     wrong = tmp_path / "wrong.key"
@@ -94,15 +118,9 @@ def test_a_backup_made_under_load_is_restored_and_goes_on(serve: Callable[..., S
     old_key = server.key
     server = serve("--data", other, "--key-file", key).use_key_of(other)
     assert server.key == old_key
-    states = server.client("stepfunctions")
-    for arn in started[:before]:
-        assert states.describe_execution(executionArn=arn)["status"] == "SUCCEEDED"
-    states.send_task_success(taskToken=token, output="7")
-    assert finished(states, asked)["output"] == "7"
-    assert finished(states, waited)["status"] == "SUCCEEDED"
-    body = server.client("s3").get_object(Bucket="bucket", Key="k")["Body"].read()
-    assert body == b"of the object" * 1000
-    assert server.client("secretsmanager").get_secret_value(SecretId="s")["SecretString"] == "swordfish-in-the-rows"
+    for arn in acknowledged:
+        assert server.client("stepfunctions").describe_execution(executionArn=arn)["status"] == "SUCCEEDED"
+    filled.check_goes_on(server)
 
 
 def test_what_is_no_backup_is_refused(serve: Callable[..., Server], tmp_path: Path) -> None:
