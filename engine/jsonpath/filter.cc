@@ -1,4 +1,5 @@
 #include "jsonpath/filter.h"
+
 #include "core/exact_json.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8

@@ -100,12 +100,13 @@ Result<SmtpServer> parse_smtp_url(std::string_view url) {
 std::string curl_configuration(const SmtpServer& server, std::string_view from,
                                std::string_view to) {
   const bool must_hide = !server.user.empty() && !is_loopback_host(server.host);
-  std::string out = fmt::format(
-      "url = {}\nproto = \"=smtp,smtps\"\nnoproxy = \"*\"\n",
-      in_quotes(fmt::format("{}://{}:{}/kiban.localdomain", server.scheme, server.host, server.port)));
+  std::string out = fmt::format("url = {}\nproto = \"=smtp,smtps\"\nnoproxy = \"*\"\n",
+                                in_quotes(fmt::format("{}://{}:{}/kiban.localdomain", server.scheme,
+                                                      server.host, server.port)));
   if (server.scheme == "smtp") out += must_hide ? "ssl-reqd\n" : "ssl\n";
   if (!server.user.empty())
-    out += fmt::format("user = {}\n", in_quotes(fmt::format("{}:{}", server.user, server.password)));
+    out +=
+        fmt::format("user = {}\n", in_quotes(fmt::format("{}:{}", server.user, server.password)));
   out += fmt::format("mail-from = {}\nmail-rcpt = {}\n", in_quotes(from), in_quotes(to));
   out += "upload-file = \"/dev/fd/3\"\nconnect-timeout = 10\nmax-time = 30\n";
   out += "silent\nshow-error\nwrite-out = \"\\n%{response_code}\"\n";

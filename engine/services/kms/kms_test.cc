@@ -82,12 +82,14 @@ TEST_F(Kms, PolicyRotationAndTags) {
   const json::object key{{"KeyId", id}};
   EXPECT_THAT(text(call("GetKeyPolicy", key), "Policy"),
               testing::HasSubstr("arn:aws:iam::000000000000:root"));
-  const json::object locked{{"KeyId", id}, {"Policy", R"({"Statement":[]})"}};
+  const std::string deny = R"({"Statement":[{"Effect":"Deny","Principal":"*","Action":"*"}]})";
+  const json::object locked{{"KeyId", id}, {"Policy", deny}};
   EXPECT_EQ(refused("PutKeyPolicy", locked), "MalformedPolicyDocumentException");
   json::object bypassed = locked;
   bypassed["BypassPolicyLockoutSafetyCheck"] = true;
   call("PutKeyPolicy", bypassed);
-  EXPECT_EQ(text(call("GetKeyPolicy", key), "Policy"), R"({"Statement":[]})");
+  EXPECT_EQ(text(call("GetKeyPolicy", key), "Policy"), deny);
+  call("PutKeyPolicy", {{"KeyId", id}, {"Policy", R"({"Statement":[]})"}});
   EXPECT_EQ(call("GetKeyRotationStatus", key).at("KeyRotationEnabled"), false);
   call("EnableKeyRotation", key);
   EXPECT_EQ(call("GetKeyRotationStatus", key).at("RotationPeriodInDays"), 365);

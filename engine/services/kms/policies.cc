@@ -65,8 +65,9 @@ Result<void> check_policy(const Context& context, std::string_view policy, bool 
     const json::object* statement = each.if_object();
     return statement && names_caller(context, *statement) && allows_policy_change(*statement);
   });
-  // CloudFormation acts for whoever deployed the stack.
-  if (bypass || stays_manageable || !context.caller().arn.starts_with("arn:")) return {};
+  // A policy without statements is accepted: docs/limits.md. Services act for other callers.
+  if (bypass || statements.empty() || stays_manageable || !context.caller().arn.starts_with("arn:"))
+    return {};
   return fail("MalformedPolicyDocumentException",
               "The new key policy will not allow you to update the key policy in the future.");
 }

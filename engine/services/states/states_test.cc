@@ -32,7 +32,8 @@ TEST_F(States, AWaitSurvivesARestart) {
 TEST_F(States, AnEcsTaskFailsTheStateLikeAwsRecorded) {
   call("ecs", "CreateCluster", {{"clusterName", "dev"}});
   call("ecs", "RegisterTaskDefinition",
-       {{"family", "api"}, {"containerDefinitions", {{{"name", "api"}, {"image", "i"}, {"memory", 64}}}}});
+       {{"family", "api"},
+        {"containerDefinitions", {{{"name", "api"}, {"image", "i"}, {"memory", 64}}}}});
   const auto machine = make("batch", R"({"StartAt":"Run","States":{"Run":{"Type":"Task",
       "Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"Cluster":"dev",
       "TaskDefinition":"api","Overrides":{"ContainerOverrides":[{"Name":
@@ -66,7 +67,8 @@ TEST_F(States, AnEcsTaskFailsTheStateLikeAwsRecorded) {
 TEST_F(States, StoppingAnExecutionStopsItsEcsTask) {
   call("ecs", "CreateCluster", {{"clusterName", "dev"}});
   call("ecs", "RegisterTaskDefinition",
-       {{"family", "api"}, {"containerDefinitions", {{{"name", "api"}, {"image", "i"}, {"memory", 64}}}}});
+       {{"family", "api"},
+        {"containerDefinitions", {{{"name", "api"}, {"image", "i"}, {"memory", 64}}}}});
   const auto execution = start(make("long", R"({"StartAt":"Run","States":{"Run":{"Type":"Task",
       "Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"Cluster":"dev",
       "TaskDefinition":"api"},"End":true}}})"));
