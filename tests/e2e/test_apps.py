@@ -153,7 +153,8 @@ def test_are_changed(apps):
     alarm = alarms.describe_alarms(AlarmNames=[apps.output("AppService", "AlarmName")])["MetricAlarms"][0]
     assert alarm["Threshold"] == 90
     tags = alarms.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
-    assert tags == [{"Key": "Owner", "Value": "them"}]
+    assert {"Key": "Owner", "Value": "them"} in tags
+    assert {each["Key"] for each in tags if not each["Key"].startswith("aws:cloudformation:")} <= {"Owner", "App"}
     services = apps.server.client("ecs")
     cluster = apps.output("AppService", "ClusterName")
     service = services.describe_services(

@@ -134,7 +134,9 @@ def test_deletion_leaves_a_snapshot_that_becomes_a_cluster(data, serve):
     assert query(becomes(rds, "available"), "SELECT n FROM kept").stdout == "42\n"
     rds.delete_db_cluster(DBClusterIdentifier="main", SkipFinalSnapshot=True)
     gone(rds)
-    messages = [event["Message"] for event in rds.describe_events(SourceIdentifier="main")["Events"]]
+    messages = [
+        event["Message"] for event in rds.describe_events(SourceIdentifier="main", SourceType="db-cluster")["Events"]
+    ]
     assert messages.count("DB cluster created") == 2 and messages[-1] == "DB cluster deleted"
 
 

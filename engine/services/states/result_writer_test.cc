@@ -7,7 +7,11 @@ namespace {
 
 class ResultWriter : public States {
  protected:
-  ResultWriter() { call("s3", "CreateBucket", {{"Bucket", "out"}}); }
+  ResultWriter() {
+    call("s3", "CreateBucket",
+         {{"Bucket", "out"},
+          {"CreateBucketConfiguration", {{"LocationConstraint", "ap-northeast-1"}}}});
+  }
 
   // A Map whose items fail where they are 0.
   std::string machine(const std::string& name, std::string_view writer, std::string_view more = "",

@@ -33,6 +33,7 @@ class RetentionTest : public States {
       const bool other = row.key.find("/machine/") != std::string::npos ||
                          row.key.find("/revision/") != std::string::npos ||
                          row.key.find("/throttle") != std::string::npos ||
+                         row.key.find("/open/") != std::string::npos ||
                          row.key.find(but) != std::string::npos;
       if (!other) keys.push_back(row.key);
     }
