@@ -139,7 +139,7 @@ Outcome<void> Machine::make_batches(Track& track, const std::vector<ItemSource>&
   // "The execution input used to start a child workflow execution can't exceed 256 KiB."
   // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
   for (const Batch& batch : work.batches) {
-    if (batch.input.text().size() > payload_bytes_max) return std::unexpected(too_large(track));
+    if (auto failure = refused(track, batch.input)) return std::unexpected(*std::move(failure));
   }
   work.results.resize(work.batches.size());
   work.execution_counts.total = work.execution_counts.pending =

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "asl/depth.h"
 #include "asl/machine.h"
 
 namespace kiban::asl {
@@ -48,6 +49,19 @@ Failure Machine::too_large(const Track& track) const {
                           "number of bytes service limit.",
                           state_of(track).name),
           .measured = true};
+}
+
+Failure Machine::too_deep(const Track& track) const {
+  return runtime_failure(
+      track, fmt::format("The data is nested deeper than {} levels.", payload_depth_max));
+}
+
+std::optional<Failure> Machine::refused(const Track& track, const Payload& made) const {
+  // The track's own input was looked at when it was made.
+  if (made.text().size() > payload_bytes_max) return too_large(track);
+  if (!made.same_as(track.input) && deeper_than(made.text(), payload_depth_max))
+    return too_deep(track);
+  return std::nullopt;
 }
 
 Failure Machine::from_query(const Track& track, QueryFailure failure) const {
@@ -182,7 +196,7 @@ void Machine::catch_with(Track& track, const Catcher& catcher, const Failure& fa
     if (!merged) return give_up(std::move(merged).error());
     output = *std::move(merged);
   }
-  if (output.text().size() > payload_bytes_max) return give_up(too_large(track));
+  if (auto wrong = refused(track, output)) return give_up(*std::move(wrong));
   exit_state(track, std::move(output), *std::move(variables), catcher.next);
 }
 

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 
 #include "asl/query.h"
 #include "core/exact_json.h"
+#include "core/utf8.h"
 
 namespace kiban::asl {
 namespace {
@@ -146,11 +148,35 @@ Outcome array_length(const Arguments& arguments) {
   return json::value(static_cast<std::int64_t>(arguments[0].get_array().size()));
 }
 
+// The value with the members of its objects in one order, for print_json: what is equal prints
+// alike.
+json::value ordered(const json::value& value) {
+  if (const json::array* array = value.if_array()) {
+    json::array out;
+    out.reserve(array->size());
+    for (const json::value& element : *array) out.push_back(ordered(element));
+    return out;
+  }
+  if (const json::object* object = value.if_object()) {
+    std::vector<const json::key_value_pair*> members;
+    members.reserve(object->size());
+    for (const auto& member : *object) members.push_back(&member);
+    std::ranges::sort(members, {}, [](const auto* member) { return member->key(); });
+    json::object out;
+    out.reserve(members.size());
+    for (const auto* member : members) out.emplace(member->key(), ordered(member->value()));
+    return out;
+  }
+  if (value.is_double() && value.get_double() == 0) return json::value(0.0);  // Minus zero.
+  return value;
+}
+
 Outcome array_unique(const Arguments& arguments) {
   if (!arguments[0].is_array()) return wrong("expected an array");
+  std::set<std::string> seen;
   json::array out;
   for (const json::value& element : arguments[0].get_array()) {
-    if (std::find(out.begin(), out.end(), element) == out.end()) out.push_back(element);
+    if (seen.insert(print_json(ordered(element))).second) out.push_back(element);
   }
   return json::value(std::move(out));
 }
@@ -181,7 +207,7 @@ Outcome base64_decode(const Arguments& arguments) {
   if (text.size() >= 2 && text[text.size() - 1] == '=') --length;
   if (text.size() >= 2 && text[text.size() - 2] == '=') --length;
   out.resize(length);
-  return json::value(json::string(out));
+  return json::value(json::string(to_utf8(out)));
 }
 
 Outcome hash(const Arguments& arguments) {
@@ -260,7 +286,7 @@ Outcome string_split(const Arguments& arguments) {
   std::size_t from = 0;
   while (from <= text.size()) {
     const std::size_t to = std::min(text.find_first_of(separators, from), text.size());
-    if (to > from) out.emplace_back(json::string(text.substr(from, to - from)));
+    if (to > from) out.emplace_back(json::string(to_utf8(text.substr(from, to - from))));
     from = to + 1;
   }
   return json::value(std::move(out));

@@ -10,7 +10,9 @@
 
 namespace kiban::asl {
 
-constexpr std::size_t payload_bytes_max = 262'144;       // Step Functions quota: 256 KiB.
+constexpr std::size_t payload_bytes_max = 262'144;  // Step Functions quota: 256 KiB.
+// Our own bound, below json_depth_max: what a state makes is written and must be read again.
+constexpr std::size_t payload_depth_max = 400;
 constexpr std::size_t variables_bytes_max = 10U << 20U;  // Of all variables of an execution.
 constexpr std::int64_t history_events_max = 25'000;      // Step Functions quota, per execution.
 constexpr double express_seconds_max = 300;              // Step Functions quota: five minutes.
@@ -269,6 +271,10 @@ class Machine {
   // failures.cc
   Failure runtime_failure(const Track& track, std::string_view text) const;
   Failure too_large(const Track& track) const;
+  // States.Runtime, which nothing catches: payload_depth_max was exceeded.
+  Failure too_deep(const Track& track) const;
+  // What is wrong with a document that a state made; `too_large`, `too_deep` or nothing.
+  std::optional<Failure> refused(const Track& track, const Payload& made) const;
   Failure from_query(const Track& track, QueryFailure failure) const;
   void evaluation_failed(Track& track, const Failure& failure);
   void fail_state(Track& track, Failure failure);

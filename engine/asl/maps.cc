@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "asl/depth.h"
 #include "asl/machine.h"
 
 namespace kiban::asl {
@@ -137,6 +138,7 @@ void Machine::run_map(Track& track) {
   if (!state.map.reader) {
     auto items = map_items(track, *input);
     if (!items) return fail_state(track, std::move(items).error());
+    if (deeper_than(items->tree(), payload_depth_max)) return fail_state(track, too_deep(track));
     track.work.items = *std::move(items);
     if (state.language == Language::JsonPath) inspect("afterItemsPath", track.work.items);
   }
@@ -234,6 +236,14 @@ bool Machine::start_iteration(Track& track, std::int64_t cause) {
   event.fields["index"] = index;
   const std::int64_t started = event.id;
   Payload input;
+  const auto stop = [&](Failure failure) {
+    work.next = index;  // A redrive prepares it again.
+    remember_tracks();
+    track.last = started;
+    abort_children(track);
+    fail_state(track, std::move(failure));
+    return false;
+  };
   const std::optional<Template>& selector =
       state.map.selector ? state.map.selector : state.parameters;
   if (selector) {
@@ -242,15 +252,8 @@ bool Machine::start_iteration(Track& track, std::int64_t cause) {
     TrackEnvironment environment(*this, track, *whole, *random_);
     environment.map_item = &item;
     auto made = selector->evaluate(environment);
-    if (!made) {
-      Failure failure = from_query(track, std::move(made).error());
-      work.next = index;  // A redrive prepares it again.
-      remember_tracks();
-      track.last = started;
-      abort_children(track);
-      fail_state(track, std::move(failure));
-      return false;
-    }
+    if (!made) return stop(from_query(track, std::move(made).error()));
+    if (deeper_than(*made, payload_depth_max)) return stop(too_deep(track));
     input = Payload::from_tree(*std::move(made));
   } else {
     input = Payload::from_tree(value);

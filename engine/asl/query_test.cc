@@ -83,6 +83,24 @@ TEST(Intrinsics, AnswerAsTheGuideSays) {
   EXPECT_EQ(run("States.MathRandom(1, 10, 3)"), run("States.MathRandom(1, 10, 3)"));
 }
 
+// Bytes of a text must not pass for one of core/exact_json.h's numbers.
+TEST(Intrinsics, MakeTextsOfUtf8Alone) {
+  EXPECT_EQ(run("States.Base64Decode('/zEyMw==')"),
+            "\"\xef\xbf\xbd"
+            "123\"");
+  EXPECT_EQ(run("States.StringToJson(States.Base64Decode('/zEyMw=='))"), "States.IntrinsicFailure");
+  EXPECT_EQ(run("States.StringSplit('\xc3\xa9', '\xc3\xa8')"), "[\"\xef\xbf\xbd\"]");
+}
+
+TEST(Intrinsics, ArrayUniqueOfManyElements) {
+  std::string list = "[";
+  for (int i = 0; i < 60'000; ++i) list += fmt::format("{},", i % 50'000);
+  EXPECT_EQ(run("States.ArrayLength(States.ArrayUnique($.l))", "{\"l\":" + list + "0]}"), "50000");
+  EXPECT_EQ(run("States.ArrayUnique($.l)",
+                R"({"l":[{"a":1,"b":[2]},{"b":[2],"a":1},1,"1",1,0.0,-0.0,null,null]})"),
+            R"([{"a":1,"b":[2]},1,"1",0.0,null])");
+}
+
 TEST(Intrinsics, BoundNesting) {
   std::string deep;
   for (int i = 0; i < 10000; ++i) deep += "States.Array(";

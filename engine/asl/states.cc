@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "asl/depth.h"
 #include "asl/machine.h"
 #include "core/exact_json.h"
 
@@ -12,6 +13,8 @@ namespace {
 constexpr double number_max = 1e15;  // Our own bound.
 constexpr double wait_seconds_max =
     2'147'483'647;  // Recorded: test_timestamp_too_far_in_future_boundary.
+// As of the constant fields, validate_tables.h.
+constexpr double timeout_seconds_max = 99'999'999;
 
 EventType exited_event(StateType type) {
   switch (type) {
@@ -96,6 +99,7 @@ Outcome<Payload> Machine::evaluate(Track& track, const Template& tmpl, const Pay
   TrackEnvironment environment(*this, track, input, *random_);
   auto value = tmpl.evaluate(environment);
   if (!value) return std::unexpected(from_query(track, std::move(value).error()));
+  if (deeper_than(*value, payload_depth_max)) return std::unexpected(too_deep(track));
   return Payload::from_tree(*std::move(value));
 }
 
@@ -149,13 +153,14 @@ std::optional<QueryFailure> out_of_range(const NumberField& field, const json::v
     return std::nullopt;
   const double number = number_of(value);
   const int least = wait ? 0 : 1;
-  if (number >= least && number <= wait_seconds_max) return std::nullopt;
+  const double most = wait ? wait_seconds_max : timeout_seconds_max;
+  if (number >= least && number <= most) return std::nullopt;
   return QueryFailure{
       .error = "States.QueryEvaluationError",
       .cause = fmt::format("The JSONata expression '{}' specified for the field '{}' returned a "
                            "value that is out of range. Expected {} to {:.0f}, but was {}",
-                           field.query->query_text(), field.query->location(), least,
-                           wait_seconds_max, print_json(value)),
+                           field.query->query_text(), field.query->location(), least, most,
+                           print_json(value)),
       .location = field.query->location()};
 }
 
@@ -189,9 +194,12 @@ Outcome<std::optional<double>> Machine::read_number(Track& track, const NumberFi
     auto read = parse_json(std::string_view(value->get_string()));
     if (read && read->is_number()) *value = *std::move(read);
   }
+  const bool seconds = field.name == "TimeoutSeconds" || field.name == "HeartbeatSeconds";
   const bool good =
       value->is_number() &&
-      (percentage || value->to_number<double>() == std::floor(value->to_number<double>()));
+      (percentage || value->to_number<double>() == std::floor(value->to_number<double>())) &&
+      (!seconds ||
+       (value->to_number<double>() >= 1 && value->to_number<double>() <= timeout_seconds_max));
   if (!good) {
     // Recorded: test_max_concurrency_path, test_map_state_tolerated_failure_percentage_path.
     return std::unexpected(runtime_failure(
@@ -273,12 +281,15 @@ bool Machine::fits(const Track& track, const std::map<std::string, Payload>& ass
 
 void Machine::exit_state(Track& track, Payload output, json::object variables, std::size_t next) {
   const State& state = state_of(track);
-  if (output.text().size() > payload_bytes_max) return fail_state(track, too_large(track));
+  if (auto failure = refused(track, output)) return fail_state(track, *std::move(failure));
   // Sorted, as the history tells them.
   std::map<std::string, Payload> assigned;
   for (auto& member : variables)
     assigned.emplace(member.key(), Payload::from_tree(std::move(member.value())));
   if (!fits(track, assigned)) return fail_state(track, too_large(track));
+  for (const auto& [name, value] : assigned) {
+    if (deeper_than(value.text(), payload_depth_max)) return fail_state(track, too_deep(track));
+  }
   HistoryEvent& event = emit(track, exited_event(state.type));
   event.name = state.name;
   event.data = output;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "asl/depth.h"
 #include "asl/machine.h"
 
 namespace kiban::asl {
@@ -196,6 +197,9 @@ void Machine::task_succeeded(Track& track, const Payload& output) {
                               name),
          .measured = true});
   }
+  if (deeper_than(output.text(), payload_depth_max))
+    return task_failed(track, EventType::TaskFailed, EventType::LambdaFunctionFailed,
+                       EventType::ActivityFailed, too_deep(track));
   track.task = 0;
   leave_task(track);
   track.phase = Phase::Run;

@@ -49,6 +49,9 @@ TEST(Json, ReadsMembersOrFallsBack) {
   EXPECT_EQ(text(object, "number", "b"), "b");
   EXPECT_EQ(number(object, "number"), 2);
   EXPECT_EQ(number(object, "absent", 7), 7);
+  EXPECT_EQ(number({{"n", 1e29}}, "n"), INT64_MAX);
+  EXPECT_EQ(number({{"n", -1e29}}, "n"), INT64_MIN);
+  EXPECT_EQ(number({{"n", UINT64_MAX}}, "n"), INT64_MAX);
   EXPECT_TRUE(flag(object, "flag"));
   EXPECT_FALSE(flag(object, "text"));
 }

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 
 #include "core/exact_json.h"
 
@@ -181,11 +183,23 @@ std::string text(const json::object& object, std::string_view key, std::string_v
   return found ? to_string(*found) : std::string(fallback);
 }
 
+namespace {
+
+std::int64_t clamped(double number) {
+  constexpr double beyond = 9'223'372'036'854'775'808.0;  // 2^63
+  if (number >= beyond) return INT64_MAX;
+  if (!(number > -beyond)) return INT64_MIN;
+  return static_cast<std::int64_t>(number);
+}
+
+}  // namespace
+
 std::int64_t number(const json::object& object, std::string_view key, std::int64_t fallback) {
   const json::value* found = find(object, key);
   if (found && found->is_int64()) return found->get_int64();
-  if (found && found->is_uint64()) return static_cast<std::int64_t>(found->get_uint64());
-  if (found && found->is_double()) return static_cast<std::int64_t>(found->get_double());
+  if (found && found->is_uint64())
+    return static_cast<std::int64_t>(std::min<std::uint64_t>(found->get_uint64(), INT64_MAX));
+  if (found && found->is_double()) return clamped(found->get_double());
   return fallback;
 }
 

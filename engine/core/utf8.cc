@@ -71,12 +71,14 @@ std::string to_utf8(std::string_view bytes) {
   return out.append(kept, end);
 }
 
-void make_utf8(json::value& tree) {
-  if (is_exact_number(tree)) return;
+namespace {
+
+void repair(json::value& tree, bool exact_numbers) {
+  if (exact_numbers && is_exact_number(tree)) return;
   if (json::string* text = tree.if_string()) {
     if (!is_utf8(std::string_view(*text))) *text = to_utf8(*text);
   } else if (json::array* array = tree.if_array()) {
-    for (json::value& each : *array) make_utf8(each);
+    for (json::value& each : *array) repair(each, exact_numbers);
   } else if (json::object* object = tree.if_object()) {
     const bool names = std::ranges::all_of(
         *object, [](const auto& member) { return is_utf8(std::string_view(member.key())); });
@@ -86,9 +88,14 @@ void make_utf8(json::value& tree) {
         named.insert_or_assign(to_utf8(member.key()), std::move(member.value()));
       *object = std::move(named);
     }
-    for (auto& member : *object) make_utf8(member.value());
+    for (auto& member : *object) repair(member.value(), exact_numbers);
   }
 }
+
+}  // namespace
+
+void make_utf8(json::value& tree) { repair(tree, true); }
+void make_utf8_of_bytes(json::value& tree) { repair(tree, false); }
 
 bool is_xml_character(std::uint32_t code_point) {
   return code_point == 0x9 || code_point == 0xA || code_point == 0xD ||

@@ -21,6 +21,8 @@ bool is_utf8(const json::value& tree);
 std::string to_utf8(std::string_view bytes);
 // In place: every string and member name of the tree.
 void make_utf8(json::value& tree);
+// The same of a tree that holds no numbers of parse_json_exactly: what looks like one is bytes.
+void make_utf8_of_bytes(json::value& tree);
 
 // A character that XML 1.0 allows, also as a reference: https://www.w3.org/TR/xml/#charsets
 bool is_xml_character(std::uint32_t code_point);

@@ -48,6 +48,16 @@ TEST(Utf8, RefusesAndRepairsTheRest) {
   }
 }
 
+TEST(Utf8, TakesBytesForNoExactNumber) {
+  json::value tree = {{"a",
+                       "\xff"
+                       "123"}};
+  make_utf8_of_bytes(tree);
+  EXPECT_EQ(print_json(tree),
+            "{\"a\":\"\xef\xbf\xbd"
+            "123\"}");
+}
+
 TEST(Utf8, LooksAtWholeTrees) {
   for (const Case& c : wrong()) {
     json::value tree = {{"a", {1, nullptr, {{"b", c.bytes}}}}};

@@ -30,7 +30,7 @@ void KernelThread::outcome(std::string service, services::Outcome outcome,
                            std::function<void()> committed) {
   // What programs print and servers reply is bytes: lines of logs, headers, bodies.
   json::value payload = std::move(outcome.payload);
-  make_utf8(payload);
+  make_utf8_of_bytes(payload);
   outcome.payload = std::move(payload.get_object());
   {
     const std::scoped_lock lock{mutex_};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/exact_json.h"
+#include "core/utf8.h"
 #include "services/base/table_service.h"
 
 namespace kiban::services::states {
@@ -41,7 +42,8 @@ std::string_view without_mark(std::string_view text) {  // Of a byte order.
 
 Result<json::value> parse_table(std::string_view bytes, const json::object& config) {
   KIBAN_TRY(const char delimiter, delimiter_of(config));
-  KIBAN_TRY(auto records, parse_csv(bytes, delimiter));
+  const std::string repaired = is_utf8(bytes) ? std::string() : to_utf8(bytes);
+  KIBAN_TRY(auto records, parse_csv(repaired.empty() ? bytes : repaired, delimiter));
   std::vector<std::string> headers;
   std::size_t first = 0;
   if (text(config, "CSVHeaderLocation") == "GIVEN") {
