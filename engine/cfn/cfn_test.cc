@@ -25,6 +25,23 @@ TEST(Template, ReadsYamlWithShortTags) {
             (json::object{{"TopicName", "000000000000"}, {"DisplayName", "x-ap-northeast-1"}}));
 }
 
+TEST(Template, KeepsTheTextOfNumbers) {
+  const std::string head = R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","Properties":)";
+  const auto json =
+      parse_template(head + R"({"A":1e400,"B":123456789012345678901234567890,"C":1.5,"D":7}}}})");
+  ASSERT_TRUE(json) << json.error().cause;
+  EXPECT_EQ(print_json(json->at("Resources").at("T").at("Properties")),
+            R"({"A":"1e400","B":"123456789012345678901234567890","C":1.5,"D":7})");
+  const auto yaml = parse_template(
+      "Resources:\n  T:\n    Type: AWS::SNS::Topic\n    Properties:\n      A: 1e400\n"
+      "      B: 123456789012345678901234567890\n      C: 1.12345678901234567890\n      D: 1.50\n   "
+      "   E: 7\n");
+  ASSERT_TRUE(yaml) << yaml.error().cause;
+  EXPECT_EQ(
+      print_json(yaml->at("Resources").at("T").at("Properties")),
+      R"({"A":"1e400","B":"123456789012345678901234567890","C":"1.12345678901234567890","D":1.5,"E":7})");
+}
+
 TEST(Template, NamesWhatIsUnresolvedOrUnknown) {
   const auto tree = parse_template(
       R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","Properties":{"Nope":{"Ref":"X"}}}}})");

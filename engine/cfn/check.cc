@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <optional>
 #include <vector>
 
@@ -29,6 +31,16 @@ bool is_alphanumeric(std::string_view text) {
 
 bool is_scalar(const json::value& value) {
   return value.is_string() || value.is_number() || value.is_bool();
+}
+
+// A number or its text; `count`: whole and not negative.
+bool is_number(const json::value& value, bool count) {
+  const std::string text = value.is_string() ? to_string(value.get_string()) : print_json(value);
+  const char* const end = text.data() + text.size();
+  double number = 0;
+  const auto [stop, code] = std::from_chars(text.data(), end, number);
+  const bool good = code == std::errc() && stop == end && std::isfinite(number);
+  return good && (!count || (number >= 0 && std::floor(number) == number));
 }
 
 // An object with one member that is a function; what it gives is known only when it is evaluated.
@@ -163,9 +175,9 @@ class Functions {
     const std::string_view text = pair ? (*list)[0].get_string() : argument.get_string();
     for (std::size_t at = text.find("${"); at != std::string_view::npos; at = text.find("${", at)) {
       const std::size_t end = text.find('}', at);
-      if (end == std::string_view::npos) return {};
-      const std::string_view name = text.substr(at + 2, end - at - 2);
-      at = end;
+      const bool closed = end != std::string_view::npos;
+      const std::string_view name = closed ? text.substr(at + 2, end - at - 2) : std::string_view{};
+      at = closed ? end : text.size();
       const bool good = !name.empty() && std::ranges::all_of(name, [](char c) {
         return is_alphanumeric({&c, 1}) || c == '_' || c == '.' || c == ':';
       });
@@ -316,6 +328,12 @@ Result<void> check_parameters(const json::object& tree) {
     const json::value* fallback = find(shape, "Default");
     if (fallback && !is_scalar(*fallback))
       return invalid("Template format error: Every Default member must be a string.");
+    for (const std::string_view bound : {"MinLength", "MaxLength", "MinValue", "MaxValue"}) {
+      const json::value* value = find(shape, bound);
+      if (value && !is_number(*value, bound.ends_with("Length")))
+        return invalid(
+            fmt::format("Template format error: Every {} member must be a number.", bound));
+    }
     const json::value* allowed = find(shape, "AllowedValues");
     const bool list = !allowed || (allowed->is_array() && !allowed->get_array().empty() &&
                                    std::ranges::all_of(allowed->get_array(), is_scalar));

@@ -214,6 +214,18 @@ Evaluator::Value Evaluator::copied(const json::value& value) {
 }
 
 Evaluator::Value Evaluator::evaluate(const json::value& value) {
+  if (depth_ >= evaluation_depth_max) {
+    return invalid(
+        fmt::format("Template error: values, functions and conditions are nested more than {} deep",
+                    evaluation_depth_max));
+  }
+  ++depth_;
+  Value result = evaluate_nested(value);
+  --depth_;
+  return result;
+}
+
+Evaluator::Value Evaluator::evaluate_nested(const json::value& value) {
   KIBAN_TRY_VOID(spend(1, value.is_string() ? value.get_string().size() : 0));
   const std::string_view name = intrinsic_of(value);
   // Outside of conditions a member "Condition" is what it says, such as a policy's.

@@ -52,6 +52,8 @@ constexpr std::string_view known_after_apply = "{{changeSet:KNOWN_AFTER_APPLY}}"
 // below them unless its functions multiply what they are given.
 constexpr std::size_t evaluation_steps_max = 1'000'000;
 constexpr std::size_t evaluation_bytes_max = 16UL << 20U;
+// Of values, functions and the conditions that conditions name, one inside of the other.
+constexpr std::size_t evaluation_depth_max = 200;
 
 class Evaluator {
  public:
@@ -80,6 +82,7 @@ class Evaluator {
 
  private:
   using Value = Result<std::optional<json::value>>;
+  Value evaluate_nested(const json::value& value);
   Result<void> spend(std::size_t steps, std::size_t bytes);
   Value copied(const json::value& value);
   Value intrinsic(std::string_view name, const json::value& argument);
@@ -105,6 +108,7 @@ class Evaluator {
   std::map<std::string, Made> made_{};
   std::set<std::string> imports_{};
   Budget budget_{evaluation_steps_max, evaluation_bytes_max};
+  std::size_t depth_{0};  // Of evaluate() in itself.
   bool planning_{false};
   bool conditions_only_{false};
 };

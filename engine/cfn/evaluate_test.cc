@@ -176,6 +176,26 @@ TEST(Intrinsics, ThatMultiplyWhatTheyAreGivenHaveABudget) {
   EXPECT_EQ(value_of(R"({"Fn::Join":["",["a",")" + large + R"("]]})"), "a" + large);
 }
 
+TEST(Conditions, ThatNameOneAnotherHaveADepth) {
+  // Each names the next one; the last is declared first.
+  const auto prepared = [](int count) -> std::string {
+    std::string conditions;
+    for (int i = 1; i < count; ++i)
+      conditions += fmt::format(R"("C{}":{{"Fn::Not":[{{"Condition":"C{}"}}]}},)", i, i + 1);
+    const auto tree =
+        parse_template(fmt::format(R"({{"Conditions":{{{}"C{}":{{"Fn::Equals":["a","a"]}}}},)"
+                                   R"("Resources":{{"T":{{"Type":"AWS::SNS::Topic"}}}}}})",
+                                   conditions, count));
+    if (!tree) return tree.error().cause;
+    Evaluator evaluator(*tree, {}, ports());
+    const auto ready = evaluator.prepare({});
+    return ready ? "" : ready.error().cause;
+  };
+  EXPECT_EQ(prepared(90), "");
+  EXPECT_EQ(prepared(18'000),
+            "Template error: values, functions and conditions are nested more than 200 deep");
+}
+
 TEST(Cidr, CutsWellFormedBlocksOnly) {
   EXPECT_EQ(value_of(R"({"Fn::Cidr":["10.0.0.0/16",2,8]})"), R"(["10.0.0.0/24","10.0.1.0/24"])");
   for (const char* block : {"10.0.0/16", "10.0.0.0.0/16", "10.0.0.0", "", "...", "10.0.0.256/16",

@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "cfn/template.h"
 #include "cfn/types.h"
+#include "core/letters.h"
 
 namespace kiban::cfn {
 namespace {
@@ -45,6 +47,33 @@ Result<void> check_updatable(const json::object& type, const ResourceChange& cha
 }  // namespace
 
 bool PropertyChange::dynamic() const { return after && mentions(*after, known_after_apply); }
+
+Result<void> check_given(const json::object& type, const json::object& properties) {
+  const json::string* kind = find_string(properties, "Type");
+  if (type.at("Type") == "AWS::SSM::Parameter" && kind && *kind == "SecureString")
+    return fail("ValidationError",
+                "Properties validation failed for resource of type AWS::SSM::Parameter with "
+                "message: #/Type: SecureString is not a valid enum value");
+  const json::value* tags = has_tags(type) ? find(properties, "Tags") : nullptr;
+  std::vector<std::string> keys;
+  if (tags && tags->is_object())
+    for (const auto& tag : tags->get_object()) keys.emplace_back(tag.key());
+  if (tags && tags->is_array()) {
+    for (const json::value& tag : tags->get_array()) {
+      const json::string* key = tag.is_object() ? find_string(tag.get_object(), "Key") : nullptr;
+      if (key) keys.push_back(to_string(*key));
+    }
+  }
+  std::set<std::string> seen;
+  for (const std::string& key : keys) {
+    if (lower_case(key).starts_with("aws:"))
+      return fail("ValidationError",
+                  "aws: prefixed tag key names are not allowed for external use.");
+    if (!seen.insert(key).second)
+      return fail("ValidationError", "Duplicate tag keys found: " + key);
+  }
+  return {};
+}
 
 json::object with_stack_tags(const json::object& type, json::object properties,
                              const json::array& stack_tags) {

@@ -40,6 +40,11 @@ struct ResourceChange {
   json::object after{};
 };
 
+// What a template may not give for any type: tags whose keys are AWS's ("aws:…") or there twice; a
+// SecureString, which CloudFormation does not make. `properties` are evaluated. ValidationError.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ssm-parameter.html
+Result<void> check_given(const json::object& type, const json::object& properties);
+
 // `properties` with the stack's tags, where the type has tags; its own tags win.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html
 json::object with_stack_tags(const json::object& type, json::object properties,

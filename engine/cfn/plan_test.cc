@@ -88,6 +88,27 @@ TEST(Plan, RefusesWhatItCannotDo) {
       ElementsAre("kiban does not update the property KeyUsage of AWS::KMS::Key (K)"));
 }
 
+TEST(Given, TagsOfAwsTagsGivenTwiceAndSecureStringsAreRefused) {
+  const auto refused = [](std::string_view type, const json::object& properties) -> std::string {
+    const auto checked = check_given(*find_type(type), properties);
+    return checked ? "" : checked.error().cause;
+  };
+  const auto tags = [](const json::array& keys) {
+    json::array list;
+    for (const json::value& key : keys) list.push_back({{"Key", key}, {"Value", "v"}});
+    return json::object{{"Tags", list}};
+  };
+  const std::string reserved = "aws: prefixed tag key names are not allowed for external use.";
+  EXPECT_EQ(refused("AWS::SQS::Queue", tags({"aws:cloudformation:stack-name"})), reserved);
+  EXPECT_EQ(refused("AWS::SQS::Queue", tags({"AWS:x"})), reserved);
+  EXPECT_EQ(refused("AWS::SSM::Parameter", {{"Tags", {{"aws:x", "v"}}}}), reserved);
+  EXPECT_EQ(refused("AWS::SQS::Queue", tags({"a", "a"})), "Duplicate tag keys found: a");
+  EXPECT_EQ(refused("AWS::SQS::Queue", tags({"a", "A", "awsome"})), "");
+  EXPECT_THAT(refused("AWS::SSM::Parameter", {{"Type", "SecureString"}}),
+              HasSubstr("SecureString is not a valid enum value"));
+  EXPECT_EQ(refused("AWS::SSM::Parameter", {{"Type", "StringList"}}), "");
+}
+
 TEST(Tags, OfTheResourceWinOverThoseOfTheStack) {
   const json::array stack{{{"Key", "a"}, {"Value", "stack"}}, {{"Key", "b"}, {"Value", "stack"}}};
   EXPECT_EQ(

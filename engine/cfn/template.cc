@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "cfn/check.h"
+#include "core/exact_json.h"
 #include "core/letters.h"
 
 namespace kiban::cfn {
@@ -46,9 +47,23 @@ json::value plain_scalar(const std::string& text) {
       all_digits(digits.substr(dot + 1))) {
     double number = 0;
     const auto [stop, code] = std::from_chars(text.data(), end, number);
-    if (code == std::errc() && stop == end) return number;
+    const auto exact = parse_json_exactly(text);
+    const bool longer = exact && is_exact_number(*exact);  // Than a double can hold.
+    if (code == std::errc() && stop == end && !longer) return number;
   }
   return json::string(text);
+}
+
+// Numbers that JSON's 64 bits can't hold become their text, which a property of a string has
+// anyway.
+void keep_digits(json::value& value) {
+  if (is_exact_number(value)) {
+    value = json::string(exact_digits(value));
+  } else if (value.is_array()) {
+    for (json::value& one : value.get_array()) keep_digits(one);
+  } else if (value.is_object()) {
+    for (auto& member : value.get_object()) keep_digits(member.value());
+  }
 }
 
 class YamlReader {
@@ -331,7 +346,8 @@ Result<json::object> parse_template(std::string_view text) {
   }
   json::value value;
   if (text[first] == '{') {
-    auto parsed = parse_json(text);
+    auto parsed = parse_json_exactly(text);
+    if (parsed) keep_digits(*parsed);
     // A YAML flow mapping also begins with a brace.
     if (!parsed) {
       auto yaml = read_yaml(text);

@@ -279,6 +279,7 @@ class Machine {
     const bool there = resource.contains("PhysicalId") && !flag(resource, "Partial");
     resource["Verb"] = there ? "UPDATE" : "CREATE";
     KIBAN_TRY(json::object properties, evaluator.properties(id));
+    KIBAN_TRY_VOID(cfn::check_given(type, properties));
     properties = cfn::with_stack_tags(type, std::move(properties), stack_.at("Tags").as_array());
     if (flag(resource, "Partial")) {  // Left by a failed creation that was not rolled back.
       if (resource.contains("PhysicalId")) {

@@ -11,6 +11,7 @@
 #include "cfn/parameters.h"
 #include "cfn/template.h"
 #include "cfn/types.h"
+#include "core/letters.h"
 #include "services/base/bulk.h"
 #include "services/base/table_service.h"
 #include "services/cloudformation/deployment.h"
@@ -66,8 +67,8 @@ Result<void> check_tags(const json::array& tags) {
   std::set<std::string> keys;
   for (const json::value& tag : tags) {
     const std::string key = text(tag.as_object(), "Key");
-    if (key.starts_with("aws:")) {
-      return invalid(fmt::format("aws: prefixed tag key names are not allowed for external use."));
+    if (lower_case(key).starts_with("aws:")) {
+      return invalid("aws: prefixed tag key names are not allowed for external use.");
     }
     if (!keys.insert(key).second) return invalid("Duplicate tag keys found: " + key);
   }

@@ -29,6 +29,20 @@ TEST(DisableRollback, RefusesReplacements) {
   EXPECT_EQ(world.status("s"), "UPDATE_ROLLBACK_COMPLETE");
 }
 
+TEST(TagsOfATemplate, AreNotThoseOfAws) {
+  World world;
+  ASSERT_TRUE(world.call(
+      "CreateStack", asked(R"({"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"Tags":)"
+                           R"([{"Key":"aws:cloudformation:stack-name","Value":"forged"}]}}}})")));
+  EXPECT_EQ(world.reason("s", "Q", "CREATE_FAILED"),
+            "aws: prefixed tag key names are not allowed for external use.");
+  json::object own = asked(topic("a"));
+  own["StackName"] = "t";
+  own["Tags"] = json::array{{{"Key", "AWS:x"}, {"Value", "v"}}};
+  EXPECT_EQ(world.call("CreateStack", own).error().cause,
+            "aws: prefixed tag key names are not allowed for external use.");
+}
+
 TEST(OnFailure, LeavesAStackThatIsNotUpdated) {
   World world;
   world.script.answers["sns:CreateTopic"] = [](Context&,

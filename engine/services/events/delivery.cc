@@ -55,12 +55,13 @@ void give_up(Context& context, const Delivery& delivery, const Failure& failure,
     attributes["EXHAUSTED_RETRY_CONDITION"] = attribute("String", condition);
     attributes["RETRY_ATTEMPTS"] = attribute("Number", std::to_string(delivery.retries));
   }
+  // As the rule's account: another account's queue is refused.
   const auto sent = context.call(
       "sqs", "SendMessage",
       {{"QueueUrl", fmt::format("{}/{}/{}", context.endpoint(), queue->account, queue->resource)},
        {"MessageBody", print_json(delivery.event)},
        {"MessageAttributes", std::move(attributes)}},
-      events_caller(queue->account, queue->region));
+      events_caller(context.caller().account, queue->region));
   count(context, delivery.rule, {sent ? "InvocationsSentToDlq" : "InvocationsFailedToBeSentToDlq"});
 }
 

@@ -400,6 +400,26 @@ TEST_F(Events, SendWhatCantPassToTheDeadLettersAtOnce) {
   EXPECT_EQ(metric("InvocationsFailedToBeSentToDlq", "r"), 1);
 }
 
+TEST_F(Events, HaveNoEffectInAnotherAccount) {
+  make_queue("q");
+  make_queue("dead");
+  events("PutRule", {{"Name", "r"}, {"EventPattern", R"({"source":["s"]})"}});
+  const std::string other = "arn:aws:sqs:ap-northeast-1:111111111111:";
+  events("PutTargets", {{"Rule", "r"},
+                        {"Targets",
+                         {{{"Id", "one"},
+                           {"Arn", other + "q"},
+                           {"DeadLetterConfig", {{"Arn", std::string(queue_arn) + "dead"}}}},
+                          {{"Id", "two"},
+                           {"Arn", std::string(queue_arn) + "gone"},
+                           {"DeadLetterConfig", {{"Arn", other + "q"}}}}}}});
+  put_event("s", "{}");
+  EXPECT_EQ(receive("q").size(), 0U);
+  const json::array dead = receive("dead");
+  ASSERT_EQ(dead.size(), 1U);
+  EXPECT_EQ(dead[0].at("MessageAttributes").at("ERROR_CODE").at("StringValue"), "NO_RESOURCE");
+}
+
 TEST_F(Events, DeliverToTopicsLogsTasksAndBuses) {
   make_queue("q");
   const std::string topic = text(call("sns", "CreateTopic", {{"Name", "topic"}}), "TopicArn");

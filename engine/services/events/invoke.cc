@@ -181,6 +181,10 @@ std::optional<Failure> invoke(Context& context, const Invocation& invocation) {
   const auto arn = parse_arn(text(invocation.target, "Arn"));
   if (!arn)
     return Failure{.code = "INVALID_PARAMETER", .message = arn.error().cause, .may_pass = false};
+  if (arn->account != context.caller().account)  // No other account's resources are here.
+    return Failure{.code = "NO_RESOURCE",
+                   .message = fmt::format("{} does not exist", text(invocation.target, "Arn")),
+                   .may_pass = false};
   const auto as = caller_for(context, invocation);
   if (!as)
     return Failure{.code = "FAILED_TO_ASSUME_ROLE", .message = as.error().cause, .may_pass = false};

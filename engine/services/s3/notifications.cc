@@ -165,6 +165,9 @@ std::string address(const Context& context, const Arn& arn) {
 Result<json::object> send(Context& context, std::string_view destination, std::string message) {
   const auto arn = parse_arn(destination);
   if (!arn) return std::unexpected(arn.error());
+  // No other account's queues and topics are here.
+  if (arn->account != context.caller().account)
+    return fail("NotFound", fmt::format("{} does not exist.", destination));
   const Caller s3{.account = arn->account, .region = arn->region, .arn = "s3.amazonaws.com"};
   if (arn->service == "sqs")
     return context.call("sqs", "SendMessage",

@@ -161,6 +161,9 @@ TEST_F(Notifications, WhatAwsRefusesIsRefused) {
   EXPECT_EQ(text_of({to_queue({"s3:ObjectCreated:*"}, {},
                               "arn:aws:sqs:ap-northeast-1:000000000000:absent")}),
             "Unable to validate the following destination configurations");
+  EXPECT_EQ(
+      text_of({to_queue({"s3:ObjectCreated:*"}, {}, "arn:aws:sqs:ap-northeast-1:111111111111:q")}),
+      "Unable to validate the following destination configurations");
   EXPECT_THAT(
       text_of({to_queue({"s3:ObjectCreated:*"}, {}, "arn:aws:sqs:eu-west-1:000000000000:q")}),
       testing::HasSubstr("destination service region"));

@@ -27,6 +27,8 @@ std::string dead_letters_of(const Subscription& subscription) {
 Result<void> send_to_queue(Context& context, std::string_view queue_arn, json::object input) {
   const auto queue = parse_arn(queue_arn);
   if (!queue) return fail("InvalidQueue", "it has no ARN");
+  if (queue->account != context.caller().account)  // No other account's queues are here.
+    return fail("QueueDoesNotExist", "The specified queue does not exist.");
   const Caller sns{.account = queue->account, .region = queue->region, .arn = "sns.amazonaws.com"};
   input["QueueUrl"] = fmt::format("{}/{}/{}", context.endpoint(), queue->account, queue->resource);
   // Only a FIFO queue knows a message again.

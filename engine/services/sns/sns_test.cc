@@ -377,6 +377,27 @@ TEST_F(Sns, AnUndeliverableMessageGoesToTheDeadLetterQueue) {
   EXPECT_TRUE(message.at("MessageAttributes").as_object().contains("ErrorCode"));
 }
 
+TEST_F(Sns, AQueueOfAnotherAccountIsNotOurs) {
+  const std::string topic = text(call("sns", "CreateTopic", {{"Name", "t"}}), "TopicArn");
+  const std::string dead = text(call("sqs", "CreateQueue", {{"QueueName", "dead"}}), "QueueUrl");
+  const std::string ours = text(call("sqs", "CreateQueue", {{"QueueName", "q"}}), "QueueUrl");
+  call("sns", "Subscribe",
+       {{"TopicArn", topic},
+        {"Protocol", "sqs"},
+        {"Endpoint", "arn:aws:sqs:ap-northeast-1:111111111111:q"},
+        {"Attributes",
+         {{"RedrivePolicy",
+           R"({"deadLetterTargetArn":"arn:aws:sqs:ap-northeast-1:000000000000:dead"})"},
+          {"RawMessageDelivery", "true"}}}});
+  call("sns", "Publish", {{"TopicArn", topic}, {"Message", "m"}});
+  const auto body_in = [&](const std::string& url) {
+    const json::object got = call("sqs", "ReceiveMessage", {{"QueueUrl", url}});
+    return got.contains("Messages") ? text(got.at("Messages").at(0).as_object(), "Body") : "";
+  };
+  EXPECT_EQ(body_in(ours), "");
+  EXPECT_EQ(body_in(dead), "m");
+}
+
 TEST_F(Sns, BatchesAndAttributesOfMessagesAreChecked) {
   const std::string topic = text(call("sns", "CreateTopic", {{"Name", "t"}}), "TopicArn");
   const auto batch = [&](json::array entries) {

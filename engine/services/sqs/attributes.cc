@@ -59,7 +59,8 @@ Result<void> check_value(std::string_view name, std::string_view value) {
     return choice->second.contains(value) ? Result<void>{} : invalid(name);
   if (name == "Policy") {
     const auto policy = parse_json(value);
-    return policy && policy->is_object() ? Result<void>{} : invalid(name);
+    const bool good = policy && policy->is_object() && !policy->get_object().empty();
+    return good ? Result<void>{} : invalid(name);
   }
   return {};
 }
@@ -89,6 +90,13 @@ bool allows(const Queue& target, std::string_view source_arn) {
   return sources && std::ranges::find(*sources, json::value(source_arn)) != sources->end();
 }
 
+bool is_receive_count(const json::value& value) {
+  const bool whole = value.is_int64() || value.is_uint64();
+  if (!whole && !value.is_string()) return false;
+  return is_number_in(value.is_string() ? std::string(value.get_string()) : print_json(value),
+                      {.min = 1, .max = receives_max});
+}
+
 // RedrivePolicy: {"deadLetterTargetArn", "maxReceiveCount"}.
 Result<void> check_redrive(const Context& context, const Queue& queue, std::string_view value) {
   const auto refuse = [&](std::string_view reason) {
@@ -102,8 +110,12 @@ Result<void> check_redrive(const Context& context, const Queue& queue, std::stri
     if (!parsed->get_object().contains(member))
       return refuse(
           fmt::format("Redrive policy does not contain mandatory attribute: {}.", member));
+  for (const auto& member : parsed->get_object())
+    if (member.key() != "deadLetterTargetArn" && member.key() != "maxReceiveCount")
+      return refuse(fmt::format("Redrive policy contains an unknown attribute: {}.",
+                                std::string_view(member.key())));
   const auto redrive = redrive_of({{"RedrivePolicy", value}});
-  if (redrive->receives_max < 1 || redrive->receives_max > receives_max)
+  if (!is_receive_count(parsed->at("maxReceiveCount")))
     return refuse(fmt::format(
         "Invalid value for maxReceiveCount: {}, valid values are from 1 to {} both inclusive.",
         parsed->at("maxReceiveCount").is_string()
@@ -114,6 +126,8 @@ Result<void> check_redrive(const Context& context, const Queue& queue, std::stri
   if (!arn || arn->service != "sqs") return refuse("Invalid value for deadLetterTargetArn.");
   if (arn->region != context.caller().region || arn->account != context.caller().account)
     return refuse("Dead-letter target owner should be same as the source.");
+  if (arn->resource == queue.name)
+    return refuse("Dead-letter queue cannot be the source queue itself.");
   const auto target = load(context, arn->resource);
   if (!target) return refuse("Dead letter target does not exist.");
   if (target->is_fifo() != queue.is_fifo())

@@ -123,12 +123,24 @@ std::optional<Message> find_message(const Context& context, std::string_view que
   return message_from(queue, std::string(sequence), *place, *std::move(body));
 }
 
+namespace {
+
+std::string sequence_key(const Context& context, std::string_view queue) {
+  return fmt::format("sqs/{}/sequence/{}", context.caller().region, queue);
+}
+
+}  // namespace
+
 std::string next_sequence(Context& context, std::string_view queue) {
-  const std::string key = fmt::format("sqs/{}/sequence/{}", context.caller().region, queue);
+  const std::string key = sequence_key(context, queue);
   const auto last = context.get(key);
   const std::string next = fmt::format("{:020}", last ? std::stoull(*last) + 1 : 1);
   context.put(key, next);
   return next;
+}
+
+std::string last_sequence(const Context& context, std::string_view queue) {
+  return context.get(sequence_key(context, queue)).value_or("");
 }
 
 std::string md5_hex(std::string_view bytes) {

@@ -35,6 +35,8 @@ std::size_t count_invisible(const Context& context, std::string_view queue, std:
 std::optional<Message> find_message(const Context& context, std::string_view queue,
                                     std::string_view sequence);
 std::string next_sequence(Context& context, std::string_view queue);
+// The sequence that was given last; empty when none was.
+std::string last_sequence(const Context& context, std::string_view queue);
 
 std::string md5_hex(std::string_view bytes);
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html#sqs-attributes-md5-message-digest-calculation

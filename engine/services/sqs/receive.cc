@@ -153,6 +153,7 @@ class Receiver {
       : context_(context), queue_(queue), input_(input), wish_(wish) {}
 
   void run() {
+    newest_ = last_sequence(context_, queue_.name);
     std::vector<Message> found = list_messages(context_, queue_.name, page);
     while (!found.empty()) {
       const Message last = found.back();
@@ -171,6 +172,7 @@ class Receiver {
   // False: none behind it can be delivered now.
   bool take(Message& message) {
     if (std::ssize(messages) == wish_.most) return false;
+    if (message.sequence > newest_) return true;  // This receive moved it here.
     if (std::ranges::find(sequences, json::value(message.sequence)) != sequences.end())
       return true;  // It came back at once: its visibility timeout is 0.
     const std::string group = text(message.body, "MessageGroupId");
@@ -203,6 +205,7 @@ class Receiver {
   const json::object& input_;
   const Wish& wish_;
   std::set<std::string> locked_{};
+  std::string newest_{};  // Sequence when the receive began.
 };
 
 // How many messages may come into flight. A receive takes ten at most, so the queue is counted only

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
 #include <set>
 
+#include "core/exact_json.h"
 #include "core/utf8.h"
 #include "services/sqs/operations.h"
 #include "store/blobs.h"
@@ -43,9 +46,36 @@ Result<void> check_characters(std::string_view body) {
               "#xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF");
 }
 
+// "Numbers can have up to 38 digits of precision, and they can be between 10^-128 and 10^+126."
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
 bool is_number(std::string_view value) {
-  const auto parsed = parse_json(value);
-  return parsed && parsed->is_number();
+  constexpr std::size_t precision_max = 38;
+  constexpr std::int64_t power_min = -128;
+  constexpr std::int64_t power_max = 126;
+  const auto parsed = parse_json_exactly(value);
+  if (!parsed || !is_any_number(*parsed)) return false;
+  const std::size_t from = value.find_first_not_of("- \t\r\n");
+  const std::size_t to = std::min(value.find_first_of("eE \t\r\n", from), value.size());
+  const std::string_view mantissa = value.substr(from, to - from);
+  std::string digits;
+  std::ranges::copy_if(mantissa, std::back_inserter(digits), [](char c) { return c != '.'; });
+  const std::size_t zeros = digits.find_first_not_of('0');
+  if (zeros == std::string::npos) return true;
+  if (digits.find_last_not_of('0') + 1 - zeros > precision_max) return false;
+  std::int64_t power = 0;
+  if (to < value.size() && (value[to] == 'e' || value[to] == 'E')) {
+    const std::size_t sign = value[to + 1] == '+' ? to + 2 : to + 1;
+    if (std::from_chars(value.data() + sign, value.data() + value.size(), power).ec != std::errc())
+      return false;
+  }
+  const std::int64_t first =
+      static_cast<std::int64_t>(std::min(mantissa.find('.'), mantissa.size())) -
+      static_cast<std::int64_t>(zeros) - 1;         // Its power of ten.
+  constexpr std::int64_t power_beyond = 1'000'000;  // Keeps the sum from overflowing.
+  if (power < -power_beyond || power > power_beyond) return false;
+  power += first;
+  const bool one = digits.find_last_not_of('0') == zeros && digits[zeros] == '1';
+  return power >= power_min && (power < power_max || (power == power_max && one));
 }
 
 // Their bytes, which count as the message's.

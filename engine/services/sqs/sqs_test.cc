@@ -190,7 +190,50 @@ TEST_F(Sqs, AttributesAreWithinTheirRanges) {
   EXPECT_EQ(redrive("none", "1"), "InvalidParameterValue");
   EXPECT_EQ(redrive("dead", "0"), "InvalidParameterValue");
   EXPECT_EQ(redrive("dead", "1001"), "InvalidParameterValue");
+  EXPECT_EQ(redrive("jobs", "1"), "InvalidParameterValue");  // Itself.
+  for (const char* count : {"1.5", "2.0", "2.9", "1e1", R"("1.9abc")", R"("1.5")", R"("")", "true"})
+    EXPECT_EQ(redrive("dead", count), "InvalidParameterValue") << count;
+  EXPECT_EQ(redrive("dead", R"(1,"more":1)"), "InvalidParameterValue");
   EXPECT_EQ(redrive("dead", R"("5")"), "");
+  EXPECT_EQ(refused("Policy", "{}"), "InvalidAttributeValue");
+}
+
+TEST_F(Sqs, QueuesThatAreEachOthersDeadLetterQueuesAnswerAReceive) {
+  const std::string arn = "arn:aws:sqs:ap-northeast-1:000000000000:";
+  const std::string a = make_queue("a");
+  const std::string b = make_queue("b");
+  const auto redrive = [&](const std::string& url, const std::string& target) {
+    EXPECT_TRUE(call("SetQueueAttributes",
+                     {{"QueueUrl", url},
+                      {"Attributes",
+                       {{"VisibilityTimeout", "0"},
+                        {"RedrivePolicy", R"({"deadLetterTargetArn":")" + arn + target +
+                                              R"(","maxReceiveCount":1})"}}}}));
+  };
+  redrive(a, "b");
+  redrive(b, "a");
+  ASSERT_TRUE(call("SendMessage", {{"QueueUrl", a}, {"MessageBody", "x"}}));
+  EXPECT_EQ(receive(a).size(), 1U);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(receive(a).empty());
+    EXPECT_TRUE(receive(b).empty());
+  }
+}
+
+// SetQueueAttributes refuses such a queue; rows of older versions may have one.
+TEST_F(Sqs, AQueueThatIsItsOwnDeadLetterQueueAnswersAReceive) {
+  const std::string url = make_queue("own", {{"VisibilityTimeout", "0"}});
+  for (const char* body : {"one", "two"})
+    ASSERT_TRUE(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", body}}));
+  EXPECT_EQ(receive(url).size(), 2U);
+  const std::string key = "sqs/ap-northeast-1/queue/own";
+  const auto stored = store_->get(key);
+  ASSERT_TRUE(stored);
+  json::object row = parse_json(*stored).value().as_object();
+  row["Attributes"].as_object()["RedrivePolicy"] =
+      R"({"deadLetterTargetArn":"arn:aws:sqs:ap-northeast-1:000000000000:own","maxReceiveCount":1})";
+  ASSERT_TRUE(store_->commit({{key, print_json(row)}}));
+  EXPECT_TRUE(receive(url).empty());
 }
 
 TEST_F(Sqs, ADeadLetterQueueMayRefuseSources) {
@@ -430,6 +473,25 @@ TEST_F(Sqs, MessagesAreChecked) {
   EXPECT_EQ(
       call("GetQueueAttributes", {{"QueueUrl", url}, {"AttributeNames", {"Other"}}}).error().name,
       "InvalidAttributeName");
+}
+
+TEST_F(Sqs, NumbersHaveTheirPrecisionAndRange) {
+  const std::string url = make_queue("jobs");
+  const auto refused_number = [&](const std::string& digits) {
+    return !call("SendMessage", {{"QueueUrl", url},
+                                 {"MessageBody", "x"},
+                                 {"MessageAttributes",
+                                  {{"a", {{"DataType", "Number"}, {"StringValue", digits}}}}}});
+  };
+  const std::string nines(38, '9');
+  for (const std::string& good :
+       {std::string("0"), "-" + nines, nines + "00", "0.00" + nines, std::string("1e-128"),
+        std::string("1E+126"), std::string("9.9e125"), std::string("-1.5")})
+    EXPECT_FALSE(refused_number(good)) << good;
+  for (const std::string& bad :
+       {nines + "9", nines + ".9", std::string("9e-129"), std::string("1.1e126"),
+        std::string("1e127"), std::string("1e400"), std::string("1e99999999999999999999")})
+    EXPECT_TRUE(refused_number(bad)) << bad;
 }
 
 class SqsInFlight : public ServiceTest {
