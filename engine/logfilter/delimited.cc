@@ -107,7 +107,7 @@ class Delimited : public Pattern {
     std::size_t sum = 3;  // Finding the fields.
     for (const Condition& condition : conditions_) {
       const auto* regex = std::get_if<Regex>(&condition.comparison.operand);
-      sum += regex ? regex->states() : 1;
+      sum += regex ? regex->steps() : 1;
     }
     return sum;
   }

@@ -91,6 +91,33 @@ TEST(RegularExpressions, OfThePage) {
                   R"(%\x3%)", R"(%\q%)", "%open", "%%", "%a{300}%", "%[z-a]%", "%:%", "%a\\%"});
 }
 
+// Sets of positions are words of 64: what crosses their borders.
+TEST(Regexes, AreFoundAcrossWords) {
+  const std::string a_60(60, 'a');
+  const std::string a_200(200, 'a');
+  for (const std::string_view end : {"b", "cb", "ccb"})
+    for (const std::string& begin : {a_60, a_200}) {
+      EXPECT_TRUE(
+          matches("%^a{" + std::to_string(begin.size()) + "}c{0,2}b%", begin + std::string(end)));
+      EXPECT_FALSE(matches("%^a{" + std::to_string(begin.size()) + "}c{0,2}b$%",
+                           begin + std::string(end) + "b"));
+    }
+  EXPECT_TRUE(matches("%^a{0,200}b$%", "b"));
+  EXPECT_TRUE(matches("%^a{0,200}b$%", a_200 + "b"));
+  EXPECT_FALSE(matches("%^a{0,200}b$%", a_200 + "ab"));
+  EXPECT_TRUE(matches("%^a{63}d?e?f*$%", std::string(63, 'a')));
+  EXPECT_TRUE(matches("%^a{63}d?e?f*$%", std::string(63, 'a') + "fff"));
+  EXPECT_FALSE(matches("%^a{63}d?e?f*$%", std::string(63, 'a') + "ed"));
+  EXPECT_TRUE(matches("%^a{30}|^b{30}|^c{30}$%", std::string(30, 'c')));
+  EXPECT_FALSE(matches("%^a{30}|^b{30}|^c{30}$%", std::string(29, 'b') + "c"));
+}
+
+TEST(Regexes, CostLittleHoweverManyStatesTheyHave) {
+  const auto cost = [](std::string_view pattern) { return parse(pattern).value()->cost(); };
+  EXPECT_EQ(cost("%a{0,60}b%"), 4U);
+  EXPECT_EQ(cost("%a{0,254}b%"), 16U);
+}
+
 TEST(RegularExpressions, TakeOnePassOverTheText) {
   const std::string text(20'000, 'a');
   EXPECT_FALSE(matches("%a*a*a*a*a*a*b%", text));

@@ -189,7 +189,7 @@ class JsonPattern : public Pattern {
     std::size_t sum = 10;  // Parsing.
     for (const Condition& condition : conditions_) {
       const auto* regex = std::get_if<Regex>(&condition.comparison.operand);
-      sum += regex ? regex->states() : 1;
+      sum += regex ? regex->steps() : 1;
     }
     return sum;
   }

@@ -1,6 +1,7 @@
 #include "logfilter/regex.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 namespace kiban::logfilter {
@@ -28,10 +29,6 @@ std::size_t next_character(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-bool Regex::CharacterSet::has(unsigned char first_byte) const {
-  return first_byte < ascii.size() ? ascii.test(first_byte) : others;
-}
-
 // Reads one expression; every function returns false for what is not supported.
 class RegexCompiler {
  public:
@@ -42,16 +39,19 @@ class RegexCompiler {
       return is_alphanumeric(c) || symbols.contains(c) || operators.contains(c);
     });
     if (text_.empty() || !supported) return std::nullopt;
-    regex_.alternatives_.emplace_back();
+    alternatives_.emplace_back();
     while (at_ < text_.size())
       if (!term()) return std::nullopt;
-    return std::move(regex_);
+    if (total_ + alternatives_.size() > regex_positions_max) return std::nullopt;
+    Regex regex;
+    regex.lay_out(alternatives_);
+    return regex;
   }
 
  private:
   using Set = Regex::CharacterSet;
 
-  Regex::Alternative& current() { return regex_.alternatives_.back(); }
+  Regex::Alternative& current() { return alternatives_.back(); }
   bool more() const { return at_ < text_.size(); }
 
   bool term() {
@@ -59,7 +59,7 @@ class RegexCompiler {
     Regex::Alternative& alternative = current();
     if (c == '|') {
       ++at_;
-      regex_.alternatives_.emplace_back();
+      alternatives_.emplace_back();
       return true;
     }
     if (c == '^') {
@@ -261,52 +261,99 @@ class RegexCompiler {
   std::string_view text_;
   std::size_t at_{0};
   std::size_t total_{0};
-  Regex regex_{};
+  std::vector<Regex::Alternative> alternatives_{};
 };
 
 std::optional<Regex> Regex::compile(std::string_view text) { return RegexCompiler(text).compile(); }
 
-std::size_t Regex::states() const {
-  std::size_t sum = 0;
-  for (const Alternative& alternative : alternatives_) sum += alternative.states.size();
-  return sum;
+void Regex::lay_out(const std::vector<Alternative>& alternatives) {
+  std::size_t positions = 0;
+  for (const Alternative& each : alternatives) positions += each.states.size() + 1;
+  while (words_ * 64 < positions) words_ *= 2;
+  constexpr std::size_t characters = 129;
+  accepting_.resize(characters * words_);
+  for (Positions* set : {&repeating_, &first_starts_, &starts_, &ends_, &last_ends_, &runs_,
+                         &run_begins_, &run_ends_})
+    set->resize(words_);
+  const auto add = [](std::uint64_t* set, std::size_t position) {
+    set[position / 64] |= std::uint64_t{1} << position % 64;
+  };
+  std::size_t at = 0;
+  for (const Alternative& each : alternatives) {
+    if (each.impossible) continue;
+    add(first_starts_.data(), at);
+    if (!each.at_start) add(starts_.data(), at);
+    bool in_run = false;
+    for (const State& state : each.states) {
+      for (std::size_t c = 0; c < characters; ++c)
+        if (c + 1 < characters ? state.accepts.ascii.test(c) : state.accepts.others)
+          add(&accepting_[c * words_], at);
+      if (state.repeats) add(repeating_.data(), at);
+      if (state.optional && !in_run) add(run_begins_.data(), at);
+      if (!state.optional && in_run) add(run_ends_.data(), at);
+      if (state.optional || in_run) add(runs_.data(), at);
+      in_run = state.optional;
+      ++at;
+    }
+    if (in_run) {
+      add(run_ends_.data(), at);
+      add(runs_.data(), at);
+    }
+    add(last_ends_.data(), at);
+    if (!each.at_end) add(ends_.data(), at);
+    ++at;
+  }
 }
 
 bool Regex::found_in(std::string_view text) const {
-  return std::ranges::any_of(alternatives_, [text](const Alternative& alternative) {
-    return found_in(alternative, text);
-  });
+  switch (words_) {
+    case 1:
+      return found_by<1>(text);
+    case 2:
+      return found_by<2>(text);
+    case 4:
+      return found_by<4>(text);
+    default:
+      return found_by<regex_positions_max / 64>(text);
+  }
 }
 
-// Follows all ways through the states at once: `active[i]`: the states before i have matched what
-// stands right before this character.
-bool Regex::found_in(const Alternative& alternative, std::string_view text) {
-  if (alternative.impossible) return false;
-  const std::vector<State>& states = alternative.states;
-  const std::size_t end = states.size();
-  std::bitset<regex_states_max + 1> active;
-  std::bitset<regex_states_max + 1> next;
-  const auto enter = [&](auto& set, std::size_t state) {
-    while (!set.test(state)) {
-      set.set(state);
-      if (state == end || !states[state].optional) return;
-      ++state;
+// Follows all ways through the states at once: a position is in `active` when the states before it
+// have matched what stands right before this character. From a position of a run all later ones of
+// the run are reached, which a subtraction finds: Navarro and Raffinot, "Fast and Simple Character
+// Classes and Bounded Gaps Pattern Matching" (2003).
+template <std::size_t words>
+bool Regex::found_by(std::string_view text) const {
+  std::array<std::uint64_t, words> active{};
+  const auto enter = [&](const Positions& starts) {
+    std::uint64_t borrow = 0;
+    for (std::size_t i = 0; i < words; ++i) {
+      active[i] |= starts[i];
+      const std::uint64_t bounded = active[i] | run_ends_[i];
+      const std::uint64_t difference = bounded - run_begins_[i] - borrow;
+      borrow = bounded < run_begins_[i] || (bounded == run_begins_[i] && borrow != 0) ? 1 : 0;
+      active[i] |= runs_[i] & (~difference ^ bounded);
     }
   };
-  std::size_t at = 0;
-  for (bool first = true;; first = false) {
-    if (first || !alternative.at_start) enter(active, 0);
-    if (active.test(end) && (!alternative.at_end || at == text.size())) return true;
-    if (at == text.size() || active.none()) return false;
-    const auto character = static_cast<unsigned char>(text[at]);
+  const auto any_of = [&](const Positions& set) {
+    std::uint64_t common = 0;
+    for (std::size_t i = 0; i < words; ++i) common |= active[i] & set[i];
+    return common != 0;
+  };
+  enter(first_starts_);
+  for (std::size_t at = 0;;) {
+    if (any_of(ends_)) return true;
+    if (at == text.size()) return any_of(last_ends_);
+    const auto first_byte = static_cast<unsigned char>(text[at]);
+    const std::uint64_t* accepting = &accepting_[std::min<std::size_t>(first_byte, 128) * words];
     at = next_character(text, at);
-    next.reset();
-    for (std::size_t i = 0; i < end; ++i) {
-      if (!active.test(i) || !states[i].accepts.has(character)) continue;
-      enter(next, i + 1);
-      if (states[i].repeats) next.set(i);
+    std::uint64_t carry = 0;
+    for (std::size_t i = 0; i < words; ++i) {
+      const std::uint64_t taken = active[i] & accepting[i];
+      active[i] = taken << 1U | carry | (taken & repeating_[i]);
+      carry = taken >> 63U;
     }
-    std::swap(active, next);
+    enter(starts_);
   }
 }
 

@@ -32,7 +32,7 @@ class RegexPattern : public Pattern {
   explicit RegexPattern(Regex regex) : regex_(std::move(regex)) {}
   bool matches(const Message& message) const override { return regex_.found_in(message.text()); }
   std::size_t regex_count() const override { return 1; }
-  std::size_t cost() const override { return regex_.states(); }
+  std::size_t cost() const override { return regex_.steps(); }
 
  private:
   Regex regex_;

@@ -15,10 +15,13 @@ std::string text(const json::object& payload, std::string_view key) {
 }
 
 Fetch fetch_of(const json::object& payload, TaskHost host) {
-  const std::string address = host == TaskHost::ThisHost ? "127.0.0.1" : text(payload, "Address");
+  const bool here = host == TaskHost::ThisHost;
+  const std::string address = here ? "127.0.0.1" : text(payload, "Address");
+  // A probe that was asked for before there was a ContainerPort has none.
+  const char* const port = here && payload.contains("ContainerPort") ? "ContainerPort" : "Port";
   return {.url = fmt::format("{}://{}:{}{}",
                              text(payload, "Protocol") == "HTTPS" ? "https" : "http", address,
-                             payload.at("Port").to_number<std::int64_t>(), text(payload, "Path")),
+                             payload.at(port).to_number<std::int64_t>(), text(payload, "Path")),
           .headers = {{"User-Agent", "ELB-HealthChecker/2.0"}},
           .check_certificate = false,  // Load balancers do not check those of their targets.
           .timeout = std::chrono::seconds{payload.at("TimeoutSeconds").to_number<std::int64_t>()},

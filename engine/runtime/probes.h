@@ -1,6 +1,7 @@
 // Performs "host.probe", a load balancer's health check of a task: {"Milliseconds": to wait before
-// it, "Address", "Port", "Path", "Protocol": "HTTP" or "HTTPS", "TimeoutSeconds"} to {"Status"} of
-// a GET or {"Error", "Cause"}, the names those of fetch(). After a restart the wait begins anew.
+// it, "Address", "Port", "ContainerPort", "Path", "Protocol": "HTTP" or "HTTPS", "TimeoutSeconds"}
+// to {"Status"} of a GET or {"Error", "Cause"}, the names those of fetch(). After a restart the
+// wait begins anew.
 #pragma once
 
 #include "runtime/effects.h"
@@ -8,7 +9,9 @@
 
 namespace kiban::runtime {
 
-// Tasks that are processes of this host have no address of their own: they are asked at 127.0.0.1.
+// Tasks that are processes of this host have no address of their own: they are asked at 127.0.0.1
+// and at their ContainerPort alone, since the port of a health check could be that of any other
+// program here.
 enum class TaskHost : std::uint8_t { AtItsAddress, ThisHost };
 
 // `fetcher` and `pauses` outlive the performer.

@@ -77,6 +77,7 @@ void send_check(Context& context, const json::object& service, const json::objec
   payload["Milliseconds"] = attempt == 0 ? 0 : between_checks.count();
   payload["Address"] = address_of(task);
   payload["Port"] = port_of(group, *balancer_of(service, index));
+  payload["ContainerPort"] = number(*balancer_of(service, index), "containerPort", 80);
   payload["Path"] = group.at("HealthCheckPath");
   payload["Protocol"] = group.at("HealthCheckProtocol");
   payload["TimeoutSeconds"] = number(group, "HealthCheckTimeoutSeconds", 5);

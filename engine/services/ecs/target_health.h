@@ -8,8 +8,8 @@
 // until the service's grace period and UnhealthyThresholdCount intervals are over is unhealthy. All
 // of it takes the host's time. A task that is steady is not checked again.
 //
-// A check is an effect `host.probe`: {"Milliseconds": to wait before it, "Address", "Port", "Path",
-// "Protocol", "TimeoutSeconds"} to {"Status"} or {"Error"}.
+// A check is an effect `host.probe`: {"Milliseconds": to wait before it, "Address", "Port",
+// "ContainerPort", "Path", "Protocol", "TimeoutSeconds"} to {"Status"} or {"Error"}.
 #pragma once
 
 #include "services/base/service.h"

@@ -45,6 +45,7 @@ TEST_F(TargetHealth, CompletesADeploymentOnceTheMatcherAgrees) {
   ASSERT_TRUE(first);
   EXPECT_EQ(first->payload.at("Path"), "/health");
   EXPECT_EQ(first->payload.at("Port"), 8000);
+  EXPECT_EQ(first->payload.at("ContainerPort"), 8000);
   EXPECT_EQ(first->payload.at("Milliseconds"), 0);
   EXPECT_TRUE(text(first->payload, "Address").starts_with("10.0.1."));
   answer({{"Error", "ConnectFailed"}, {"Cause", "refused"}});

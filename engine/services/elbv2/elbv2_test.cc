@@ -211,11 +211,15 @@ TEST_F(Elbv2, HealthChecksAreBounded) {
   };
   EXPECT_EQ(with({{"HealthCheckIntervalSeconds", 10}, {"HealthCheckTimeoutSeconds", 10}}),
             "ValidationError");
-  EXPECT_EQ(with({{"HealthCheckPath", "health"}}), "ValidationError");
+  for (const std::string& path :
+       {std::string("health"), std::string("/a b"), std::string("/\x7f"),
+        std::string("/x HTTP/1.1\r\nX: y"), std::string("/é"), "/" + std::string(1'024, 'a')})
+    EXPECT_EQ(with({{"HealthCheckPath", path}}), "ValidationError") << path;
+  EXPECT_EQ(with({{"ProtocolVersion", "FOO"}}), "ValidationError");
   EXPECT_EQ(with({{"HealthCheckProtocol", "TCP"}}), "ValidationError");
   EXPECT_EQ(with({{"HealthCheckPort", "70000"}}), "ValidationError");
   EXPECT_EQ(with({{"HealthCheckEnabled", false}}), "ValidationError");
-  for (const char* codes : {"500", "200-", "20", "2000", "199"})
+  for (const char* codes : {"500", "200-", "20", "2000", "199", "300-200", "200-300-400"})
     EXPECT_EQ(with({{"Matcher", {{"HttpCode", codes}}}}), "ValidationError") << codes;
   EXPECT_EQ(with({{"Matcher", {{"HttpCode", "200-299,404"}}}}), "");
   const std::string arn = make_group("h");

@@ -54,6 +54,14 @@ Result<void> check_health_check(const json::object& group) {
   const std::string path = text(group, "HealthCheckPath");
   if (!path.starts_with('/'))
     return invalid(fmt::format("Health check path '{}' must begin with a '/' character", path));
+  // It is sent in the first line of an HTTP request.
+  constexpr std::size_t path_max = 1'024;
+  if (path.size() > path_max ||
+      !std::ranges::all_of(path, [](char c) { return c > ' ' && c < 0x7f; }))
+    return invalid(
+        fmt::format("Health check path must have from 1 to {} printable ASCII characters without "
+                    "spaces",
+                    path_max));
   const std::string protocol = text(group, "HealthCheckProtocol");
   if (protocol != "HTTP" && protocol != "HTTPS")
     return invalid(
@@ -84,12 +92,15 @@ Result<void> check_matcher(const json::object& group) {
   };
   int value = 0;
   int digits = 0;
+  int first = 0;  // Of a range: 0 outside of one.
   for (const char c : codes + ",") {
     if (c >= '0' && c <= '9') {
       value = value * 10 + (c - '0');
       if (++digits > 3) return refused();
     } else {
-      if (digits != 3 || value < 200 || value > 499) return refused();
+      if (digits != 3 || value < 200 || value > 499 || value < first) return refused();
+      if (c == '-' && first != 0) return refused();
+      first = c == '-' ? value : 0;
       value = digits = 0;
     }
   }
@@ -108,6 +119,10 @@ Result<void> check_new(Context& context, const json::object& input) {
                                        ? "A protocol must be specified"
                                        : "kiban supports the protocols HTTP and HTTPS only");
   }
+  const std::string version = text(input, "ProtocolVersion", "HTTP1");
+  if (version != "HTTP1" && version != "HTTP2" && version != "GRPC")
+    return fail("ValidationError",
+                fmt::format("Protocol version '{}' must be one of 'GRPC, HTTP1, HTTP2'", version));
   if (!input.contains("Port")) return fail("ValidationError", "A port must be specified");
   if (!input.contains("VpcId")) return fail("ValidationError", "A VPC ID must be specified");
   const std::string vpc = text(input, "VpcId");

@@ -404,6 +404,8 @@ TEST_F(MetricFilters, RefusesAsAwsDoes) {
   for (const json::object& bad : std::vector<json::object>{
            {{"metricValue", "many"}},
            {{"metricValue", "$.other"}},
+           {{"metricValue", "1e308"}},
+           {{"defaultValue", -1e300}},
            {{"dimensions", {{"D", "text"}}}},
            {{"dimensions", {{"A", "$.a"}, {"B", "$.a"}, {"C", "$.a"}, {"D", "$.a"}}}}})
     EXPECT_TRUE(cause(filter("{ $.a = 1 }", bad)).starts_with("Invalid metric transformation"));
@@ -426,6 +428,26 @@ TEST_F(MetricFilters, AreTestedWithoutAGroup) {
   EXPECT_EQ(matches[0].at("extractedValues"),
             (json::object{{"$1", "a"}, {"$2", "GET /x"}, {"$size", "7"}, {"$status_code", "200"}}));
   EXPECT_EQ(matches[1].at("eventNumber"), 2);
+}
+
+TEST_F(MetricFilters, AreTestedWithinABudget) {
+  std::string pattern = "?a";
+  for (int i = 0; i < 300; ++i) pattern += " ?a";
+  EXPECT_TRUE(refusal("TestMetricFilter",
+                      {{"filterPattern", pattern},
+                       {"logEventMessages", json::array{std::string(std::size_t{2} << 20U, 'b')}}})
+                  .cause.contains("512 MiB"));
+}
+
+// Two filters of 300 terms would compare 600 MB.
+TEST_F(MetricFilters, StopCountingWithoutABudgetButKeepTheEvents) {
+  std::string pattern = "?b";
+  for (int i = 0; i < 300; ++i) pattern += " ?a";
+  call("PutMetricFilter", filter(pattern, {}, "one"));
+  call("PutMetricFilter", filter(pattern, {}, "two"));
+  put({event(0ms, std::string(500'000, 'b')), event(1ms, std::string(500'000, 'b'))});
+  EXPECT_EQ(get().size(), 2U);
+  EXPECT_EQ(statistics(), (std::vector<double>{3, 3, 1}));
 }
 
 }  // namespace

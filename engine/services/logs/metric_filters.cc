@@ -21,6 +21,9 @@ constexpr std::size_t dimensions_max = 3;
 constexpr std::size_t metrics_per_put_max = 1'000;  // Of PutMetricData.
 constexpr double metric_value_max = 0x1p360;        // The same.
 
+// Of a request, our own bound: how often a byte of its events is compared.
+constexpr std::size_t compared_bytes_max = 512UL << 20U;
+
 using Parsed = std::unique_ptr<logfilter::Pattern>;
 
 Result<Parsed> parse_pattern(const json::object& input) {
@@ -73,6 +76,13 @@ Result<void> check_transformation(const logfilter::Pattern& pattern,
         fmt::format("Invalid metric transformation: the metric value '{}' must be a number or a "
                     "field that the filter pattern names.",
                     value));
+  const auto fits = [](double given) { return std::abs(given) <= metric_value_max; };
+  const json::value* otherwise = find(transformation, "defaultValue");
+  if (!fits(logfilter::parse_number(value).value_or(0)) ||
+      (otherwise && !fits(otherwise->to_number<double>())))
+    return invalid(
+        "Invalid metric transformation: the metric value and the default value must be from -2^360 "
+        "to 2^360.");
   const json::object* dimensions = find_object(transformation, "dimensions");
   return check_dimensions(pattern, dimensions ? *dimensions : json::object{},
                           transformation.contains("defaultValue"));
@@ -163,8 +173,18 @@ void put_metric_data(Context& context, const json::object& transformation, json:
       self);
 }
 
+// Takes what the comparison costs from what is `left`; false when that is not enough.
+bool pay(std::size_t& left, const logfilter::Pattern& pattern, std::size_t bytes) {
+  const std::size_t price = (pattern.cost() + 1) * bytes;
+  if (price > left) return false;
+  left -= price;
+  return true;
+}
+
+// Counts the events up to the first one for which too little is `left`.
 void publish(Context& context, const json::object& filter,
-             const std::vector<logfilter::Message>& messages, const std::vector<NewEvent>& events) {
+             const std::vector<logfilter::Message>& messages, const std::vector<NewEvent>& events,
+             std::size_t& left) {
   const auto pattern = parse_pattern(filter);
   if (!pattern) return;
   const json::object& transformation = transformation_of(filter);
@@ -174,6 +194,7 @@ void publish(Context& context, const json::object& filter,
   std::map<std::pair<std::int64_t, Dimensions>, Sum> sums;
   for (std::size_t i = 0; i < events.size(); ++i) {
     const std::int64_t time = events[i].timestamp;
+    if (!pay(left, **pattern, messages[i].text().size())) break;
     if (!(*pattern)->matches(messages[i])) {
       if (otherwise) sums[{time / minute, {}}].add(otherwise->to_number<double>(), time);
       continue;
@@ -211,7 +232,8 @@ void publish_metrics(Context& context, std::string_view group,
   std::vector<logfilter::Message> messages;
   messages.reserve(events.size());
   for (const NewEvent& event : events) messages.emplace_back(event.message);
-  for (const json::object& filter : filters) publish(context, filter, messages, events);
+  std::size_t left = compared_bytes_max;
+  for (const json::object& filter : filters) publish(context, filter, messages, events, left);
 }
 
 Result<json::object> put_metric_filter(Context& context, const json::object& input) {
@@ -279,9 +301,15 @@ Result<json::object> test_metric_filter(Context&, const json::object& input) {
   KIBAN_TRY(const Parsed pattern, parse_pattern(input));
   const json::array* messages = find_array(input, "logEventMessages");
   json::array matches;
+  std::size_t left = compared_bytes_max;
   for (std::size_t i = 0; messages && i < messages->size(); ++i) {
     const std::string_view event = (*messages)[i].as_string();
     const logfilter::Message message(event);
+    if (!pay(left, *pattern, event.size()))
+      return invalid(fmt::format(
+          "The filter pattern compares more than kiban's {} MiB with the log events: use "
+          "a shorter pattern or fewer events.",
+          compared_bytes_max >> 20U));
     if (!pattern->matches(message)) continue;
     json::object extracted;
     for (const auto& [name, value] : pattern->fields(message)) extracted[name] = value;

@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
+#include "core/arn.h"
+#include "core/mail_address.h"
 #include "services/base/policy.h"
 #include "services/s3/rows.h"
 
@@ -86,6 +89,7 @@ Result<void> check_cors_rule(const json::object& rule) {
                             "wildcard for ExposeHeader.",
                             std::string_view(value.as_string())));
   }
+  if (number(rule, "MaxAgeSeconds", 0) < 0) return malformed_xml();
   if (text(rule, "ID").size() > 255)
     return fail("InvalidRequest", "ID length should not exceed allowed limit of 255");
   return {};
@@ -109,6 +113,39 @@ Result<json::object> get_cors(Context& context, const json::object& input) {
 }
 
 // Website ----------------------------------------------------------------------------------------
+
+// Of three digits that begin with one of `firsts`; absent is fine.
+bool is_status(const json::object& parent, std::string_view member, std::string_view firsts) {
+  if (!parent.contains(member)) return true;
+  const std::string code = text(parent, member);
+  return code.size() == 3 && firsts.contains(code[0]) &&
+         code.find_first_not_of("0123456789") == std::string::npos;
+}
+
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_Condition.html, API_Redirect.html
+Result<void> check_routing_rule(const json::object& rule) {
+  const json::object* target = find_object(rule, "Redirect");
+  if (!target || target->empty()) return malformed_xml();
+  if (target->contains("ReplaceKeyWith") && target->contains("ReplaceKeyPrefixWith"))
+    return fail("InvalidRequest",
+                "You can only define ReplaceKeyPrefix or ReplaceKey but not both.");
+  if (!is_status(*target, "HttpRedirectCode", "3") || text(*target, "HttpRedirectCode") == "300")
+    return fail(
+        "InvalidRequest",
+        fmt::format("The provided HTTP redirect code ({}) is not valid. Valid codes are 3XX "
+                    "except 300.",
+                    text(*target, "HttpRedirectCode")));
+  const json::object* condition = find_object(rule, "Condition");
+  if (!condition) return {};
+  if (condition->empty()) return malformed_xml();
+  if (!is_status(*condition, "HttpErrorCodeReturnedEquals", "45"))
+    return fail(
+        "InvalidRequest",
+        fmt::format("The provided HTTP error code ({}) is not valid. Valid codes are 4XX or "
+                    "5XX.",
+                    text(*condition, "HttpErrorCodeReturnedEquals")));
+  return {};
+}
 
 Result<json::object> put_website(Context& context, const json::object& input) {
   const json::object* given = find_object(input, "WebsiteConfiguration");
@@ -134,13 +171,8 @@ Result<json::object> put_website(Context& context, const json::object& input) {
                 fmt::format("{} routing rules provided, the number of routing rules in a website "
                             "configuration is limited to 50.",
                             rules->size()));
-  for (const json::value& rule : rules ? *rules : json::array{}) {
-    const json::object* target = find_object(rule.as_object(), "Redirect");
-    if (!target) return malformed_xml();
-    if (target->contains("ReplaceKeyWith") && target->contains("ReplaceKeyPrefixWith"))
-      return fail("InvalidRequest",
-                  "You can only define ReplaceKeyPrefix or ReplaceKey but not both.");
-  }
+  for (const json::value& rule : rules ? *rules : json::array{})
+    KIBAN_TRY_VOID(check_routing_rule(rule.as_object()));
   return keep(context, input, "WebsiteConfiguration", *given);
 }
 
@@ -264,6 +296,7 @@ std::string list_name(std::string_view member) { return fmt::format("{}List", me
 Result<void> check_tiers(const json::object& configuration) {
   const json::array* tiers = find_array(configuration, "Tierings");
   if (!tiers || tiers->empty()) return malformed_xml();
+  std::map<std::string, std::int64_t> days_of;
   for (const json::value& value : *tiers) {
     const bool deep = text(value.as_object(), "AccessTier") == "DEEP_ARCHIVE_ACCESS";
     const std::int64_t days = number(value.as_object(), "Days", 0);
@@ -271,8 +304,36 @@ Result<void> check_tiers(const json::object& configuration) {
       return fail("InvalidArgument",
                   fmt::format("'Days' for {} must be from {} to 730",
                               text(value.as_object(), "AccessTier"), deep ? 180 : 90));
+    if (!days_of.emplace(text(value.as_object(), "AccessTier"), days).second)
+      return malformed_xml();
   }
+  if (days_of.size() == 2 && days_of["ARCHIVE_ACCESS"] > days_of["DEEP_ARCHIVE_ACCESS"])
+    return fail("InvalidArgument",
+                "'Days' for DEEP_ARCHIVE_ACCESS must not be less than 'Days' for ARCHIVE_ACCESS");
   return {};
+}
+
+// Where an inventory or an analysis would be written: a bucket's ARN. The bucket may be that of
+// another account.
+Result<void> check_destination(const json::object& configuration) {
+  const json::object* at = &configuration;
+  for (const std::string_view member :
+       {"StorageClassAnalysis", "DataExport", "Destination", "S3BucketDestination"})
+    if (const json::object* inner = find_object(*at, member)) at = inner;
+  if (at == &configuration || !at->contains("Bucket")) return {};
+  const auto arn = parse_arn(text(*at, "Bucket"));
+  if (arn && arn->service == "s3" && arn->region.empty() && arn->account.empty() &&
+      !arn->resource.empty() && !arn->resource.contains('/'))
+    return {};
+  return fail("InvalidS3DestinationBucket", "Invalid bucket ARN.");
+}
+
+// "can only contain letters, numbers, periods, dashes, and underscores":
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_MetricsConfiguration.html
+bool is_id(std::string_view id) {
+  return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, [](char c) {
+    return is_letter_or_digit(c) || c == '.' || c == '-' || c == '_';
+  });
 }
 
 Result<json::object> put_numbered(Context& context, const json::object& input,
@@ -283,6 +344,10 @@ Result<json::object> put_numbered(Context& context, const json::object& input,
   const std::string id = text(input, "Id");
   if (id.empty() || id.size() > 64 || text(*given, "Id") != id)
     return fail("InvalidArgument", "The Id of the request and of the configuration must be equal");
+  if (!is_id(id) && member != tiering)
+    return fail("InvalidArgument",
+                "The Id can only contain letters, numbers, periods, dashes, and underscores.");
+  KIBAN_TRY_VOID(check_destination(*given));
   if (member == tiering) KIBAN_TRY_VOID(check_tiers(*given));
   const std::string list = list_name(member);
   if (!bucket.contains(list)) bucket[list] = json::object{};

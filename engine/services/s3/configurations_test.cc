@@ -87,6 +87,11 @@ TEST_F(Configurations, CorsRules) {
   EXPECT_THAT(
       cause({{"AllowedMethods", {"GET"}}, {"AllowedOrigins", {"*"}}, {"ExposeHeaders", {"x-*"}}}),
       testing::HasSubstr("wildcard for ExposeHeader"));
+  EXPECT_EQ(
+      error("PutBucketCors",
+            rules({{"AllowedMethods", {"GET"}}, {"AllowedOrigins", {"*"}}, {"MaxAgeSeconds", -1}}))
+          .name,
+      "MalformedXML");
   put("DeleteBucketCors", {});
   EXPECT_EQ(error("GetBucketCors").name, "NoSuchCORSConfiguration");
 }
@@ -103,6 +108,29 @@ TEST_F(Configurations, Websites) {
       testing::HasSubstr("cannot be provided in conjunction"));
   put("PutBucketWebsite", {{"WebsiteConfiguration", {{"IndexDocument", {{"Suffix", "i"}}}}}});
   EXPECT_EQ(get("GetBucketWebsite").at("IndexDocument").at("Suffix"), "i");
+}
+
+TEST_F(Configurations, RoutingRulesOfWebsites) {
+  const auto website = [](json::object rule) {
+    return json::object{
+        {"WebsiteConfiguration",
+         {{"IndexDocument", {{"Suffix", "i"}}}, {"RoutingRules", json::array{std::move(rule)}}}}};
+  };
+  const auto name = [&](json::object rule) {
+    return error("PutBucketWebsite", website(std::move(rule))).name;
+  };
+  const json::object redirect{{"HostName", "h"}};
+  EXPECT_EQ(name({{"Redirect", json::object{}}}), "MalformedXML");
+  EXPECT_EQ(name({{"Redirect", redirect}, {"Condition", json::object{}}}), "MalformedXML");
+  for (const std::string_view code : {"200", "300", "999", "30", "3xx", ""})
+    EXPECT_EQ(name({{"Redirect", {{"HttpRedirectCode", code}}}}), "InvalidRequest") << code;
+  for (const std::string_view code : {"999", "200", "4040"})
+    EXPECT_EQ(
+        name({{"Redirect", redirect}, {"Condition", {{"HttpErrorCodeReturnedEquals", code}}}}),
+        "InvalidRequest")
+        << code;
+  put("PutBucketWebsite", website({{"Redirect", {{"HttpRedirectCode", "302"}}},
+                                   {"Condition", {{"HttpErrorCodeReturnedEquals", "404"}}}}));
 }
 
 TEST_F(Configurations, AclsAreSwitchedOffUnlessOwnershipAsksForThem) {
@@ -248,6 +276,44 @@ TEST_F(Configurations, NumberedOnesAreListed) {
       "InvalidArgument");
   put("DeleteBucketMetricsConfiguration", {{"Id", "m"}});
   EXPECT_EQ(error("DeleteBucketMetricsConfiguration", {{"Id", "m"}}).name, "NoSuchConfiguration");
+}
+
+TEST_F(Configurations, NumberedOnesAreChecked) {
+  EXPECT_EQ(error("PutBucketMetricsConfiguration",
+                  {{"Id", "i x/"}, {"MetricsConfiguration", {{"Id", "i x/"}}}})
+                .name,
+            "InvalidArgument");
+  const auto inventory = [](std::string_view bucket) {
+    return json::object{
+        {"Id", "i"},
+        {"InventoryConfiguration",
+         {{"Id", "i"},
+          {"IsEnabled", true},
+          {"IncludedObjectVersions", "All"},
+          {"Schedule", {{"Frequency", "Daily"}}},
+          {"Destination", {{"S3BucketDestination", {{"Bucket", bucket}, {"Format", "CSV"}}}}}}}};
+  };
+  for (const std::string_view bucket : {"not-an-arn", "arn:aws:sqs:::b", "arn:aws:s3:::", "b-1"})
+    EXPECT_EQ(error("PutBucketInventoryConfiguration", inventory(bucket)).name,
+              "InvalidS3DestinationBucket")
+        << bucket;
+  put("PutBucketInventoryConfiguration", inventory("arn:aws:s3:::b-1"));
+}
+
+TEST_F(Configurations, TiersOfIntelligentTiering) {
+  const auto name = [&](json::array tiers) {
+    return error("PutBucketIntelligentTieringConfiguration",
+                 {{"Id", "t"},
+                  {"IntelligentTieringConfiguration",
+                   {{"Id", "t"}, {"Status", "Enabled"}, {"Tierings", std::move(tiers)}}}})
+        .name;
+  };
+  const auto tier = [](std::string_view tier_name, int days) {
+    return json::object{{"AccessTier", tier_name}, {"Days", days}};
+  };
+  EXPECT_EQ(name({tier("ARCHIVE_ACCESS", 90), tier("ARCHIVE_ACCESS", 91)}), "MalformedXML");
+  EXPECT_EQ(name({tier("ARCHIVE_ACCESS", 200), tier("DEEP_ARCHIVE_ACCESS", 180)}),
+            "InvalidArgument");
 }
 
 }  // namespace

@@ -55,8 +55,14 @@ Result<std::string> deduplication_of(const json::object& topic, const json::obje
 Result<void> check_subject(const json::object& input) {
   const json::string* subject = find_string(input, "Subject");
   if (!subject) return {};
-  const bool printable = std::ranges::all_of(
+  bool printable = std::ranges::all_of(
       *subject, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
+  // U+0080 to U+009F, and the line ends U+2028 and U+2029.
+  for (std::size_t at = 0; (at = subject->find('\xc2', at)) != json::string::npos; ++at)
+    if (at + 1 < subject->size() && static_cast<unsigned char>((*subject)[at + 1]) < 0xa0)
+      printable = false;
+  for (const std::string_view line_end : {"\u2028", "\u2029"})
+    if (subject->find(line_end) != json::string::npos) printable = false;
   const auto characters = std::ranges::count_if(
       *subject, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
   if (subject->empty() || characters > static_cast<std::ptrdiff_t>(subject_characters_max) ||

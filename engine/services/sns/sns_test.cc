@@ -447,6 +447,16 @@ TEST_F(Sns, RefusesByAwsName) {
             "InvalidParameterException");
   EXPECT_EQ(refused("Publish", {{"TopicArn", topic}, {"Message", ""}}),
             "InvalidParameterException");
+  for (const std::string_view subject : {"a\u0085b", "a\u009bb", "a\u2028b"})
+    EXPECT_EQ(refused("Publish", {{"TopicArn", topic}, {"Message", "m"}, {"Subject", subject}}),
+              "InvalidParameterException");
+  call("sns", "Publish", {{"TopicArn", topic}, {"Message", "m"}, {"Subject", "\u00a0é基"}});
+  for (const std::string_view endpoint :
+       {"http://", "http:///x", "http://:80/", "http://u:p@/", "http://?a", "http://a b/"})
+    EXPECT_EQ(
+        refused("Subscribe", {{"TopicArn", topic}, {"Protocol", "http"}, {"Endpoint", endpoint}}),
+        "InvalidParameter")
+        << endpoint;
   EXPECT_EQ(refused("Publish", {{"TopicArn", topic}, {"Message", "m"}, {"Subject", "a\nb"}}),
             "InvalidParameterException");
   EXPECT_EQ(

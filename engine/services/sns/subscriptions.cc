@@ -36,6 +36,11 @@ Result<void> check_endpoint(std::string_view protocol, std::string_view endpoint
   if (protocol == "http" || protocol == "https") {
     if (!endpoint.starts_with(fmt::format("{}://", protocol)))
       return invalid("Endpoint must match the specified protocol");
+    const std::string_view rest = endpoint.substr(protocol.size() + 3);
+    const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+    // Behind a user and a password.
+    const std::string_view host = authority.substr(authority.rfind('@') + 1);
+    if (host.empty() || host.starts_with(':') || endpoint.contains(' ')) return invalid("Endpoint");
     return {};
   }
   if (is_mail(protocol)) {
