@@ -44,7 +44,7 @@ class Archives : public ServiceTest {
         events.push_back(parse_json(text(message.as_object(), "Body"))->as_object());
     }
   }
-  json::object replay(json::object changes = {}) {
+  json::object replay(const json::object& changes = {}) {
     json::object input{{"ReplayName", "r"},
                        {"EventSourceArn", archive},
                        {"EventStartTime", epoch_seconds(now_ - 1h)},
