@@ -130,7 +130,7 @@ std::string harmless(std::string_view text) {
   return shown;
 }
 
-std::string harmless_on_terminal(std::string text) {
+std::string harmless_on_terminal(const std::string& text) {
   return ::isatty(STDOUT_FILENO) == 1 ? harmless(text) : text;
 }
 

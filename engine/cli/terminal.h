@@ -19,7 +19,7 @@ std::string fit(std::string_view text, std::size_t columns = std::string_view::n
 // direction of text round, and bytes that are no UTF-8 become '?'.
 std::string harmless(std::string_view text);
 // The same if stdout is a terminal; otherwise the text as it is.
-std::string harmless_on_terminal(std::string text);
+std::string harmless_on_terminal(const std::string& text);
 // With spaces at the end, so that it is `columns` wide.
 std::string pad(std::string text, std::size_t columns);
 
