@@ -1,24 +1,16 @@
 // mail, mail show.
 #include <fmt/core.h>
 
-#include <algorithm>
-
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "cli/table.h"
+#include "cli/terminal.h"
 
 namespace kiban::cli {
 
 namespace {
 
 constexpr std::chrono::seconds patience{10};
-
-// What a terminal must not get from a stranger's mail: control characters but line ends and tabs.
-std::string printable(std::string text) {
-  for (char& c : text)
-    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f) c = '?';
-  return text;
-}
 
 }  // namespace
 
@@ -36,7 +28,8 @@ int list_mails(const ClientOptions& options, const OutputOptions& output) {
   for (const json::value& each : mails) {
     const json::object& one = each.as_object();
     rows.push_back({std::to_string(static_cast<std::int64_t>(number_of(one, "number"))),
-                    text_of(one, "date"), text_of(one, "to"), printable(text_of(one, "subject"))});
+                    text_of(one, "date"), harmless(text_of(one, "to")),
+                    harmless(text_of(one, "subject"))});
   }
   if (const json::string* smtp = find_string(*mail, "smtp"))
     fmt::print("Mails go to {}; those here came before.\n", std::string_view(*smtp));
@@ -62,9 +55,9 @@ int print_mail(const ClientOptions& options, const std::string& number,
     print_json_line(*mail);
     return exit_done;
   }
-  fmt::print("From: {}\nTo: {}\nSubject: {}\nDate: {}\n\n{}", text_of(*mail, "from"),
-             text_of(*mail, "to"), printable(text_of(*mail, "subject")), text_of(*mail, "date"),
-             printable(text_of(*mail, "body")));
+  fmt::print("From: {}\nTo: {}\nSubject: {}\nDate: {}\n\n{}", harmless(text_of(*mail, "from")),
+             harmless(text_of(*mail, "to")), harmless(text_of(*mail, "subject")),
+             harmless(text_of(*mail, "date")), harmless(text_of(*mail, "body")));
   return exit_done;
 }
 

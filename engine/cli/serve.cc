@@ -380,6 +380,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   databases.reset();
   // Pauses begin deliveries; all three report to `thread`, which must be there till then.
   pauses.reset();
+  mail.stop->stop();  // A server that is silent must not hold up the end.
   mail_worker.reset();
   fetcher.reset();
   if (!data.directory.empty()) remove_server_file(data.directory);

@@ -50,7 +50,8 @@ void print_log_event(const json::object& event, const OutputOptions& output) {
   if (output.json) return print_json_line(event);
   const auto at = static_cast<std::int64_t>(number_of(event, "timestamp"));
   fmt::print("{}  {}  {}\n", paint(Colour::Dim, format_iso8601(Timestamp{Duration{at}})),
-             paint(Colour::Cyan, text_of(event, "logStreamName")), text_of(event, "message"));
+             paint(Colour::Cyan, harmless_on_terminal(text_of(event, "logStreamName"))),
+             harmless_on_terminal(text_of(event, "message")));
 }
 
 // Prints what comes, until Ctrl-C. Asks from the last event's millisecond on, which may bring more:

@@ -24,7 +24,19 @@ struct Glyph {
   std::size_t bytes{1};
   std::size_t columns{1};
   bool control{false};
+  char32_t code{0};  // 0: NUL, or no UTF-8.
 };
+
+// Bidi_Control of Unicode: https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters
+bool turns_direction(char32_t c) {
+  return c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+         (c >= 0x2066 && c <= 0x2069);
+}
+
+bool is_harmless(char32_t c) {
+  if (c == '\t' || c == '\n') return true;
+  return c >= 0x20 && (c < 0x7f || c > 0x9f) && !turns_direction(c);
+}
 
 // glibc's own table of widths, whatever the user's locale is.
 class Utf8 {
@@ -49,7 +61,8 @@ class Utf8 {
     const int columns = ::wcwidth(character);
     return {.bytes = bytes,
             .columns = columns < 0 ? 1 : static_cast<std::size_t>(columns),
-            .control = columns < 0};
+            .control = columns < 0 || turns_direction(static_cast<char32_t>(character)),
+            .code = static_cast<char32_t>(character)};
   }
 
  private:
@@ -104,6 +117,21 @@ std::string fit(std::string_view text, std::size_t columns) {
     text.remove_prefix(glyph.bytes);
   }
   return shown;
+}
+
+std::string harmless(std::string_view text) {
+  const Utf8 utf8;
+  std::string shown;
+  while (!text.empty()) {
+    const Glyph glyph = Utf8::first(text);
+    shown += is_harmless(glyph.code) ? text.substr(0, glyph.bytes) : "?";
+    text.remove_prefix(glyph.bytes);
+  }
+  return shown;
+}
+
+std::string harmless_on_terminal(const std::string& text) {
+  return ::isatty(STDOUT_FILENO) == 1 ? harmless(text) : text;
 }
 
 std::string pad(std::string text, std::size_t columns) {

@@ -13,8 +13,13 @@ namespace kiban::cli {
 // combining one.
 std::size_t display_width(std::string_view text);
 // At most `columns` wide, ending in "…" when something was left out. Control characters, which
-// could write anywhere on a terminal, become spaces.
+// could write anywhere on a terminal, and those that turn the direction of text become spaces.
 std::string fit(std::string_view text, std::size_t columns = std::string_view::npos);
+// For a terminal: control characters (C0 but tabs and line ends, DEL, C1), those that turn the
+// direction of text round, and bytes that are no UTF-8 become '?'.
+std::string harmless(std::string_view text);
+// The same if stdout is a terminal; otherwise the text as it is.
+std::string harmless_on_terminal(const std::string& text);
 // With spaces at the end, so that it is `columns` wide.
 std::string pad(std::string text, std::size_t columns);
 

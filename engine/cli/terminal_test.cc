@@ -23,7 +23,18 @@ TEST(Fit, CutsBetweenCharacters) {
   EXPECT_EQ(fit("x", 0), "");
 }
 
-TEST(Fit, LeavesNoControlCharacters) { EXPECT_EQ(fit("a\033[2J\nb"), "a [2J b"); }
+TEST(Fit, LeavesNoControlCharacters) { EXPECT_EQ(fit("a\033[2J\nb\u202ec"), "a [2J b c"); }
+
+TEST(Harmless, ReplacesWhatSteersATerminal) {
+  EXPECT_EQ(harmless("a\033[2J\x7f\r"), "a?[2J??");
+  EXPECT_EQ(harmless("\u009b2J\u0085"), "?2J?");
+  EXPECT_EQ(harmless("\u202egpj.exe\u2066\u200f\u061c"), "?gpj.exe???");
+  EXPECT_EQ(harmless("\x9b"
+                     "2J"),
+            "?2J");
+  EXPECT_EQ(harmless(std::string_view("\0a", 2)), "?a");
+  EXPECT_EQ(harmless("a\tb\n基\u00a0é"), "a\tb\n基\u00a0é");
+}
 
 TEST(Pad, GoesByColumns) {
   EXPECT_EQ(pad("基", 4), "基  ");

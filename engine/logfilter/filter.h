@@ -52,6 +52,8 @@ class Pattern {
   virtual std::size_t regex_count() const { return 0; }
   // How many times a byte of the event may be compared.
   virtual std::size_t cost() const = 0;
+  // The part of it that a Message bears once, however many patterns it is compared with.
+  virtual std::size_t shared_cost() const { return 0; }
 };
 
 // Error InvalidParameterException "Invalid filter pattern".

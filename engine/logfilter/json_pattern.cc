@@ -185,8 +185,9 @@ class JsonPattern : public Pattern {
       return std::holds_alternative<Regex>(each.comparison.operand);
     }));
   }
+  std::size_t shared_cost() const override { return 10; }  // Parsing.
   std::size_t cost() const override {
-    std::size_t sum = 10;  // Parsing.
+    std::size_t sum = shared_cost();
     for (const Condition& condition : conditions_) {
       const auto* regex = std::get_if<Regex>(&condition.comparison.operand);
       sum += regex ? regex->steps() : 1;

@@ -31,7 +31,8 @@ Result<void> send(const MailOptions& options, Mailbox& mailbox, MessageSigner& s
     KIBAN_TRY(mail.body, signer.sign(mail.body, version));
   }
   KIBAN_TRY(const std::string text, format_mail(mail));
-  if (options.server) return send_by_smtp(*options.server, mail.from_address, mail.to, text);
+  if (options.server)
+    return send_by_smtp(*options.server, mail.from_address, mail.to, text, *options.stop);
   return mailbox.add(effect.id, text);
 }
 

@@ -1,6 +1,7 @@
 // Effects `mail.send`, and /_kiban/mail, where the local mailbox can be read.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,7 @@ namespace kiban::runtime {
 struct MailOptions {
   std::optional<SmtpServer> server{};  // Without one, mails go to the mailbox.
   std::string from{};                  // core/mail_address.h
+  std::shared_ptr<SmtpStop> stop{std::make_shared<SmtpStop>()};
 };
 
 // {"To", "FromName", "Subject", "MessageId", "Date": epoch seconds, "Body"} to {} once the mail is

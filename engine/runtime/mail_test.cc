@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <future>
 
 #include "core/mail_address.h"
 #include "runtime/mail_message.h"
@@ -139,6 +142,33 @@ TEST(Smtp, NoValueBeginsAnotherOptionOfCurl) {
                                               "f@example.com", "t@example.com");
   EXPECT_THAT(text, HasSubstr("user = \"u:a\\\"b\\\\c\"\n"));
   EXPECT_THAT(text, HasSubstr("\nssl-reqd\n"));
+}
+
+// curl itself would wait ten seconds for the greeting and say so.
+TEST(Smtp, ASilentServerDoesNotHoldUpAStop) {
+  const Descriptor listening{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(::bind(listening.number(), generic, size), 0);
+  ASSERT_EQ(::listen(listening.number(), 1), 0);
+  ASSERT_EQ(::getsockname(listening.number(), generic, &size), 0);
+  const SmtpServer server{
+      .scheme = "smtp", .host = "127.0.0.1", .port = std::to_string(ntohs(address.sin_port))};
+  SmtpStop stop;
+  const auto send = [&] {
+    return send_by_smtp(server, "f@example.com", "t@example.com", "", stop);
+  };
+  auto sending = std::async(std::launch::async, send);
+  const Descriptor accepted{::accept4(listening.number(), nullptr, nullptr, SOCK_CLOEXEC)};
+  stop.stop();
+  for (const Result<void>& sent : {sending.get(), send()}) {
+    ASSERT_FALSE(sent);
+    EXPECT_EQ(sent.error().name, "MailFailed");
+    EXPECT_THAT(sent.error().cause, Not(HasSubstr("curl")));
+  }
 }
 
 }  // namespace

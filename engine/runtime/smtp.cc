@@ -1,7 +1,9 @@
 #include "runtime/smtp.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -113,8 +115,25 @@ std::string curl_configuration(const SmtpServer& server, std::string_view from,
   return out;
 }
 
+void SmtpStop::stop() {
+  const std::scoped_lock lock{mutex_};
+  stopped_ = true;
+  kill_child();
+}
+
+void SmtpStop::watch(pid_t pid) {
+  const std::scoped_lock lock{mutex_};
+  child_ = Descriptor{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
+  if (stopped_) kill_child();
+}
+
+// Of a child that has ended meanwhile the pidfd is good still, and nothing happens.
+void SmtpStop::kill_child() const {
+  if (child_.number() >= 0) ::syscall(SYS_pidfd_send_signal, child_.number(), SIGKILL, nullptr, 0U);
+}
+
 Result<void> send_by_smtp(const SmtpServer& server, std::string_view from, std::string_view to,
-                          std::string_view text) {
+                          std::string_view text, SmtpStop& stop) {
   const Deadline deadline = std::chrono::steady_clock::now() + program_time_max;
   KIBAN_TRY(const Descriptor mail, in_memory_file(text));
   KIBAN_TRY(Pipe in, make_pipe());
@@ -125,6 +144,7 @@ Result<void> send_by_smtp(const SmtpServer& server, std::string_view from, std::
                          .input = in.read.number(),
                          .output = out.write.number(),
                          .fourth = mail.number()}));
+  stop.watch(pid);
   in.read.close();
   out.write.close();
   std::string said = exchange_with_child(in, out, curl_configuration(server, from, to), deadline);

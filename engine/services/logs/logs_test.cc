@@ -436,16 +436,16 @@ TEST_F(MetricFilters, AreTestedWithinABudget) {
   EXPECT_TRUE(refusal("TestMetricFilter",
                       {{"filterPattern", pattern},
                        {"logEventMessages", json::array{std::string(std::size_t{2} << 20U, 'b')}}})
-                  .cause.contains("512 MiB"));
+                  .cause.contains("96 MiB"));
 }
 
-// Two filters of 300 terms would compare 600 MB.
+// The two filters would make 152 comparisons with each of the 400 KB.
 TEST_F(MetricFilters, StopCountingWithoutABudgetButKeepTheEvents) {
   std::string pattern = "?b";
-  for (int i = 0; i < 300; ++i) pattern += " ?a";
+  for (int i = 0; i < 150; ++i) pattern += " ?a";
   call("PutMetricFilter", filter(pattern, {}, "one"));
   call("PutMetricFilter", filter(pattern, {}, "two"));
-  put({event(0ms, std::string(500'000, 'b')), event(1ms, std::string(500'000, 'b'))});
+  put({event(0ms, std::string(200'000, 'b')), event(1ms, std::string(200'000, 'b'))});
   EXPECT_EQ(get().size(), 2U);
   EXPECT_EQ(statistics(), (std::vector<double>{3, 3, 1}));
 }

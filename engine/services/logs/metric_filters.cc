@@ -22,7 +22,7 @@ constexpr std::size_t metrics_per_put_max = 1'000;  // Of PutMetricData.
 constexpr double metric_value_max = 0x1p360;        // The same.
 
 // Of a request, our own bound: how often a byte of its events is compared.
-constexpr std::size_t compared_bytes_max = 512UL << 20U;
+constexpr std::size_t compared_bytes_max = 96UL << 20U;
 
 using Parsed = std::unique_ptr<logfilter::Pattern>;
 
@@ -175,7 +175,7 @@ void put_metric_data(Context& context, const json::object& transformation, json:
 
 // Takes what the comparison costs from what is `left`; false when that is not enough.
 bool pay(std::size_t& left, const logfilter::Pattern& pattern, std::size_t bytes) {
-  const std::size_t price = (pattern.cost() + 1) * bytes;
+  const std::size_t price = (pattern.cost() - pattern.shared_cost() + 1) * bytes;
   if (price > left) return false;
   left -= price;
   return true;

@@ -455,7 +455,7 @@ TEST_F(Sns, RefusesByAwsName) {
        {"http://", "http:///x", "http://:80/", "http://u:p@/", "http://?a", "http://a b/"})
     EXPECT_EQ(
         refused("Subscribe", {{"TopicArn", topic}, {"Protocol", "http"}, {"Endpoint", endpoint}}),
-        "InvalidParameter")
+        "InvalidParameterException")
         << endpoint;
   EXPECT_EQ(refused("Publish", {{"TopicArn", topic}, {"Message", "m"}, {"Subject", "a\nb"}}),
             "InvalidParameterException");
