@@ -186,6 +186,15 @@ TEST(Query, ReadsStatesVariablesAndNothingElse) {
   EXPECT_EQ(ask("$range(1, 1, 1)"), "1");  // Recorded: test_array_range (JSONata).
 }
 
+// Bounded as a whole: core/regex_budget.h.
+TEST(Query, BoundsRegularExpressions) {
+  for (const char* text : {R"($match($pad('', 20000, 'a'), /(a*)\1[bc]/i))",
+                           R"($match($pad('', 20000, 'a'), /(a*)*\1[bc]/))",
+                           R"($contains($pad('', 20000, 'a'), /(a+)+[bc]/))"})
+    EXPECT_TRUE(ask(text).contains("threw an error during evaluation")) << text;
+  EXPECT_EQ(ask(R"($match('say the the word', /\b(\w+) \1\b/).match)"), R"("the the")");
+}
+
 TEST(Query, FailsInAwsWords) {
   const std::string head = "The JSONata expression '{}' specified for the field 'Output/x' ";
   const std::pair<const char*, const char*> cases[] = {

@@ -421,7 +421,9 @@ Value Evaluator::transform(const Function& function, const Value& target) {
 // A match as an object: {match, start, end, groups, next}.
 Value Evaluator::match(const Function& function, std::string_view text, std::size_t from) {
   if (!spend(1 + text.size() / 64)) return Value::error();
-  const auto found = function.node->regex->find(text, from);
+  std::uint64_t steps = 0;
+  const auto found = function.node->regex->find(text, from, &steps);
+  if (found && !spend(steps / regex_steps_per_fuel)) return Value::error();
   if (!found) return limit("steps of a regular expression");
   if (!*found) return {};
   const RegexMatch& hit = **found;

@@ -42,7 +42,9 @@ class Matches {
     started_ = true;
     if (!first && end >= text_.size()) return false;
     if (!run_.spend(1 + (text_.size() - end) / 1024)) return fails();
-    const auto found = pattern_->node->regex->find(text_, end);
+    std::uint64_t steps = 0;
+    const auto found = pattern_->node->regex->find(text_, end, &steps);
+    if (found && !run_.spend(steps / regex_steps_per_fuel)) return fails();
     if (!found) {
       run_.limit("steps of a regular expression");
       return fails();

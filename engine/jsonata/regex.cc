@@ -1,9 +1,8 @@
 #include "jsonata/regex.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <array>
+
+#include "core/regex_budget.h"
 
 namespace kiban::jsonata {
 namespace {
@@ -14,7 +13,6 @@ constexpr std::uint32_t match_heap_kibibytes_max = 20'000;
 struct Limits {
   pcre2_match_context* context{pcre2_match_context_create(nullptr)};
   Limits() {
-    pcre2_set_match_limit(context, match_steps_max);
     pcre2_set_depth_limit(context, match_steps_max);
     pcre2_set_heap_limit(context, match_heap_kibibytes_max);
   }
@@ -26,13 +24,10 @@ struct Limits {
 }  // namespace
 
 struct Regex::Code {
-  pcre2_code* code{nullptr};
+  BudgetedRegex regex;
 };
 
-void Regex::Free::operator()(Code* code) const {
-  pcre2_code_free(code->code);
-  delete code;
-}
+void Regex::Free::operator()(Code* code) const { delete code; }
 
 std::expected<std::unique_ptr<Regex>, std::string> Regex::compile(std::string_view pattern,
                                                                   std::string_view flags) {
@@ -40,28 +35,24 @@ std::expected<std::unique_ptr<Regex>, std::string> Regex::compile(std::string_vi
                           PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_BSUX | PCRE2_NEVER_BACKSLASH_C;
   if (flags.contains('i')) options |= PCRE2_CASELESS;
   if (flags.contains('m')) options |= PCRE2_MULTILINE;
-  int error = 0;
-  PCRE2_SIZE offset = 0;
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                                   options, &error, &offset, nullptr);
-  if (code == nullptr) {
+  auto code = BudgetedRegex::compile(pattern, options, BudgetedRegex::Jit::Yes);
+  if (!code) {
     std::array<PCRE2_UCHAR, 200> text{};
-    pcre2_get_error_message(error, text.data(), text.size());
+    pcre2_get_error_message(code.error(), text.data(), text.size());
     return std::unexpected(std::string(reinterpret_cast<const char*>(text.data())));
   }
-  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // Without it the interpreter serves.
   auto regex = std::make_unique<Regex>();
-  regex->code_.reset(new Code{code});
+  regex->code_.reset(new Code{*std::move(code)});
   return regex;
 }
 
 std::expected<std::optional<RegexMatch>, Regex::Fault> Regex::find(std::string_view text,
-                                                                   std::size_t from) const {
+                                                                   std::size_t from,
+                                                                   std::uint64_t* steps) const {
   static thread_local const Limits limits;
   if (from > text.size()) return std::nullopt;
-  pcre2_match_data* data = pcre2_match_data_create_from_pattern(code_->code, nullptr);
-  const int count = pcre2_match(code_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
-                                from, 0, data, limits.context);
+  pcre2_match_data* data = pcre2_match_data_create_from_pattern(code_->regex.code(), nullptr);
+  const int count = code_->regex.match(text, from, data, limits.context, match_steps_max, steps);
   std::optional<RegexMatch> found;
   if (count > 0) {
     const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(data);

@@ -17,14 +17,18 @@ struct RegexMatch {
   std::vector<std::string_view> groups{};
 };
 
+// What of Regex::find's `steps` counts as one evaluation of a node.
+constexpr std::uint64_t regex_steps_per_fuel = 8;
+
 class Regex {
  public:
   enum class Fault : std::uint8_t { Limit };
   // `flags` of "im". The error says what PCRE2 says.
   static std::expected<std::unique_ptr<Regex>, std::string> compile(std::string_view pattern,
                                                                     std::string_view flags);
-  std::expected<std::optional<RegexMatch>, Fault> find(std::string_view text,
-                                                       std::size_t from) const;
+  // `steps` grows by those that were counted, core/regex_budget.h.
+  std::expected<std::optional<RegexMatch>, Fault> find(std::string_view text, std::size_t from,
+                                                       std::uint64_t* steps = nullptr) const;
 
  private:
   struct Code;

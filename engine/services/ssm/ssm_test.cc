@@ -190,6 +190,15 @@ TEST_F(Ssm, AnAdvancedParameterStaysOne) {
   EXPECT_EQ(refused("PutParameter", input), "ValidationException");
 }
 
+// Its time was that of each start position, times the bytes compared.
+TEST_F(Ssm, BoundsWhatAPatternTakes) {
+  EXPECT_EQ(refused("PutParameter", {{"Name", "/a"},
+                                     {"Value", std::string(4'096, 'a')},
+                                     {"Type", "String"},
+                                     {"AllowedPattern", "(?i)(a*)\\1[bc]"}}),
+            "ParameterPatternMismatchException");
+}
+
 TEST_F(Ssm, ChecksPatternsTypesAndKeys) {
   json::object input{
       {"Name", "/a"}, {"Value", "12"}, {"Type", "String"}, {"AllowedPattern", "^\\d+$"}};
