@@ -34,7 +34,7 @@ std::uint64_t compared(const pcre2_callout_block& block, std::string_view behind
   if (!behind.empty() && std::string_view("*+?{").contains(behind.front()))
     return block.subject_length - block.current_position;
   std::uint64_t longest = 0;
-  for (std::uint32_t group = 1; group < block.capture_top; ++group) {
+  for (std::size_t group = 1; group < block.capture_top; ++group) {
     const PCRE2_SIZE from = block.offset_vector[2 * group];
     const PCRE2_SIZE to = block.offset_vector[2 * group + 1];
     if (from != PCRE2_UNSET && to > from) longest = std::max<std::uint64_t>(longest, to - from);

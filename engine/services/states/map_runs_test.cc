@@ -247,6 +247,12 @@ TEST(ItemReader, ReadsEachInputType) {
   EXPECT_EQ(items("1,2,3\n",
                   {{"InputType", "CSV"}, {"CSVHeaderLocation", "GIVEN"}, {"CSVHeaders", {"one"}}}),
             R"([{"one":"1"}])");
+  // Bytes do not pass for a number of core/exact_json.h.
+  EXPECT_EQ(items("a\n\xff"
+                  "123\n",
+                  {{"InputType", "CSV"}}),
+            "[{\"a\":\"\xef\xbf\xbd"
+            "123\"}]");
   // docs.aws.amazon.com/step-functions/latest/dg/example-csv-parse-dist-map.html
   EXPECT_EQ(items(R"(p,q
 D:\\Data\\x.bin,1
