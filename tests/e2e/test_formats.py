@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import tarfile
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +16,7 @@ FIXTURES = sorted((ROOT / "tests" / "fixtures").glob("data-*.tar.gz"))
 
 @pytest.fixture(params=FIXTURES, ids=lambda path: path.name.split(".")[0])
 def data(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    with tarfile.open(request.param) as archive:
-        archive.extractall(tmp_path, filter="data")
+    shutil.unpack_archive(request.param, tmp_path)
     return tmp_path / "data"
 
 
