@@ -231,9 +231,9 @@ TEST(Interpreter, EndlessLoopsEndAtTheHistoryLimit) {
 // What a state makes is written and read again: payload_depth_max.
 TEST(Interpreter, RefusesWhatIsNestedTooDeep) {
   const std::string call = [] {
-    std::string out = "$";
-    for (int i = 0; i < 50; ++i) out = "States.Array(" + out + ")";
-    return out;
+    std::string out;
+    for (int i = 0; i < 50; ++i) out += "States.Array(";
+    return out + "$" + std::string(50, ')');
   }();
   const std::string jsonata = "{% $reduce([1..500], function($a, $i) { [[$a]] }, 1) %}";
   const auto error = [](const std::string& fields, const std::string& input = "1") {
