@@ -10,7 +10,9 @@
 namespace kiban {
 namespace {
 
-constexpr char mark = '\xFF';  // In no JSON text: UTF-8 has no such byte.
+// In no JSON text, as UTF-8 has no such bytes. What a user decodes might begin with the first, but
+// not with all of them unless that is meant, and is a number then.
+constexpr std::string_view mark = "\xFF\xFE\xFD\xFC";
 
 // JSON's grammar. Bytes that a user decoded may begin with the mark too; what is printed as it
 // stands must be a number.
@@ -116,7 +118,7 @@ struct Handler {
     if (!whole && lossless(value, number)) {
       stack.push_double(value);
     } else {
-      number.insert(number.begin(), mark);
+      number.insert(0, mark);
       stack.push_string(number);
     }
     number.clear();
@@ -144,20 +146,20 @@ Result<json::value> parse_json_exactly(std::string_view text) {
 
 bool is_exact_number(const json::value& value) {
   const json::string* text = value.if_string();
-  return text && !text->empty() && text->front() == mark &&
-         is_number_text(std::string_view(*text).substr(1));
+  if (!text || !std::string_view(*text).starts_with(mark)) return false;
+  return is_number_text(std::string_view(*text).substr(mark.size()));
 }
 
 json::value exact_number(std::string_view digits) {
   json::string text;
-  text.reserve(digits.size() + 1);
-  text.push_back(mark);
+  text.reserve(mark.size() + digits.size());
+  text.append(mark);
   text.append(digits);
   return json::value(std::move(text));
 }
 
 std::string_view exact_digits(const json::value& value) {
-  return std::string_view(value.get_string()).substr(1);
+  return std::string_view(value.get_string()).substr(mark.size());
 }
 
 bool is_any_number(const json::value& value) { return value.is_number() || is_exact_number(value); }

@@ -46,15 +46,10 @@ TEST(ExactJson, KnowsItsNumbersFromTexts) {
   EXPECT_EQ(number_of(*parse_json_exactly("1e-400")), 0);
   EXPECT_EQ(rounded(big), json::value(12345678901234567890123.0));
   EXPECT_EQ(rounded(json::value("a")), json::value("a"));
-  for (const char* bytes : {"\xFF", "\xFF-",
-                            "\xFF"
-                            "01",
-                            "\xFF"
-                            "1,2",
-                            "\xFF"
-                            "1.",
-                            "\xFF"
-                            "1e"})
+  const std::string mark = "\xFF\xFE\xFD\xFC";
+  EXPECT_EQ(exact_number("12").get_string(), mark + "12");
+  for (const std::string& bytes : {mark, mark + "-", mark + "01", mark + "1,2", mark + "1.",
+                                   mark + "1e", std::string("\xFF") + "9"})
     EXPECT_TRUE(is_text(json::value(bytes))) << bytes;
 }
 
