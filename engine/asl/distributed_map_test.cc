@@ -91,7 +91,7 @@ TEST(DistributedMap, AChildsInputIsAtMost256KiB) {
   const std::string twice = R"("ItemSelector":{"a.$":"$$.Map.Item.Value","b.$":
                                "$$.Map.Item.Value"},)";
   EXPECT_TRUE(outcome(ran(map_of(twice), "[" + big + "]")).starts_with("States.DataLimitExceeded"));
-  // What is read may be larger, when ItemSelector takes a part of it.
+  // An item may exceed the limit of an input when ItemSelector selects a part of it.
   const std::string item = R"([{"big":")" + std::string(300'000, 'x') + R"(","small":1}])";
   EXPECT_TRUE(outcome(ran(map_of(reader), "{}", {}, item)).starts_with("States.DataLimitExceeded"));
   const std::string part =

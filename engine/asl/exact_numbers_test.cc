@@ -46,7 +46,7 @@ TEST(ExactNumbers, PassThroughIntrinsics) {
   EXPECT_EQ(pass(R"x({"v.$":"States.StringToJson('12345678901234567890123')"})x"),
             R"({"v":12345678901234567890123})");
   EXPECT_EQ(pass(R"x({"v.$":"States.ArrayContains($.list, $.big)"})x"), R"({"v":true})");
-  // It is no text, and too large for MathAdd.
+  // An exact number is not a string, and this one is out of MathAdd's range.
   EXPECT_TRUE(pass(R"x({"v.$":"States.Base64Encode($.big)"})x").contains("expected a string"));
   EXPECT_TRUE(pass(R"x({"v.$":"States.MathAdd($.big, 1)"})x").contains("expected two integers"));
 }

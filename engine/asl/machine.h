@@ -273,7 +273,8 @@ class Machine {
   Failure too_large(const Track& track) const;
   // States.Runtime, which nothing catches: payload_depth_max was exceeded.
   Failure too_deep(const Track& track) const;
-  // What is wrong with a document that a state made; `too_large`, `too_deep` or nothing.
+  // Returns why a document that a state made is refused: `too_large` or `too_deep`; empty if it is
+  // not.
   std::optional<Failure> refused(const Track& track, const Payload& made) const;
   Failure from_query(const Track& track, QueryFailure failure) const;
   void evaluation_failed(Track& track, const Failure& failure);

@@ -11,8 +11,9 @@
 // DeletionPolicy when none is given, "Create"/"Update"/"Delete"/"Snapshot" (instead of Delete, with
 // that policy): steps or the name of another list, "Id": value, "Attributes": {name: value},
 // "TagId"?: value, for tag operations, "Read"?: a step whose reply Attributes may use as well,
-// "Wait"?: {"op", "in", "at": path, "ready": [...], "failed": [...], "why"?: path, "fault"?: what
-// the stack is told then, instead of the path's value}, "Gone"?: {"op", "in", "at": path, "is":
+// "Wait"?: {"op", "in", "at": path, "ready": [...], "failed": [...], "why"?: path, "fault"?: the
+// reason of the failure, used instead of the value at "why"}, "Gone"?: {"op", "in", "at": path,
+// "is":
 // [...], "absent": [codes]} when deletion takes its time} Step: {"op", "in", "each"?: a list
 // property, "gone"?: the members of one that the new value lacks, "new"?: those that the old one
 // lacked, "key"?: which member tells them apart, "when"?: only with this property, "dropped"?: only

@@ -54,7 +54,7 @@ struct RestoreOptions {
   std::string data{};      // Empty: the default directory. It must hold no rows.
   std::string key_file{};  // Empty: `key` in the data directory.
 };
-// Returns the exit code. What an interrupted restore left is no data yet; the next begins anew.
+// Returns the exit code. An interrupted restore leaves a directory without rows; run it again.
 int restore(const RestoreOptions& options);
 
 }  // namespace kiban::cli

@@ -641,7 +641,7 @@ TEST_F(Containers, AreReleasedByTheNextEngine) {
 }
 
 TEST_F(Containers, HaveStorageOfTheSizeAskedFor) {
-  if (!layers_missing().empty())
+  if (!layers_missing().empty())  // Bounded storage needs root, mkfs.ext4 and loop devices.
     GTEST_SKIP() << "storage is not bounded here: " << layers_missing();
   Layers layers{base + "/templates"};
   // More at once than are kept ready, then one that was.

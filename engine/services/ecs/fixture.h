@@ -144,6 +144,20 @@ class Ecs : public testing::Test {
     more["networkConfiguration"] = {{"awsvpcConfiguration", {{"subnets", {subnet_}}}}};
     return call("RunTask", std::move(more)).at("tasks").as_array()[0].as_object();
   }
+  // A service `web` of one task, behind the target group `tg`.
+  void create_balanced(json::object more = {}) {
+    json::object changed = definition();
+    changed["containerDefinitions"].at(0).as_object()["portMappings"] = {{{"containerPort", 8000}}};
+    call("RegisterTaskDefinition", changed);
+    more["cluster"] = "dev";
+    more["serviceName"] = "web";
+    more["taskDefinition"] = "api";
+    more["networkConfiguration"] = network();
+    more["desiredCount"] = 1;
+    more["loadBalancers"] = {
+        {{"targetGroupArn", "tg"}, {"containerName", "api"}, {"containerPort", 8000}}};
+    call("CreateService", std::move(more));
+  }
   json::object network() const { return {{"awsvpcConfiguration", {{"subnets", {subnet_}}}}}; }
   // The effects that wait for the host's time end, those that begin meanwhile as well.
   void end_pauses() {

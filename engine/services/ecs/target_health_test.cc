@@ -6,18 +6,7 @@ namespace {
 class TargetHealth : public Ecs {
  protected:
   TargetHealth() {
-    json::object changed = definition();
-    changed["containerDefinitions"].at(0).as_object()["portMappings"] = {{{"containerPort", 8000}}};
-    call("RegisterTaskDefinition", changed);
-    call("CreateService",
-         {{"cluster", "dev"},
-          {"serviceName", "web"},
-          {"taskDefinition", "api"},
-          {"networkConfiguration", network()},
-          {"desiredCount", 1},
-          {"healthCheckGracePeriodSeconds", 2},
-          {"loadBalancers",
-           {{{"targetGroupArn", "tg"}, {"containerName", "api"}, {"containerPort", 8000}}}}});
+    create_balanced({{"healthCheckGracePeriodSeconds", 2}});
     task_ = to_string(call("ListTasks", {{"cluster", "dev"}}).at("taskArns").at(0).as_string());
     report({{"taskArn", task_}}, {{"Status", "RUNNING"}});
   }

@@ -6,17 +6,7 @@ namespace {
 using Targets = Ecs;
 
 TEST_F(Targets, AreTheRunningTasksOfAService) {
-  json::object changed = definition();
-  changed["containerDefinitions"].at(0).as_object()["portMappings"] = {{{"containerPort", 8000}}};
-  call("RegisterTaskDefinition", changed);
-  call("CreateService",
-       {{"cluster", "dev"},
-        {"serviceName", "web"},
-        {"taskDefinition", "api"},
-        {"networkConfiguration", network()},
-        {"desiredCount", 1},
-        {"loadBalancers",
-         {{{"targetGroupArn", "tg"}, {"containerName", "api"}, {"containerPort", 8000}}}}});
+  create_balanced();
   const json::value arn =
       call("ListTasks", {{"cluster", "dev"}, {"serviceName", "web"}}).at("taskArns").at(0);
   EXPECT_TRUE(FakeElb::targets.empty());

@@ -285,16 +285,6 @@ Result<json::object> get_versioning(Context& context, const json::object& input)
   return configuration ? *configuration : json::object{};
 }
 
-template <std::size_t size>
-struct Name {
-  char text[size];
-  constexpr Name(const char (&given)[size]) { std::ranges::copy(given, text); }
-};
-template <Name member>
-Result<json::object> forget_member(Context& context, const json::object& input) {
-  return forget(context, input, member.text);
-}
-
 }  // namespace
 
 const CheckedTable& bucket_operations() {

@@ -46,16 +46,6 @@ Result<json::object> forget(Context& context, const json::object& input, std::st
 
 namespace {
 
-template <std::size_t size>
-struct Name {
-  char text[size];
-  constexpr Name(const char (&given)[size]) { std::ranges::copy(given, text); }
-};
-template <Name member>
-Result<json::object> forget_member(Context& context, const json::object& input) {
-  return forget(context, input, member.text);
-}
-
 // CORS -------------------------------------------------------------------------------------------
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html
 

@@ -1,6 +1,7 @@
 // What the files that keep a bucket's configurations share.
 #pragma once
 
+#include <algorithm>
 #include <string_view>
 
 #include "services/base/service.h"
@@ -16,6 +17,17 @@ Result<json::object> keep(Context& context, const json::object& input, std::stri
 Result<json::value> kept(const Context& context, const json::object& input, std::string_view member,
                          std::string_view name, std::string_view cause);
 Result<json::object> forget(Context& context, const json::object& input, std::string_view member);
+
+// forget() as an entry of an operation table: forget_member<"CORSConfiguration">.
+template <std::size_t size>
+struct Name {
+  char text[size];
+  constexpr Name(const char (&given)[size]) { std::ranges::copy(given, text); }
+};
+template <Name member>
+Result<json::object> forget_member(Context& context, const json::object& input) {
+  return forget(context, input, member.text);
+}
 
 // Whether ACLs are switched off, as in every bucket since 2023 that does not ask for them.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
