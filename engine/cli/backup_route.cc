@@ -14,6 +14,7 @@
 #include "core/time.h"
 #include "postgres/backup.h"
 #include "postgres/server.h"
+#include "runtime/json_reply.h"
 #include "runtime/keys.h"
 #include "runtime/worker.h"
 #include "store/checkpoint.h"
@@ -23,19 +24,10 @@ namespace kiban::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using runtime::HttpReply;
 using runtime::HttpRequest;
+using runtime::refuse;
 using runtime::Respond;
-
-void respond_with(const Respond& respond, int status, const json::object& value) {
-  respond([reply = HttpReply{.status = status,
-                             .headers = {{"Content-Type", "application/json"}},
-                             .body = print_json(value) + "\n"}] { return reply; });
-}
-
-void refuse(const Respond& respond, int status, const std::string& why) {
-  respond_with(respond, status, {{"message", why}});
-}
+using runtime::respond_with;
 
 std::optional<std::string> read_text(const std::string& path) {
   std::ifstream in{path, std::ios::binary};

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/json_reply.h"
 #include "runtime/timer_words.h"
 
 namespace kiban::runtime {
@@ -13,16 +14,6 @@ namespace kiban::runtime {
 namespace {
 
 Timestamp host_now() { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); }
-
-void respond_with(const Respond& respond, int status, const json::object& value) {
-  respond([reply = HttpReply{.status = status,
-                             .headers = {{"Content-Type", "application/json"}},
-                             .body = print_json(value) + "\n"}] { return reply; });
-}
-
-void refuse(const Respond& respond, int status, const std::string& why) {
-  respond_with(respond, status, {{"message", why}});
-}
 
 json::value time_or_null(const std::optional<Timestamp>& at) {
   return at ? json::value(format_iso8601(*at)) : json::value(nullptr);
