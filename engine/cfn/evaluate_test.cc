@@ -131,6 +131,9 @@ TEST(Parameter, IsHeldAgainstItsDeclaration) {
               HasSubstr("no regular expression"));
   // A pattern that explodes is given up, not waited for.
   EXPECT_NE(checked(R"({"Type":"String","AllowedPattern":"(a+)+b"})", std::string(2'000, 'a')), "");
+  EXPECT_NE(
+      checked(R"({"Type":"String","AllowedPattern":"(?i)(a*)\\1*[bc]"})", std::string(4'000, 'a')),
+      "");
   EXPECT_EQ(checked(R"({"Type":"Number"})", "x"), "Parameter 'P' must be a number.");
   EXPECT_EQ(checked(R"({"Type":"Number","MaxValue":"3"})", "4"),
             "Parameter 'P' must be a number not greater than 3");

@@ -2,14 +2,12 @@
 
 #include <fmt/format.h>
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <algorithm>
 #include <charconv>
-#include <memory>
 #include <optional>
 #include <vector>
+
+#include "core/regex_budget.h"
 
 namespace kiban::cfn {
 namespace {
@@ -32,31 +30,12 @@ std::optional<double> number_in(std::string_view text) {
   return number;
 }
 
-struct FreePattern {
-  void operator()(pcre2_code* code) const { pcre2_code_free(code); }
-};
-struct FreeData {
-  void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
-};
-struct FreeContext {
-  void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
-};
-
-// Whether the whole text matches; nullopt: the pattern is none.
+// Whether the whole text matches, and in few enough steps; nullopt: the pattern is not valid.
 std::optional<bool> matches(std::string_view pattern, std::string_view text) {
-  const auto* const bytes = reinterpret_cast<PCRE2_SPTR>(pattern.data());
-  int error = 0;
-  PCRE2_SIZE at = 0;
-  const std::unique_ptr<pcre2_code, FreePattern> code(pcre2_compile(
-      bytes, pattern.size(), PCRE2_ANCHORED | PCRE2_ENDANCHORED, &error, &at, nullptr));
-  if (!code) return std::nullopt;
-  const std::unique_ptr<pcre2_match_context, FreeContext> limits(
-      pcre2_match_context_create(nullptr));
-  pcre2_set_match_limit(limits.get(), match_limit);
-  const std::unique_ptr<pcre2_match_data, FreeData> data(
-      pcre2_match_data_create_from_pattern(code.get(), nullptr));
-  return pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0,
-                     data.get(), limits.get()) >= 0;
+  const auto regex =
+      BudgetedRegex::compile(pattern, PCRE2_ANCHORED | PCRE2_ENDANCHORED, BudgetedRegex::Jit::No);
+  if (!regex) return std::nullopt;
+  return regex->matches(text, match_limit).value_or(false);
 }
 
 Result<void> check_bounds(const std::string& name, const json::object& declared,

@@ -16,6 +16,11 @@ constexpr std::uint64_t uncounted_steps_min = 100;
 constexpr std::size_t uncounted_bytes_max = 32'768;
 constexpr std::size_t scanned_per_step = 16;
 
+struct FreeMatch {
+  void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
+  void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
+};
+
 struct Count {
   std::string_view pattern{};
   std::uint64_t steps{0};
@@ -98,6 +103,16 @@ int BudgetedRegex::match(std::string_view text, std::size_t from, pcre2_match_da
   pcre2_set_match_limit(context, steps_max);
   if (found != PCRE2_ERROR_MATCHLIMIT) return found;
   return count(text, from, data, context, counted);
+}
+
+std::expected<bool, int> BudgetedRegex::matches(std::string_view text, std::uint32_t steps_max,
+                                                std::uint64_t* counted) const {
+  const std::unique_ptr<pcre2_match_data, FreeMatch> data{pcre2_match_data_create(1, nullptr)};
+  const std::unique_ptr<pcre2_match_context, FreeMatch> limits{pcre2_match_context_create(nullptr)};
+  const int found = match(text, 0, data.get(), limits.get(), steps_max, counted);
+  if (found >= 0) return true;
+  if (found == PCRE2_ERROR_NOMATCH) return false;
+  return std::unexpected(found);
 }
 
 int BudgetedRegex::count(std::string_view text, std::size_t from, pcre2_match_data* data,

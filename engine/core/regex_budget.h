@@ -26,6 +26,10 @@ class BudgetedRegex {
   int match(std::string_view text, std::size_t from, pcre2_match_data* data,
             pcre2_match_context* context, std::uint32_t steps_max,
             std::uint64_t* counted = nullptr) const;
+  // Whether the text matches, when groups are of no interest. The error is PCRE2's number: a limit
+  // was reached.
+  std::expected<bool, int> matches(std::string_view text, std::uint32_t steps_max,
+                                   std::uint64_t* counted = nullptr) const;
   const pcre2_code* code() const { return code_.get(); }
 
  private:

@@ -1,9 +1,9 @@
 #include "jsonpath/filter.h"
 
-#include "core/exact_json.h"
+#include <optional>
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
+#include "core/exact_json.h"
+#include "core/regex_budget.h"
 
 namespace kiban::jsonpath {
 namespace {
@@ -13,35 +13,39 @@ namespace {
 constexpr std::uint32_t match_steps_few = 500;
 constexpr std::uint32_t match_steps_most = 10'000;
 constexpr std::size_t match_steps_charged = 50;
+// Of the steps that core/regex_budget.h counts, which include the bytes that backreferences
+// compare.
+constexpr std::uint64_t counted_steps_per_charge = 100;
+
+// The pattern of a filter is compiled once for all nodes.
+const BudgetedRegex* compiled(std::string_view pattern) {
+  struct Last {
+    std::string pattern{};
+    std::optional<BudgetedRegex> regex{};
+  };
+  thread_local Last last;
+  if (last.regex && last.pattern == pattern) return &*last.regex;
+  auto regex =
+      BudgetedRegex::compile(pattern, PCRE2_ANCHORED | PCRE2_ENDANCHORED, BudgetedRegex::Jit::No);
+  if (!regex) return nullptr;
+  last = {.pattern = std::string(pattern), .regex = *std::move(regex)};
+  return &*last.regex;
+}
 
 bool regex_matches(std::string_view pattern, std::string_view text, Budget& budget) {
   if (!budget.spend(match_steps_charged + pattern.size() + text.size() / 8)) return false;
-  int code = 0;
-  PCRE2_SIZE offset = 0;
-  const std::unique_ptr<pcre2_code, void (*)(pcre2_code*)> compiled(
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                    PCRE2_ANCHORED | PCRE2_ENDANCHORED, &code, &offset, nullptr),
-      [](pcre2_code* c) { pcre2_code_free(c); });
-  if (!compiled) return false;
-  const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> data(
-      pcre2_match_data_create_from_pattern(compiled.get(), nullptr),
-      [](pcre2_match_data* d) { pcre2_match_data_free(d); });
-  const std::unique_ptr<pcre2_match_context, void (*)(pcre2_match_context*)> context(
-      pcre2_match_context_create(nullptr),
-      [](pcre2_match_context* c) { pcre2_match_context_free(c); });
-  const auto match = [&](std::uint32_t limit) {
-    pcre2_set_match_limit(context.get(), limit);
-    return pcre2_match(compiled.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0,
-                       data.get(), context.get());
-  };
-  int found = match(match_steps_few);
-  if (found == PCRE2_ERROR_MATCHLIMIT) {
+  const BudgetedRegex* regex = compiled(pattern);
+  if (!regex) return false;
+  std::uint64_t counted = 0;
+  auto found = regex->matches(text, match_steps_few, &counted);
+  if (!found) {
     if (!budget.spend(match_steps_most)) return false;
-    found = match(match_steps_most);
+    found = regex->matches(text, match_steps_most, &counted);
   }
+  if (!budget.spend(counted / counted_steps_per_charge)) return false;
   // An expression that goes on for ever neither matches nor differs.
-  if (found == PCRE2_ERROR_MATCHLIMIT && !budget.spend(SIZE_MAX)) return false;
-  return found >= 0;
+  if (!found && !budget.spend(SIZE_MAX)) return false;
+  return found.value_or(false);
 }
 
 std::optional<json::value> value_of(const Operand& operand, const json::value& node,

@@ -201,6 +201,9 @@ TEST(Path, HasABudget) {
   EXPECT_EQ(error_of("$[?(@.t == $)]", list), "BudgetExceeded");
   EXPECT_EQ(error_of("$[?(!($..[?(@.t == 'b')]))]", list), "BudgetExceeded");
   EXPECT_EQ(error_of("$[?(@.t =~ /(a*)*[bc]/)]", list), "BudgetExceeded");
+  json::array long_texts;
+  for (int i = 0; i < 20; ++i) long_texts.push_back(json::object{{"t", std::string(60'000, 'a')}});
+  EXPECT_EQ(error_of("$[?(@.t =~ /(?i)(a*)\\1*[bc]/)]", long_texts), "BudgetExceeded");
   EXPECT_EQ(error_of("$..t", list), "found");
   EXPECT_EQ(error_of("$..*", nested), "found");
   EXPECT_EQ(error_of("$[?(@.t =~ /a+/)]", list), "found");
