@@ -202,6 +202,38 @@ TEST(Rollback, UndoesWhatAnUpdateThatFailedHadDone) {
   EXPECT_EQ(world.script.calls.back().input.at("IpPermissions").at(0).at("FromPort"), 80);
 }
 
+TEST(Create, GivesARuleOfItsOwnAnIpv6Range) {
+  World world;
+  world.script.answers["ec2:AuthorizeSecurityGroupIngress"] =
+      [](Context&, const json::object&) -> Result<json::object> {
+    return json::object{{"SecurityGroupRules", json::array{{{"SecurityGroupRuleId", "sgr-1"}}}}};
+  };
+  ASSERT_TRUE(world.call("CreateStack", asked(R"({"Resources":{"R":{
+      "Type":"AWS::EC2::SecurityGroupIngress",
+      "Properties":{"GroupId":"sg-1","IpProtocol":"tcp","FromPort":443,"ToPort":443,
+                    "CidrIpv6":"::/0"}}}})")));
+  EXPECT_EQ(world.status("s"), "CREATE_COMPLETE") << world.failures("s");
+  EXPECT_EQ(world.script.calls.front().input.at("IpPermissions").at(0).at("Ipv6Ranges"),
+            json::value(json::array{{{"CidrIpv6", "::/0"}}}));
+}
+
+TEST(Create, FailsWithANatGatewayThatFails) {
+  World world;
+  world.script.answers["ec2:CreateNatGateway"] = [](Context&,
+                                                    const json::object&) -> Result<json::object> {
+    return json::object{{"NatGateway", {{"NatGatewayId", "nat-1"}}}};
+  };
+  world.script.answers["ec2:DescribeNatGateways"] =
+      [](Context&, const json::object&) -> Result<json::object> {
+    return json::object{
+        {"NatGateways",
+         json::array{{{"State", "failed"}, {"FailureMessage", "no Internet gateway attached"}}}}};
+  };
+  ASSERT_TRUE(world.call("CreateStack", asked(R"({"Resources":{"N":{
+      "Type":"AWS::EC2::NatGateway","Properties":{"SubnetId":"subnet-1"}}}})")));
+  EXPECT_THAT(world.failures("s"), HasSubstr("no Internet gateway attached"));
+}
+
 TEST(Update, DoesAgainWhatFailedBefore) {
   World world;
   Failing failing;

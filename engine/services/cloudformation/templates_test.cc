@@ -98,6 +98,10 @@ void settle_at_once(World& world) {
       [](Context&, const json::object&) -> Result<json::object> {
     return json::object{{"DBInstances", json::array{{{"DBInstanceStatus", "available"}}}}};
   };
+  world.script.answers["ec2:DescribeNatGateways"] =
+      [](Context&, const json::object&) -> Result<json::object> {
+    return json::object{{"NatGateways", json::array{{{"State", "available"}}}}};
+  };
   world.script.answers["ecs:kiban:ServiceRollout"] =
       [](Context&, const json::object&) -> Result<json::object> {
     return json::object{{"State", "COMPLETED"}};
