@@ -5,11 +5,10 @@
 #include <algorithm>
 
 #include "services/base/table_service.h"
+#include "services/base/tags.h"
 
 namespace kiban::services::cloudwatch {
 namespace {
-
-constexpr std::size_t tags_max = 50;  // Of one resource, by the API reference of TagResource.
 
 std::string tags_key(const Context& context, std::string_view arn) {
   return fmt::format("cloudwatch/{}/tags/{}", context.caller().region, arn);
@@ -80,7 +79,7 @@ Result<json::object> tag_resource(Context& context, const json::object& input) {
       tags.push_back(tag);
     }
   }
-  if (tags.size() > tags_max) {
+  if (too_many_tags(tags)) {
     return fail("InvalidParameterValueException",
                 fmt::format("A resource can have up to {} tags", tags_max));
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "services/base/tags.h"
+
 namespace kiban::services::ec2 {
 namespace {
 
@@ -126,13 +128,11 @@ Result<json::object> load_tagged(const Context& context, const json::value& id) 
 }
 
 Result<json::object> create_tags(Context& context, const json::object& input) {
-  constexpr std::size_t tags_max =
-      50;  // docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html
   KIBAN_TRY(const json::array tags, read_tags(input));
   for (const json::value& id : input.at("Resources").as_array()) {
     KIBAN_TRY(json::object row, load_tagged(context, id));
     for (const json::value& tag : tags) set_tag(row["Tags"].as_array(), tag);
-    if (row.at("Tags").as_array().size() > tags_max)
+    if (too_many_tags(row.at("Tags").as_array()))
       return fail("TagLimitExceeded",
                   "The maximum number of Tags for a resource has been reached.");
     save(context, *kind_of(id.as_string()), row);

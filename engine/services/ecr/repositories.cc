@@ -4,13 +4,12 @@
 #include <algorithm>
 
 #include "core/arn.h"
+#include "services/base/tags.h"
 #include "services/ecr/lifecycle.h"
 #include "services/ecr/rows.h"
 
 namespace kiban::services::ecr {
 namespace {
-
-constexpr std::size_t tags_max = 50;
 
 std::string key_of(const Context& context, std::string_view kind, std::string_view rest) {
   return fmt::format("ecr/{}/{}/{}", context.caller().region, kind, rest);
@@ -107,7 +106,7 @@ Result<json::object> create_repository(Context& context, const json::object& inp
                    {"encryptionConfiguration", {{"encryptionType", "AES256"}}}};
   KIBAN_TRY_VOID(set_mutability(row, input));
   const json::array* tags = find_array(input, "tags");
-  if (tags && tags->size() > tags_max)
+  if (tags && too_many_tags(*tags))
     return fail("TooManyTagsException", "A repository can have at most 50 tags.");
   row["tags"] = tags ? *tags : json::array{};
   save(context, row);
@@ -277,7 +276,7 @@ Result<json::object> change_tags(Context& context, const json::object& input) {
     if (!replaced && !taken) kept.push_back(tag);
   }
   for (const json::value& tag : added ? *added : json::array{}) kept.push_back(tag);
-  if (kept.size() > tags_max)
+  if (too_many_tags(kept))
     return fail("TooManyTagsException", "A repository can have at most 50 tags.");
   row["tags"] = std::move(kept);
   save(context, row);

@@ -6,14 +6,12 @@
 #include <set>
 
 #include "services/base/table_service.h"
+#include "services/base/tags.h"
 #include "services/ecs/names.h"
 #include "services/ecs/task_definition.h"
 
 namespace kiban::services::ecs {
 namespace {
-
-constexpr std::size_t tags_max =
-    50;  // docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html
 
 std::string tags_key(const Context& context, std::string_view arn) {
   return row_key(context, "tags", arn);
@@ -69,7 +67,7 @@ json::array tags_of_new_task(const Context& context, const json::object& input,
 Result<void> check_tags(const json::object& input) {
   const json::array* tags = find_array(input, "tags");
   if (!tags) return {};
-  if (tags->size() > tags_max)
+  if (too_many_tags(*tags))
     return fail("InvalidParameterException", "Resources can have at most 50 tags.");
   std::set<std::string> keys;
   for (const json::value& tag : *tags) {
@@ -121,7 +119,7 @@ Result<json::object> tag_resource(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(check_tags(input));
   json::object row = get_json(context, tags_key(context, arn)).value_or(json::object{});
   if (const json::array* tags = find_array(input, "tags")) add(row, *tags);
-  if (row.size() > tags_max)
+  if (too_many_tags(row))
     return fail("InvalidParameterException", "Resources can have at most 50 tags.");
   put_json(context, tags_key(context, arn), row);
   return json::object{};

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <set>
 
+#include "services/base/tags.h"
+
 namespace kiban::services::elbv2 {
 namespace {
 
@@ -22,7 +24,6 @@ const Kind& kind_of(std::string_view arn) {
 
 // docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AddTags.html, and
 // API_DescribeTags.html
-constexpr std::size_t tags_max = 50;
 constexpr std::size_t resources_max = 20;
 
 Result<json::object> add_tags(Context& context, const json::object& input) {
@@ -39,7 +40,7 @@ Result<json::object> add_tags(Context& context, const json::object& input) {
         *same = tag;
       }
     }
-    if (tags.size() > tags_max)
+    if (too_many_tags(tags))
       return fail("TooManyTags", "The maximum number of tags per resource is '50'");
     save(context, kind, row);
   }

@@ -4,11 +4,10 @@
 
 #include "core/arn.h"
 #include "services/base/table_service.h"
+#include "services/base/tags.h"
 
 namespace kiban::services::events {
 namespace {
-
-constexpr std::size_t tags_max = 50;  // Of one resource.
 
 // A tagged resource: the row's key and its content.
 struct Tagged {
@@ -168,7 +167,7 @@ Result<json::object> tag_resource(Context& context, const json::object& input) {
   KIBAN_TRY(Tagged tagged, find_tagged(context, input));
   json::object& tags = tags_in(tagged.row);
   for (const auto& tag : tags_of(input)) tags[tag.key()] = tag.value();
-  if (tags.size() > tags_max)
+  if (too_many_tags(tags))
     return fail("LimitExceededException",
                 "The requested resource exceeds the maximum number allowed.");
   put_json(context, tagged.key, tagged.row);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/letters.h"
+#include "services/base/tags.h"
 
 namespace kiban::services::iam {
 
@@ -96,7 +97,6 @@ Result<void> check_new_tags(const json::array& tags) {
 }
 
 Result<void> add_tags(json::object& row, const json::array& tags) {
-  constexpr std::size_t tags_max = 50;
   KIBAN_TRY_VOID(check_new_tags(tags));
   if (!row.contains("Tags")) row["Tags"] = json::array{};
   json::array& own = row["Tags"].as_array();
@@ -110,7 +110,7 @@ Result<void> add_tags(json::object& row, const json::array& tags) {
     else
       own.push_back(tag);
   }
-  if (own.size() <= tags_max) return {};
+  if (!too_many_tags(own)) return {};
   return fail("LimitExceededException", "The number of tags has reached the maximum limit.");
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "services/base/tags.h"
 #include "services/kms/rows.h"
 
 namespace kiban::services::kms {
@@ -22,9 +23,7 @@ bool has_tag(const json::array& tags, const json::value& tag) {
 }
 
 Result<void> check_tags(const json::array& tags) {
-  constexpr std::size_t tags_max = 50;
-  return tags.size() > tags_max ? Result<void>{fail("TagException", "Too many tags")}
-                                : Result<void>{};
+  return too_many_tags(tags) ? Result<void>{fail("TagException", "Too many tags")} : Result<void>{};
 }
 
 Result<json::object> create_key(Context& context, const json::object& input) {

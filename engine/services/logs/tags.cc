@@ -1,3 +1,5 @@
+#include "services/base/tags.h"
+
 #include "services/base/table_service.h"
 #include "services/logs/names.h"
 #include "services/logs/operations.h"
@@ -5,14 +7,12 @@
 namespace kiban::services::logs {
 namespace {
 
-constexpr std::size_t tags_max = 50;  // Of a log group.
-
 Result<json::object> add_tags(Context& context, std::string_view group, const json::object& input) {
   KIBAN_TRY(json::object row, load_group(context, group));
   json::object& tags = row["Tags"].as_object();
   if (const json::object* added = find_object(input, "tags"))
     for (const auto& tag : *added) tags[tag.key()] = tag.value();
-  if (tags.size() > tags_max)
+  if (too_many_tags(tags))
     return fail("TooManyTagsException", "The resource has more than 50 tags.");
   put_json(context, group_key(context, group), row);
   return json::object{};

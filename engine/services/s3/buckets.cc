@@ -6,6 +6,7 @@
 
 #include "api/sigv4.h"
 #include "services/base/policy.h"
+#include "services/base/tags.h"
 #include "services/s3/configurations.h"
 #include "services/s3/rows.h"
 
@@ -14,9 +15,8 @@ namespace {
 
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html
 Result<void> check_bucket_tags(const json::array& tags) {
-  constexpr std::size_t tags_max = 50;
   std::set<std::string> keys;
-  if (tags.size() > tags_max) return fail("BadRequest", "Bucket tags cannot be greater than 50");
+  if (too_many_tags(tags)) return fail("BadRequest", "Bucket tags cannot be greater than 50");
   for (const json::value& tag : tags) {
     const std::string key = text(tag.as_object(), "Key");
     if (key.empty()) return fail("InvalidTag", "The TagKey you have provided is invalid");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "services/base/tags.h"
 #include "services/secretsmanager/password.h"
 #include "services/secretsmanager/rows.h"
 
@@ -11,7 +12,6 @@ namespace {
 constexpr std::string_view letters_and_digits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 constexpr std::int64_t recovery_days_default = 30;
-constexpr std::size_t tags_max = 50;
 
 Result<void> check_unserved(const json::object& input) {
   for (const char* member :
@@ -162,7 +162,7 @@ Result<json::object> change_tags(Context& context, const json::object& input) {
     if (!replaced && !taken) kept.push_back(tag);
   }
   for (const json::value& tag : added ? *added : json::array{}) kept.push_back(tag);
-  if (kept.size() > tags_max)
+  if (too_many_tags(kept))
     return fail("InvalidParameterException", "The number of tags exceeds the limit of 50.");
   row["Tags"] = std::move(kept);
   save(context, row);

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <set>
 
+#include "services/base/tags.h"
 #include "services/sns/rows.h"
 
 namespace kiban::services::sns {
 namespace {
 
-constexpr std::size_t tags_max = 50;  // docs.aws.amazon.com/sns/latest/dg/sns-tags.html
 constexpr std::size_t display_name_max = 100;
 
 // What API_CreateTopic and API_SetTopicAttributes name and kiban does not honour.
@@ -308,7 +308,7 @@ Result<json::object> tag_resource(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object added, tags_of(input));
   json::object& tags = topic["Tags"].as_object();
   for (const auto& tag : added) tags[tag.key()] = tag.value();
-  if (tags.size() > tags_max)
+  if (too_many_tags(tags))
     return fail("TagLimitExceededException",
                 "Could not complete request: tag quota of per resource exceeded");
   put_json(context, topic_key(arn), topic);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "services/base/tags.h"
 #include "services/sqs/operations.h"
 
 namespace kiban::services::sqs {
@@ -10,7 +11,6 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr std::size_t tags_max = 50;  // Of one queue: SQS Developer Guide, "Queue quotas".
 // "You must wait 60 seconds after deleting a queue before you can create another with the same
 // name", "Only one PurgeQueue operation … every 60 seconds".
 constexpr seconds deletion_time{60};
@@ -34,7 +34,7 @@ const std::set<std::string_view> settable_attributes = {"Policy",
                                                         "FifoThroughputLimit"};
 
 Result<void> check_tags(std::string_view queue, const json::object& tags) {
-  if (tags.size() <= tags_max) return {};
+  if (!too_many_tags(tags)) return {};
   return fail("InvalidParameterValue", fmt::format("Too many tags added for queue {}.", queue));
 }
 

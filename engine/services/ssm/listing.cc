@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "services/base/tags.h"
 #include "services/ssm/rows.h"
 
 namespace kiban::services::ssm {
@@ -212,8 +213,6 @@ Result<json::object> describe_parameters(Context& context, const json::object& i
 
 // Tags -------------------------------------------------------------------------------------------
 
-constexpr std::size_t tags_max = 50;
-
 Result<Selected> tagged(const Context& context, const json::object& input) {
   if (text(input, "ResourceType") != "Parameter")
     return fail("InvalidResourceType", "kiban serves tags of the resource type Parameter only");
@@ -242,7 +241,7 @@ Result<json::object> change_tags(Context& context, const json::object& input) {
     if (!replaced(tag)) kept.push_back(tag);
   }
   for (const json::value& tag : added ? *added : json::array{}) kept.push_back(tag);
-  if (kept.size() > tags_max)
+  if (too_many_tags(kept))
     return fail("TooManyTagsError", "The Targets parameter includes too many tags.");
   selected.row["Tags"] = std::move(kept);
   put_json(context, parameter_key(context, selected.name), selected.row);
