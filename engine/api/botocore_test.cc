@@ -21,7 +21,7 @@ struct Ran {
 
 Ran run(const std::string& command) {
   Ran ran;
-  FILE* pipe = popen(command.c_str(), "r");
+  FILE* pipe = popen(command.c_str(), "r");  // NOLINT(bugprone-command-processor): of this file.
   if (!pipe) return {.status = -1};
   std::array<char, 65536> buffer{};
   while (const std::size_t read = fread(buffer.data(), 1, buffer.size(), pipe)) {

@@ -406,7 +406,7 @@ Verdict run_case(const json::object& test) {
       std::size_t which = runs.size() - 1;
       const std::string arn = text_member(*request, "executionArn");
       if (const std::size_t at = arn.find("<ExecArnPart_"); at != std::string::npos)
-        which = std::min(which, static_cast<std::size_t>(std::atoi(arn.c_str() + at + 13)));
+        which = std::min<std::size_t>(which, std::stoul(arn.substr(at + 13)));
       if (const json::array* keys = find_array(fields, "recorded_as")) {
         for (const json::value& key : *keys) {
           const json::value* answer = find(recorded, std::string_view(key.as_string()));

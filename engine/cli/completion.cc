@@ -93,7 +93,7 @@ class Walk {
     if (wants_value_ != nullptr) {
       note(*wants_value_, word);
       wants_value_ = nullptr;
-    } else if (word.starts_with("-") && word.size() > 1) {
+    } else if (word.starts_with('-') && word.size() > 1) {
       const std::size_t equals = word.find('=');
       const CLI::Option* option = app_->get_option_no_throw(word.substr(0, equals));
       if (option == nullptr) return;
@@ -192,14 +192,14 @@ std::vector<std::string> complete(const CLI::App& app, const std::vector<std::st
     candidates.add_values(*option, walk.client(), find);
     return candidates.lines;
   }
-  if (!current.starts_with("-")) {
+  if (!current.starts_with('-')) {
     for (const CLI::App* each : walk.app().get_subcommands([](const CLI::App*) { return true; }))
       if (!each->get_group().empty()) candidates.add(each->get_name(), each->get_description());
     if (const CLI::Option* argument = walk.argument())
       candidates.add_values(*argument, walk.client(), find);
   }
   // Options where nothing else can stand, or where they are asked for.
-  if (current.starts_with("-") || candidates.lines.empty())
+  if (current.starts_with('-') || candidates.lines.empty())
     for (const CLI::Option* option : walk.app().get_options())
       if (!option->get_positional() && !walk.was_given(option))
         candidates.add("--" + option->get_single_name(), option->get_description());

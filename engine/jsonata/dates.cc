@@ -276,7 +276,7 @@ std::optional<int> zone_minutes_of(std::string_view zone) {
     if (c >= '0' && c <= '9') digits.push_back(c);
   }
   if (digits.empty() || digits.size() > 4) return std::nullopt;
-  const int number = std::atoi(digits.c_str());
+  const int number = std::stoi(digits);
   const int minutes = digits.size() <= 2 ? number * 60 : number / 100 * 60 + number % 100;
   return negative ? -minutes : minutes;
 }

@@ -262,7 +262,7 @@ constexpr std::string_view updates_table = R"TABLE([
 {"Type":"AWS::SecretsManager::Secret",
  "Base":{"SecretString":"a"},
  "Volatile":["Versions"],
- "Changes":{"Name":["n","m"],"SecretString":["a","b"],"Description":[null,"d","e"],"KmsKeyId":[null,"alias/k"],"Tags":[null,[{"Key":"a","Value":"1"}]]},
+ "Changes":{"Name":["n","m"],"SecretString":["a","b"],"Description":[null,"d","e"],"KmsKeyId":[null,"arn:aws:kms:us-east-1:999999999999:key/k"],"Tags":[null,[{"Key":"a","Value":"1"}]]},
  "Fixed":["GenerateSecretString"]},
 {"Type":"AWS::SecretsManager::SecretTargetAttachment",
  "Needs":{"C":{"Type":"AWS::RDS::DBCluster","DeletionPolicy":"Delete","Properties":{"Engine":"aurora-postgresql","MasterUsername":"app_user","MasterUserPassword":"long-enough?!"}},"D":{"Type":"AWS::RDS::DBCluster","DeletionPolicy":"Delete","Properties":{"Engine":"aurora-postgresql","MasterUsername":"app_user","MasterUserPassword":"long-enough?!"}},"S":{"Type":"AWS::SecretsManager::Secret","Properties":{"SecretString":"{}"}},"T":{"Type":"AWS::SecretsManager::Secret","Properties":{"SecretString":"{}"}}},

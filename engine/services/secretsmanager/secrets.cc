@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/arn.h"
 #include "services/base/tags.h"
 #include "services/secretsmanager/password.h"
 #include "services/secretsmanager/rows.h"
@@ -45,11 +46,24 @@ Result<json::object> create_again(const json::object& old, const json::object& i
                           text(input, "Name")));
 }
 
+// EncryptionFailure: "Check that the KMS key is available, enabled, and not in an invalid state."
+// Keys of other accounts are not here, and are taken on trust.
+Result<void> check_kms_key(Context& context, const json::object& input) {
+  const std::string key = text(input, "KmsKeyId");
+  const auto arn = parse_arn(key);
+  if (key.empty() || (arn && arn->account != context.caller().account)) return {};
+  const auto found = context.call("kms", "DescribeKey", {{"KeyId", key}}, context.caller());
+  if (found && text(found->at("KeyMetadata").as_object(), "KeyState") == "Enabled") return {};
+  return fail("EncryptionFailure",
+              found ? fmt::format("The KMS key {} is not enabled.", key) : found.error().cause);
+}
+
 Result<json::object> create_secret(Context& context, const json::object& input) {
   const std::string name = text(input, "Name");
   KIBAN_TRY_VOID(check_unserved(input));
   if (const auto old = get_json(context, secret_key(context, name)))
     return create_again(*old, input);
+  KIBAN_TRY_VOID(check_kms_key(context, input));
   const double now = epoch_seconds(context.now());
   json::object row{{"Name", name},           {"ARN", make_secret_arn(context, name)},
                    {"Tags", json::array{}},  {"CreatedDate", now},
@@ -68,6 +82,7 @@ Result<json::object> create_secret(Context& context, const json::object& input) 
 Result<json::object> update_secret(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(check_unserved(input));
   KIBAN_TRY(json::object row, load_alive(context, input));
+  KIBAN_TRY_VOID(check_kms_key(context, input));
   for (const std::string_view member : {"Description", "KmsKeyId"}) {
     if (input.contains(member)) row[member] = input.at(member);
   }

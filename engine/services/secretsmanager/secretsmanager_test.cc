@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "services/kms/service.h"
 #include "services/secretsmanager/password.h"
 #include "services/secretsmanager/service.h"
 #include "testing/service_fixture.h"
@@ -17,7 +18,7 @@ std::string token(std::string name) {
 
 class SecretsManager : public ServiceTest {
  protected:
-  SecretsManager() : ServiceTest("secretsmanager", {make_secretsmanager}) {}
+  SecretsManager() : ServiceTest("secretsmanager", {make_secretsmanager, kms::make_kms}) {}
   std::string value(json::object input) {
     return text(call("GetSecretValue", std::move(input)), "SecretString");
   }
@@ -166,6 +167,18 @@ TEST_F(SecretsManager, AForcedDeletionOfNothingSucceeds) {
                                      {"ForceDeleteWithoutRecovery", true},
                                      {"RecoveryWindowInDays", 7}}),
             "InvalidParameterException");
+}
+
+TEST_F(SecretsManager, KeyMustBeUsable) {
+  const std::string key = text(call("kms", "CreateKey", {}).at("KeyMetadata").as_object(), "Arn");
+  const auto with = [](std::string_view name, std::string_view id) {
+    return json::object{{"Name", name}, {"KmsKeyId", id}};
+  };
+  call("CreateSecret", with("a", key));
+  call("CreateSecret", with("b", "arn:aws:kms:us-east-1:999999999999:key/elsewhere"));
+  EXPECT_EQ(refused("CreateSecret", with("c", "alias/nope")), "EncryptionFailure");
+  call("kms", "DisableKey", {{"KeyId", key}});
+  EXPECT_EQ(refused("UpdateSecret", {{"SecretId", "b"}, {"KmsKeyId", key}}), "EncryptionFailure");
 }
 
 TEST_F(SecretsManager, ARequestTokenCountsOnce) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/letters.h"
 #include "services/ssm/rows.h"
 
 namespace kiban::services::ssm {
@@ -50,7 +51,19 @@ Result<void> check_data_type(const json::object& input, std::string_view type) {
       data_type));
 }
 
-Result<void> check_input(const Context& context, const json::object& input, std::string_view type) {
+// "InvalidKeyId: The query key ID isn't valid": of a key that is not there or cannot encrypt.
+Result<void> check_key(Context& context, const json::object& input) {
+  if (!input.contains("KeyId")) return {};
+  const auto found =
+      context.call("kms", "DescribeKey", {{"KeyId", input.at("KeyId")}}, context.caller());
+  if (!found) return fail("InvalidKeyId", found.error().cause);
+  const json::object& metadata = found->at("KeyMetadata").as_object();
+  if (text(metadata, "KeyState") == "Enabled") return {};
+  return fail("InvalidKeyId", fmt::format("{} is {}.", text(metadata, "Arn"),
+                                          lower_case(text(metadata, "KeyState"))));
+}
+
+Result<void> check_input(Context& context, const json::object& input, std::string_view type) {
   if (input.contains("Policies"))
     return invalid("kiban does not honour the parameter Policies of PutParameter");
   if (arn_of(context, text(input, "Name")).size() > name_bytes_max)
@@ -59,6 +72,7 @@ Result<void> check_input(const Context& context, const json::object& input, std:
   if (type.empty()) return invalid("A parameter type is required when you create a parameter.");
   if (input.contains("KeyId") && type != "SecureString")
     return invalid("KeyId can only be used with the parameter type SecureString.");
+  KIBAN_TRY_VOID(check_key(context, input));
   KIBAN_TRY_VOID(check_data_type(input, type));
   if (const std::string pattern = text(input, "AllowedPattern"); !pattern.empty())
     return check_pattern(pattern, text(input, "Value"));

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "services/kms/service.h"
 #include "services/ssm/service.h"
 #include "testing/service_fixture.h"
 
@@ -10,7 +11,7 @@ using namespace std::chrono_literals;
 
 class Ssm : public ServiceTest {
  protected:
-  Ssm() : ServiceTest("ssm", {make_ssm}) {}
+  Ssm() : ServiceTest("ssm", {make_ssm, kms::make_kms}) {}
   void put(std::string_view name, std::string_view value, std::string_view type = "String") {
     call("PutParameter", {{"Name", name}, {"Value", value}, {"Type", type}});
   }
@@ -216,6 +217,22 @@ TEST_F(Ssm, ChecksPatternsTypesAndKeys) {
   EXPECT_EQ(refused("PutParameter", with("Policies", "[]")), "ValidationException");
   put("/s", "v", "SecureString");
   EXPECT_EQ(call("DescribeParameters", {}).at("Parameters").at(1).at("KeyId"), "alias/aws/ssm");
+}
+
+TEST_F(Ssm, KeyOfASecureStringMustBeUsable) {
+  const auto with = [](std::string_view key) {
+    return json::object{{"Name", "/k"},
+                        {"Value", "v"},
+                        {"Type", "SecureString"},
+                        {"KeyId", key},
+                        {"Overwrite", true}};
+  };
+  const std::string key = text(call("kms", "CreateKey", {}).at("KeyMetadata").as_object(), "KeyId");
+  call("PutParameter", with(key));
+  call("PutParameter", with("alias/aws/ssm"));
+  EXPECT_EQ(refused("PutParameter", with("alias/nope")), "InvalidKeyId");
+  call("kms", "DisableKey", {{"KeyId", key}});
+  EXPECT_EQ(refused("PutParameter", with(key)), "InvalidKeyId");
 }
 
 TEST_F(Ssm, FiltersParameters) {
