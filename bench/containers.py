@@ -145,11 +145,22 @@ def task_ms(engine: Engine) -> float:
     return (found["stoppedAt"] - found["createdAt"]).total_seconds() * 1000
 
 
+def without_user_namespace(settings: dict) -> None:
+    """In the network of this process, as that of a task belongs to the task's user namespace."""
+    for mapping in ("uidMappings", "gidMappings"):
+        settings.pop(mapping, None)
+    settings["namespaces"] = [one for one in settings["namespaces"] if one["type"] != "user"]
+    for namespace in settings["namespaces"]:
+        if namespace["type"] == "network":
+            namespace["path"] = f"/proc/{os.getpid()}/ns/net"
+
+
 def raw_runner(engine: Engine, sleeper: dict, work: Path) -> Callable[[int], float]:
     """The bundle of a task that runs, with `true` as its command and files of its own."""
     folder = engine.data / "tasks" / "tasks" / sleeper["taskArn"].rsplit("/", 1)[1] / "0"
     config = json.loads((folder / "bundle" / "config.json").read_text())
     config["process"]["args"] = ["true"]
+    without_user_namespace(config["linux"])
     bundle = work / "bundle"
     bundle.mkdir()
     for name in ("root", "upper", "work"):

@@ -233,7 +233,7 @@ std::vector<Check> check_disk(const std::string& data) {
            .what_to_do = "make room: a full disk ends the server"}};
 }
 
-std::vector<Check> check_host() {
+std::vector<Check> check_host(const std::string& data) {
   std::vector<Check> checks;
   std::string lacking;
   for (const std::string& each : containers::missing_here())
@@ -246,7 +246,7 @@ std::vector<Check> check_host() {
                     .what_to_do = lacking.starts_with("root")
                                       ? "run kiban as root, or use --tasks process --source DIR"
                                       : "install what is missing, or use --tasks process"});
-  for (containers::Protection& each : containers::protections_here())
+  for (containers::Protection& each : containers::protections_here(data))
     checks.push_back({.name = std::move(each.name),
                       .good = each.in_force,
                       .text = std::move(each.detail),
@@ -279,14 +279,12 @@ bool ask(const std::string& question) {
 
 int doctor(const ClientOptions& options, const OutputOptions& output) {
   const Client client = make_client(options);
-  std::vector<Check> checks =
-      check_server(client, options.data.empty() ? default_data_directory() : options.data);
-  std::ranges::move(check_rows(options.data.empty() ? default_data_directory() : options.data),
-                    std::back_inserter(checks));
+  const std::string data = options.data.empty() ? default_data_directory() : options.data;
+  std::vector<Check> checks = check_server(client, data);
+  std::ranges::move(check_rows(data), std::back_inserter(checks));
   std::ranges::move(check_mail(client), std::back_inserter(checks));
-  std::ranges::move(check_disk(options.data.empty() ? default_data_directory() : options.data),
-                    std::back_inserter(checks));
-  std::ranges::move(check_host(), std::back_inserter(checks));
+  std::ranges::move(check_disk(data), std::back_inserter(checks));
+  std::ranges::move(check_host(data), std::back_inserter(checks));
   checks.push_back({.name = "policies",
                     .text = "IAM policies are recorded, not evaluated: who may call may call "
                             "anything"});

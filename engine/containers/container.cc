@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 
 #include "containers/files.h"
 #include "containers/image_file.h"
+#include "containers/user_namespace.h"
 #include "runtime/task_log.h"
 
 namespace kiban::containers {
@@ -32,6 +34,7 @@ namespace fs = std::filesystem;
 constexpr const char* taken_suffix = ".taken";  // Of the fifo of a container that was released.
 // While no engine reads a log it grows to this; 64 times the backlog at which a container is held.
 constexpr std::uint64_t unread_log_max = std::uint64_t{256} * 1024 * 1024;
+constexpr const char* mapped_roots = "/run/kiban";
 constexpr int killed_code = 137;  // 128 + SIGKILL, as a shell says it.
 // docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 constexpr const char* out_of_memory = "OutOfMemoryError: Container killed due to memory usage";
@@ -102,6 +105,17 @@ Result<void> make_folder(const std::string& path, fs::perms mode) {
   return {};
 }
 
+// Those that a read-only mount of it in a user namespace has to keep.
+std::vector<std::string> flags_of_mount(const std::string& path) {
+  struct statvfs found{};
+  std::vector<std::string> flags;
+  if (::statvfs(path.c_str(), &found) != 0) return flags;
+  for (const auto& [flag, name] : {std::pair(ST_NOSUID, "nosuid"), std::pair(ST_NODEV, "nodev"),
+                                   std::pair(ST_NOEXEC, "noexec")})
+    if ((found.f_flag & static_cast<unsigned long>(flag)) != 0) flags.emplace_back(name);
+  return flags;
+}
+
 }  // namespace
 
 std::string group_of_task(const std::string& id) { return "/kiban/" + id; }
@@ -165,33 +179,86 @@ Result<void> Container::create(const Image& image, Surroundings surroundings) {
   KIBAN_TRY_VOID(make_folder(directory_, fs::perms::owner_all));
   for (const auto* folder : {"bundle", "root", "exits", "persist", "sockets"})
     KIBAN_TRY_VOID(make_folder(fmt::format("{}/{}", directory_, folder), fs::perms::owner_all));
-  // It is the container's root directory, which other users than root pass too.
-  fs::remove_all(layer(), failed);
-  KIBAN_TRY_VOID(make_folder(layer() + "/work", fs::perms::owner_all));
-  KIBAN_TRY_VOID(make_folder(layer() + "/upper", fs::perms{0755}));
-  KIBAN_TRY_VOID(mount_root(image.root));
+  KIBAN_TRY_VOID(make_layer());
   surroundings.root = directory_ + "/root";
+  if (surroundings.user_namespace) {
+    surroundings.root = mapped_root();
+    KIBAN_TRY_VOID(make_mapped_root(surroundings.user_namespace->first_id));
+  }
+  KIBAN_TRY_VOID(mount_root(image.root, surroundings));
   KIBAN_TRY(surroundings.passwd, read_image_file(image.root, "/etc/passwd"));
   KIBAN_TRY(surroundings.group, read_image_file(image.root, "/etc/group"));
   surroundings.cgroup = group();
   surroundings.swap_limit = can_limit_swap();
   surroundings.seccomp = tools_.seccomp;
-  surroundings.init = tools_.init;
+  surroundings.init = {.source = tools_.init};
+  for (Mount& mount : surroundings.mounts) mount.flags = flags_of_mount(mount.source);
+  if (!tools_.init.empty()) surroundings.init.flags = flags_of_mount(tools_.init);
   KIBAN_TRY(const json::object config, runtime_config(image.config, plan_, surroundings));
   KIBAN_TRY_VOID(write_file(directory_ + "/bundle/config.json", print_json(config)));
   stop_signal_ = containers::stop_signal(image.config);
-  return run_conmon();
+  KIBAN_TRY_VOID(run_conmon());
+  if (surroundings.user_namespace)
+    give_output(surroundings.user_namespace->first_id +
+                config.at("process").at("user").at("uid").to_number<std::uint32_t>());
+  return {};
+}
+
+// Its standard output and error are pipes of conmon, which belong to the host's root. Programs open
+// them anew as /dev/stdout, so they have to belong to the container's user. The runtime sees to
+// that only where it may change the owner.
+void Container::give_output(std::uint32_t user) const {
+  const std::string pid = read_file(directory_ + "/pid");
+  for (const int number : {STDOUT_FILENO, STDERR_FILENO}) {
+    const std::string path = fmt::format("/proc/{}/fd/{}", number_of(pid).value_or(0), number);
+    struct stat found{};
+    if (::stat(path.c_str(), &found) == 0 && S_ISFIFO(found.st_mode))
+      (void)::chown(path.c_str(), user, static_cast<gid_t>(-1));
+  }
+}
+
+// Where the root file system is mounted for a user namespace. The runtime goes there as the
+// container's root, who may not enter DIR.
+std::string Container::mapped_root() const {
+  const std::size_t dash = id_.rfind('-');
+  return fmt::format("{}/{}/{}", mapped_roots, id_.substr(0, dash), id_.substr(dash + 1));
+}
+
+Result<void> Container::make_layer() const {
+  std::error_code failed;
+  fs::remove_all(layer(), failed);
+  KIBAN_TRY_VOID(make_folder(layer() + "/work", fs::perms::owner_all));
+  // It is the container's root directory, which other users than root pass too.
+  return make_folder(layer() + "/upper", fs::perms{0755});
+}
+
+// Only the container's root and the host's reach it.
+Result<void> Container::make_mapped_root(std::uint32_t first_id) const {
+  const std::string root = mapped_root();
+  const std::string of_task = fs::path(root).parent_path();
+  KIBAN_TRY_VOID(make_folder(mapped_roots, fs::perms{0711}));
+  KIBAN_TRY_VOID(make_folder(of_task, fs::perms::owner_all));
+  KIBAN_TRY_VOID(make_folder(root, fs::perms::owner_all));
+  KIBAN_TRY_VOID(give_to(of_task, first_id));
+  return give_to(layer() + "/upper", first_id);
 }
 
 // A layer of its own over the image's files; a copy of them where overlays are refused. The folders
 // are named by descriptors: in mount options commas, colons and backslashes of a path would have a
 // meaning, and /proc/mounts would tell the container where the folders are.
-Result<void> Container::mount_root(const std::string& image_root) {
-  const std::string root = directory_ + "/root";
+Result<void> Container::mount_root(const std::string& image_root,
+                                   const Surroundings& surroundings) const {
+  const std::string& root = surroundings.root;
+  const auto& user = surroundings.user_namespace;
+  // The image with the ids of the container lies where the overlay then hides it.
+  if (user && !mount_with_ids_of(user->path, image_root, root))
+    return cannot_start(
+        fmt::format("can't mount the image for a user namespace: {}", std::strerror(errno)));
+  const std::string& lower = user ? root : image_root;
   std::array<int, 3> folders{};
   std::string options;
   const std::array<std::pair<const char*, std::string>, 3> parts{
-      {{"lowerdir", image_root}, {"upperdir", layer() + "/upper"}, {"workdir", layer() + "/work"}}};
+      {{"lowerdir", lower}, {"upperdir", layer() + "/upper"}, {"workdir", layer() + "/work"}}};
   for (std::size_t index = 0; index < parts.size(); ++index) {
     folders[index] = ::open(parts[index].second.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     options += fmt::format("{}{}=/proc/self/fd/{}", index == 0 ? "" : ",", parts[index].first,
@@ -201,6 +268,7 @@ Result<void> Container::mount_root(const std::string& image_root) {
   for (const int folder : folders)
     if (folder >= 0) ::close(folder);
   if (mounted) return {};
+  if (user) return cannot_start("can't mount an overlay for a user namespace");
   const auto copied =
       run_program({"/bin/cp", "-a", "--reflink=auto", image_root + "/.", root}, {}, copy_time_max);
   if (!copied) return cannot_start(copied.error().cause);
@@ -369,6 +437,11 @@ void Container::remove() {
   if (fs::exists(tools_.state + "/" + id_))
     (void)run_program({tools_.runc, "--root", tools_.state, "delete", "--force", id_});
   ::umount2((directory_ + "/root").c_str(), MNT_DETACH);
+  const std::string mapped = mapped_root();
+  while (::umount2(mapped.c_str(), MNT_DETACH) == 0) {  // The overlay, and the image below it.
+  }
+  ::rmdir(mapped.c_str());
+  ::rmdir(fs::path(mapped).parent_path().c_str());  // Unless another container is there.
 }
 
 }  // namespace kiban::containers

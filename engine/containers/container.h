@@ -1,9 +1,14 @@
 // One container: a folder with its bundle, its log and its end, conmon as its monitor, runc to make
 // it. All of it is found again by name after a restart.
 //
-//   DIR/bundle/config.json   DIR/root (mounted)   DIR/../layer/NUMBER   what the container wrote
-//   DIR/log                  conmon's k8s-file    DIR/exits/ID          exit code, when it has
-//   ended DIR/monitor              conmon's process id  DIR/started           it was told to begin
+//   DIR/bundle/config.json    its configuration
+//   DIR/root                  its root file system (mounted)
+//   /run/kiban/TASK/NUMBER    the same, of a container with a user namespace
+//   DIR/../layer/NUMBER       what the container wrote
+//   DIR/log                   conmon's k8s-file
+//   DIR/monitor               conmon's process id
+//   DIR/started               it was told to begin
+//   DIR/exits/ID              exit code, when it has ended
 #pragma once
 
 #include <chrono>
@@ -84,8 +89,12 @@ class Container {
   void remove();
 
  private:
-  Result<void> mount_root(const std::string& image_root);
+  std::string mapped_root() const;
+  Result<void> make_layer() const;
+  Result<void> make_mapped_root(std::uint32_t first_id) const;
+  Result<void> mount_root(const std::string& image_root, const Surroundings& surroundings) const;
   Result<void> run_conmon();
+  void give_output(std::uint32_t user) const;
   Result<void> open_monitor();
   std::string group() const;
   std::string layer() const;

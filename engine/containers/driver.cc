@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -42,6 +43,10 @@ class ContainerDriver final : public Driver {
     host_.layers = &layers_;
     host_.bridge = &bridge;
     host_.usage_interval = options.usage_interval;
+    host_.user_namespaces_missing =
+        std::async(std::launch::async, [images = options.directory + "/images"] {
+          return containers::user_namespaces_missing(images);
+        });
   }
 
   ~ContainerDriver() override {

@@ -617,7 +617,7 @@ TEST_F(Containers, AreReleasedByTheNextEngine) {
   Images images{base + "/state/images", find_program("umoci"), *blobs};
   const auto unpacked = images.get(image.manifest, image.digest);
   ASSERT_TRUE(unpacked) << unpacked.error().cause;
-  const auto network = bridge_->attach(id, "169.254.172.77");
+  const auto network = bridge_->attach(id, "169.254.172.77", std::nullopt);
   ASSERT_TRUE(network) << network.error().cause;
   const json::object plan = container("exit 7");
   Container killed{tools, plan, id + "-0", directory + "/0"};

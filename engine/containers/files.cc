@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -23,6 +24,11 @@ Result<void> make_readable(const std::string& path) {
                     ::chmod(path.c_str(), S_ISDIR(found.st_mode) ? 0755 : 0644) == 0;
   if (done) return {};
   return fail("WriteFailed", fmt::format("can't set the mode of {}", path));
+}
+
+Result<void> give_to(const std::string& path, std::uint32_t id) {
+  if (::lchown(path.c_str(), id, id) == 0) return {};
+  return fail("WriteFailed", fmt::format("can't set the owner of {}", path));
 }
 
 Result<void> write_file(const std::string& path, std::string_view content) {

@@ -26,6 +26,7 @@
 #include "containers/files.h"
 #include "containers/netlink.h"
 #include "containers/program.h"
+#include "containers/user_namespace.h"
 #include "runtime/child.h"
 
 namespace kiban::containers {
@@ -233,20 +234,47 @@ bool share_namespaces_folder() {
          ::mount("", folder, "none", MS_SHARED | MS_REC, nullptr) == 0;
 }
 
-// Makes a network namespace, which `ip netns` shows, and returns a socket of it.
-Result<runtime::Descriptor> make_namespace(const std::string& path) {
-  constexpr const char* of_thread = "/proc/thread-self/ns/net";
-  const runtime::Descriptor here{::open(of_thread, O_RDONLY | O_CLOEXEC)};
-  const runtime::Descriptor place{::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0)};
-  const bool ready = share_namespaces_folder() && here.number() >= 0 && place.number() >= 0;
-  if (!ready || ::unshare(CLONE_NEWNET) != 0)
-    return fail("ProgramFailed", fmt::format("can't make {}: {}", path, std::strerror(errno)));
-  const bool mounted = ::mount(of_thread, path.c_str(), "none", MS_BIND, nullptr) == 0;
+constexpr const char* network_of_thread = "/proc/thread-self/ns/net";
+
+// Runs `work` in a network namespace: `enter` moves this thread there.
+template <typename Enter, typename Work>
+bool run_inside(const Enter& enter, const Work& work) {
+  const runtime::Descriptor here{::open(network_of_thread, O_RDONLY | O_CLOEXEC)};
+  if (here.number() < 0 || enter() != 0) return false;
+  work();
   const int error = errno;
-  runtime::Descriptor made{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   KIBAN_CHECK(::setns(here.number(), CLONE_NEWNET) == 0, "a thread is lost in a task's network");
-  if (mounted && made.number() >= 0) return made;
-  return fail("ProgramFailed", fmt::format("can't make {}: {}", path, std::strerror(error)));
+  errno = error;
+  return true;
+}
+
+Result<runtime::Descriptor> new_network(std::optional<std::uint32_t> first_id) {
+  if (first_id) return make_owned_network(*first_id);
+  runtime::Descriptor made;
+  const auto open = [&made] {
+    made = runtime::Descriptor{::open(network_of_thread, O_RDONLY | O_CLOEXEC)};
+  };
+  if (run_inside([] { return ::unshare(CLONE_NEWNET); }, open) && made.number() >= 0) return made;
+  return fail("ProgramFailed", std::strerror(errno));
+}
+
+// Makes a network namespace, which `ip netns` shows, and returns a socket of it.
+Result<runtime::Descriptor> make_namespace(const std::string& path,
+                                           std::optional<std::uint32_t> first_id) {
+  KIBAN_TRY(const runtime::Descriptor made, new_network(first_id));
+  const runtime::Descriptor place{::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0)};
+  const std::string source = fmt::format("/proc/self/fd/{}", made.number());
+  runtime::Descriptor inside;
+  const bool mounted = share_namespaces_folder() && place.number() >= 0 &&
+                       ::mount(source.c_str(), path.c_str(), "none", MS_BIND, nullptr) == 0;
+  const bool entered =
+      mounted &&
+      run_inside([&made] { return ::setns(made.number(), CLONE_NEWNET); },
+                 [&inside] {
+                   inside = runtime::Descriptor{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+                 });
+  if (entered && inside.number() >= 0) return inside;
+  return fail("ProgramFailed", fmt::format("can't make {}: {}", path, std::strerror(errno)));
 }
 
 sockaddr address_of(std::string_view text) {
@@ -400,12 +428,13 @@ std::string Bridge::egress_rules(const std::string& address) {
   return batch;
 }
 
-Result<std::string> Bridge::attach(const std::string& task, const std::string& address) {
+Result<std::string> Bridge::attach(const std::string& task, const std::string& address,
+                                   std::optional<std::uint32_t> first_id) {
   std::string path = namespace_path(task);
   if (::access(path.c_str(), F_OK) == 0 && ::if_nametoindex(link_name(task).c_str()) != 0)
     return path;
   detach(task, address, Route::Remove);  // What a crash left half made.
-  KIBAN_TRY(const runtime::Descriptor socket, make_namespace(path));
+  KIBAN_TRY(const runtime::Descriptor socket, make_namespace(path, first_id));
   const runtime::Descriptor inside{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   KIBAN_TRY_VOID(add_veth({.name = link_name(task),
                            .bridge = bridge_name,

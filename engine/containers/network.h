@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/result.h"
@@ -45,8 +46,10 @@ class Bridge {
   Bridge& operator=(const Bridge&) = delete;
 
   // Makes a network namespace for `task` (32 hexadecimal digits) unless it exists. Returns its
-  // path, for setns. What the task sends is dropped until admit().
-  Result<std::string> attach(const std::string& task, const std::string& address);
+  // path, for setns. What the task sends is dropped until admit(). With `first_id` a new user
+  // namespace owns it (user_namespace.h), else that of this process.
+  Result<std::string> attach(const std::string& task, const std::string& address,
+                             std::optional<std::uint32_t> first_id);
   // Lets the bridge pass what the task sends under its address. May be repeated, and run beside
   // attach().
   Result<void> admit(const std::string& task, const std::string& address, Egress egress) const;

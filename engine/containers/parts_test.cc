@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "containers/image.h"
 #include "containers/image_file.h"
@@ -16,6 +17,7 @@
 #include "containers/program.h"
 #include "containers/runtime_config.h"
 #include "containers/seccomp.h"
+#include "containers/user_namespace.h"
 
 namespace kiban::containers {
 namespace {
@@ -172,12 +174,72 @@ TEST(RuntimeConfig, ClosesTheWaysToMorePrivileges) {
 TEST(RuntimeConfig, PutsAnInitBeforeTheCommand) {
   const json::object container{{"Command", {"x"}},
                                {"LinuxParameters", {{"initProcessEnabled", true}}}};
-  const auto config = runtime_config({}, container, {.init = "/usr/bin/tini-static"});
+  const auto config = runtime_config({}, container, {.init = {.source = "/usr/bin/tini-static"}});
   ASSERT_TRUE(config);
   EXPECT_EQ(config->at("process").at("args"), json::value({"/dev/init", "--", "x"}));
   const auto without = runtime_config({}, container, {});
   ASSERT_FALSE(without);
   EXPECT_THAT(without.error().cause, testing::HasSubstr("tini"));
+}
+
+TEST(RuntimeConfig, JoinsAUserNamespaceAndKeepsTheFlagsOfReadOnlyMounts) {
+  Surroundings surroundings{
+      .user_namespace = UserNamespace{.path = "/proc/7/fd/8", .first_id = 1'912'602'624},
+      .init = {.source = "/sbin/init", .flags = {"nodev"}},
+      .mounts = {{.source = "/a", .destination = "/b", .read_only = true, .flags = {"nosuid"}},
+                 {.source = "/c", .destination = "/d", .flags = {"nosuid"}}}};
+  const json::object with_init{{"Command", {"x"}},
+                               {"LinuxParameters", {{"initProcessEnabled", true}}}};
+  const auto config = runtime_config({}, with_init, surroundings);
+  ASSERT_TRUE(config) << config.error().cause;
+  const json::object& settings = config->at("linux").as_object();
+  EXPECT_EQ(settings.at("namespaces").as_array().back(),
+            json::value({{"type", "user"}, {"path", "/proc/7/fd/8"}}));
+  const json::value mapping =
+      json::array{json::object{{"containerID", 0}, {"hostID", 1'912'602'624}, {"size", 65'536}}};
+  EXPECT_EQ(settings.at("uidMappings"), mapping);
+  EXPECT_EQ(settings.at("gidMappings"), mapping);
+  std::map<std::string, json::value> options;
+  for (const json::value& mount : config->at("mounts").as_array())
+    if (const json::value* found = find(mount.as_object(), "options"))
+      options[text(mount.as_object(), "destination")] = *found;
+  EXPECT_EQ(options["/b"], json::value({"rbind", "rprivate", "ro", "nosuid"}));
+  EXPECT_EQ(options["/d"], json::value({"rbind", "rprivate"}));
+  EXPECT_EQ(options["/dev/init"], json::value({"bind", "nosuid", "ro", "nodev"}));
+  const auto beyond = runtime_config({}, {{"Command", {"x"}}, {"User", "65536"}}, surroundings);
+  ASSERT_FALSE(beyond);
+  EXPECT_EQ(beyond.error().name, "ClientException");
+  surroundings.user_namespace.reset();
+  EXPECT_TRUE(runtime_config({}, {{"Command", {"x"}}, {"User", "65536"}}, surroundings));
+}
+
+TEST(IdRanges, BelongToOneTaskUntilItEnds) {
+  IdRanges ranges;
+  const auto first = ranges.take("a");
+  ASSERT_TRUE(first);
+  EXPECT_EQ(*first % ids_per_task, 0);
+  const auto second = ranges.take("a");  // Of another server, with the same id.
+  ASSERT_TRUE(second);
+  EXPECT_NE(*first, *second);
+  ranges.release(*first);
+  EXPECT_EQ(ranges.take("a"), first);
+  ranges.release(*first);
+  ranges.keep(*first);  // By a task that is adopted.
+  EXPECT_NE(ranges.take("a"), first);
+  int count = 2;
+  while (ranges.take(std::to_string(count))) ++count;
+  EXPECT_GT(count, 3000);
+}
+
+TEST(UserNamespace, OwnsTheNetworkThatIsMadeForIt) {
+  if (::geteuid() != 0 || !user_namespaces_missing("/tmp").empty())
+    GTEST_SKIP() << "no user namespaces here: " << user_namespaces_missing("/tmp");
+  const auto network = make_owned_network(1'912'602'624);
+  ASSERT_TRUE(network) << network.error().cause;
+  EXPECT_TRUE(owner_of_network(fmt::format("/proc/self/fd/{}", network->number())));
+  EXPECT_FALSE(owner_of_network("/proc/self/ns/net"));
+  EXPECT_FALSE(owner_of_network("/proc/self/ns/none"));
+  EXPECT_NE(user_namespaces_missing("/proc"), "");  // Knows no idmapped mounts.
 }
 
 // What the profile does with a call that no arguments are looked at of.

@@ -6,13 +6,15 @@
 #include "containers/layer.h"
 #include "containers/program.h"
 #include "containers/seccomp.h"
+#include "containers/user_namespace.h"
 
 namespace kiban::containers {
 
-std::vector<Protection> protections_here() {
+std::vector<Protection> protections_here(const std::string& data) {
   const bool seccomp = load_seccomp_profile().has_value();
   const bool processes = can_limit_processes();
   const std::string storage = layers_missing();
+  const std::string users = user_namespaces_missing(data + "/tasks/images");
   const bool init = !find_program("tini-static").empty();
   return {
       {.name = "container privileges",
@@ -45,8 +47,15 @@ std::vector<Protection> protections_here() {
                       : "tini-static is missing: tasks with initProcessEnabled do not start",
        .what_to_do = "apt-get install tini"},
       {.name = "container user namespace",
-       .detail = "not used: root in a container is root on the host, without its privileges",
-       .what_to_do = "let images run as another user than root"},
+       .in_force = users.empty(),
+       .detail = users.empty() ? fmt::format("{} ids of each task's own: root in a container is an "
+                                             "unprivileged user on the host",
+                                             ids_per_task)
+                               : "not used, root in a container is root on the host, without its "
+                                 "privileges: missing " +
+                                     users,
+       .what_to_do = "provide it and start kiban again, or let images run as another user than "
+                     "root"},
   };
 }
 

@@ -13,7 +13,7 @@ struct Protection {
   std::string what_to_do{};  // When it is not in force.
 };
 
-// As docs/containers.md lists them.
-std::vector<Protection> protections_here();
+// As docs/containers.md lists them, for a server whose data directory is `data`.
+std::vector<Protection> protections_here(const std::string& data);
 
 }  // namespace kiban::containers

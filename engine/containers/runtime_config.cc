@@ -168,6 +168,17 @@ bool wants_init(const json::object& container) {
   return wanted && wanted->is_bool() && wanted->get_bool();
 }
 
+json::object bind_mount(const Mount& mount, json::array options) {
+  if (mount.read_only) {
+    options.push_back("ro");
+    for (const std::string& flag : mount.flags) options.push_back(json::value(flag));
+  }
+  return {{"destination", mount.destination},
+          {"type", "bind"},
+          {"source", mount.source},
+          {"options", std::move(options)}};
+}
+
 json::array mounts(const Surroundings& surroundings, bool with_init) {
   json::array all{
       {{"destination", "/proc"}, {"type", "proc"}, {"source", "proc"}},
@@ -195,16 +206,14 @@ json::array mounts(const Surroundings& surroundings, bool with_init) {
        {"type", "cgroup"},
        {"source", "cgroup"},
        {"options", {"nosuid", "noexec", "nodev", "relatime", "ro"}}}};
-  if (with_init)
-    all.push_back({{"destination", init_path},
-                   {"type", "bind"},
-                   {"source", surroundings.init},
-                   {"options", {"bind", "ro", "nosuid"}}});
+  if (with_init) {
+    Mount init = surroundings.init;
+    init.destination = init_path;
+    init.read_only = true;
+    all.push_back(bind_mount(init, {"bind", "nosuid"}));
+  }
   for (const Mount& mount : surroundings.mounts)
-    all.push_back({{"destination", mount.destination},
-                   {"type", "bind"},
-                   {"source", mount.source},
-                   {"options", {"rbind", "rprivate", mount.read_only ? "ro" : "rw"}}});
+    all.push_back(bind_mount(mount, {"rbind", "rprivate"}));
   return all;
 }
 
@@ -241,6 +250,28 @@ json::array limits(const json::object& container) {
 
 constexpr int file_mode_mask = 0022;
 
+Result<void> check_ids(const User& user) {
+  std::uint32_t highest = std::max(user.uid, user.gid);
+  for (const std::uint32_t group : user.more_groups) highest = std::max(highest, group);
+  if (highest < ids_per_task) return {};
+  return fail("ClientException",
+              fmt::format("the user namespace of a task has the ids 0 to {}, not {}",
+                          ids_per_task - 1, highest));
+}
+
+// The container joins the namespace; the mapping tells the runtime which user of the host owns what
+// it makes outside.
+void add_user_namespace(json::object& config, const Surroundings& surroundings) {
+  json::object& settings = config["linux"].as_object();
+  settings["namespaces"].as_array().push_back(
+      {{"type", "user"}, {"path", surroundings.user_namespace->path}});
+  const json::array mapping{{{"containerID", 0},
+                             {"hostID", surroundings.user_namespace->first_id},
+                             {"size", ids_per_task}}};
+  settings["uidMappings"] = mapping;
+  settings["gidMappings"] = mapping;
+}
+
 }  // namespace
 
 Result<json::object> runtime_config(const json::object& image, const json::object& container,
@@ -248,12 +279,13 @@ Result<json::object> runtime_config(const json::object& image, const json::objec
   const std::string wanted =
       text(container, "User").empty() ? text(image, "User") : text(container, "User");
   KIBAN_TRY(const User user, resolve_user(wanted, surroundings));
+  if (surroundings.user_namespace) KIBAN_TRY_VOID(check_ids(user));
   KIBAN_TRY(json::array args, arguments(image, container));
   std::string directory = text(container, "WorkingDirectory");
   if (directory.empty()) directory = text(image, "WorkingDir");
   if (directory.empty()) directory = "/";
   if (wants_init(container)) {
-    if (surroundings.init.empty())
+    if (surroundings.init.source.empty())
       return fail("CannotStartContainerError",
                   "initProcessEnabled needs the program tini-static of Debian's package tini");
     args.insert(args.begin(), {init_path, "--"});
@@ -304,6 +336,7 @@ Result<json::object> runtime_config(const json::object& image, const json::objec
           // Of control groups version 1: runc mounts the tmpfs that holds them writable.
           "/sys/fs/cgroup"}}}}};
   if (!seccomp.empty()) config["linux"].as_object()["seccomp"] = std::move(seccomp);
+  if (surroundings.user_namespace) add_user_namespace(config, surroundings);
   return config;
 }
 

@@ -246,6 +246,7 @@ Result<std::vector<Mount>> Task::volumes_of(const Container& container) const {
       return fail("CannotStartContainerError",
                   fmt::format("can't create {}: {}", source, failed.message()));
     KIBAN_TRY_VOID(make_readable(source));
+    if (fresh) KIBAN_TRY_VOID(give_to_root(source));
     const json::value* read_only = find(point, "readOnly");
     mounts.push_back({.source = source,
                       .destination = text(point, "containerPath"),
@@ -272,6 +273,26 @@ Result<void> Task::choose_address() {
   return write_file(directory_ + "/address", address_);
 }
 
+// The range it had before a restart of the engine, or a new one where tasks have user namespaces. A
+// task that an earlier version started has a network without one, and stays as it is.
+Result<void> Task::choose_ids() {
+  const std::string before = read_file(directory_ + "/ids");
+  if (!before.empty()) {
+    first_id_ = static_cast<std::uint32_t>(digits(before));
+    host_.ids.keep(*first_id_);
+    return {};
+  }
+  if (!host_.user_namespaces_missing.get().empty()) return {};
+  first_id_ = host_.ids.take(id_);
+  if (!first_id_) return fail("ResourceInitializationError", "every range of user ids is taken");
+  return write_file(directory_ + "/ids", std::to_string(*first_id_));
+}
+
+Result<void> Task::give_to_root(const std::string& path) const {
+  if (!surroundings_.user_namespace) return {};
+  return give_to(path, surroundings_.user_namespace->first_id);
+}
+
 Result<void> Task::make_surroundings() {
   KIBAN_TRY_VOID(choose_address());
   // The storage is made while the network is: the start of a task waits for both.
@@ -289,13 +310,26 @@ Result<void> Task::make_surroundings() {
       std::async(std::launch::async, [this, way = egress ? Egress::Allowed : Egress::Denied] {
         return host_.bridge->admit(id_, address_, way);
       });
-  const auto attached = host_.bridge->attach(id_, address_);
+  KIBAN_TRY_VOID(choose_ids());
+  const bool own_namespace = host_.user_namespaces_missing.get().empty();
+  const auto attached =
+      host_.bridge->attach(id_, address_, own_namespace ? first_id_ : std::nullopt);
   if (!attached) return network_failure(attached.error());
   KIBAN_TRY_VOID(stored.get());
-  const std::string region = text(payload_, "Region");
+  surroundings_.network = *attached;
+  surroundings_.hostname = host_name(address_, text(payload_, "Region"));
+  if (auto owner = owner_of_network(*attached); owner && first_id_) {
+    user_namespace_ = *std::move(owner);
+    surroundings_.user_namespace = {
+        .path = fmt::format("/proc/{}/fd/{}", ::getpid(), user_namespace_.number()),
+        .first_id = *first_id_};
+  }
+  return make_network_files();
+}
+
+// /etc/hosts, /etc/resolv.conf and /etc/hostname of its containers.
+Result<void> Task::make_network_files() {
   Surroundings& surroundings = surroundings_;
-  surroundings.network = *attached;
-  surroundings.hostname = host_name(address_, region);
   std::string hosts = fmt::format("127.0.0.1 localhost\n{} {}\n", address_, surroundings.hostname);
   if (const json::object* names = find_object(payload_, "Hosts"))
     for (const auto& [name, value] : *names)
@@ -313,6 +347,7 @@ Result<void> Task::make_surroundings() {
     if (!fs::exists(source)) {
       KIBAN_TRY_VOID(write_file(source, content));
       fs::permissions(source, fs::perms{0644}, failed);
+      KIBAN_TRY_VOID(give_to_root(source));
     }
     surroundings.mounts.push_back({.source = source, .destination = fmt::format("/etc/{}", name)});
   }
@@ -601,6 +636,7 @@ void Task::finish(json::object outcome) {
     const std::lock_guard lock{host_.mutex};
     host_.addresses.erase(address_);
   }
+  if (first_id_) host_.ids.release(*first_id_);
   (void)write_file(directory_ + "/result.json", print_json(outcome));
   send({.payload = std::move(outcome)});
   // Until then the next run of the engine has to tell it again.

@@ -18,6 +18,7 @@
 #include "containers/image.h"
 #include "containers/layer.h"
 #include "containers/network.h"
+#include "containers/user_namespace.h"
 #include "runtime/effects.h"
 
 namespace kiban::containers {
@@ -30,6 +31,9 @@ struct Host {
   Images* images{nullptr};
   Layers* layers{nullptr};
   Bridge* bridge{nullptr};
+  IdRanges ids{};
+  // Whether tasks get user namespaces: what is missing for them. Known soon after the start.
+  std::shared_future<std::string> user_namespaces_missing{};
   std::chrono::seconds usage_interval{60};
   std::mutex mutex{};
   std::map<std::string, std::string> addresses{};  // Of tasks that run, with their ids.
@@ -83,7 +87,11 @@ class Task {
   bool may_start(const Member& member) const;
   Result<std::vector<Mount>> volumes_of(const Container& container) const;
   Result<void> choose_address();
+  Result<void> choose_ids();
   Result<void> make_surroundings();
+  Result<void> make_network_files();
+  // To the root of the task's containers.
+  Result<void> give_to_root(const std::string& path) const;
   Result<void> wait_for_admission();
   void watch();
   void settle_members();
@@ -113,6 +121,8 @@ class Task {
   std::string id_;
   std::string directory_;
   std::string address_{};
+  std::optional<std::uint32_t> first_id_{};  // Of its range, when it has one.
+  runtime::Descriptor user_namespace_{};     // Open while containers are made.
   Surroundings surroundings_{};
   std::list<Member> members_{};
   std::future<Result<void>> admitted_{};  // By the bridge; containers run only then.
