@@ -111,6 +111,12 @@ void add_serve(CLI::App& app, Chosen& chosen) {
       ->add_option("--retention", options.retention,
                    "How long finished executions are kept: 24h, 90d, or forever")
       ->capture_default_str();
+  serve_command
+      ->add_option("--missed-schedules", options.missed_schedules,
+                   "What starts of the firings of each scheduled rule that came due while no "
+                   "server ran, in the last 24 hours: last, the newest one; all, in order; none")
+      ->check(CLI::IsMember({"last", "all", "none"}))
+      ->capture_default_str();
   serve_command->callback([&] { chosen.command = [&] { return serve(chosen.serve); }; });
 }
 

@@ -6,8 +6,10 @@
 #include <compare>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 #include "cli/commands.h"
+#include "cli/missed_schedules.h"
 #include "cli/report.h"
 #include "cli/schedule_words.h"
 #include "cli/table.h"
@@ -27,6 +29,11 @@ struct Firing {
   std::string rule{};
   std::string expression{};
   auto operator<=>(const Firing&) const = default;
+};
+
+struct Coming {
+  std::vector<Firing> firings{};                 // By time, then by name.
+  std::map<std::string, json::object> missed{};  // By rule: what make_missed_route answers.
 };
 
 std::string host_zone() {
@@ -74,29 +81,44 @@ Result<json::array> scheduled_rules(const Client& client, const std::string& onl
 // The server's timer says when the rule fires next: a rate counts from when the rule was made or
 // enabled, which the API does not tell. What follows is computed from there.
 Result<void> add_firings(const Client& client, const json::object& rule, std::size_t count,
-                         std::vector<Firing>& firings) {
+                         Coming& coming) {
   const std::string name = text_of(rule, "Name");
   const std::string text = text_of(rule, "ScheduleExpression");
   KIBAN_TRY(const Expression expression, Expression::parse(text, Dialect::Rule));
   KIBAN_TRY(const json::object timer,
             client.get_own(fmt::format("/_kiban/timers/events/rule/{}/{}", client.region, name),
                            std::chrono::seconds{10}));
+  KIBAN_TRY(json::object missed,
+            client.get_own(fmt::format("{}{}/{}", missed_path, client.region, name),
+                           std::chrono::seconds{10}));
+  if (!missed.empty()) coming.missed.emplace(name, std::move(missed));
   if (find_string(timer, "at") == nullptr) return {};  // A cron that never fires again.
   KIBAN_TRY(const Timestamp first, parse_iso8601(text_of(timer, "at")));
-  firings.push_back({.at = first, .rule = name, .expression = text});
+  coming.firings.push_back({.at = first, .rule = name, .expression = text});
   for (const Timestamp at : expression.next_few(first, Zone{}, first, count - 1))
-    firings.push_back({.at = at, .rule = name, .expression = text});
+    coming.firings.push_back({.at = at, .rule = name, .expression = text});
   return {};
 }
 
-Result<std::vector<Firing>> find_firings(const Client& client, const ScheduleOptions& options) {
+Result<Coming> find_firings(const Client& client, const ScheduleOptions& options) {
   KIBAN_TRY(const json::array rules, scheduled_rules(client, options.rule));
-  std::vector<Firing> firings;
+  Coming coming;
   for (const json::value& rule : rules)
-    KIBAN_TRY_VOID(add_firings(client, rule.as_object(), options.count, firings));
-  std::ranges::sort(firings);  // By time, then by name.
-  if (firings.size() > options.count) firings.resize(options.count);
-  return firings;
+    KIBAN_TRY_VOID(add_firings(client, rule.as_object(), options.count, coming));
+  std::ranges::sort(coming.firings);
+  if (coming.firings.size() > options.count) coming.firings.resize(options.count);
+  return coming;
+}
+
+json::object to_json(const Firing& firing, const Zone& zone, const Coming& coming) {
+  json::object shown{{"rule", firing.rule},
+                     {"expression", firing.expression},
+                     {"utc", Zone{}.format(firing.at)},
+                     {"zone", zone.name()},
+                     {"local", zone.format(firing.at)}};
+  const auto missed = coming.missed.find(firing.rule);
+  if (missed != coming.missed.end()) shown["missed"] = missed->second;
+  return shown;
 }
 
 bool is_utc(const Zone& zone) { return zone.name() == "UTC" || zone.name() == "Etc/UTC"; }
@@ -111,25 +133,17 @@ int next_firings(const ClientOptions& client_options, const ScheduleOptions& opt
     return exit_usage;
   }
   const Client client = make_client(client_options);
-  const auto firings = find_firings(client, options);
-  if (!firings) return complain_about_call("schedule", client, firings.error());
+  const auto coming = find_firings(client, options);
+  if (!coming) return complain_about_call("schedule", client, coming.error());
   if (output.json) {
     json::array all;
-    for (const Firing& each : *firings)
-      all.push_back(json::object{{"rule", each.rule},
-                                 {"expression", each.expression},
-                                 {"utc", Zone{}.format(each.at)},
-                                 {"zone", zone->name()},
-                                 {"local", zone->format(each.at)}});
+    for (const Firing& each : coming->firings) all.push_back(to_json(each, *zone, *coming));
     print_json_line(all);
     return exit_done;
   }
-  if (firings->empty()) {
-    fmt::print("No enabled rule has a schedule.\n");
-    return exit_done;
-  }
+  if (coming->firings.empty()) fmt::print("No enabled rule has a schedule.\n");
   std::vector<TableRow> rows;
-  for (const Firing& each : *firings) {
+  for (const Firing& each : coming->firings) {
     TableRow row{Zone{}.format(each.at)};
     if (!is_utc(*zone)) row.push_back(zone->format(each.at));
     row.insert(row.end(), {each.rule, each.expression});
@@ -138,7 +152,8 @@ int next_firings(const ClientOptions& client_options, const ScheduleOptions& opt
   TableRow header{"UTC"};
   if (!is_utc(*zone)) header.push_back(zone->name());
   header.insert(header.end(), {"RULE", "SCHEDULE"});
-  print_table(header, rows);
+  if (!rows.empty()) print_table(header, rows);
+  for (const auto& [rule, missed] : coming->missed) fmt::print("{}\n", missed_words(rule, missed));
   return exit_done;
 }
 

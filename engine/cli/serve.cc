@@ -17,6 +17,7 @@
 #include "cli/backup.h"
 #include "cli/data_directory.h"
 #include "cli/data_errors.h"
+#include "cli/missed_schedules.h"
 #include "cli/report.h"
 #include "cli/task_runner.h"
 #include "cli/version.h"
@@ -352,6 +353,8 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                  runtime::Frontend::Access::Token);
   made.add_route("/_kiban/clock", runtime::make_clock_route(thread, virtual_clock.get()),
                  runtime::Frontend::Access::Token);
+  made.add_route(std::string(missed_path), make_missed_route(thread),
+                 runtime::Frontend::Access::Token);
   BackupRoute backup{
       thread,
       {.directory = data.directory, .key_file = options.key_file, .rows = data.store.get()}};
@@ -400,6 +403,12 @@ Result<std::optional<Duration>> parse_retention(const std::string& text) {
   if (period < std::chrono::seconds{1})
     return fail("WrongUsage", fmt::format("'{}' is shorter than a second", text));
   return period;
+}
+
+services::events::MissedSchedules missed_schedules(std::string_view word) {
+  using services::events::MissedSchedules;
+  if (word == "all") return MissedSchedules::All;
+  return word == "none" ? MissedSchedules::None : MissedSchedules::Last;
 }
 
 }  // namespace
@@ -454,6 +463,7 @@ int serve(const ServeOptions& options) {
                      .throttle = options.throttle == "aws" ? services::states::Throttle::Aws
                                                            : services::states::Throttle::Nested,
                      .retention = *retention,
+                     .missed = missed_schedules(options.missed_schedules),
                      .hosts = options.allow_hosts,
                      .database_host = options.tasks == "process" ? "127.0.0.1" : ""},
                     *mail);

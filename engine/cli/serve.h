@@ -28,6 +28,8 @@ struct ServeOptions {
   std::string smtp{};  // runtime::parse_smtp_url; empty: mails go to the local mailbox.
   std::string mail_from{"no-reply@sns.amazonaws.com"};
   std::string retention{"90d"};  // Of finished executions; forever: they are not erased.
+  // Of scheduled firings that came due while no server ran: last, all or none.
+  std::string missed_schedules{"last"};
 };
 
 // Serves until SIGTERM, or SIGINT, which ends tasks too. Returns the exit code.

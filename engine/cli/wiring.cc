@@ -34,7 +34,7 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
   all.push_back(services::ec2::make_ec2());
   all.push_back(services::ecs::make_ecs());
   all.push_back(services::elbv2::make_elbv2());
-  all.push_back(services::events::make_events());
+  all.push_back(services::events::make_events_with({.missed = options.missed}));
   all.push_back(services::iam::make_iam());
   all.push_back(services::kms::make_kms());
   all.push_back(services::logs::make_logs());

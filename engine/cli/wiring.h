@@ -9,6 +9,7 @@
 #include "kernel/kernel.h"
 #include "runtime/frontend.h"
 #include "runtime/registry.h"
+#include "services/events/service.h"
 #include "services/states/service.h"
 
 namespace kiban::cli {
@@ -17,8 +18,9 @@ struct WiringOptions {
   std::optional<json::object> mock_config{};  // Step Functions Local's format, parsed.
   services::states::Throttle throttle{services::states::Throttle::Nested};
   std::optional<Duration> retention{};  // Of finished executions; nullopt: for ever.
-  std::vector<std::string> hosts{};     // Further names of this server.
-  std::string database_host{};          // Address of all RDS endpoints; empty: AWS's names.
+  services::events::MissedSchedules missed{services::events::MissedSchedules::Last};
+  std::vector<std::string> hosts{};  // Further names of this server.
+  std::string database_host{};       // Address of all RDS endpoints; empty: AWS's names.
 };
 
 std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions& options);

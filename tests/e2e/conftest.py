@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -48,7 +49,13 @@ def kiban(*arguments: str | Path, **extra: str) -> subprocess.CompletedProcess[s
 class Server:
     """One process, on a port of its own."""
 
-    def __init__(self, *arguments: str | Path, port: int = 0, file_bytes_max: int | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str | Path,
+        port: int = 0,
+        file_bytes_max: int | None = None,
+        extra: dict[str, str] | None = None,
+    ) -> None:
         def limit() -> None:
             if file_bytes_max is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes_max, file_bytes_max))
@@ -57,7 +64,7 @@ class Server:
         tasks = () if "--tasks" in arguments else ("--tasks", "none")
         self.process = subprocess.Popen(
             [str(BINARY), "serve", "--listen", f"127.0.0.1:{port}", *map(str, arguments), *tasks],
-            env=environment(),
+            env=environment(**(extra or {})),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -115,7 +122,7 @@ class Server:
 def serve() -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start(*arguments: str | Path, **options: int) -> Server:
+    def start(*arguments: str | Path, **options: Any) -> Server:
         servers.append(Server(*arguments, **options))
         return servers[-1]
 

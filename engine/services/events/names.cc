@@ -70,6 +70,9 @@ std::string target_key(const Context& context, std::string_view bus, std::string
                        std::string_view id) {
   return region_key(context, fmt::format("target/{}/{}/{}", bus, rule, id));
 }
+std::string missed_key(const Context& context, std::string_view rule) {
+  return region_key(context, fmt::format("missed/{}", rule));
+}
 std::string generation_key(const Context& context) { return region_key(context, "generation"); }
 
 std::string bus_arn(const Context& context, std::string_view bus) {

@@ -4,6 +4,7 @@
 //                                        "default" has no row until it has tags or a policy
 //   events/REGION/rule/BUS/RULE          as DescribeRule shows it, and Tags, Anchor (ms)
 //   events/REGION/target/BUS/RULE/ID     as PutTargets got it
+//   events/REGION/missed/RULE            of a scheduled rule, see missed.h
 //   events/REGION/connection/NAME        see connections.cc
 //   events/REGION/token/NAME             of an OAuth connection; awaiting-token/NAME/ID: calls
 //   events/REGION/destination/NAME       as DescribeApiDestination shows it; pace/NAME: how many
@@ -32,6 +33,7 @@ std::string bus_key(const Context& context, std::string_view bus);
 std::string rule_key(const Context& context, std::string_view bus, std::string_view rule);
 std::string target_key(const Context& context, std::string_view bus, std::string_view rule,
                        std::string_view id);
+std::string missed_key(const Context& context, std::string_view rule);
 std::string generation_key(const Context& context);
 
 std::string bus_arn(const Context& context, std::string_view bus);

@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "services/base/table_service.h"
 #include "services/events/archives.h"
 #include "services/events/delivery.h"
+#include "services/events/missed.h"
 #include "services/events/names.h"
 #include "services/events/replays.h"
 #include "services/events/rules.h"
@@ -18,8 +17,6 @@ namespace {
 constexpr std::size_t entries_max = 10;
 constexpr std::size_t entries_bytes_max = 262'144;  // All of a request.
 constexpr std::size_t time_bytes = 14;              // What Time counts for.
-// AWS fires within a minute of the scheduled one; what is later was missed while nobody served.
-constexpr Duration late_max = std::chrono::minutes{1};
 
 struct EventFacts {
   std::string source{};
@@ -202,19 +199,19 @@ void trigger(Context& context, const json::object& rule, const json::object& eve
     deliver(context, {.rule = rule, .target = std::move(target), .event = event, .hops = hops});
 }
 
-void fire(Context& context, const json::object& payload) {
+void fire(Context& context, const json::object& payload, MissedSchedules missed) {
   const std::string name = text(payload, "Rule");
   const auto rule = get_json(context, rule_key(context, default_bus, name));
   if (!rule || text(*rule, "State") != "ENABLED") return;
-  const Timestamp at{Duration{number(payload, "At", 0)}};
-  schedule(context, *rule, std::max(at, context.now() - late_max));
-  if (context.now() - at > late_max) return;
+  const Turn turn = take_turn(context, *rule, payload, missed);
+  schedule(context, *rule, turn.next_after, turn.caught_up_until);
+  if (!turn.starts) return;
   count(context, *rule, {"TriggeredRules"});
   // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
   trigger(context, *rule,
           make_event(context, {.source = "aws.events",
                                .detail_type = "Scheduled Event",
-                               .time = at,
+                               .time = *turn.starts,
                                .resources = {rule_arn(context, default_bus, name)}}),
           0);
 }

@@ -9,6 +9,7 @@
 
 #include "patterns/pattern.h"
 #include "services/base/service.h"
+#include "services/events/service.h"
 
 namespace kiban::services::events {
 
@@ -58,8 +59,9 @@ class Router {
 // Hands the event to all targets of the rule.
 void trigger(Context& context, const json::object& rule, const json::object& event,
              std::int64_t hops);
-// A scheduled rule came due: the next timer, then this firing.
-void fire(Context& context, const json::object& payload);
+// A scheduled rule came due: the next timer, then this firing. Of firings that are too late, those
+// that `missed` says.
+void fire(Context& context, const json::object& payload, MissedSchedules missed);
 
 Result<json::object> test_event_pattern(Context& context, const json::object& input);
 

@@ -220,6 +220,7 @@ Result<json::object> delete_rule(Context& context, const json::object& input) {
   if (!targets_of(context, bus, name).empty())
     return invalid("Rule can't be deleted since it has targets.");
   context.erase(rule_key(context, bus, name));
+  if (bus == default_bus) context.erase(missed_key(context, name));
   rules_changed(context);
   json::object gone = *rule;
   gone["State"] = "DISABLED";
@@ -227,7 +228,8 @@ Result<json::object> delete_rule(Context& context, const json::object& input) {
   return json::object{};
 }
 
-void schedule(Context& context, const json::object& rule, Timestamp after) {
+void schedule(Context& context, const json::object& rule, Timestamp after,
+              std::optional<Timestamp> caught_up_until) {
   const std::string id = fmt::format("rule/{}/{}", context.caller().region, text(rule, "Name"));
   const auto expression =
       schedule::Expression::parse(text(rule, "ScheduleExpression"), schedule::Dialect::Rule);
@@ -241,12 +243,13 @@ void schedule(Context& context, const json::object& rule, Timestamp after) {
     if (text(rule, "EventBusName") == default_bus) context.cancel_timer("events", id);
     return;
   }
-  context.set_timer("events", id, *next,
-                    {{"Kind", "schedule"},
-                     {"Region", context.caller().region},
-                     {"Account", context.caller().account},
-                     {"Rule", rule.at("Name")},
-                     {"At", milliseconds_of(*next)}});
+  json::object payload{{"Kind", "schedule"},
+                       {"Region", context.caller().region},
+                       {"Account", context.caller().account},
+                       {"Rule", rule.at("Name")},
+                       {"At", milliseconds_of(*next)}};
+  if (caught_up_until) payload["CaughtUpUntil"] = milliseconds_of(*caught_up_until);
+  context.set_timer("events", id, *next, std::move(payload));
 }
 
 }  // namespace kiban::services::events

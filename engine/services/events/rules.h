@@ -21,7 +21,8 @@ Result<json::object> disable_rule(Context& context, const json::object& input);
 Result<json::object> delete_rule(Context& context, const json::object& input);
 
 // Sets the one timer of a scheduled rule to its first firing after that instant; drops it when the
-// rule is disabled or has no schedule.
-void schedule(Context& context, const json::object& rule, Timestamp after);
+// rule is disabled or has no schedule. `caught_up_until` goes into the timer (missed.h).
+void schedule(Context& context, const json::object& rule, Timestamp after,
+              std::optional<Timestamp> caught_up_until = std::nullopt);
 
 }  // namespace kiban::services::events

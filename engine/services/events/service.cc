@@ -95,7 +95,7 @@ std::string resource_of(const Context& context, std::string_view operation,
 
 class Events : public TableService {
  public:
-  Events() : TableService("events", operations) {}
+  explicit Events(Options options) : TableService("events", operations), options_(options) {}
 
   Result<json::object> call(Context& context, std::string_view operation,
                             const json::object& input) override {
@@ -128,8 +128,9 @@ class Events : public TableService {
                        events_caller(text(payload, "Account"), text(payload, "Region")));
   }
 
-  void on_outcome(Context& context, std::string_view /*kind*/, const json::object& payload,
+  void on_outcome(Context& context, std::string_view kind, const json::object& payload,
                   const Outcome& outcome) override {
+    if (kind == "server.log") return;
     (void)context.call("events", outcome_operation,
                        {{"Effect", payload}, {"Reply", outcome.payload}},
                        events_caller(text(payload, "Account"), text(payload, "Region")));
@@ -149,17 +150,22 @@ class Events : public TableService {
 
   void on_own_timer(Context& context, const json::object& payload) {
     const std::string kind = text(payload, "Kind");
-    if (kind == "schedule") return fire(context, payload);
+    if (kind == "schedule") return fire(context, payload, options_.missed);
     if (kind == "archive") return sweep_archive(context, payload);
     if (kind == "replay") return router_.replay(context, payload);
     retry(context, payload);
   }
 
+  Options options_;
   Router router_{};
 };
 
 }  // namespace
 
-std::unique_ptr<Service> make_events() { return std::make_unique<Events>(); }
+std::unique_ptr<Service> make_events() { return make_events_with({}); }
+
+std::unique_ptr<Service> make_events_with(Options options) {
+  return std::make_unique<Events>(options);
+}
 
 }  // namespace kiban::services::events
