@@ -23,6 +23,7 @@ PURE = {
     "schedule": {"core"},
     "patterns": {"core"},
     "logfilter": {"core"},
+    "iam": {"core"},
     "asl": {"core", "jsonpath", "jsonata"},
     "cfn": {"core"},
     "api": {"core"},

@@ -68,6 +68,8 @@ int explain_schedule(const ScheduleOptions& schedule, const OutputOptions& outpu
 int doctor(const ClientOptions& client, const OutputOptions& output);
 int reset(const std::string& data, bool yes);
 int evaluate_jsonata();
+// Answers lines of JSON from files, - being stdin, or from stdin when there are none.
+int evaluate_policies(const std::vector<std::string>& files);
 
 // No server needed. Diagnostics like a compiler's; a run with mocks in virtual time; test cases.
 struct AslOptions {

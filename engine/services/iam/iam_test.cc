@@ -160,8 +160,9 @@ TEST_F(Iam, QuotasOfARole) {
   EXPECT_EQ(refused("AttachRolePolicy",
                     {{"RoleName", "r"}, {"PolicyArn", "arn:aws:iam::aws:policy/P10"}}),
             "LimitExceededException");
-  const std::string large = R"({"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"arn:)" +
-                            std::string(10'200, 'a') + "\"}}";
+  const std::string large =
+      R"({"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::)" +
+      std::string(10'200, 'a') + "\"}}";
   EXPECT_EQ(
       refused("PutRolePolicy", {{"RoleName", "r"}, {"PolicyName", "p"}, {"PolicyDocument", large}}),
       "LimitExceededException");

@@ -241,7 +241,7 @@ Result<void> check_resources(const json::object& policy, const std::string& buck
 Result<json::object> put_policy(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object bucket, load_bucket(context, input));
   KIBAN_TRY(const json::object policy,
-            read_policy(text(input, "Policy"), PolicyKind::Resource, "MalformedPolicy"));
+            read_policy(text(input, "Policy"), PolicyKind::Bucket, "MalformedPolicy"));
   KIBAN_TRY_VOID(check_resources(policy, text(bucket, "Name")));
   if (is_public(policy) && blocks(bucket, "BlockPublicPolicy"))
     return fail("AccessDenied",

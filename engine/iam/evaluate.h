@@ -1,0 +1,14 @@
+// The lines of `kiban iam evaluate`.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace kiban::iam {
+
+// {"principal", "action", "resource", "resourceAccount", "context", "identityPolicies",
+// "resourcePolicy", "permissionBoundaries", "sessionPolicy"} to {"decision", "statements"}, or
+// {"error", "policy"} for what is malformed. docs/iam.md tells what each member holds.
+std::string evaluate_line(std::string_view line);
+
+}  // namespace kiban::iam
