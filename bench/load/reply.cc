@@ -1,0 +1,57 @@
+#include "load/reply.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/letters.h"
+
+namespace kiban::load {
+
+namespace {
+
+std::size_t content_length(std::string_view header) {
+  constexpr std::string_view name = "content-length:";
+  for (std::size_t at = header.find("\r\n"); at != std::string_view::npos;
+       at = header.find("\r\n", at + 2)) {
+    const std::string_view line = header.substr(at + 2, header.find("\r\n", at + 2) - at - 2);
+    if (line.size() < name.size() || !same_letters(line.substr(0, name.size()), name)) continue;
+    const std::size_t digits = line.find_first_not_of(' ', name.size());
+    std::size_t length = 0;
+    if (digits != std::string_view::npos)
+      std::from_chars(line.data() + digits, line.data() + line.size(), length);
+    return length;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::optional<Framed> first_message(std::string_view bytes) {
+  const std::size_t end = bytes.find("\r\n\r\n");
+  if (end == std::string_view::npos) return std::nullopt;
+  const std::size_t length = content_length(bytes.substr(0, end));
+  if (bytes.size() < end + 4 + length) return std::nullopt;
+  return Framed{.size = end + 4 + length, .body = bytes.substr(end + 4, length)};
+}
+
+int status_of(std::string_view reply) {
+  constexpr std::string_view version = "HTTP/1.1 ";
+  int status = 0;
+  if (reply.starts_with(version))
+    std::from_chars(reply.data() + version.size(), reply.data() + reply.size(), status);
+  return status;
+}
+
+std::string_view string_member(std::string_view body, std::string_view name) {
+  for (std::size_t at = body.find(name); at != std::string_view::npos;
+       at = body.find(name, at + 1)) {
+    std::string_view rest = body.substr(at + name.size());
+    if (at == 0 || body[at - 1] != '"' || !rest.starts_with("\":")) continue;
+    rest.remove_prefix(std::min(rest.find_first_not_of(' ', 2), rest.size()));
+    if (!rest.starts_with('"')) continue;
+    return rest.substr(1, rest.find('"', 1) - 1);
+  }
+  return {};
+}
+
+}  // namespace kiban::load
