@@ -295,6 +295,69 @@ describe('what differs between the stages', () => {
   });
 });
 
+describe('with EventBridge Scheduler instead of rules', () => {
+  const { orchestration } = build(withOrchestration('prod', { scheduler: 'scheduler' }));
+
+  test('a schedule starts the machine with the scheduled time, retries and a dead-letter queue', () => {
+    expect(template(orchestration).findResources('AWS::Events::Rule')).toEqual({});
+    expect(
+      resource(orchestration, 'AWS::Scheduler::Schedule', 'samplebatch').Properties,
+    ).toMatchObject({
+      Name: 'prod-sample-batch',
+      State: 'ENABLED',
+      ScheduleExpression: 'cron(0 17 * * ? *)',
+      ScheduleExpressionTimezone: 'Etc/UTC',
+      FlexibleTimeWindow: { Mode: 'OFF' },
+      Target: {
+        Arn: { Ref: expect.stringContaining('samplebatchStateMachine') },
+        Input: JSON.stringify({
+          scheduledTime: '<aws.scheduler.scheduled-time>',
+          environment: 'prod',
+          jobName: 'sample-batch',
+        }),
+        RetryPolicy: { MaximumEventAgeInSeconds: 7200, MaximumRetryAttempts: 10 },
+        DeadLetterConfig: { Arn: expect.anything() },
+      },
+    });
+    expect(
+      resource(orchestration, 'AWS::Scheduler::Schedule', 'cleanupbatch').Properties.State,
+    ).toBe('DISABLED');
+  });
+
+  test('its role may start that machine and write to that queue, for schedules of this account', () => {
+    const { RoleArn } = resource(orchestration, 'AWS::Scheduler::Schedule', 'samplebatch')
+      .Properties.Target;
+    const role: string = RoleArn['Fn::GetAtt'][0];
+    const trust = resource(orchestration, 'AWS::IAM::Role', role).Properties;
+    expect(trust.AssumeRolePolicyDocument.Statement).toEqual([
+      {
+        Effect: 'Allow',
+        Action: 'sts:AssumeRole',
+        Principal: { Service: 'scheduler.amazonaws.com' },
+        Condition: {
+          StringEquals: {
+            'aws:SourceAccount': '000000000000',
+            'aws:SourceArn': expect.anything(),
+          },
+        },
+      },
+    ]);
+    const policy = resource(orchestration, 'AWS::IAM::Policy', role.slice(0, -8)).Properties;
+    expect(policy.PolicyDocument.Statement).toEqual([
+      {
+        Effect: 'Allow',
+        Action: 'states:StartExecution',
+        Resource: { Ref: expect.stringContaining('samplebatchStateMachine') },
+      },
+      {
+        Effect: 'Allow',
+        Action: 'sqs:SendMessage',
+        Resource: { 'Fn::GetAtt': [expect.stringContaining('samplebatchDeadLetters'), 'Arn'] },
+      },
+    ]);
+  });
+});
+
 describe('the configuration', () => {
   test('enables the schedule in dev with one value', () => {
     const { orchestration } = build(withOrchestration('dev', { scheduleEnabled: true }));

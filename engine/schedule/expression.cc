@@ -24,7 +24,7 @@ std::optional<int> digits(std::string_view text) {
   return whole ? std::optional(value) : std::nullopt;
 }
 
-Result<Rate> parse_rate(std::string_view inside) {
+Result<Rate> parse_rate(std::string_view inside, Dialect dialect) {
   const auto space = inside.find(' ');
   const auto value = digits(inside.substr(0, space));
   if (!value || *value < 1 || space == std::string_view::npos) {
@@ -38,7 +38,7 @@ Result<Rate> parse_rate(std::string_view inside) {
   if (unit == "hour") one = std::chrono::hours(1);
   if (unit == "day") one = std::chrono::hours(24);
   if (one == Duration{}) return invalid("the unit is minute(s), hour(s) or day(s)");
-  if (plural == (*value == 1)) {
+  if (dialect == Dialect::Rule && plural == (*value == 1)) {
     return invalid(fmt::format("write {} {}{}", *value, unit, *value == 1 ? "" : "s"));
   }
   const auto period = one * *value;
@@ -91,7 +91,7 @@ Result<Expression> Expression::parse(std::string_view text, Dialect dialect) {
     expression.schedule_ = *std::move(parsed);
     return expression;
   };
-  if (word == "rate") return take(parse_rate(inside));
+  if (word == "rate") return take(parse_rate(inside, dialect));
   if (word == "cron") return take(Cron::parse(inside));
   if (word == "at" && dialect == Dialect::Scheduler) return take(parse_at(inside));
   return refuse(fmt::format("'{}' is neither rate nor cron{}", word,

@@ -2,7 +2,8 @@
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 //
-//   rate(5 minutes)            every 5 minutes from the anchor on; 1 takes the singular
+//   rate(5 minutes)            every 5 minutes from the anchor on; of a rule 1 takes the singular,
+//                              Scheduler takes either: its user guide writes rate(1 days)
 //   cron(0 17 * * ? *)         see schedule/cron.h; a rule reads it in UTC, a schedule in its zone
 //   at(2026-11-24T17:00:00)    once, of Scheduler alone, in its zone
 #pragma once

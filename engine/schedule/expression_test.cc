@@ -136,6 +136,14 @@ TEST(Schedule, ReadsRates) {
   }
 }
 
+// https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
+TEST(Schedule, SchedulerTakesEitherNumberOfAUnit) {
+  for (const auto* text : {"rate(1 days)", "rate(5 minute)", "rate(2 hour)"}) {
+    EXPECT_TRUE(Expression::parse(text, Dialect::Scheduler)) << text;
+    EXPECT_FALSE(Expression::parse(text, Dialect::Rule)) << text;
+  }
+}
+
 TEST(Schedule, Refuses) {
   for (const auto* text : {"",
                            "rate",

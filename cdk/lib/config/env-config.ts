@@ -108,9 +108,14 @@ export interface WorkflowConfig {
   readonly retries?: RetryConfig;
 }
 
+/** What starts the workflows: a rule of EventBridge, or a schedule of EventBridge Scheduler. */
+export type Scheduler = 'rule' | 'scheduler';
+
 export interface OrchestrationConfig {
-  /** The stage's main switch. False: rules exist, disabled, and cost nothing. */
+  /** The stage's main switch. False: rules or schedules exist, disabled, and cost nothing. */
   readonly scheduleEnabled: boolean;
+  /** @default 'rule' */
+  readonly scheduler?: Scheduler;
   readonly ecs: WorkflowEcsConfig;
   readonly timeouts: TimeoutConfig;
   readonly retries: RetryConfig;

@@ -1,17 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Duration, RemovalPolicy, Stack, Token, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, TimeZone, Token, Validations } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
+import * as scheduler from 'aws-cdk-lib/aws-scheduler';
+import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-scheduler-targets';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { RetryConfig, Stage, TimeoutConfig, WorkflowConfig } from '../config/env-config';
+import { RetryConfig, Scheduler, Stage, TimeoutConfig, WorkflowConfig } from '../config/env-config';
 
 /** Where a workflow runs its task. */
 export interface EcsTarget {
@@ -33,6 +35,7 @@ export interface ScheduledWorkflowProps {
   readonly stage: Stage;
   readonly workflow: WorkflowConfig;
   readonly enabled: boolean;
+  readonly scheduler: Scheduler;
   readonly target: EcsTarget;
   readonly timeouts: TimeoutConfig;
   readonly retries: RetryConfig;
@@ -42,12 +45,11 @@ export interface ScheduledWorkflowProps {
 }
 
 /**
- * A standard state machine from a definition file, the rule that starts it on schedule, and what an
+ * A standard state machine from a definition file, the rule or schedule that starts it, and what an
  * operator needs of both: the execution log, a queue for starts that failed, alarms.
  */
 export class ScheduledWorkflow extends Construct {
   readonly stateMachine: sfn.StateMachine;
-  readonly rule: events.Rule;
   readonly deadLetterQueue: sqs.Queue;
   readonly logGroup: logs.LogGroup;
 
@@ -69,7 +71,8 @@ export class ScheduledWorkflow extends Construct {
       enforceSSL: true,
       retentionPeriod: Duration.days(14),
     });
-    this.rule = this.makeRule(name, props);
+    if (props.scheduler === 'rule') this.addRule(name, props);
+    else this.addSchedule(name, props);
     this.addAlarms(name, props.alertTopic);
     this.acknowledge(props);
   }
@@ -156,8 +159,8 @@ export class ScheduledWorkflow extends Construct {
     for (const statement of statements) this.stateMachine.addToRolePolicy(statement);
   }
 
-  private makeRule(name: string, props: ScheduledWorkflowProps): events.Rule {
-    return new events.Rule(this, 'Rule', {
+  private addRule(name: string, props: ScheduledWorkflowProps) {
+    new events.Rule(this, 'Rule', {
       ruleName: name,
       description: props.workflow.description,
       enabled: props.enabled,
@@ -166,15 +169,39 @@ export class ScheduledWorkflow extends Construct {
         new targets.SfnStateMachine(this.stateMachine, {
           input: events.RuleTargetInput.fromObject({
             scheduledTime: events.EventField.time,
-            environment: props.stage,
-            jobName: props.workflow.jobName,
+            ...this.input(props),
           }),
           deadLetterQueue: this.deadLetterQueue,
-          maxEventAge: Duration.hours(2),
-          retryAttempts: 10,
+          ...starts,
         }),
       ],
     });
+  }
+
+  /** Its role, which the target makes, may start this machine and write to this queue. */
+  private addSchedule(name: string, props: ScheduledWorkflowProps) {
+    new scheduler.Schedule(this, 'Schedule', {
+      scheduleName: name,
+      description: props.workflow.description,
+      enabled: props.enabled,
+      schedule: scheduler.ScheduleExpression.expression(
+        props.workflow.schedule.expression,
+        TimeZone.ETC_UTC,
+      ),
+      target: new StepFunctionsStartExecution(this.stateMachine, {
+        input: scheduler.ScheduleTargetInput.fromObject({
+          scheduledTime: scheduler.ContextAttribute.scheduledTime,
+          ...this.input(props),
+        }),
+        deadLetterQueue: this.deadLetterQueue,
+        ...starts,
+      }),
+    });
+  }
+
+  /** Of every execution that is started on schedule; scheduledTime stands beside it. */
+  private input(props: ScheduledWorkflowProps) {
+    return { environment: props.stage, jobName: props.workflow.jobName };
   }
 
   private addAlarms(name: string, topic: sns.ITopic) {
@@ -224,6 +251,9 @@ export class ScheduledWorkflow extends Construct {
     });
   }
 }
+
+/** How long and how often a start that failed is tried again. */
+const starts = { maxEventAge: Duration.hours(2), retryAttempts: 10 };
 
 /**
  * Under this prefix the group does not count against the size of the account's log resource policy.

@@ -13,7 +13,7 @@ export interface OrchestrationStackProps extends StageStackProps {
   readonly monitoring: MonitoringStack;
 }
 
-/** The workflows of the stage: one state machine with its rule for each entry of the configured list. */
+/** The workflows of the stage: one state machine with its rule or schedule for each entry of the configured list. */
 export class OrchestrationStack extends StageStack {
   readonly workflows: readonly ScheduledWorkflow[];
 
@@ -26,6 +26,7 @@ export class OrchestrationStack extends StageStack {
         stage: this.config.stage,
         workflow,
         enabled: orchestration.scheduleEnabled && workflow.schedule.enabled,
+        scheduler: orchestration.scheduler ?? 'rule',
         target,
         timeouts: workflow.timeouts ?? orchestration.timeouts,
         retries: workflow.retries ?? orchestration.retries,

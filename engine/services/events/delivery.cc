@@ -6,6 +6,7 @@
 
 #include "core/arn.h"
 #include "patterns/input.h"
+#include "services/base/backoff.h"
 #include "services/base/table_service.h"
 #include "services/events/destinations.h"
 #include "services/events/invoke.h"
@@ -17,19 +18,9 @@ namespace {
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html
 constexpr std::int64_t retries_default = 185;
 constexpr std::int64_t age_seconds_default = 86'400;
-constexpr Duration delay_first = std::chrono::seconds{1};
-constexpr Duration delay_max = std::chrono::minutes{10};
 
 std::string arn_of_rule(const Context& context, const json::object& rule) {
   return rule_arn(context, text(rule, "EventBusName"), text(rule, "Name"));
-}
-
-Duration delay_before(std::int64_t retry, Random& random) {
-  Duration delay = delay_first;
-  for (std::int64_t i = 1; i < retry && delay < delay_max; ++i) delay *= 2;
-  delay = std::min(delay, delay_max);
-  const auto half = static_cast<std::uint64_t>(delay.count()) / 2;
-  return delay - Duration{static_cast<std::int64_t>(random.below(half + 1))};
 }
 
 json::object attribute(std::string_view type, std::string_view value) {
@@ -140,8 +131,7 @@ void conclude(Context& context, Delivery delivery, const std::optional<Failure>&
   if (context.now() >= end) return give_up(context, delivery, *failure, "MaximumEventAgeInSeconds");
   ++delivery.retries;
   count(context, delivery.rule, {"RetryInvocationAttempts"});
-  const Duration delay =
-      std::max(delay_before(delivery.retries, context.random()), failure->not_before);
+  const Duration delay = std::max(backoff(delivery.retries, context.random()), failure->not_before);
   // The last try is made as the event's age reaches its limit.
   retry_later(context, delivery, std::min(end, context.now() + delay));
 }

@@ -1,0 +1,51 @@
+// When a schedule fires: its expression, read in its zone, between StartDate and EndDate. Pure.
+// https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+#pragma once
+
+#include <optional>
+
+#include "core/json.h"
+#include "core/result.h"
+#include "core/time.h"
+#include "schedule/expression.h"
+
+namespace kiban::services::scheduler {
+
+// How far back a start looks for a firing that was missed while kiban was down.
+constexpr Duration missed_max = std::chrono::hours{24};
+
+class Calendar {
+ public:
+  // Of ScheduleExpression, ScheduleExpressionTimezone, StartDate and EndDate. `anchor`: when a rate
+  // without a StartDate fires first. Errors: ValidationException.
+  static Result<Calendar> read(const json::object& schedule, Timestamp anchor);
+
+  // The first firing strictly after that instant. StartDate and EndDate bound recurring schedules
+  // alone; a rate fires at its StartDate, or at once when it has none.
+  std::optional<Timestamp> next(Timestamp after) const;
+  // What next() is asked for the first firing of a schedule that is made at that instant: a cron
+  // fires later only, a rate and a one-time schedule at the instant itself too.
+  Timestamp before_first(Timestamp made) const;
+  // The newest firing after `after`, which is at or before `until`.
+  std::optional<Timestamp> newest(Timestamp after, Timestamp until) const;
+
+  bool is_once() const { return expression_.is_once(); }
+  // Whether there is a last firing that ActionAfterCompletion waits for.
+  // https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-delete.html
+  bool ends() const { return is_once() || end_.has_value(); }
+
+ private:
+  explicit Calendar(schedule::Expression expression) : expression_(std::move(expression)) {}
+
+  schedule::Expression expression_;
+  schedule::Zone zone_{};
+  Timestamp anchor_{};
+  std::optional<Timestamp> start_{};
+  std::optional<Timestamp> end_{};
+};
+
+// Which of the firings from `first` on, that nobody served until `now`, is served then: the newest,
+// unless it is more than missed_max ago.
+std::optional<Timestamp> missed_firing(const Calendar& calendar, Timestamp first, Timestamp now);
+
+}  // namespace kiban::services::scheduler
