@@ -165,7 +165,7 @@ bool Condition::contains(const Network& network, const Network& address) {
 
 Condition::Condition(const Operator& given, std::string_view key, const json::value& values,
                      Variables variables)
-    : operator_(given), key_(lower_case(key)) {
+    : operator_(given), name_(key), key_(lower_case(key)) {
   if (values.is_array()) {
     for (const json::value& value : values.get_array()) add(value_text(value), variables);
     usable_ = values.get_array().empty();
@@ -279,8 +279,8 @@ bool Condition::holds(const Context& context) const {
   return all ? std::ranges::all_of(*values, matches) : std::ranges::any_of(*values, matches);
 }
 
-std::vector<std::string> Condition::variables() const {
-  std::vector<std::string> keys;
+std::vector<std::string> Condition::context_keys() const {
+  std::vector<std::string> keys{name_};
   for (const Pattern& pattern : patterns_)
     for (std::string& key : pattern.variables()) keys.push_back(std::move(key));
   return keys;

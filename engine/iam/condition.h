@@ -46,8 +46,8 @@ class Condition {
 
   bool holds(const Context& context) const;
 
-  const std::string& key() const { return key_; }  // In lower case.
-  std::vector<std::string> variables() const;
+  // The keys that it reads: its own and those of its variables, as they are written.
+  std::vector<std::string> context_keys() const;
 
  private:
   struct Network {
@@ -64,7 +64,8 @@ class Condition {
   bool compares(double value) const;
 
   Operator operator_;
-  std::string key_;
+  std::string name_;
+  std::string key_;    // name_ in lower case.
   bool usable_{true};  // Unless the policy has values, all of another type.
   std::vector<Pattern> patterns_{};
   std::vector<double> numbers_{};  // Dates are seconds since 1970.

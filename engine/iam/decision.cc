@@ -32,9 +32,17 @@ class Evaluation {
         boundary_ = look_at(Source::Boundary, i, *policies_.boundaries[i]) && boundary_;
       if (!policies_.session.empty()) session_ = allows(Source::Session, policies_.session);
     }
-    if (!denies_.empty())
-      return {.verdict = Verdict::ExplicitlyDenied, .statements = std::move(denies_)};
-    Decision decision{.statements = std::move(allows_)};
+    const bool within_boundaries =
+        boundary_ && std::ranges::none_of(denies_, [](const Match& match) {
+          return match.source == Source::Boundary;
+        });
+    Decision decision{.within_boundaries = within_boundaries};
+    if (!denies_.empty()) {
+      decision.verdict = Verdict::ExplicitlyDenied;
+      decision.statements = std::move(denies_);
+      return decision;
+    }
+    decision.statements = std::move(allows_);
     if (is_allowed())
       decision.verdict = Verdict::Allowed;
     else

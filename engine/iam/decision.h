@@ -43,7 +43,8 @@ struct Decision {
   // The denies that apply, or all allows that do. With an implicit deny these are allows that
   // another policy limits.
   std::vector<Match> statements{};
-  Missing missing{};  // Of an implicit deny.
+  Missing missing{};             // Of an implicit deny.
+  bool within_boundaries{true};  // Each boundary has an allow that applies, and none has a deny.
 };
 
 Decision decide(const Request& request, const Policies& policies);

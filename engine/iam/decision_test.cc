@@ -165,6 +165,10 @@ TEST(Decision, RootServicesAndTheUnknown) {
       {"anonymous by nothing", anyone, allow(), "", "", "", implicit},
       {"a canonical user", R"({"CanonicalUser":"79a5"})", "",
        allow(to(R"({"CanonicalUser":"79a5"})")), "", "", allowed},
+      {"an origin access identity",
+       R"("arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1")", "",
+       allow(aws(R"("arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1")")), "", "",
+       allowed},
       {"not said, identity", "null", allow(), "", "", "", allowed},
   });
 }

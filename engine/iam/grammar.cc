@@ -227,18 +227,19 @@ class Checker {
 
   Result<void> resource(const std::string& name) const {
     if (name == "*" || name.starts_with("*:") || name.starts_with("${")) return {};
+    // A * that ends what is there stands for all further parts.
     const bool arn = name.starts_with("arn:") || name.starts_with("arn*");
+    const auto parts = arn_parts(name);
+    const bool whole = parts || name.ends_with('*');
     if (kind_ != PolicyKind::Identity) {
-      if (arn) return {};
+      // An API of API Gateway is named without the beginning of its ARN.
+      if ((arn && whole) || (kind_ == PolicyKind::Resource && name.starts_with("execute-api:/")))
+        return {};
       return refuse("Policy has invalid resource");
     }
     if (!arn) return refuse(fmt::format("Resource {} must be in ARN format or \"*\".", name));
-    // A * that ends what is there stands for all further parts.
-    const auto parts = arn_parts(name);
-    if (!parts) {
-      if (name.ends_with('*')) return {};
-      return refuse("The policy failed legacy parsing");
-    }
+    if (!whole) return refuse("The policy failed legacy parsing");
+    if (!parts) return {};
     if ((*parts)[1].empty())
       return refuse(fmt::format("Partition \"\" is not valid for resource \"{}\".", name));
     if ((*parts)[2].find_first_of("*?") != std::string_view::npos)

@@ -2,6 +2,7 @@
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 #include "iam/grammar.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <vector>
@@ -140,6 +141,11 @@ TEST(Grammar, OfPrincipals) {
               "Missing required field Principal"},
              {R"({"Effect":"Deny","Action":"s3:*","Principal":"*"})",
               "Missing required field Resource"},
+             {R"({"Effect":"Deny","Action":"s3:*","Principal":"*","Resource":"arn:aws:s3:b"})",
+              "Policy has invalid resource"},
+             {R"({"Effect":"Deny","Action":"execute-api:*","Principal":"*",
+                  "Resource":"execute-api:/*"})",
+              ""},
              {R"({"Effect":"Deny","Action":"s3","Principal":"*","Resource":"*"})",
               "Policy has invalid action"},
              {R"({"Effect":"deny","Action":"s3:*","Principal":"*","Resource":"*"})",
@@ -160,6 +166,38 @@ TEST(Grammar, OfPrincipals) {
              {R"({"Effect":"Deny","Action":"sts:*","NotPrincipal":"*"})",
               "Has prohibited field NotPrincipal"},
          }));
+}
+
+std::string places(std::string_view document) {
+  std::string told;
+  for (const Place& place : statement_places(document))
+    told += fmt::format("{}:{}-{}:{} ", place.start.line, place.start.column, place.end.line,
+                        place.end.column);
+  return told;
+}
+
+TEST(Grammar, PlacesOfStatements) {
+  EXPECT_EQ(places(R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow"}]})"), "1:38-1:56 ");
+  EXPECT_EQ(places("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n    {\n      "
+                   "\"Effect\": \"Allow\",\n      \"Action\": \"*\",\n      \"Resource\": "
+                   "\"*\"\n    }\n  ]\n}"),
+            "3:17-8:6 ");
+  EXPECT_EQ(places(R"({"Id":"Statement","Statement":{"Sid":"}\\","Condition":{"a":{"b":["c"]}}}})"),
+            "1:31-1:74 ");
+  EXPECT_EQ(places(R"({"Statement":[{"Sid":"a"}, {"Sid":"b"}],"Id":"{}"})"),
+            "1:15-1:26 1:27-1:39 ");
+  EXPECT_EQ(places("{}"), "");
+}
+
+TEST(Grammar, KeysOfAStatement) {
+  const auto policy = Policy::compile(R"({"Version":"2012-10-17","Statement":{"Effect":"Allow",
+      "Action":"s3:*","Resource":"arn:aws:s3:::b/${aws:userName}","Condition":{"StringLike":
+      {"s3:prefix":["${aws:PrincipalTag/Team, 'x'}*"]},"Null":{"aws:TagKeys":"true"}}}})",
+                                      PolicyKind::Identity);
+  ASSERT_TRUE(policy);
+  EXPECT_EQ(policy->statements()[0].context_keys(),
+            (std::vector<std::string>{"aws:userName", "s3:prefix", "aws:PrincipalTag/Team",
+                                      "aws:TagKeys"}));
 }
 
 }  // namespace

@@ -92,7 +92,8 @@ void Pattern::add_variable(std::string_view inside) {
   }
   Variable variable{.at = text_.size()};
   const std::size_t comma = inside.find(',');
-  variable.key = lower_case(trimmed(inside.substr(0, comma)));
+  variable.name = trimmed(inside.substr(0, comma));
+  variable.key = lower_case(variable.name);
   if (comma != std::string_view::npos) {
     const std::string_view given = trimmed(inside.substr(comma + 1));
     if (given.size() >= 2 && given.starts_with('\'') && given.ends_with('\''))
@@ -147,9 +148,10 @@ bool Pattern::matches_arn(std::string_view text, const Context& context) const {
 }
 
 std::vector<std::string> Pattern::variables() const {
-  std::vector<std::string> keys;
-  for (const Variable& variable : variables_) keys.push_back(variable.key);
-  return keys;
+  std::vector<std::string> names;
+  names.reserve(variables_.size());
+  for (const Variable& variable : variables_) names.push_back(variable.name);
+  return names;
 }
 
 }  // namespace kiban::iam

@@ -40,13 +40,14 @@ class Pattern {
   // Each of an ARN's six parts by itself; `text` must be an ARN. A lone * matches every ARN.
   bool matches_arn(std::string_view text, const Context& context) const;
 
-  // The names of the variables, in lower case.
+  // The names of the variables, as they are written.
   std::vector<std::string> variables() const;
 
  private:
   struct Variable {
     std::size_t at{0};  // Where its value goes into text_.
-    std::string key{};
+    std::string name{};
+    std::string key{};  // In lower case.
     std::optional<std::string> fallback{};
   };
   void add_variable(std::string_view inside);

@@ -68,10 +68,7 @@ std::vector<std::string> Statement::context_keys() const {
     std::ranges::move(more, std::back_inserter(keys));
   };
   for (const Pattern& resource : resources_) add(resource.variables());
-  for (const Condition& condition : conditions_) {
-    keys.push_back(condition.key());
-    add(condition.variables());
-  }
+  for (const Condition& condition : conditions_) add(condition.context_keys());
   return keys;
 }
 

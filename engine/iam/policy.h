@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,7 +38,7 @@ class Statement {
   }
   bool allows() const { return allows_; }
   const std::optional<std::string>& sid() const { return sid_; }
-  // Keys that its conditions and its variables read, in lower case, without order.
+  // Keys that its variables and its conditions read, as they are written; some more than once.
   std::vector<std::string> context_keys() const;
 
  private:
@@ -51,6 +52,20 @@ class Statement {
   Principals principals_{};
   std::vector<Condition> conditions_{};
 };
+
+// Where a statement stands in its document, lines and columns from 1: from behind what precedes it
+// to behind its end, as SimulateCustomPolicy tells it.
+struct Place {
+  struct Position {
+    std::int64_t line{1};
+    std::int64_t column{1};
+    bool operator==(const Position&) const = default;
+  };
+  Position start{};
+  Position end{};
+};
+// Of each statement of a document that the grammar takes.
+std::vector<Place> statement_places(std::string_view document);
 
 class Policy {
  public:

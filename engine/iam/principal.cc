@@ -38,7 +38,8 @@ Result<Requester> requester_of_arn(const std::string& name) {
   if (arn->service == "iam" && resource == "root") {
     found.type = Type::Root;
   } else if (arn->service == "iam" && resource.starts_with("user/")) {
-    found.type = Type::User;
+    // An origin access identity of CloudFront belongs to no account.
+    found.type = is_account(arn->account) ? Type::User : Type::CanonicalUser;
   } else if (arn->service == "iam" && resource.starts_with("role/")) {
     found.type = Type::Role;
     found.role = last_segment(resource);

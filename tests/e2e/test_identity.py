@@ -6,6 +6,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+from conftest import kiban
 
 ACCOUNT = "000000000000"
 
@@ -94,3 +95,53 @@ def test_only_the_role_of_that_arn_and_trust_is_assumed(serve, tmp_path, role):
     sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/p/open", RoleSessionName="me")
     with pytest.raises(ClientError, match=f"not authorized to perform: sts:AssumeRole on resource: {role}"):
         sts.assume_role(RoleArn=role, RoleSessionName="me")
+
+
+def test_policies_are_simulated(serve, tmp_path):
+    server = serve("--data", tmp_path).use_key_of(tmp_path)
+    iam = server.client("iam")
+    role = iam.create_role(RoleName="app", AssumeRolePolicyDocument=trust(Service="ecs-tasks.amazonaws.com"))
+    own = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::data/${aws:username}/*"},
+            {"Effect": "Deny", "Action": "s3:Delete*", "Resource": "*"},
+        ],
+    }
+    iam.put_role_policy(RoleName="app", PolicyName="own", PolicyDocument=json.dumps(own, indent=1))
+    arn = role["Role"]["Arn"]
+    assert iam.get_context_keys_for_principal_policy(PolicySourceArn=arn)["ContextKeyNames"] == ["aws:username"]
+    found = iam.simulate_principal_policy(
+        PolicySourceArn=arn,
+        ActionNames=["s3:GetObject", "s3:DeleteObject", "sqs:SendMessage"],
+        ResourceArns=["arn:aws:s3:::data/bob/x"],
+        ContextEntries=[
+            {"ContextKeyName": "aws:username", "ContextKeyType": "string", "ContextKeyValues": ["bob"]},
+        ],
+    )["EvaluationResults"]
+    assert [each["EvalDecision"] for each in found] == ["allowed", "explicitDeny", "implicitDeny"]
+    [matched] = found[1]["MatchedStatements"]
+    assert matched["SourcePolicyId"] == "role_app_own"
+    assert (matched["StartPosition"]["Line"], matched["EndPosition"]["Line"]) == (8, 13)
+    [result] = iam.simulate_custom_policy(PolicyInputList=[json.dumps(own)], ActionNames=["s3:GetObject"])[
+        "EvaluationResults"
+    ]
+    assert (result["EvalDecision"], result["MissingContextValues"]) == ("implicitDeny", ["aws:username"])
+    with pytest.raises(iam.exceptions.InvalidInputException, match="Syntax errors in policy"):
+        iam.get_context_keys_for_custom_policy(PolicyInputList=["{}"])
+
+
+def test_requests_are_evaluated_without_a_server(tmp_path):
+    policy = {"Statement": {"Sid": "Read", "Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}}
+    line = {"principal": f"arn:aws:iam::{ACCOUNT}:user/bob", "action": "s3:GetObject", "identityPolicies": [policy]}
+    file = tmp_path / "requests.jsonl"
+    file.write_text(json.dumps(line) + "\n\n{\n" + json.dumps(line | {"action": "s3:PutObject"}) + "\n")
+    done = kiban("iam", "evaluate", file)
+    assert done.returncode == 0, done.stderr
+    allowed, malformed, denied = [json.loads(each) for each in done.stdout.splitlines()]
+    statement = {"policy": "identityPolicies[0]", "index": 0, "sid": "Read"}
+    assert allowed == {"decision": "Allowed", "statements": [statement]}
+    assert malformed["error"].startswith("InvalidJson")
+    assert denied == {"decision": "ImplicitlyDenied", "statements": []}
+    missing = kiban("iam", "evaluate", tmp_path / "none")
+    assert missing.returncode == 1 and "cannot be read" in missing.stderr

@@ -46,5 +46,6 @@ Result<json::object> page_of(const json::array& all, std::string_view member,
                              const json::object& input);
 
 const OperationTable& policy_operations();
+const OperationTable& simulation_operations();
 
 }  // namespace kiban::services::iam

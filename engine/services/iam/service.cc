@@ -298,6 +298,7 @@ namespace {
 const OperationTable& operations() {
   static const OperationTable table = [] {
     OperationTable all = policy_operations();
+    all.insert(simulation_operations().begin(), simulation_operations().end());
     all.insert({{"AttachRolePolicy", attach_role_policy},
                 {"CreateRole", create_role},
                 {"DeleteRole", delete_role},
