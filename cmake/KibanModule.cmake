@@ -45,7 +45,7 @@ function(kiban_module name)
     string(REPLACE "/" "_" dependency_id ${dependency})
     target_link_libraries(kiban_${id} ${scope} kiban_${dependency_id})
   endforeach()
-  target_link_libraries(kiban_${id} ${scope} ${ARG_LIBRARIES} Boost::json fmt::fmt)
+  target_link_libraries(kiban_${id} ${scope} ${ARG_LIBRARIES} kiban_json kiban_fmt)
 
   if(KIBAN_TESTS AND tests)
     add_executable(${id}_test ${tests})

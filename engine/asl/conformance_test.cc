@@ -279,6 +279,7 @@ Ran run_one(const std::string& definition, std::string input, MachineType type,
   runner.run();
   for (const HistoryEvent& event : runner.events)
     out.events.push_back(to_json(event, IncludeExecutionData::Yes));
+  EXPECT_EQ(restore_history(save_history(runner.events)).value(), out.events);
   if (runner.finished && runner.finished->output) out.output = runner.finished->output->text();
   return out;
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "asl/interpreter.h"
 
@@ -158,6 +159,135 @@ Result<HistoryEvent> event_from_json(const json::object& object) {
                key != "assignedVariablesDetails") {
       out.fields[key] = member.value();
     }
+  }
+  return out;
+}
+
+// --- As rows ---------------------------------------------------------------------------------
+//
+// {"first": 1, "at": 1700000000000, "events": [[TYPE, BACK, LATER, NAME, DATA, FIELDS], ...]}
+//
+// `first` is the id of the first event and `at` its time in milliseconds. BACK is how far the
+// previous event's id is behind its own, LATER the milliseconds since the event before it. DATA is
+// a text, or the index of an earlier event whose text it has too, or null. What is empty at the end
+// is left out.
+
+namespace {
+
+class HistoryWriter {
+ public:
+  explicit HistoryWriter(const HistoryEvent& first) : at_(first.timestamp) {
+    fmt::format_to(std::back_inserter(out_), R"({{"first":{},"at":{},"events":[)", first.id,
+                   first.timestamp.time_since_epoch().count());
+  }
+  void append(const HistoryEvent& event);
+  std::string finish() {
+    out_ += "]}";
+    return std::move(out_);
+  }
+
+ private:
+  void append_data(const Payload& data);
+
+  std::string out_{};
+  Timestamp at_{};
+  std::size_t index_{0};
+  std::optional<Payload> data_{};  // The last one that was written as a text.
+  std::size_t data_index_{0};
+};
+
+void HistoryWriter::append_data(const Payload& data) {
+  if (data_ && (data_->same_as(data) || data_->text() == data.text())) {
+    fmt::format_to(std::back_inserter(out_), ",{}", data_index_);
+    return;
+  }
+  data_ = data;
+  data_index_ = index_;
+  out_ += ',';
+  append_json_string(out_, data.text());
+}
+
+void HistoryWriter::append(const HistoryEvent& event) {
+  if (index_ > 0) out_ += ',';
+  fmt::format_to(std::back_inserter(out_), R"(["{}",{},{})", to_string(event.type),
+                 event.id - event.previous_event_id, (event.timestamp - at_).count());
+  at_ = event.timestamp;
+  const bool fields = !event.fields.empty();
+  if (!event.name.empty() || event.data || fields) {
+    out_ += ',';
+    append_json_string(out_, event.name);
+  }
+  if (event.data)
+    append_data(*event.data);
+  else if (fields)
+    out_ += ",null";
+  if (fields) {
+    out_ += ',';
+    append_json(out_, event.fields);
+  }
+  out_ += ']';
+  ++index_;
+}
+
+std::optional<std::int64_t> integer(const json::array& event, std::size_t at) {
+  if (at >= event.size() || !event[at].is_int64()) return std::nullopt;
+  return event[at].get_int64();
+}
+
+// `data` are those of the events before it.
+Result<HistoryEvent> read_event(const json::value& stored, const HistoryEvent& before,
+                                const std::vector<std::optional<Payload>>& data) {
+  const auto damaged = [] { return fail("InvalidEvent", "an event of a history is damaged"); };
+  const json::array* event = stored.if_array();
+  const json::string* name = event && !event->empty() ? (*event)[0].if_string() : nullptr;
+  const auto type = name ? parse_event_type(std::string_view(*name)) : std::nullopt;
+  const auto back = type ? integer(*event, 1) : std::nullopt;
+  const auto later = type ? integer(*event, 2) : std::nullopt;
+  if (!back || !later) return damaged();
+  HistoryEvent out{.id = before.id + 1,
+                   .previous_event_id = before.id + 1 - *back,
+                   .timestamp = before.timestamp + Duration{*later},
+                   .type = *type};
+  if (event->size() > 3) {
+    if (!(*event)[3].is_string()) return damaged();
+    out.name = kiban::to_string((*event)[3].get_string());
+  }
+  if (const auto same = integer(*event, 4)) {
+    if (*same < 0 || static_cast<std::size_t>(*same) >= data.size()) return damaged();
+    out.data = data[static_cast<std::size_t>(*same)];
+  } else if (event->size() > 4 && (*event)[4].is_string()) {
+    out.data = Payload::from_text(kiban::to_string((*event)[4].get_string()));
+  }
+  if (event->size() > 5) {
+    if (!(*event)[5].is_object()) return damaged();
+    out.fields = (*event)[5].get_object();
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string save_history(const std::vector<HistoryEvent>& events) {
+  HistoryWriter writer{events.front()};
+  for (const HistoryEvent& event : events) writer.append(event);
+  return writer.finish();
+}
+
+Result<json::array> restore_history(std::string_view saved) {
+  KIBAN_TRY(json::value tree, parse_json(saved));
+  if (tree.is_array()) return std::move(tree.get_array());
+  const json::object* row = tree.if_object();
+  const json::array* events = row ? find_array(*row, "events") : nullptr;
+  if (!events || !row->contains("first") || !row->contains("at"))
+    return fail("InvalidEvent", "it is not a part of a history");
+  HistoryEvent event{.id = number(*row, "first") - 1,
+                     .timestamp = Timestamp{Duration{number(*row, "at")}}};
+  std::vector<std::optional<Payload>> data;
+  json::array out;
+  for (const json::value& stored : *events) {
+    KIBAN_TRY(event, read_event(stored, event, data));
+    data.push_back(event.data);
+    out.push_back(to_json(event, IncludeExecutionData::Yes));
   }
   return out;
 }

@@ -144,6 +144,11 @@ struct HistoryEvent {
 enum class IncludeExecutionData : std::uint8_t { No, Yes };
 // The event as GetExecutionHistory gives it; timestamp as seconds (double).
 json::object to_json(const HistoryEvent& event, IncludeExecutionData include);
+// At least one event, with ids that follow on each other, as a compact text. restore_history makes
+// of it what to_json gives with IncludeExecutionData::Yes, of each event; or of the JSON array of
+// these, which is how data of format 1 kept a history. Error `InvalidEvent` or `InvalidJson`.
+std::string save_history(const std::vector<HistoryEvent>& events);
+Result<json::array> restore_history(std::string_view saved);
 // Reads what to_json wrote with IncludeExecutionData::Yes. Error `InvalidEvent`.
 Result<HistoryEvent> event_from_json(const json::object& object);
 

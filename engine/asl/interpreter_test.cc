@@ -54,6 +54,49 @@ TEST(Interpreter, PassChainNeitherParsesNorPrints) {
   EXPECT_EQ(Payload::prints(), prints);
 }
 
+TEST(Interpreter, RestoresAHistoryThatItSaved) {
+  for (const std::string_view text :
+       {R"({"StartAt":"P","States":{"P":{"Type":"Pass","Assign":{"v":"\"x"},"Next":"M"},
+           "M":{"Type":"Map","ItemsPath":"$.items","ItemProcessor":{"StartAt":"I","States":{"I":
+           {"Type":"Pass","End":true}}},"Next":"F"},
+           "F":{"Type":"Fail","Error":"E","Cause":"line\nbreak"}}})",
+        R"({"StartAt":"P","States":{"P":{"Type":"Parallel","Branches":[{"StartAt":"A","States":{"A":
+           {"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage","Parameters":{"a.$":"$"},
+           "TimeoutSeconds":5,"End":true}}}],"End":true}}})"}) {
+    VirtualRun runner(must_compile(text), with_input(R"({"items":[1,"\u0001\"",3]})"));
+    runner.run();
+    json::array trees;
+    for (const HistoryEvent& event : runner.events)
+      trees.push_back(to_json(event, IncludeExecutionData::Yes));
+    ASSERT_GT(trees.size(), 5U);
+    const std::string saved = save_history(runner.events);
+    EXPECT_EQ(restore_history(saved).value(), trees);
+    EXPECT_EQ(restore_history(print_json(trees)).value(), trees);  // As format 1 kept it.
+    EXPECT_LT(saved.size() * 2, print_json(trees).size());
+  }
+}
+
+TEST(Interpreter, WritesEqualDataOfAHistoryOnce) {
+  VirtualRun runner(must_compile(R"({"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}})"),
+                    with_input(R"({"a":1})"));
+  runner.run();
+  EXPECT_EQ(save_history({runner.events.begin() + 1, runner.events.end()}),
+            R"j({"first":2,"at":1700000000000,"events":[["PassStateEntered",2,0,"P","{\"a\":1}"],)j"
+            R"j(["PassStateExited",1,0,"P",0],["ExecutionSucceeded",1,0,"",0]]})j");
+}
+
+TEST(Interpreter, RefusesADamagedHistory) {
+  for (const std::string_view damaged :
+       {"", "{}", R"({"first":1,"at":0})", R"({"first":1,"at":0,"events":[1]})",
+        R"({"first":1,"at":0,"events":[[]]})", R"({"first":1,"at":0,"events":[["Nothing",1,0]]})",
+        R"({"first":1,"at":0,"events":[["PassStateEntered",1]]})",
+        R"({"first":1,"at":0,"events":[["PassStateEntered",1,0,1]]})",
+        R"({"first":1,"at":0,"events":[["PassStateEntered",1,0,"P",0]]})",
+        R"({"first":1,"at":0,"events":[["PassStateEntered",1,0,"P",null,1]]})"}) {
+    EXPECT_FALSE(restore_history(damaged)) << damaged;
+  }
+}
+
 // Ten documents, each made by one state: each is printed once, for the history, and none parsed.
 TEST(Interpreter, PassChainPrintsEachDistinctDocumentOnce) {
   std::string text = R"({"StartAt":"S0","States":{)";

@@ -32,6 +32,7 @@ TEST(Json, PrintsNumbersAsAwsDoes) {
   EXPECT_EQ(
       round_trip(R"( {"b": 1, "a": [1.0, 1.5, 1e10, -0.0001, 12345678.9, 18446744073709551615]} )"),
       R"({"b":1,"a":[1.0,1.5,1.0E10,-1.0E-4,1.23456789E7,18446744073709551615]})");
+  EXPECT_EQ(round_trip(R"("\b\f\n\r\t\"\\/\u001f")"), R"("\b\f\n\r\t\"\\/\u001f")");
   EXPECT_EQ(round_trip("\"\\u0001\\n\\\"\xc3\xa9\""), "\"\\u0001\\n\\\"\xc3\xa9\"");
 }
 

@@ -12,45 +12,6 @@
 namespace kiban {
 namespace {
 
-void print_string(std::string& out, std::string_view text) {
-  constexpr std::string_view hex = "0123456789abcdef";
-  out += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += "\\u00";
-          out += hex[static_cast<unsigned char>(c) >> 4];
-          out += hex[static_cast<unsigned char>(c) & 15];
-        } else {
-          out += c;
-        }
-    }
-  }
-  out += '"';
-}
-
 // Java's Double.toString: plain between 1e-3 and 1e7, otherwise d.dddE±n; always a digit behind the
 // point.
 void print_double(std::string& out, double number) {
@@ -83,6 +44,36 @@ void print_double(std::string& out, double number) {
   out += exponent;
 }
 
+void print(std::string& out, const json::value& value);
+
+void print(std::string& out, const json::array& array) {
+  out += '[';
+  bool first = true;
+  for (const json::value& element : array) {
+    if (!first) out += ',';
+    first = false;
+    print(out, element);
+  }
+  out += ']';
+}
+
+void print(std::string& out, const json::object& object) {
+  out += '{';
+  bool first = true;
+  for (const auto& member : object) {
+    if (!first) out += ',';
+    first = false;
+    append_json_string(out, member.key());
+    out += ':';
+    print(out, member.value());
+  }
+  out += '}';
+}
+
+void append_integer(std::string& out, const fmt::format_int& integer) {
+  out.append(integer.data(), integer.size());
+}
+
 void print(std::string& out, const json::value& value) {
   switch (value.kind()) {
     case json::kind::null:
@@ -92,10 +83,10 @@ void print(std::string& out, const json::value& value) {
       out += value.get_bool() ? "true" : "false";
       break;
     case json::kind::int64:
-      out += fmt::format_int(value.get_int64()).str();
+      append_integer(out, fmt::format_int(value.get_int64()));
       break;
     case json::kind::uint64:
-      out += fmt::format_int(value.get_uint64()).str();
+      append_integer(out, fmt::format_int(value.get_uint64()));
       break;
     case json::kind::double_:
       print_double(out, value.get_double());
@@ -104,32 +95,14 @@ void print(std::string& out, const json::value& value) {
       if (is_exact_number(value))
         out += exact_digits(value);
       else
-        print_string(out, value.get_string());
+        append_json_string(out, value.get_string());
       break;
-    case json::kind::array: {
-      out += '[';
-      bool first = true;
-      for (const json::value& element : value.get_array()) {
-        if (!first) out += ',';
-        first = false;
-        print(out, element);
-      }
-      out += ']';
+    case json::kind::array:
+      print(out, value.get_array());
       break;
-    }
-    case json::kind::object: {
-      out += '{';
-      bool first = true;
-      for (const auto& member : value.get_object()) {
-        if (!first) out += ',';
-        first = false;
-        print_string(out, member.key());
-        out += ':';
-        print(out, member.value());
-      }
-      out += '}';
+    case json::kind::object:
+      print(out, value.get_object());
       break;
-    }
   }
 }
 
@@ -139,7 +112,8 @@ Result<json::value> parse_json(std::string_view text) {
   json::parse_options options;
   options.max_depth = json_depth_max;
   json::error_code code;
-  json::stream_parser parser({}, options);
+  unsigned char stack[2048];  // Spares small documents the allocations of the parser's stack.
+  json::stream_parser parser({}, options, stack);
   const std::size_t consumed = parser.write_some(text, code);
   if (!code && consumed < text.size()) code = json::error::extra_data;
   if (!code) parser.finish(code);
@@ -157,6 +131,32 @@ std::string print_json(const json::value& value) {
   std::string out;
   print(out, value);
   return out;
+}
+
+void append_json(std::string& out, const json::value& value) { print(out, value); }
+
+void append_json_string(std::string& out, std::string_view text) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  out += '"';
+  std::size_t copied = 0;  // What needs no escape is copied in runs.
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, copied, i - copied);
+    copied = i + 1;
+    out += '\\';
+    constexpr std::string_view escaped{"\"\\\b\f\n\r\t"};
+    constexpr std::string_view letters{"\"\\bfnrt"};
+    if (const std::size_t at = escaped.find(c); at != std::string_view::npos) {
+      out += letters[at];
+    } else {
+      out += "u00";
+      out += hex[static_cast<unsigned char>(c) >> 4];
+      out += hex[static_cast<unsigned char>(c) & 15];
+    }
+  }
+  out.append(text, copied, text.size() - copied);
+  out += '"';
 }
 
 const json::value* find(const json::object& object, std::string_view key) {

@@ -21,6 +21,9 @@ Result<json::value> parse_json(std::string_view text);
 // Compact text. Members in their order; doubles in the shortest form that reads back equal, as
 // Jackson prints them (1.0, 1.5, 1.0E10), integers as integers; only what JSON requires is escaped.
 std::string print_json(const json::value& value);
+// The same, behind what `out` holds already.
+void append_json(std::string& out, const json::value& value);
+void append_json_string(std::string& out, std::string_view text);
 
 // Members of an object that need not be there; nullptr when absent or of another kind.
 const json::value* find(const json::object& object, std::string_view key);

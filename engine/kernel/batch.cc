@@ -220,6 +220,54 @@ void Kernel::Batch::deliver(const Event& event) {
   }
 }
 
+// Metrics -------------------------------------------------------------------------------------
+
+void Kernel::Batch::deliver_counts() {
+  if (counts_delivered_ == counts_.size()) return;
+  const auto less = [this](std::size_t left, std::size_t right) {
+    const auto key = [this](std::size_t index) {
+      const Counted& counted = counts_[index];
+      const services::MetricDatum& datum = counted.datum;
+      return std::tie(datum.name, datum.dimensions, datum.metric_namespace, datum.unit,
+                      counted.region, counted.account);
+    };
+    return key(left) < key(right);
+  };
+  std::map<std::size_t, services::MetricSum, decltype(less)> metrics(
+      less);  // By the first of each.
+  for (; counts_delivered_ < counts_.size(); ++counts_delivered_) {
+    const double value = counts_[counts_delivered_].datum.value;
+    const auto [at, added] = metrics.try_emplace(
+        counts_delivered_, services::MetricSum{.count = 0, .sum = 0, .min = value, .max = value});
+    services::MetricSum& sum = at->second;
+    ++sum.count;
+    sum.sum += value;
+    sum.min = std::min(sum.min, value);
+    sum.max = std::max(sum.max, value);
+  }
+  for (auto& [first, sum] : metrics) {
+    const Counted counted = counts_[first];  // A copy: more may be counted meanwhile.
+    sum.datum = counted.datum;
+    deliver_count(counted, sum);
+  }
+}
+
+// Like an operation inside another: what fails is undone alone.
+void Kernel::Batch::deliver_count(const Counted& counted, const services::MetricSum& sum) {
+  Caller caller = service_caller(kernel_.metrics->name());
+  caller.account = counted.account;
+  caller.region = counted.region;
+  OperationContext context{*this, kernel_.metrics->name(), std::move(caller), 0, false, true};
+  const Mark before = mark();
+  try {
+    kernel_.metrics->on_metric(context, sum);
+  } catch (const std::exception& thrown) {
+    kernel_.log(
+        fmt::format("the metric {} failed inside kiban: {}", sum.datum.name, thrown.what()));
+    roll_back(before);
+  }
+}
+
 // Events that found no fuel become timers that are due at once.
 void Kernel::Batch::keep_events() {
   for (; events_delivered_ < events_.size(); ++events_delivered_)
@@ -266,7 +314,9 @@ Kernel::Batch::Mark Kernel::Batch::mark() const {
   return {.rows = rows_.savepoint(),
           .effects = effects_.size(),
           .events = events_.size(),
-          .notified = notified_.size()};
+          .notified = notified_.size(),
+          .counts = counts_.size(),
+          .counts_delivered = counts_delivered_};
 }
 
 void Kernel::Batch::roll_back(const Mark& to) {
@@ -274,11 +324,14 @@ void Kernel::Batch::roll_back(const Mark& to) {
   effects_.resize(to.effects);
   events_.resize(to.events);
   notified_.resize(to.notified);
+  counts_.resize(to.counts);
+  counts_delivered_ = to.counts_delivered;
 }
 
 Result<json::object> Kernel::Batch::guarded(
     std::string_view what, OperationContext& context,
     const std::function<Result<json::object>(Context&)>& body) {
+  if (kernel_.metrics != nullptr && context.service() == kernel_.metrics->name()) deliver_counts();
   const Mark before = mark();
   try {
     Result<json::object> result = body(context);
@@ -420,6 +473,10 @@ void Kernel::Batch::run() {
 }
 
 Result<void> Kernel::Batch::finish() {
+  while (counts_delivered_ < counts_.size()) {
+    deliver_counts();
+    deliver_events();  // Rules that an event triggers are counted again.
+  }
   keep_events();
   for (auto& [key, value] : std::exchange(kernel_.kept, {})) rows_.put(key, std::move(value));
   if (kernel_.options.keep_time && !rows_.writes().empty())

@@ -34,6 +34,13 @@ struct Report {
   std::function<void()> committed{};
 };
 
+// What Context::count got.
+struct Counted {
+  std::string account{};
+  std::string region{};
+  services::MetricDatum datum{};
+};
+
 struct Listener {
   std::string_view source{};  // Or "*".
   services::Service* service{nullptr};
@@ -44,6 +51,7 @@ struct Kernel::Impl {
   std::vector<std::unique_ptr<services::Service>> services;
   std::map<std::string, services::Service*, std::less<>> by_name;
   std::vector<Listener> listeners;
+  services::Service* metrics;  // Keeps them; nullptr when none does.
   Options options;
   std::unique_ptr<store::Blobs> own_blobs;
 
@@ -92,6 +100,8 @@ class Kernel::Batch {
     std::size_t effects{0};
     std::size_t events{0};
     std::size_t notified{0};
+    std::size_t counts{0};
+    std::size_t counts_delivered{0};
   };
   struct Reply {
     std::function<void(Result<json::object>)> to{};
@@ -119,6 +129,9 @@ class Kernel::Batch {
   void fire(const store::Row& row);
   void deliver_events();
   void deliver(const services::Event& event);
+  // Hands over what was counted; inside an operation too, which may still be undone.
+  void deliver_counts();
+  void deliver_count(const Counted& counted, const services::MetricSum& sum);
   void wake_notified();
   void wake_expired();
   void keep_events();
@@ -137,6 +150,8 @@ class Kernel::Batch {
   std::vector<services::Effect> effects_{};
   std::vector<services::Event> events_{};
   std::size_t events_delivered_{0};
+  std::vector<Counted> counts_{};
+  std::size_t counts_delivered_{0};
   std::vector<std::string> notified_{};
   std::vector<Reply> replies_{};
   std::vector<std::function<void()>> committed_{};  // Of outcomes.

@@ -22,6 +22,7 @@ Kernel::Kernel(store::Store& store, std::vector<std::unique_ptr<services::Servic
                      .services = std::move(services),
                      .by_name = {},
                      .listeners = {},
+                     .metrics = nullptr,
                      .options = std::move(options),
                      .own_blobs = nullptr}) {
   for (const auto& service : impl_->services) {
@@ -29,6 +30,7 @@ Kernel::Kernel(store::Store& store, std::vector<std::unique_ptr<services::Servic
     KIBAN_CHECK(added, "two services are called " + at->first);
     for (const std::string_view source : service->event_sources())
       impl_->listeners.push_back({.source = source, .service = service.get()});
+    if (service->keeps_metrics()) impl_->metrics = service.get();
   }
   if (impl_->options.blobs == nullptr) {
     impl_->own_blobs = store::make_memory_blobs();

@@ -49,6 +49,7 @@ class Probe final : public services::Service {
     heard.push_back("event " + published.source + " " + published.region);
     if (event) event(context, published);
   }
+  bool hears(Context&, std::string_view) override { return listening; }
   void on_start(Context& context) override {
     heard.push_back("start " + context.get(name_ + "/row").value_or("-"));
   }
@@ -58,6 +59,7 @@ class Probe final : public services::Service {
   std::function<void(Context&)> outcome{};
   std::function<void(Context&, const Event&)> event{};
   std::vector<std::string> heard{};
+  bool listening{true};
 
  private:
   std::string name_;
@@ -126,6 +128,115 @@ class KernelTest : public testing::Test {
   std::vector<std::string> log_{};
   std::vector<std::string> replies_{};
 };
+
+TEST_F(KernelTest, TellsWhetherAnotherServiceHearsASource) {
+  std::vector<bool> answers;
+  a_->operations["Ask"] = [&](Context& context, const json::object& input) {
+    answers.push_back(context.heard(text(input, "Source")));
+    return json::object{};
+  };
+  submit("Ask", {{"Source", "one"}});
+  submit("Ask", {{"Source", "three"}});
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  b_->listening = false;
+  submit("Ask", {{"Source", "one"}});  // Its own ears do not count.
+  ASSERT_TRUE(kernel_->run_batch(start, 2));
+  EXPECT_THAT(answers, ElementsAre(true, false, false));
+}
+
+// A service that keeps metrics: a row for each, which says how many came and their sum.
+class Meter final : public services::Service {
+ public:
+  std::string_view name() const override { return "meter"; }
+  Result<json::object> call(Context& context, std::string_view, const json::object&) override {
+    return json::object{{"Row", context.get("meter/m").value_or("")}};
+  }
+  bool keeps_metrics() const override { return true; }
+  void on_metric(Context& context, const services::MetricSum& sum) override {
+    context.put("meter/" + std::string(sum.datum.name),
+                context.get("meter/m").value_or("") + fmt::format("{} {} {} {} in {};", sum.count,
+                                                                  sum.sum, sum.min, sum.max,
+                                                                  context.caller().region));
+    if (sum.datum.name == "damaged") throw std::runtime_error("damaged");
+  }
+};
+
+class Metrics : public KernelTest {
+ protected:
+  Metrics() {
+    auto a = std::make_unique<Probe>("a");
+    probe_ = a.get();
+    std::vector<std::unique_ptr<services::Service>> all;
+    all.push_back(std::move(a));
+    all.push_back(std::make_unique<Meter>());
+    options_.log = [this](const std::string& line) { log_.push_back(line); };
+    metered_ = std::make_unique<Kernel>(store_, std::move(all), options_);
+    probe_->operations["Count"] = [](Context& context, const json::object& input) {
+      count(context, "m", static_cast<double>(number(input, "Value")));
+      return json::object{};
+    };
+    probe_->operations["CountAndFail"] = [](Context& context, const json::object&) {
+      count(context, "m", 1000);
+      // What is read was written already, and is undone nevertheless.
+      const auto read = context.call("meter", "Read", {}, context.caller());
+      return fail("Failed", text(*read, "Row"));
+    };
+  }
+  static void count(Context& context, std::string_view name, double value) {
+    context.count({.metric_namespace = "n", .name = name, .unit = "Count", .value = value});
+  }
+  void ask(std::string operation, json::object input = {}, std::string service = "a") {
+    metered_->submit({.service = std::move(service),
+                      .operation = std::move(operation),
+                      .input = std::move(input),
+                      .caller = metered_->root(),
+                      .reply = [this](const Result<json::object>& reply) {
+                        replies_.push_back(reply ? print_json(*reply) : reply.error().cause);
+                      }});
+  }
+  Probe* probe_{nullptr};
+  std::unique_ptr<Kernel> metered_{};
+};
+
+TEST_F(Metrics, AreSummedAndWrittenWithTheBatchThatCountedThem) {
+  ask("Count", {{"Value", 3}});
+  ask("Count", {{"Value", 1}});
+  ASSERT_TRUE(metered_->run_batch(start, 1));
+  EXPECT_EQ(store_.commits, 1);
+  EXPECT_EQ(store_.get("meter/m"), "2 4 1 3 in ap-northeast-1;");
+}
+
+TEST_F(Metrics, AreThereForWhoeverAsks) {
+  ask("Count", {{"Value", 3}});
+  ask("Read", {}, "meter");
+  ask("Count", {{"Value", 1}});
+  ASSERT_TRUE(metered_->run_batch(start, 1));
+  EXPECT_THAT(replies_, ElementsAre("{}", R"({"Row":"1 3 3 3 in ap-northeast-1;"})", "{}"));
+  EXPECT_EQ(store_.get("meter/m"), "1 3 3 3 in ap-northeast-1;1 1 1 1 in ap-northeast-1;");
+}
+
+TEST_F(Metrics, OfWhatFailedAreUndoneAndThoseBeforeStay) {
+  ask("Count", {{"Value", 3}});
+  ask("CountAndFail");
+  ask("Count", {{"Value", 1}});
+  ASSERT_TRUE(metered_->run_batch(start, 1));
+  EXPECT_THAT(replies_, ElementsAre("{}", "2 1003 3 1000 in ap-northeast-1;", "{}"));
+  EXPECT_EQ(store_.get("meter/m"), "2 4 1 3 in ap-northeast-1;");
+}
+
+TEST_F(Metrics, ThatCannotBeWrittenStopNothingElse) {
+  probe_->operations["Count"] = [](Context& context, const json::object&) {
+    count(context, "damaged", 1);
+    count(context, "m", 1);
+    return json::object{};
+  };
+  ask("Count");
+  ASSERT_TRUE(metered_->run_batch(start, 1));
+  EXPECT_THAT(replies_, ElementsAre("{}"));
+  EXPECT_EQ(store_.get("meter/damaged"), std::nullopt);
+  EXPECT_EQ(store_.get("meter/m"), "1 1 1 1 in ap-northeast-1;");
+  EXPECT_THAT(log_, ElementsAre("the metric damaged failed inside kiban: damaged"));
+}
 
 TEST_F(KernelTest, DecidesAllThatWaitsWithOneCommitAndRepliesAfterIt) {
   submit("Put", {{"Value", "1"}});

@@ -33,6 +33,7 @@ Result<json::object> Kernel::Batch::OperationContext::call(std::string_view serv
   const auto system_tags =
       service_ == "cloudformation" ? api::SystemTags::Allowed : api::SystemTags::Refused;
   if (shape != nullptr) KIBAN_TRY_VOID(api::validate(*model, *shape, input, system_tags));
+  if (found->second == batch_.kernel_.metrics) batch_.deliver_counts();
   OperationContext inner{batch_, found->second->name(), as, depth_ + 1, false, true};
   inner.calls_ = calls_;
   const Mark before = batch_.mark();
@@ -67,6 +68,20 @@ void Kernel::Batch::OperationContext::publish(services::Event event) {
   if (event.region.empty()) event.region = caller_.region;
   if (event.account.empty()) event.account = caller_.account;
   batch_.events_.push_back(std::move(event));
+}
+
+bool Kernel::Batch::OperationContext::heard(std::string_view source) {
+  for (const Listener& listener : batch_.kernel_.listeners) {
+    if (listener.source != "*" && listener.source != source) continue;
+    if (listener.service->name() != service_ && listener.service->hears(*this, source)) return true;
+  }
+  return false;
+}
+
+void Kernel::Batch::OperationContext::count(services::MetricDatum datum) {
+  if (batch_.kernel_.metrics == nullptr) return;
+  batch_.counts_.push_back(
+      {.account = caller_.account, .region = caller_.region, .datum = std::move(datum)});
 }
 
 void Kernel::Batch::OperationContext::defer(std::string_view channel, Timestamp until) {

@@ -47,11 +47,14 @@ class Kernel::Batch::OperationContext final : public services::Context {
   void cancel_timer(std::string_view service, std::string_view id) override;
   void perform(services::Effect effect) override;
   void publish(services::Event event) override;
+  bool heard(std::string_view source) override;
+  void count(services::MetricDatum datum) override;
 
   void defer(std::string_view channel, Timestamp until) override;
   void reply_with(std::string_view operation, json::object input) override;
   bool last_attempt() const override { return last_attempt_ || !over_the_wire_; }
   void notify(std::string_view channel) override { batch_.notified_.emplace_back(channel); }
+  std::string_view service() const { return service_; }
   const std::optional<std::pair<std::string, Timestamp>>& deferred() const { return deferred_; }
   std::optional<std::pair<std::string, json::object>>& successor() { return successor_; }
   // Records the operation on "*" when it asked the authoriser nothing itself.

@@ -32,7 +32,7 @@ class Overlay {
 
  private:
   struct Undo {
-    std::string key{};
+    store::Batch::iterator written{};
     bool was_written{false};  // By this batch, with `value`; otherwise not at all.
     std::optional<std::string> value{};
   };
@@ -40,6 +40,9 @@ class Overlay {
 
   const store::Store& store_;
   store::Batch writes_{};
+  // What get() read, found or not: the commands of a batch ask for many of the same rows, and
+  // nobody but this batch writes to the store meanwhile.
+  mutable store::Batch reads_{};
   std::vector<Undo> undo_{};
 };
 

@@ -29,6 +29,45 @@ TEST(Overlay, FindsRowsBehindAnyNumberOfErasedOnes) {
   EXPECT_EQ(keys(rows, "a/").size(), 10);
 }
 
+// Counts reads.
+class Asked final : public store::Store {
+ public:
+  explicit Asked(const store::Store& rows) : rows_(rows) {}
+  std::optional<std::string> get(std::string_view key) const override {
+    ++gets;
+    return rows_.get(key);
+  }
+  std::vector<store::Row> scan(std::string_view prefix, std::string_view after,
+                               std::size_t limit) const override {
+    return rows_.scan(prefix, after, limit);
+  }
+  Result<void> commit(const store::Batch&) override { return {}; }
+  mutable int gets{0};
+
+ private:
+  const store::Store& rows_;
+};
+
+TEST(Overlay, AsksTheStoreForARowOnce) {
+  const auto store = store::make_memory_store();
+  ASSERT_TRUE(store->commit({{"a", "stored"}, {"large", std::string(20'000, 'x')}}));
+  const Asked asked{*store};
+  Overlay rows{asked};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(rows.get("a"), "stored");
+    EXPECT_EQ(rows.get("b"), std::nullopt);
+  }
+  EXPECT_EQ(asked.gets, 2);
+  rows.put("b", "1");
+  EXPECT_EQ(rows.get("b"), "1");
+  rows.roll_back(0);
+  EXPECT_EQ(rows.get("b"), std::nullopt);
+  EXPECT_EQ(asked.gets, 2);
+  (void)rows.get("large");
+  (void)rows.get("large");
+  EXPECT_EQ(asked.gets, 4);  // Is not kept.
+}
+
 TEST(Overlay, RollsBackToEachSavepoint) {
   const auto store = store::make_memory_store();
   ASSERT_TRUE(store->commit({{"a", "stored"}}));

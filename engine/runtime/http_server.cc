@@ -57,7 +57,6 @@ constexpr std::size_t descriptors_reserved = 256;  // For files, databases and o
 // One connection, and what others may ask or tell it.
 struct Connection {
   explicit Connection(Tcp::socket socket) : stream(std::move(socket)) {}
-  void expires_after(Clock::duration limit) { deadline = Clock::now() + limit; }
   void expires_never() { deadline = Clock::time_point::max(); }
 
   Tcp::socket stream;
@@ -122,6 +121,7 @@ class Server final : public HttpServer {
   asio::awaitable<bool> write_files(Connection& connection, http::response<http::empty_body> header,
                                     std::vector<FilePart> parts);
   void watch(Connection& connection);
+  void expires_after(Connection& connection, Clock::duration limit);
   void wait_for_signal();
   void begin_stop();
   void close_idle();
@@ -135,6 +135,7 @@ class Server final : public HttpServer {
   asio::signal_set signals_;
   asio::steady_timer drain_;
   asio::steady_timer sweep_timer_;
+  Clock::time_point sweep_at_{Clock::time_point::max()};  // No deadline is earlier.
   std::set<std::shared_ptr<Connection>> connections_{};
   std::map<asio::ip::address, std::size_t> peers_{};
   std::uint64_t held_bytes_{0};
@@ -215,12 +216,25 @@ void Server::close_overdue() {
     if (connection->deadline <= now) connection->stream.cancel(ignored);
 }
 
+// Sleeps until the earliest deadline, so that connections which wait for their next request wake
+// nobody.
 asio::awaitable<void> Server::sweep() {
   while (!stopping_ || !connections_.empty()) {
-    sweep_timer_.expires_after(sweep_interval);
+    sweep_timer_.expires_at(sweep_at_);
     co_await sweep_timer_.async_wait(as_result);
+    if (Clock::now() < sweep_at_) continue;  // There is an earlier one now.
     close_overdue();
+    auto earliest = Clock::time_point::max();
+    for (const auto& connection : connections_) earliest = std::min(earliest, connection->deadline);
+    sweep_at_ = std::max(earliest, Clock::now() + sweep_interval);
   }
+}
+
+void Server::expires_after(Connection& connection, Clock::duration limit) {
+  connection.deadline = Clock::now() + limit;
+  if (connection.deadline >= sweep_at_) return;
+  sweep_at_ = connection.deadline;
+  sweep_timer_.cancel();
 }
 
 // Closes the connection that has waited longest for a request, or for the rest of its header. Of
@@ -294,7 +308,7 @@ asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection) {
 asio::awaitable<void> Server::read_away(Connection& connection) {
   error_code ignored;
   connection.stream.shutdown(Tcp::socket::shutdown_send, ignored);
-  connection.expires_after(limits_.read_away);
+  expires_after(connection, limits_.read_away);
   std::string unread(piece_bytes_max, '\0');
   for (;;) {
     const auto [error, bytes] =
@@ -363,7 +377,7 @@ asio::awaitable<bool> Server::serve_one(Connection& connection) {
   parser.body_limit(boost::none);  // Until it is known where the body goes.
   if (connection.buffer.size() == 0) {
     // Wait for the first byte under the idle limit, then for the rest under the stricter one.
-    connection.expires_after(limits_.idle);
+    expires_after(connection, limits_.idle);
     auto space = connection.buffer.prepare(16 * 1024);
     const auto [error, bytes] = co_await connection.stream.async_read_some(space, as_result);
     if (error) co_return false;
@@ -371,7 +385,7 @@ asio::awaitable<bool> Server::serve_one(Connection& connection) {
   }
   connection.answering = true;
   connection.reading_header = true;
-  connection.expires_after(limits_.header);
+  expires_after(connection, limits_.header);
   const auto [error, bytes] =
       co_await http::async_read_header(connection.stream, connection.buffer, parser, as_result);
   connection.reading_header = false;
@@ -460,7 +474,7 @@ asio::awaitable<std::optional<HttpReply>> Server::read_body(
   if (beast::iequals(parser.get()[http::field::expect], "100-continue") &&
       parser.get().version() >= 11) {
     http::response<http::empty_body> go_on{http::status::continue_, parser.get().version()};
-    connection.expires_after(limits_.body_progress);
+    expires_after(connection, limits_.body_progress);
     const auto [error, bytes] = co_await http::async_write(connection.stream, go_on, as_result);
     if (error) co_return HttpReply{.status = 0};
   }
@@ -472,7 +486,7 @@ asio::awaitable<std::optional<HttpReply>> Server::read_body(
   while (!parser.is_done()) {
     parser.get().body().data = piece.get();
     parser.get().body().size = piece_bytes;
-    connection.expires_after(limits_.body_progress);
+    expires_after(connection, limits_.body_progress);
     const auto [error, bytes] =
         co_await http::async_read_some(connection.stream, connection.buffer, parser, as_result);
     if (error == http::error::body_limit) co_return too_large();
@@ -556,7 +570,7 @@ asio::awaitable<bool> Server::write(Connection& connection, unsigned version, bo
   if (!bodiless && !(head && response.find(http::field::content_length) != response.end()))
     response.content_length(size);
   response.keep_alive(keep_alive);
-  connection.expires_after(limits_.body_progress);
+  expires_after(connection, limits_.body_progress);
   const auto [error, bytes] = co_await http::async_write(connection.stream, response, as_result);
   co_return !error;
 }
@@ -571,7 +585,7 @@ asio::awaitable<bool> Server::write_files(Connection& connection,
     co_return co_await write(connection, header.version(), false, false, std::move(failed));
   }
   http::response_serializer<http::empty_body> serializer{header};
-  connection.expires_after(limits_.body_progress);
+  expires_after(connection, limits_.body_progress);
   const auto [error, bytes] =
       co_await http::async_write_header(connection.stream, serializer, as_result);
   if (error) co_return false;
@@ -583,7 +597,7 @@ asio::awaitable<bool> Server::write_files(Connection& connection,
       const std::uint64_t want = std::min<std::uint64_t>(part.size, piece.size());
       file.read(piece.data(), static_cast<std::streamsize>(want));
       if (!file) co_return false;
-      connection.expires_after(limits_.body_progress);
+      expires_after(connection, limits_.body_progress);
       const auto [failed, written] = co_await asio::async_write(
           connection.stream, asio::buffer(piece.data(), want), as_result);
       if (failed) co_return false;

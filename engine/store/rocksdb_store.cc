@@ -2,6 +2,7 @@
 
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
@@ -31,6 +32,14 @@ void end_unreadable(const std::string& why) {
 namespace {
 
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+
+// The first key behind all that begin with `prefix`; empty when no key is.
+std::string behind_prefix(std::string_view prefix) {
+  std::string behind{prefix};
+  while (!behind.empty() && behind.back() == '\xff') behind.pop_back();
+  if (!behind.empty()) ++behind.back();
+  return behind;
+}
 
 // What to tell of a failure, and which advice fits it.
 Error error_of(const rocksdb::Status& status, const std::string& what) {
@@ -83,7 +92,12 @@ class RocksDbStore final : public Store, public Checkpointed {
   std::vector<Row> scan(std::string_view prefix, std::string_view after,
                         std::size_t limit) const override {
     std::vector<Row> result;
-    const std::unique_ptr<rocksdb::Iterator> at{database_->NewIterator({})};
+    // Without a bound the iterator looks behind the prefix for a row that was not erased.
+    const std::string behind = behind_prefix(prefix);
+    const rocksdb::Slice bound = slice(behind);
+    rocksdb::ReadOptions options;
+    if (!behind.empty()) options.iterate_upper_bound = &bound;
+    const std::unique_ptr<rocksdb::Iterator> at{database_->NewIterator(options)};
     at->Seek(slice(after > prefix ? after : prefix));
     if (at->Valid() && !after.empty() && at->key() == slice(after)) at->Next();
     for (; at->Valid() && result.size() < limit; at->Next()) {
@@ -140,6 +154,7 @@ rocksdb::Options options_for_one_machine() {
   options.max_open_files = 256;
   options.write_buffer_size = 32ULL << 20U;  // Memory, and what recovery replays at most, twice.
   options.max_background_jobs = 2;
+  options.max_file_opening_threads = 1;  // Not a thread for each of the few files.
   // Each batch was synced when it was acknowledged: a torn tail is a batch that never was, and
   // anything else that can't be read is damage, after which nothing may be silently left out.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
@@ -148,6 +163,9 @@ rocksdb::Options options_for_one_machine() {
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.compression = rocksdb::kLZ4Compression;
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));  // 1 % of misses read a block.
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }
 

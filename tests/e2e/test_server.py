@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,22 @@ def test_health_tells_that_it_serves(server):
     assert status == 200
     assert json.loads(body)["status"] == "ok"
     assert server.get("/_kiban/nothing")[0] == 404
+
+
+def test_an_idle_server_sleeps(server):
+    """Though a client keeps its connection open."""
+
+    def wakes() -> int:
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.MULTILINE)[1])
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as wire:
+        wire.sendall(b"GET /_kiban/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert wire.recv(65536).startswith(b"HTTP/1.1 200")
+        time.sleep(0.5)
+        before = wakes()
+        time.sleep(2)
+        assert wakes() - before <= 2
 
 
 def test_queues_work_over_boto3(server):

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/json.h"
@@ -55,6 +56,25 @@ struct Event {
   json::object detail{};
 };
 
+// One measurement of a service about itself: a datum of an AWS/… namespace. The views are of
+// literals.
+struct MetricDatum {
+  std::string_view metric_namespace{};  // "AWS/States"
+  std::string_view name{};
+  std::string_view unit{};
+  std::vector<std::pair<std::string_view, std::string>> dimensions{};
+  double value{};
+};
+
+// Data of one metric, all of the same batch.
+struct MetricSum {
+  MetricDatum datum{};  // The first of them.
+  double count{};
+  double sum{};
+  double min{};
+  double max{};
+};
+
 // Keys of rows begin with the service's name and '/': "sns/ap-northeast-1/topic/NAME". A service
 // reads and writes its own rows only; what others own it asks for through call().
 class Context {
@@ -94,6 +114,13 @@ class Context {
   virtual void perform(Effect effect) = 0;
   // Offered to all services after this operation, in the same batch.
   virtual void publish(Event event) = 0;
+  // Whether another service would look at an event of that source now. When none would, the event's
+  // detail may be reduced to what the publisher's own on_event reads.
+  virtual bool heard(std::string_view source) = 0;
+  // Adds to a metric, in the caller's account and region. The service that keeps metrics gets the
+  // sums of a batch at its end, or earlier when one of its operations runs: it never shows less
+  // than was counted. What a failed operation counted is undone.
+  virtual void count(MetricDatum datum) = 0;
 
   // Long polls. `defer` drops what this attempt wrote and runs the operation again when somebody
   // notifies `channel`, at the latest at `until`, when last_attempt() is true and defer must not be
@@ -137,6 +164,11 @@ class Service {
   // The sources of the events that on_event is called with: {"aws.ecs"}; {"*"} is every source.
   virtual std::vector<std::string_view> event_sources() const { return {}; }
   virtual void on_event(Context&, const Event&) {}
+  // False when on_event would do nothing now with any event of that source.
+  virtual bool hears(Context&, std::string_view /*source*/) { return true; }
+  // Of the one service that keeps metrics: on_metric is called with what Context::count got.
+  virtual bool keeps_metrics() const { return false; }
+  virtual void on_metric(Context&, const MetricSum&) {}
   // Once after a restart, before anything else, to fill caches from rows.
   virtual void on_start(Context&) {}
 };

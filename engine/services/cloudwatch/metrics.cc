@@ -53,14 +53,18 @@ Metric metric_from(const json::object& input) {
   return metric;
 }
 
+bool is_dimension_value(std::string_view given) {
+  const bool ascii = std::ranges::all_of(given, [](char c) { return c >= ' ' && c <= '~'; });
+  return ascii && given.find_first_not_of(' ') != std::string_view::npos;
+}
+
 Result<void> check_dimensions(const json::object& input) {
   const json::array* dimensions = find_array(input, "Dimensions");
   for (const json::value& dimension : dimensions ? *dimensions : json::array{}) {
     for (const char* member : {"Name", "Value"}) {
       const std::string given = text(dimension.as_object(), member);
-      const bool ascii = std::ranges::all_of(given, [](char c) { return c >= ' ' && c <= '~'; });
       const bool colon = given.starts_with(':') && std::string_view(member) == "Name";
-      if (ascii && !colon && given.find_first_not_of(' ') != std::string::npos) continue;
+      if (is_dimension_value(given) && !colon) continue;
       return fail(
           "InvalidParameterValue",
           fmt::format("The value '{}' for parameter Dimensions.{} is invalid: it must have "
@@ -92,8 +96,9 @@ void add(Context& context, const Metric& metric, Timestamp time, const Minute& v
   const auto minute = std::chrono::floor<std::chrono::minutes>(time);
   const std::string key =
       fmt::format("{}{:015}", prefix, Timestamp{minute}.time_since_epoch().count());
+  const auto row = get_json(context, key);
   Minute merged;
-  if (const auto row = get_json(context, key)) merged = minute_from(*row);
+  if (row) merged = minute_from(*row);
   merge(merged, values);
   put_json(context, key,
            {{"Count", merged.count},
@@ -101,12 +106,14 @@ void add(Context& context, const Metric& metric, Timestamp time, const Minute& v
             {"Min", merged.min},
             {"Max", merged.max},
             {"Unit", merged.unit}});
+  if (row) return;
   const std::string id = metric_key(context, metric_id(metric));
   if (!context.get(id)) put_json(context, id, to_json(metric));
+  // A new minute erases up to two that are too old, so that they never become more.
   const std::string oldest =
       fmt::format("{}{:015}", prefix, (context.now() - kept).time_since_epoch().count());
-  for (const store::Row& row : context.scan(prefix, {}, 2)) {
-    if (row.key < oldest) context.erase(row.key);
+  for (const store::Row& old : context.scan(prefix, {}, 2)) {
+    if (old.key < oldest) context.erase(old.key);
   }
 }
 

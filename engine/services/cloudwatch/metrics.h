@@ -37,6 +37,8 @@ Metric metric_from(const json::object& input);  // Namespace, MetricName, Dimens
 // least one non-whitespace character, and cannot start with a colon (:)", values but for the colon
 // too. docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html
 Result<void> check_dimensions(const json::object& input);
+// Printable ASCII, with a character that is not a space.
+bool is_dimension_value(std::string_view given);
 json::object to_json(const Metric& metric);
 std::string metric_id(const Metric& metric);
 

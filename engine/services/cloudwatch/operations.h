@@ -8,6 +8,8 @@ namespace kiban::services::cloudwatch {
 
 // put_data.cc
 Result<json::object> put_metric_data(Context& context, const json::object& input);
+// What services count about themselves.
+void put_metric_sum(Context& context, const MetricSum& sum);
 
 // get_data.cc
 Result<json::object> get_metric_statistics(Context& context, const json::object& input);

@@ -146,4 +146,22 @@ Result<json::object> put_metric_data(Context& context, const json::object& input
   return json::object{};
 }
 
+void put_metric_sum(Context& context, const MetricSum& sum) {
+  Metric metric{.metric_namespace = std::string(sum.datum.metric_namespace),
+                .name = std::string(sum.datum.name)};
+  for (const auto& [name, value] : sum.datum.dimensions) {
+    // A machine's name may have characters that keep CloudWatch from counting it:
+    // docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+    if (!is_dimension_value(value)) return;
+    metric.dimensions.emplace(name, value);
+  }
+  add(context, metric, context.now(),
+      {.count = sum.count,
+       .sum = sum.sum,
+       .min = sum.min,
+       .max = sum.max,
+       .unit = std::string(sum.datum.unit)});
+  evaluate_metric(context, metric);
+}
+
 }  // namespace kiban::services::cloudwatch

@@ -71,6 +71,8 @@ class CloudWatch : public CheckedService {
                       .arn = "cloudwatch.amazonaws.com"};
     (void)context.call("cloudwatch", evaluate_alarm, payload, self);
   }
+  bool keeps_metrics() const override { return true; }
+  void on_metric(Context& context, const MetricSum& sum) override { put_metric_sum(context, sum); }
 };
 
 }  // namespace

@@ -26,22 +26,17 @@ double reserved(const json::object& plan, std::string_view key) {
 void record_usage(Context& context, const json::object& plan, const json::object& usage) {
   const std::string group = text(plan, "Group");
   if (!group.starts_with("service:")) return;
-  const json::array dimensions{{{"Name", "ClusterName"}, {"Value", text(plan, "Cluster")}},
-                               {{"Name", "ServiceName"}, {"Value", group.substr(8)}}};
-  json::array data;
   const auto add = [&](std::string_view name, double used, double of) {
-    if (of > 0)
-      data.push_back({{"MetricName", name},
-                      {"Value", used / of * 100},
-                      {"Unit", "Percent"},
-                      {"Dimensions", dimensions}});
+    if (of <= 0) return;
+    context.count(
+        {.metric_namespace = "AWS/ECS",
+         .name = name,
+         .unit = "Percent",
+         .dimensions = {{"ClusterName", text(plan, "Cluster")}, {"ServiceName", group.substr(8)}},
+         .value = used / of * 100});
   };
   add("CPUUtilization", real(usage, "CpuUnits"), reserved(plan, "Cpu"));
   add("MemoryUtilization", real(usage, "MemoryMiB"), reserved(plan, "Memory"));
-  if (data.empty()) return;
-  (void)context.call("cloudwatch", "PutMetricData",
-                     {{"Namespace", "AWS/ECS"}, {"MetricData", std::move(data)}},
-                     principal(context, "ecs.amazonaws.com"));
 }
 
 }  // namespace kiban::services::ecs

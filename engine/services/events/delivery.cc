@@ -159,16 +159,16 @@ void retry(Context& context, const json::object& payload) {
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
 void count(Context& context, const json::object& rule,
            std::initializer_list<std::string_view> metrics) {
-  json::array dimensions{{{"Name", "RuleName"}, {"Value", rule.at("Name")}}};
-  if (text(rule, "EventBusName") != default_bus)
-    dimensions.push_back({{"Name", "EventBusName"}, {"Value", rule.at("EventBusName")}});
-  json::array data;
+  std::vector<std::pair<std::string_view, std::string>> dimensions{
+      {"RuleName", text(rule, "Name")}};
+  if (const std::string bus = text(rule, "EventBusName"); bus != default_bus)
+    dimensions.emplace_back("EventBusName", bus);
   for (const std::string_view metric : metrics)
-    data.push_back(
-        {{"MetricName", metric}, {"Value", 1.0}, {"Unit", "Count"}, {"Dimensions", dimensions}});
-  (void)context.call("cloudwatch", "PutMetricData",
-                     {{"Namespace", "AWS/Events"}, {"MetricData", std::move(data)}},
-                     events_caller(context.caller().account, context.caller().region));
+    context.count({.metric_namespace = "AWS/Events",
+                   .name = metric,
+                   .unit = "Count",
+                   .dimensions = dimensions,
+                   .value = 1});
 }
 
 }  // namespace kiban::services::events

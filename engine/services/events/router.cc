@@ -178,10 +178,13 @@ void Router::replay(Context& context, const json::object& payload) {
   }
 }
 
-void Router::on_event(Context& context, const Event& event) {
-  // Most events concern no rule or archive: don't build what none reads.
+bool Router::hears(const Context& context) {
   const Bus& bus = compiled_bus(context, default_bus);
-  if (bus.rules.empty() && bus.archives.empty()) return;
+  return !bus.rules.empty() || !bus.archives.empty();
+}
+
+void Router::on_event(Context& context, const Event& event) {
+  if (!hears(context)) return;
   json::array resources;
   for (const std::string& resource : event.resources) resources.emplace_back(resource);
   (void)route(context, default_bus,

@@ -26,6 +26,8 @@ class Router {
   void replay(Context& context, const json::object& payload);
   // What a service tells the default bus.
   void on_event(Context& context, const Event& event);
+  // Most events concern no rule or archive: what none reads need not be built.
+  bool hears(const Context& context);
 
  private:
   struct Rule {

@@ -138,6 +138,7 @@ class Events : public TableService {
 
   std::vector<std::string_view> event_sources() const override { return {"*"}; }
   void on_event(Context& context, const Event& event) override { router_.on_event(context, event); }
+  bool hears(Context& context, std::string_view) override { return router_.hears(context); }
 
  private:
   Result<json::object> take_from_bus(Context& context, const json::object& input) {

@@ -67,7 +67,9 @@ std::vector<Chunk> read_chunks(const Context& context, const std::string& prefix
   std::vector<Chunk> chunks;
   for (const store::Row& row :
        context.scan(prefix, after.empty() ? after : prefix + after, limit)) {
-    chunks.push_back({row.key.substr(prefix.size()), array_of(row.key, row.value)});
+    auto events = asl::restore_history(row.value);
+    if (!events) throw DamagedRow(row.key, events.error().cause);
+    chunks.push_back({row.key.substr(prefix.size()), *std::move(events)});
   }
   return chunks;
 }
@@ -153,7 +155,9 @@ Result<json::object> describe_machine_for_execution(Context& context, const json
   KIBAN_TRY(const json::object row, load_execution(context, text(input, "executionArn")));
   const auto revision = get_json(context, row_key(context, "revision", text(row, "revision")));
   if (!revision) throw DamagedRow(text(row, "revision"), "an execution's revision is not there");
-  const json::object machine = machine_of(context, row);
+  ParsedRows rows;
+  const std::shared_ptr<const json::object> of = machine_of(context, row, rows);
+  const json::object& machine = *of;
   json::object reply{{"stateMachineArn", row.at("stateMachineArn")},
                      {"name", machine.at("name")},
                      {"definition", revision->at("definition")},
@@ -188,12 +192,13 @@ Result<json::object> list_executions(Context& context, const json::object& input
     group = execution_path(text(input, "mapRunArn"));
   } else {
     const std::string arn = text(input, "stateMachineArn");
-    KIBAN_TRY(const Target target, resolve(context, arn));
-    if (text(target.machine, "type") == "EXPRESS")
+    ParsedRows rows;
+    KIBAN_TRY(const Target target, resolve(context, arn, rows));
+    if (text(*target.machine, "type") == "EXPRESS")
       return fail("StateMachineTypeNotSupported",
                   "This operation is not supported by this type of state machine");
-    group = text(target.machine, "name");
-    started_from = target.machine.at("creationDate").to_number<double>();
+    group = text(*target.machine, "name");
+    started_from = target.machine->at("creationDate").to_number<double>();
     if (!target.alias_arn.empty())
       only_alias = arn;
     else

@@ -18,7 +18,7 @@
 namespace kiban::services::states {
 namespace {
 
-constexpr std::size_t programs_kept = 1'000;
+constexpr std::size_t revisions_kept = 1'000;
 constexpr std::size_t live_kept = 10'000;
 // https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 constexpr std::int64_t redrivable_events_max = 24'999;
@@ -84,14 +84,14 @@ Result<json::object> load_execution(const Context& context, std::string_view arn
   return *std::move(row);
 }
 
-json::object machine_of(const Context& context, const json::object& execution) {
+std::shared_ptr<const json::object> machine_of(const Context& context,
+                                               const json::object& execution, ParsedRows& rows) {
   const std::string revision = text(execution, "revision");
   auto machine =
-      get_json(context, row_key(context, "machine", revision.substr(0, revision.find('/'))));
-  if (machine) return *std::move(machine);
-  auto remembered = get_json(context, row_key(context, "revision", revision));
-  if (!remembered) throw DamagedRow(revision, "an execution's revision is not there");
-  return *std::move(remembered);
+      rows.get(context, row_key(context, "machine", revision.substr(0, revision.find('/'))));
+  if (!machine) machine = rows.get(context, row_key(context, "revision", revision));
+  if (!machine) throw DamagedRow(revision, "an execution's revision is not there");
+  return machine;
 }
 
 json::object timer_payload(const Context& context, std::string_view execution_arn) {
@@ -111,37 +111,47 @@ json::object shown_execution(json::object row) {
 
 // --- Programs and live executions ----------------------------------------------------------------
 
-std::shared_ptr<const asl::Program> Executions::program_of(const Context& context,
-                                                           const json::object& execution) {
+const Executions::Revision& Executions::revision_of(const Context& context,
+                                                    const json::object& execution) {
   std::string key = row_key(context, "revision", text(execution, "revision"));
-  const auto keep = [&](std::shared_ptr<const asl::Program> program) {
-    if (programs_.size() >= programs_kept) programs_.clear();
-    return programs_.insert_or_assign(key, std::move(program)).first->second;
+  const auto keep = [&](Revision revision) -> const Revision& {
+    if (revisions_.size() >= revisions_kept) revisions_.clear();
+    return revisions_.insert_or_assign(key, std::move(revision)).first->second;
   };
-  std::shared_ptr<const asl::Program> program;
-  if (const auto found = programs_.find(key); found != programs_.end()) {
-    program = found->second;
-  } else {
-    const auto revision = get_json(context, key);
-    if (!revision) throw DamagedRow(key, "an execution's revision is not there");
-    auto compiled = asl::compile(text(*revision, "definition"),
-                                 text(*revision, "type") == "EXPRESS" ? asl::MachineType::Express
-                                                                      : asl::MachineType::Standard,
-                                 check_parameters);
+  const auto find = [&]() -> const Revision* {
+    const auto found = revisions_.find(key);
+    return found == revisions_.end() ? nullptr : &found->second;
+  };
+  const Revision* revision = find();
+  if (revision == nullptr) {
+    const auto row = get_json(context, key);
+    if (!row) throw DamagedRow(key, "an execution's revision is not there");
+    auto compiled = asl::compile(
+        text(*row, "definition"),
+        text(*row, "type") == "EXPRESS" ? asl::MachineType::Express : asl::MachineType::Standard,
+        check_parameters);
     if (!compiled) throw DamagedRow(key, "its definition does not compile");
-    program = keep(*std::move(compiled));
+    revision = &keep({.program = *std::move(compiled), .role_arn = text(*row, "roleArn")});
   }
   // A child of a distributed Map runs its item processor; of one inside another, its own's.
-  if (const json::array* states = find_array(execution, "mapStates")) {
-    for (const json::value& state : *states) {
-      const std::string name = to_string(state.as_string());
-      key += "#" + name;
-      const auto found = programs_.find(key);
-      program = found != programs_.end() ? found->second : keep(asl::child_program(program, name));
-      if (program == nullptr) throw DamagedRow(key, "the definition has no such Map state");
+  const json::array* states = find_array(execution, "mapStates");
+  for (const json::value& state : states ? *states : json::array{}) {
+    const std::string name = to_string(state.as_string());
+    key += "#" + name;
+    if (const Revision* child = find()) {
+      revision = child;
+      continue;
     }
+    auto program = asl::child_program(revision->program, name);
+    if (program == nullptr) throw DamagedRow(key, "the definition has no such Map state");
+    revision = &keep({.program = std::move(program), .role_arn = std::string(revision->role_arn)});
   }
-  return program;
+  return *revision;
+}
+
+std::shared_ptr<const asl::Program> Executions::program_of(const Context& context,
+                                                           const json::object& execution) {
+  return revision_of(context, execution).program;
 }
 
 bool Executions::running(const Context& context, std::string_view execution_arn) const {
@@ -167,7 +177,7 @@ bool Executions::load(Context& context, std::string_view execution_arn, Run& run
   }
   if (cached != live_.end()) live_.erase(cached);
   run.arn = execution_arn;
-  run.machine = machine_of(context, *row);
+  run.machine = machine_of(context, *row, machines_);
   run.row = *std::move(row);
   return true;
 }
@@ -176,7 +186,7 @@ bool Executions::load(Context& context, std::string_view execution_arn, Run& run
 Result<asl::Execution> Executions::restore(const Context& context, const json::object& row,
                                            const std::string& key, const std::string& saved) {
   try {
-    (void)machine_of(context, row);
+    (void)machine_of(context, row, machines_);
     auto execution = asl::Execution::restore(program_of(context, row), saved);
     if (!execution) throw DamagedRow(key, execution.error().cause);
     return execution;
@@ -194,15 +204,14 @@ void Executions::abandon(Context& context, Run& run, const std::string& why) {
                           .fields = {{"error", "States.Runtime"}, {"cause", why}}};
   const std::string history = row_key(context, "history", execution_path(run.arn) + "/");
   for (const store::Row& row : context.scan(history)) {
-    const auto events = parse_json(row.value);
-    if (!events || !events->is_array() || events->get_array().empty()) continue;
-    if (const json::object* last = events->get_array().back().if_object())
+    const auto events = asl::restore_history(row.value);
+    if (!events || events->empty()) continue;
+    if (const json::object* last = events->back().if_object())
       event.previous_event_id = number(*last, "id");
   }
   event.id = event.previous_event_id + 1;
   if (!is_express(run.row))
-    context.put(history + fmt::format("{:07}", event.id),
-                print_json(json::array{asl::to_json(event, asl::IncludeExecutionData::Yes)}));
+    context.put(history + fmt::format("{:07}", event.id), asl::save_history({event}));
   finish(context, run, {.status = asl::Status::Failed, .error = "States.Runtime", .cause = why});
 }
 
@@ -225,15 +234,16 @@ Result<Executions::Run> Executions::begin(Context& context, const json::object& 
     test_case = machine_arn.substr(hash + 1);
     machine_arn.resize(hash);
   }
-  KIBAN_TRY(Target target, resolve(context, machine_arn));
+  KIBAN_TRY(Target target, resolve(context, machine_arn, machines_));
   KIBAN_TRY_VOID(context.authorise(fmt::format("states:{}", operation), machine_arn));
-  const std::string machine_name = text(target.machine, "name");
-  machine_arn = text(target.machine, "stateMachineArn");
-  const bool express = text(target.machine, "type") == "EXPRESS";
+  const std::string machine_name = text(*target.machine, "name");
+  machine_arn = text(*target.machine, "stateMachineArn");
+  const bool express = text(*target.machine, "type") == "EXPRESS";
   if (!express && operation == "StartSyncExecution")
     return fail("StateMachineTypeNotSupported",
                 "This operation is not supported by this type of state machine");
-  const std::string name = text(input, "name", context.random().uuid());
+  const bool named = input.contains("name");
+  const std::string name = named ? text(input, "name") : context.random().uuid();
   KIBAN_TRY_VOID(check_name(name));
   const std::string data = text(input, "input", "{}");
   KIBAN_TRY(Payload payload, read_input(data));
@@ -243,7 +253,9 @@ Result<Executions::Run> Executions::begin(Context& context, const json::object& 
       context, "states",
       express ? fmt::format("express:{}:{}:{}", machine_name, name, context.random().uuid())
               : fmt::format("execution:{}:{}", machine_name, name));
-  if (auto old = express ? std::nullopt : get_json(context, execution_key(context, run.arn))) {
+  // Only a name that was given can be in use.
+  if (auto old =
+          express || !named ? std::nullopt : get_json(context, execution_key(context, run.arn))) {
     if (text(*old, "status") != "RUNNING" || !same_input(text(*old, "input"), data))
       return fail("ExecutionAlreadyExists", fmt::format("Execution Already Exists: '{}'", run.arn));
     run.row = *std::move(old);
@@ -251,9 +263,7 @@ Result<Executions::Run> Executions::begin(Context& context, const json::object& 
   }
   if (operation == "StartExecution")
     KIBAN_TRY_VOID(take_start(context, express, options_.throttle));
-  if (!express) KIBAN_TRY_VOID(take_open(context));
-  const auto revision = load_revision(context, machine_name, target.revision);
-  if (!revision) throw DamagedRow(machine_name, "its revision is not there");
+  if (!express) KIBAN_TRY_VOID(check_open(context));
   run.row = {{"executionArn", run.arn},
              {"stateMachineArn", machine_arn},
              {"name", name},
@@ -266,10 +276,11 @@ Result<Executions::Run> Executions::begin(Context& context, const json::object& 
   if (!target.version_arn.empty()) run.row["stateMachineVersionArn"] = target.version_arn;
   if (!target.alias_arn.empty()) run.row["stateMachineAliasArn"] = target.alias_arn;
   if (input.contains("traceHeader")) run.row["traceHeader"] = input.at("traceHeader");
-  run.execution.emplace(program_of(context, run.row),
+  const Revision& revision = revision_of(context, run.row);
+  run.execution.emplace(revision.program,
                         asl::ExecutionParameters{.arn = run.arn,
                                                  .name = name,
-                                                 .role_arn = text(*revision, "roleArn"),
+                                                 .role_arn = revision.role_arn,
                                                  .start_time = context.now(),
                                                  .machine_arn = machine_arn,
                                                  .machine_name = machine_name,
@@ -277,6 +288,7 @@ Result<Executions::Run> Executions::begin(Context& context, const json::object& 
                                                  .type = express ? asl::MachineType::Express
                                                                  : asl::MachineType::Standard});
   run.machine = std::move(target.machine);
+  run.stored = run.live = run.tasks = run.counted = false;
   return run;
 }
 
@@ -284,7 +296,6 @@ Result<json::object> Executions::start(Context& context, const json::object& inp
   KIBAN_TRY(Run run, begin(context, input, "StartExecution"));
   json::object reply{{"executionArn", run.arn}, {"startDate", run.row.at("startDate")}};
   if (!run.execution) return reply;
-  put_json(context, execution_key(context, run.arn), run.row);
   count_started(context, text(run.row, "stateMachineArn"));
   // Express executions tell EventBridge nothing.
   // https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
@@ -293,13 +304,13 @@ Result<json::object> Executions::start(Context& context, const json::object& inp
     publish_status(context, run.row);
   }
   drive(context, run, {asl::Start{}});
+  if (!run.finished && !is_express(run.row)) add_open(context);
   return reply;
 }
 
 Result<json::object> Executions::start_sync(Context& context, const json::object& input) {
   KIBAN_TRY(Run run, begin(context, input, "StartSyncExecution"));
   run.row["sync"] = text(input, "includedData", "ALL_DATA");
-  put_json(context, execution_key(context, run.arn), run.row);
   count_started(context, text(run.row, "stateMachineArn"));
   const std::string arn = run.arn;
   drive(context, run, {asl::Start{}});
@@ -354,29 +365,39 @@ void Executions::drive(Context& context, Run& run, Inputs inputs) {
       asl::Decision decision =
           run.execution->take(input, context.now(), context.random(), context.secrets());
       std::ranges::move(decision.events, std::back_inserter(run.events));
+      // Whoever is told of it may ask for it.
+      const bool ends = decision.effects.size() == 1 &&
+                        std::holds_alternative<asl::Finished>(decision.effects.front());
+      if (!decision.effects.empty() && !ends) store_row(context, run);
       for (const asl::Effect& effect : decision.effects) perform(context, run, inputs, effect);
     }
+    if (!run.finished) store_row(context, run);
     write_history(context, run);
     run.events.clear();
   } while (!inputs.empty() && !run.finished);
   if (!run.finished) save(context, run);
 }
 
+// The row of an execution that began with this command, unless it is there.
+void Executions::store_row(Context& context, Run& run) {
+  if (run.stored) return;
+  put_json(context, execution_key(context, run.arn), run.row);
+  run.stored = true;
+}
+
 // An Express execution leaves its logs and nothing else.
 void Executions::write_history(Context& context, Run& run) {
   if (run.events.empty()) return;
-  log_events(context, run.machine, run.row, run.events);
+  log_events(context, *run.machine, run.row, run.events);
   if (is_express(run.row)) return;
-  json::array chunk;
-  for (const asl::HistoryEvent& event : run.events)
-    chunk.push_back(asl::to_json(event, asl::IncludeExecutionData::Yes));
   context.put(row_key(context, "history",
                       fmt::format("{}/{:07}", execution_path(run.arn), run.events.front().id)),
-              print_json(chunk));
+              asl::save_history(run.events));
 }
 
 void Executions::perform(Context& context, Run& run, Inputs& inputs, const asl::Effect& effect) {
   if (const auto* task = std::get_if<asl::StartTask>(&effect)) {
+    run.tasks = true;
     start_task(context, run, inputs, *task);
   } else if (const auto* timer = std::get_if<asl::StartTimer>(&effect)) {
     json::object payload = timer_payload(context, run.arn);
@@ -411,11 +432,18 @@ void Executions::finish(Context& context, Run& run, const asl::Finished& finishe
   // Without an interpreter it is one that was abandoned: there is nothing to redrive.
   if (!run.execution || run.execution->last_event_id() >= redrivable_events_max)
     run.row["historyFull"] = true;
-  put_json(context, execution_key(context, run.arn), run.row);
-  context.erase(live_key(context, run.arn));
+  // Of an Express execution nothing is kept; a map run's children are erased along with it.
+  const bool kept = !is_express(run.row) || run.row.contains("parent");
+  if (kept)
+    put_json(context, execution_key(context, run.arn), run.row);
+  else if (run.stored)
+    context.erase(execution_key(context, run.arn));
+  if (run.live) context.erase(live_key(context, run.arn));
   live_.erase(run.arn);
-  const std::string stops = row_key(context, "stop", execution_path(run.arn) + "/");
-  for (const store::Row& row : context.scan(stops)) context.erase(row.key);
+  if (run.tasks) {
+    const std::string stops = row_key(context, "stop", execution_path(run.arn) + "/");
+    for (const store::Row& row : context.scan(stops)) context.erase(row.key);
+  }
   if (flag(run.row, "hasMapRuns")) end_map_runs(context, run);
   if (run.row.contains("parent")) {
     child_finished(context, run, finished);
@@ -423,7 +451,7 @@ void Executions::finish(Context& context, Run& run, const asl::Finished& finishe
     const auto started = from_epoch_seconds(run.row.at("startDate").to_number<double>());
     count_finished(context, text(run.row, "stateMachineArn"), finished.status,
                    context.now() - started);
-    if (!is_express(run.row)) release_open(context);
+    if (!is_express(run.row) && run.counted) release_open(context);
   }
   if (is_express(run.row)) return finish_express(context, run);
   // What a redrive goes on from.
@@ -432,10 +460,9 @@ void Executions::finish(Context& context, Run& run, const asl::Finished& finishe
   publish_status(context, run.row);
 }
 
-// Nothing is kept but what somebody waits for. A map run's children are erased along with it.
+// What somebody waits for.
 void Executions::finish_express(Context& context, Run& run) {
   if (run.row.contains("parent")) return;
-  context.erase(execution_key(context, run.arn));
   if (!run.row.contains("sync")) return;
   const bool with_data = text(run.row, "sync") != "METADATA_ONLY";
   const double took =
@@ -506,7 +533,8 @@ Result<json::object> Executions::redrive(Context& context, const json::object& i
     return fail("ExecutionNotRedrivable", *reason);
   const auto saved = context.get(ended_key(context, arn));
   if (!saved) throw DamagedRow(ended_key(context, arn), "it is not there");
-  KIBAN_TRY_VOID(take_open(context));
+  KIBAN_TRY_VOID(check_open(context));
+  add_open(context);
   if (!token.empty()) row["redriveToken"] = token;
   redrive_run(context, std::move(row), *saved);
   return json::object{{"redriveDate", epoch_seconds(context.now())}};
@@ -525,7 +553,7 @@ void Executions::redrive_run(Context& context, json::object row, const std::stri
   row["redriveDate"] = epoch_seconds(context.now());
   put_json(context, execution_key(context, run.arn), row);
   publish_status(context, row);
-  run.machine = machine_of(context, row);
+  run.machine = machine_of(context, row, machines_);
   run.row = std::move(row);
   drive(context, run, {asl::Redrive{}});
 }

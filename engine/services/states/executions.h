@@ -12,6 +12,7 @@
 
 #include "asl/interpreter.h"
 #include "services/base/service.h"
+#include "services/states/parsed_rows.h"
 #include "services/states/service.h"
 
 namespace kiban::services::states {
@@ -45,11 +46,18 @@ class Executions {
   using Inputs = std::deque<asl::Input>;
   struct Run {
     std::string arn{};
-    json::object row{};      // What DescribeExecution says, and our own members.
-    json::object machine{};  // Once the machine was deleted, as its revision remembers it.
+    json::object row{};  // What DescribeExecution says, and our own members.
+    // Once the machine was deleted, as its revision remembers it.
+    std::shared_ptr<const json::object> machine{};
     std::optional<asl::Execution> execution{};
     std::vector<asl::HistoryEvent> events{};  // Of the drive under way.
     bool finished{false};
+    // What there is of it in the store. An execution that begins and ends in one command spares
+    // what it would write first and change or erase then.
+    bool stored{true};   // The execution's row, though perhaps an older one.
+    bool live{true};     // Its live row.
+    bool tasks{true};    // Perhaps rows of tasks.
+    bool counted{true};  // Among the open executions, if it is one that counts.
   };
   // A running execution as it was last written, to spare restoring it. Good only while the live row
   // still holds `saved`: a batch that failed, or an operation that was undone, makes it stale.
@@ -70,11 +78,18 @@ class Executions {
     std::string name;
   };
 
+  // A revision, of which executions need no more than this.
+  struct Revision {
+    std::shared_ptr<const asl::Program> program{};
+    std::string role_arn{};
+  };
+
   Result<Run> begin(Context& context, const json::object& input, std::string_view operation);
   Result<json::object> sync_result(Context& context, std::string_view execution_arn);
   void redrive_run(Context& context, json::object row, const std::string& saved);
   void feed(Context& context, std::string_view execution_arn, asl::Input input);
   void drive(Context& context, Run& run, Inputs inputs);
+  void store_row(Context& context, Run& run);
   void write_history(Context& context, Run& run);
   void perform(Context& context, Run& run, Inputs& inputs, const asl::Effect& effect);
   void finish(Context& context, Run& run, const asl::Finished& finished);
@@ -85,6 +100,7 @@ class Executions {
                                  const std::string& key, const std::string& saved);
   void abandon(Context& context, Run& run, const std::string& why);
   void save(Context& context, Run& run);
+  const Revision& revision_of(const Context& context, const json::object& execution);
   std::shared_ptr<const asl::Program> program_of(const Context& context,
                                                  const json::object& execution);
 
@@ -109,7 +125,8 @@ class Executions {
 
   Options options_;
   // Compiled once per revision; revisions never change.
-  std::map<std::string, std::shared_ptr<const asl::Program>> programs_{};
+  std::map<std::string, Revision> revisions_{};
+  ParsedRows machines_{};
   std::map<std::string, Live, std::less<>> live_{};
   // Executions that this command drives right now: their inputs queue up here.
   std::map<std::string, Inputs*, std::less<>> driving_{};
@@ -136,7 +153,8 @@ std::string execution_key(const Context& context, std::string_view arn);
 // machine's name or a map run's path.
 std::string started_key(const Context& context, std::string_view group, const json::object& row);
 // The machine of an execution, or what its revision remembers of it.
-json::object machine_of(const Context& context, const json::object& execution);
+std::shared_ptr<const json::object> machine_of(const Context& context,
+                                               const json::object& execution, ParsedRows& rows);
 // Why it cannot be redriven; nullopt when it can.
 std::optional<std::string> not_redrivable(const Context& context, const json::object& execution);
 json::object timer_payload(const Context& context, std::string_view execution_arn);

@@ -206,8 +206,9 @@ Result<json::object> create_machine(Context& context, const json::object& input)
 
 Result<json::object> describe_machine(Context& context, const json::object& input) {
   const std::string arn = text(input, "stateMachineArn");
-  KIBAN_TRY(const Target target, resolve(context, arn));
-  json::object machine = target.machine;
+  ParsedRows rows;
+  KIBAN_TRY(const Target target, resolve(context, arn, rows));
+  json::object machine = *target.machine;
   // The first revision's id is not told. Recorded by AWS.
   if (target.revision != text(machine, "firstRevision")) machine["revisionId"] = target.revision;
   if (!target.version_arn.empty()) {

@@ -214,7 +214,7 @@ void Executions::start_child(Context& context, Run& parent, const asl::StartChil
                                                  .input = std::move(input),
                                                  .type = express ? asl::MachineType::Express
                                                                  : asl::MachineType::Standard});
-  put_json(context, execution_key(context, run.arn), run.row);
+  run.stored = run.live = run.tasks = false;
   context.put(child_key(context, parent.arn, child.map, child.index), run.arn);
   if (!express) {
     context.put(started_key(context, execution_path(child.map_run_arn), run.row), run.arn);

@@ -49,17 +49,13 @@ std::string group_name(std::string_view arn) {
   return name;
 }
 
-void put_metric(Context& context, std::string_view machine_arn, std::string_view name, double value,
-                std::string_view unit) {
-  (void)context.call(
-      "cloudwatch", "PutMetricData",
-      {{"Namespace", "AWS/States"},
-       {"MetricData",
-        {{{"MetricName", name},
-          {"Value", value},
-          {"Unit", unit},
-          {"Dimensions", {{{"Name", "StateMachineArn"}, {"Value", machine_arn}}}}}}}},
-      own(context));
+void count(Context& context, std::string_view machine_arn, std::string_view name, double value,
+           std::string_view unit) {
+  context.count({.metric_namespace = "AWS/States",
+                 .name = name,
+                 .unit = unit,
+                 .dimensions = {{"StateMachineArn", std::string(machine_arn)}},
+                 .value = value});
 }
 
 }  // namespace
@@ -91,7 +87,7 @@ void log_events(Context& context, const json::object& machine, const json::objec
 }
 
 void count_started(Context& context, std::string_view machine_arn) {
-  put_metric(context, machine_arn, "ExecutionsStarted", 1, "Count");
+  count(context, machine_arn, "ExecutionsStarted", 1, "Count");
 }
 
 void count_finished(Context& context, std::string_view machine_arn, asl::Status status,
@@ -100,13 +96,14 @@ void count_finished(Context& context, std::string_view machine_arn, asl::Status 
                                 : status == asl::Status::TimedOut ? "ExecutionsTimedOut"
                                 : status == asl::Status::Aborted  ? "ExecutionsAborted"
                                                                   : "ExecutionsFailed";
-  put_metric(context, machine_arn, name, 1, "Count");
-  put_metric(context, machine_arn, "ExecutionTime", static_cast<double>(took.count()),
-             "Milliseconds");
+  count(context, machine_arn, name, 1, "Count");
+  count(context, machine_arn, "ExecutionTime", static_cast<double>(took.count()), "Milliseconds");
 }
 
-void publish_status(Context& context, const json::object& execution) {
-  // Members and their order as recorded by AWS: test_event_bridge_events_base.
+namespace {
+
+// Members and their order as recorded by AWS: test_event_bridge_events_base.
+json::object status_detail(const Context& context, const json::object& execution) {
   json::object detail;
   for (const auto* member :
        {"executionArn", "stateMachineArn", "name", "status", "startDate", "stopDate", "input",
@@ -132,12 +129,22 @@ void publish_status(Context& context, const json::object& execution) {
   detail["inputDetails"] = {{"included", true}};
   detail["outputDetails"] =
       execution.contains("output") ? json::value{{"included", true}} : json::value();
+  return detail;
+}
+
+}  // namespace
+
+void publish_status(Context& context, const json::object& execution) {
+  const bool heard = context.heard("aws.states");
+  if (!heard && text(execution, "status") == "RUNNING") return;
   context.publish({.source = "aws.states",
                    .detail_type = "Step Functions Execution Status Change",
                    .region = context.caller().region,
                    .account = context.caller().account,
                    .resources = {text(execution, "executionArn")},
-                   .detail = std::move(detail)});
+                   .detail = heard ? status_detail(context, execution)
+                                   // What on_ended reads.
+                                   : json::object{{"status", execution.at("status")}}});
 }
 
 }  // namespace kiban::services::states

@@ -10,6 +10,7 @@
 #include "services/states/executions.h"
 #include "services/states/http_task.h"
 #include "services/states/machines.h"
+#include "services/states/names.h"
 #include "services/states/retention.h"
 #include "services/states/test_state.h"
 #include "services/states/versions.h"
@@ -114,6 +115,7 @@ class States final : public Service {
   void on_event(Context& context, const Event& event) override {
     if (event.resources.empty()) return;
     if (event.source == "aws.states") retention_.on_ended(context, event.region, event.account);
+    if (!context.get(row_key(context, "waiting", event.resources[0]))) return;
     (void)context.call(
         "states", ended_operation,
         {{"Source", event.source}, {"Resource", event.resources[0]}, {"Detail", event.detail}},

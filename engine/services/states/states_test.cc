@@ -149,6 +149,15 @@ TEST_F(States, LogsEveryEventAndCountsTheExecution) {
   EXPECT_EQ(failed.at("Datapoints").at(0).at("Sum"), 1.0);
 }
 
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+TEST_F(States, AMachineWhoseNameIsNotAsciiRunsWithoutMetrics) {
+  const std::string pass = R"({"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}})";
+  EXPECT_EQ(text(describe(start(make("注文", pass))), "status"), "SUCCEEDED");
+  EXPECT_TRUE(call("cloudwatch", "ListMetrics", {}).at("Metrics").as_array().empty());
+  start(make("order", pass));
+  EXPECT_EQ(call("cloudwatch", "ListMetrics", {}).at("Metrics").as_array().size(), 3U);
+}
+
 TEST_F(States, RefusesByAwsName) {
   const auto name_of = [&](std::string operation, json::object input) {
     const auto reply = try_call("states", std::move(operation), std::move(input));

@@ -64,15 +64,16 @@ Result<void> take_start(Context& context, bool express, Throttle throttle) {
   return {};
 }
 
-Result<void> take_open(Context& context) {
-  const std::int64_t open = open_count(context);
+Result<void> check_open(const Context& context) {
+  if (open_count(context) < open_max) return {};
   // The words are those of the API reference.
-  if (open >= open_max)
-    return fail("ExecutionLimitExceeded",
-                "The maximum number of running executions has been reached. Running executions "
-                "must end or be stopped before a new execution can be started.");
-  put_json(context, open_key(context), {{"Count", open + 1}});
-  return {};
+  return fail("ExecutionLimitExceeded",
+              "The maximum number of running executions has been reached. Running executions "
+              "must end or be stopped before a new execution can be started.");
+}
+
+void add_open(Context& context) {
+  put_json(context, open_key(context), {{"Count", open_count(context) + 1}});
 }
 
 void release_open(Context& context) {

@@ -11,9 +11,11 @@ namespace kiban::services::states {
 // Takes one token for a start by the caller of `context`. Error ThrottlingException.
 Result<void> take_start(Context& context, bool express, Throttle throttle);
 
-// Counts a standard execution that nothing but the API or a service started; children of map runs
-// do not count. Error ExecutionLimitExceeded at 1,000,000.
-Result<void> take_open(Context& context);
+// Open are standard executions that the API or a service started and that did not end with the
+// command that began them; children of map runs do not count. Error ExecutionLimitExceeded when
+// there are 1,000,000.
+Result<void> check_open(const Context& context);
+void add_open(Context& context);
 void release_open(Context& context);
 
 }  // namespace kiban::services::states

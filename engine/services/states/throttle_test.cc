@@ -60,6 +60,9 @@ TEST_F(NestedStarts, OfAMachineByItselfComeToAnEnd) {
   EXPECT_TRUE(running.at("executions").as_array().empty());
 }
 
+constexpr const char* wait =
+    R"({"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":60,"End":true}}})";
+
 class OpenExecutions : public States {
  protected:
   std::int64_t counted() {
@@ -76,8 +79,7 @@ class OpenExecutions : public States {
 };
 
 TEST_F(OpenExecutions, AreCountedWhileTheyRun) {
-  const auto machine =
-      make("m", R"({"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":60,"End":true}}})");
+  const auto machine = make("m", wait);
   const auto first = start(machine);
   start(machine);
   EXPECT_EQ(counted(), 2);
@@ -94,7 +96,7 @@ TEST_F(OpenExecutions, AreCountedWhileTheyRun) {
 
 TEST_F(OpenExecutions, EndAtAMillion) {
   const auto machine = make("m", pass);
-  start(machine);
+  start(make("w", wait));
   pretend(1'000'000);
   const auto refused = try_call("states", "StartExecution", {{"stateMachineArn", machine}});
   ASSERT_FALSE(refused);

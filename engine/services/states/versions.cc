@@ -122,16 +122,16 @@ std::optional<json::object> find_version(const Context& context, std::string_vie
   return row;
 }
 
-Result<Target> resolve(Context& context, std::string_view arn) {
+Result<Target> resolve(Context& context, std::string_view arn, ParsedRows& machines) {
   KIBAN_TRY(const Qualified name, parse_qualified(arn));
   const auto missing = [&] {
     return fail("StateMachineDoesNotExist", fmt::format("State Machine Does Not Exist: '{}'", arn));
   };
-  auto machine = load_machine(context, name.machine_arn);
-  if (!machine) return missing();
-  Target target{.machine = *std::move(machine)};
+  Target target{.machine = machines.get(context, row_key(context, "machine", name.machine))};
+  if (!target.machine || text(*target.machine, "stateMachineArn") != name.machine_arn)
+    return missing();
   if (name.qualifier.empty()) {
-    target.revision = text(target.machine, "currentRevision");
+    target.revision = text(*target.machine, "currentRevision");
     return target;
   }
   target.version_arn = arn;

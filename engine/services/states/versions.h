@@ -2,10 +2,12 @@
 // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-cd-aliasing-versioning.html
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "services/base/service.h"
+#include "services/states/parsed_rows.h"
 
 namespace kiban::services::states {
 
@@ -14,14 +16,15 @@ constexpr std::size_t aliases_max = 100;
 
 // What a state machine ARN stands for: the machine itself, or one of its versions or aliases.
 struct Target {
-  json::object machine{};
+  std::shared_ptr<const json::object> machine{};
   std::string revision{};  // The one that an execution runs.
   std::string version_arn{};
   std::string alias_arn{};
 };
 
 // An alias is routed to one of its versions by chance. Error StateMachineDoesNotExist.
-Result<Target> resolve(Context& context, std::string_view arn);
+// `machines` are the parsed rows of machines, kept for the next call.
+Result<Target> resolve(Context& context, std::string_view arn, ParsedRows& machines);
 
 // Publishes the current revision, or finds it published. Error ConflictException when the machine's
 // revision is not `revision_id` (which may be empty), ServiceQuotaExceededException.
