@@ -266,7 +266,8 @@ Kernel::Batch::Mark Kernel::Batch::mark() const {
   return {.rows = rows_.savepoint(),
           .effects = effects_.size(),
           .events = events_.size(),
-          .notified = notified_.size()};
+          .notified = notified_.size(),
+          .blobs = blobs_.size()};
 }
 
 void Kernel::Batch::roll_back(const Mark& to) {
@@ -274,6 +275,7 @@ void Kernel::Batch::roll_back(const Mark& to) {
   effects_.resize(to.effects);
   events_.resize(to.events);
   notified_.resize(to.notified);
+  blobs_.resize(to.blobs);
 }
 
 Result<json::object> Kernel::Batch::guarded(
@@ -419,6 +421,15 @@ void Kernel::Batch::run() {
   fire_timers(0);
 }
 
+// Blobs, then the rows that name them.
+Result<void> Kernel::Batch::write() {
+  std::vector<std::string_view> blobs;
+  for (const auto& [digest, bytes] : blobs_) blobs.emplace_back(bytes);
+  if (!blobs.empty()) KIBAN_TRY_VOID(kernel_.options.blobs->put_all(blobs));
+  if (rows_.writes().empty()) return {};
+  return kernel_.store.commit(rows_.writes());
+}
+
 Result<void> Kernel::Batch::finish() {
   keep_events();
   for (auto& [key, value] : std::exchange(kernel_.kept, {})) rows_.put(key, std::move(value));
@@ -426,8 +437,8 @@ Result<void> Kernel::Batch::finish() {
     rows_.put(time_row, std::to_string(milliseconds_of(now_)));
   std::map<std::pair<std::string_view, std::string_view>, std::size_t> last;
   for (std::size_t i = 0; i < effects_.size(); ++i) last[{effects_[i].service, effects_[i].id}] = i;
-  if (!rows_.writes().empty()) {
-    if (Result<void> committed = kernel_.store.commit(rows_.writes()); !committed) {
+  if (!rows_.writes().empty() || !blobs_.empty()) {
+    if (Result<void> committed = write(); !committed) {
       kernel_.failure = committed.error();
       for (Reply& reply : replies_)
         if (reply.to)
@@ -435,6 +446,9 @@ Result<void> Kernel::Batch::finish() {
       return committed;
     }
     kernel_.refresh_next_due();
+    const auto effect = rows_.writes().lower_bound("effect/");
+    if (effect != rows_.writes().end() && effect->first.starts_with("effect/"))
+      ++kernel_.effects_version;
   }
   for (Reply& reply : replies_)
     if (reply.to) reply.to(std::move(reply.value));
