@@ -17,6 +17,7 @@
 #include "cli/backup.h"
 #include "cli/data_directory.h"
 #include "cli/data_errors.h"
+#include "cli/metrics_route.h"
 #include "cli/missed_schedules.h"
 #include "cli/report.h"
 #include "cli/task_runner.h"
@@ -34,6 +35,7 @@
 #include "runtime/http_server.h"
 #include "runtime/kernel_thread.h"
 #include "runtime/mail.h"
+#include "runtime/metered_store.h"
 #include "runtime/pauses.h"
 #include "runtime/probes.h"
 #include "runtime/process_driver.h"
@@ -278,8 +280,14 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                                                            .folders = postgres::postgres_folders(),
                                                            .erase_at_end = options.ephemeral});
   databases->add_to(effects);
-  kernel::Kernel kernel{*data.store,
-                        make_services(wiring),
+  runtime::KernelMetrics batches;
+  runtime::RequestMetrics requests;
+  services::states::Counters executions;
+  WiringOptions wired = wiring;
+  wired.counters = &executions;
+  runtime::MeteredStore rows{*data.store, batches};
+  kernel::Kernel kernel{rows,
+                        make_services(wired),
                         {.account = options.account,
                          .region = options.region,
                          .endpoint = endpoint,
@@ -294,8 +302,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   if (is_virtual) {
     virtual_clock = std::make_unique<runtime::VirtualClock>(
         runtime::kept_clock(*data.store),
-        runtime::VirtualClock::Ports{.in_flight = [&kernel] { return find_in_flight(kernel); },
-                                     .log = log_line});
+        runtime::VirtualClock::Ports{.in_flight = InFlight{kernel}, .log = log_line});
     runtime::keep_clock(kernel, virtual_clock->state());
   }
   int exit_code = exit_done;
@@ -308,6 +315,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
         server->stop();
       }};
   effects.set_kernel(&thread);
+  thread.measure(batches);
   const auto uploads_directory_made = directory_for("uploads", in_memory, data.directory);
   if (!uploads_directory_made) return complain_about_data(uploads_directory_made.error());
   const std::string& uploads_directory = *uploads_directory_made;
@@ -318,6 +326,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                           .auth = auth,
                           .root = data.root,
                           .bodies = uploads_directory,
+                          .metrics = &requests,
                           .find_session = find_session}};
   const auto post = [&server](std::function<void()> work) { server->post(std::move(work)); };
   made.set_post(post);
@@ -359,6 +368,15 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
       thread,
       {.directory = data.directory, .key_file = options.key_file, .rows = data.store.get()}};
   made.add_route(std::string(backup_path), backup.handler(), runtime::Frontend::Access::Token);
+  MetricsRoute metrics{{.kernel = thread,
+                        .server = *server,
+                        .fetcher = *fetcher,
+                        .requests = requests,
+                        .batches = batches,
+                        .executions = executions,
+                        .rows = *data.store,
+                        .directory = options.ephemeral ? "" : data.directory}};
+  made.add_route(std::string(metrics_path), metrics.handler(), runtime::Frontend::Access::Scrape);
   frontend = &made;
   thread.begin();
   // By then it has asked again for the tasks that were running.
@@ -370,6 +388,9 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                                                                     .auth = options.auth,
                                                                     .pid = ::getpid()});
     if (!written) return complain_about_data(written.error());
+    const auto token =
+        write_metrics_token(data.directory, runtime::metrics_token(data.root.secret_access_key));
+    if (!token) return complain_about_data(token.error());
   }
   announce(options, data, endpoint);
   // Ctrl-C ends all of it; otherwise tasks and databases go on for the next start to take up.
@@ -378,6 +399,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   if (is_virtual)
     thread.visit([&](kernel::Kernel& last) { runtime::keep_clock(last, virtual_clock->state()); });
   thread.stop();
+  metrics.end();
   runner->end();
   if (!ends_all) databases->leave();
   databases.reset();

@@ -82,6 +82,7 @@ Result<void> TaskRunner::add_to(runtime::Effects& effects, std::uint16_t port,
 
 void TaskRunner::sweep() {
   if (containers_) containers_->sweep();
+  if (processes_) processes_->sweep();
 }
 
 void TaskRunner::end_tasks() {

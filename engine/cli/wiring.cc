@@ -48,7 +48,8 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
   all.push_back(services::ssm::make_ssm());
   all.push_back(services::states::make_states({.mock_config = options.mock_config,
                                                .throttle = options.throttle,
-                                               .retention = options.retention}));
+                                               .retention = options.retention,
+                                               .counters = options.counters}));
   all.push_back(services::sts::make_sts());
   return all;
 }
@@ -108,6 +109,14 @@ std::vector<std::string> find_in_flight(const kernel::Kernel& kernel) {
       names.push_back(fmt::format("mail {} to {}", effect.id, member("To")));
   }
   return names;
+}
+
+const std::vector<std::string>& InFlight::operator()() {
+  if (version_ != kernel_->effects_version()) {
+    version_ = kernel_->effects_version();
+    names_ = find_in_flight(*kernel_);
+  }
+  return names_;
 }
 
 }  // namespace kiban::cli

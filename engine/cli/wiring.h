@@ -19,8 +19,9 @@ struct WiringOptions {
   services::states::Throttle throttle{services::states::Throttle::Nested};
   std::optional<Duration> retention{};  // Of finished executions; nullopt: for ever.
   services::events::MissedSchedules missed{services::events::MissedSchedules::Last};
-  std::vector<std::string> hosts{};  // Further names of this server.
-  std::string database_host{};       // Address of all RDS endpoints; empty: AWS's names.
+  std::vector<std::string> hosts{};               // Further names of this server.
+  services::states::Counters* counters{nullptr};  // Outlives the services.
+  std::string database_host{};  // Address of all RDS endpoints; empty: AWS's names.
 };
 
 std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions& options);
@@ -37,5 +38,18 @@ std::optional<runtime::RegistryToken> find_registry_token(kernel::Kernel& kernel
 // What holds a virtual clock: tasks that run to completion (a service's never do) and deliveries,
 // named for people. A state that waits for a task token holds nothing by itself.
 std::vector<std::string> find_in_flight(const kernel::Kernel& kernel);
+
+// The same, found anew only when effects began or ended: a clock asks before every batch. The
+// kernel outlives it.
+class InFlight {
+ public:
+  explicit InFlight(const kernel::Kernel& kernel) : kernel_(&kernel) {}
+  const std::vector<std::string>& operator()();
+
+ private:
+  const kernel::Kernel* kernel_;
+  std::optional<std::uint64_t> version_{};
+  std::vector<std::string> names_{};
+};
 
 }  // namespace kiban::cli

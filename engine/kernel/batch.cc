@@ -316,7 +316,8 @@ Kernel::Batch::Mark Kernel::Batch::mark() const {
           .events = events_.size(),
           .notified = notified_.size(),
           .counts = counts_.size(),
-          .counts_delivered = counts_delivered_};
+          .counts_delivered = counts_delivered_,
+          .blobs = blobs_.size()};
 }
 
 void Kernel::Batch::roll_back(const Mark& to) {
@@ -326,6 +327,7 @@ void Kernel::Batch::roll_back(const Mark& to) {
   notified_.resize(to.notified);
   counts_.resize(to.counts);
   counts_delivered_ = to.counts_delivered;
+  blobs_.resize(to.blobs);
 }
 
 Result<json::object> Kernel::Batch::guarded(
@@ -472,6 +474,15 @@ void Kernel::Batch::run() {
   fire_timers(0);
 }
 
+// Blobs, then the rows that name them.
+Result<void> Kernel::Batch::write() {
+  std::vector<std::string_view> blobs;
+  for (const auto& [digest, bytes] : blobs_) blobs.emplace_back(bytes);
+  if (!blobs.empty()) KIBAN_TRY_VOID(kernel_.options.blobs->put_all(blobs));
+  if (rows_.writes().empty()) return {};
+  return kernel_.store.commit(rows_.writes());
+}
+
 Result<void> Kernel::Batch::finish() {
   while (counts_delivered_ < counts_.size()) {
     deliver_counts();
@@ -483,8 +494,8 @@ Result<void> Kernel::Batch::finish() {
     rows_.put(time_row, std::to_string(milliseconds_of(now_)));
   std::map<std::pair<std::string_view, std::string_view>, std::size_t> last;
   for (std::size_t i = 0; i < effects_.size(); ++i) last[{effects_[i].service, effects_[i].id}] = i;
-  if (!rows_.writes().empty()) {
-    if (Result<void> committed = kernel_.store.commit(rows_.writes()); !committed) {
+  if (!rows_.writes().empty() || !blobs_.empty()) {
+    if (Result<void> committed = write(); !committed) {
       kernel_.failure = committed.error();
       for (Reply& reply : replies_)
         if (reply.to)
@@ -492,6 +503,9 @@ Result<void> Kernel::Batch::finish() {
       return committed;
     }
     kernel_.refresh_next_due();
+    const auto effect = rows_.writes().lower_bound("effect/");
+    if (effect != rows_.writes().end() && effect->first.starts_with("effect/"))
+      ++kernel_.effects_version;
   }
   for (Reply& reply : replies_)
     if (reply.to) reply.to(std::move(reply.value));

@@ -64,6 +64,7 @@ struct Kernel::Impl {
   // No timer row has an earlier time: scans begin here, not in front of what was erased.
   std::int64_t timer_floor{0};
   std::optional<Timestamp> next_due{};
+  std::uint64_t effects_version{0};
   bool started{false};
   std::optional<Error> failure{};
 
@@ -72,6 +73,9 @@ struct Kernel::Impl {
   }
   void refresh_next_due();
 };
+
+// Larger blobs are written at once, and the operation that put them fails when the disk is full.
+constexpr std::size_t small_blob_bytes = 256UL * 1024;
 
 constexpr std::string_view time_row = "kernel/time";
 
@@ -94,6 +98,7 @@ class Kernel::Batch {
   Result<void> finish();
 
  private:
+  Result<void> write();
   class OperationContext;
   struct Mark {
     Overlay::Savepoint rows{0};
@@ -102,6 +107,7 @@ class Kernel::Batch {
     std::size_t notified{0};
     std::size_t counts{0};
     std::size_t counts_delivered{0};
+    std::size_t blobs{0};
   };
   struct Reply {
     std::function<void(Result<json::object>)> to{};
@@ -153,6 +159,9 @@ class Kernel::Batch {
   std::vector<Counted> counts_{};
   std::size_t counts_delivered_{0};
   std::vector<std::string> notified_{};
+  // Small ones that operations put, by digest: written side by side, in front of the commit. Their
+  // number is bounded by the batch's fuel.
+  std::vector<std::pair<std::string, std::string>> blobs_{};
   std::vector<Reply> replies_{};
   std::vector<std::function<void()>> committed_{};  // Of outcomes.
 };

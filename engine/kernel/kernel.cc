@@ -133,6 +133,8 @@ std::vector<WaitingTimer> Kernel::waiting_timers(std::size_t most) const {
 
 bool Kernel::failed() const { return impl_->failure.has_value(); }
 
+std::size_t Kernel::long_polls() const { return impl_->deferred.size(); }
+
 Timestamp Kernel::run_until_idle(Timestamp now, Timestamp until, const Seed& seed) {
   for (std::uint64_t batches = 0; batches < batches_until_idle_max; ++batches) {
     if (!run_batch(now, seed.derive("batch", batches))) return now;
@@ -178,6 +180,8 @@ std::vector<services::Effect> Kernel::pending_effects() const {
       effects.push_back(*std::move(effect));
   return effects;
 }
+
+std::uint64_t Kernel::effects_version() const { return impl_->effects_version; }
 
 const std::deque<Authorisation>& Kernel::authorisations() const { return impl_->authorisations; }
 

@@ -109,6 +109,7 @@ class Kernel {
   // The timers that wait, at most `most` of them, in the order of their time.
   std::vector<WaitingTimer> waiting_timers(std::size_t most) const;
   bool failed() const;
+  std::size_t long_polls() const;  // Commands that were deferred.
 
   // For tests and simulation: runs batches until nothing waits, jumping from timer to timer, but
   // not beyond `until`. Returns the time then: that of the last batch. Seeds derive from `seed`.
@@ -122,6 +123,8 @@ class Kernel {
   std::optional<std::string> read(std::string_view key) const;
   services::Caller root() const;
   std::vector<services::Effect> pending_effects() const;
+  // Changes whenever pending_effects() may have.
+  std::uint64_t effects_version() const;
   const std::deque<Authorisation>& authorisations() const;
 
  private:

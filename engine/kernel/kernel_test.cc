@@ -238,6 +238,27 @@ TEST_F(Metrics, ThatCannotBeWrittenStopNothingElse) {
   EXPECT_THAT(log_, ElementsAre("the metric damaged failed inside kiban: damaged"));
 }
 
+TEST_F(KernelTest, TellsWhenEffectsChanged) {
+  a_->operations["Perform"] = [](Context& context, const json::object&) {
+    context.perform({.service = "a", .kind = "k", .id = "1"});
+    return json::object{};
+  };
+  submit("Put", {{"Value", "1"}});
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  const std::uint64_t none = kernel_->effects_version();
+  submit("Put", {{"Value", "2"}});
+  ASSERT_TRUE(kernel_->run_batch(start, 2));
+  EXPECT_EQ(kernel_->effects_version(), none);
+  submit("Perform", {});
+  ASSERT_TRUE(kernel_->run_batch(start, 3));
+  const std::uint64_t begun = kernel_->effects_version();
+  EXPECT_NE(begun, none);
+  kernel_->outcome("a", {.id = "1"});
+  ASSERT_TRUE(kernel_->run_batch(start, 4));
+  EXPECT_NE(kernel_->effects_version(), begun);
+  EXPECT_TRUE(kernel_->pending_effects().empty());
+}
+
 TEST_F(KernelTest, DecidesAllThatWaitsWithOneCommitAndRepliesAfterIt) {
   submit("Put", {{"Value", "1"}});
   submit("Put", {{"Value", "2"}});
@@ -776,6 +797,58 @@ TEST(Trust, OfUsersAndSessions) {
         trusting(policy({statement("Allow", fmt::format(R"({{"AWS":"{}"}})", named))}), session))
         << named;
   EXPECT_FALSE(trusting(policy({statement("Allow", R"({"AWS":"*"})")}), "states.amazonaws.com"));
+}
+
+// Counts, and fails when told to.
+class CountingBlobs final : public store::Blobs {
+ public:
+  Result<std::string> put(std::string_view bytes) override {
+    ++puts;
+    return inner->put(bytes);
+  }
+  Result<void> put_all(const std::vector<std::string_view>& all) override {
+    together.push_back(all.size());
+    if (failing) return fail("StoreFailed", "no space left on device");
+    return store::Blobs::put_all(all);
+  }
+  Result<std::string> read(std::string_view digest) const override { return inner->read(digest); }
+  Result<void> adopt(std::string_view digest, const std::string& path) override {
+    return inner->adopt(digest, path);
+  }
+  std::optional<std::string> file(std::string_view) const override { return std::nullopt; }
+  std::unique_ptr<store::Blobs> inner{store::make_memory_blobs()};
+  int puts{0};
+  std::vector<std::size_t> together{};
+  bool failing{false};
+};
+
+TEST_F(KernelTest, WritesSmallBlobsOfABatchTogetherBeforeItsRows) {
+  CountingBlobs blobs;
+  options_.blobs = &blobs;
+  restart();
+  a_->operations["Blob"] = [](Context& context, const json::object& input) -> Result<json::object> {
+    const std::string digest = context.put_blob(text(input, "Bytes"));
+    context.put("a/" + digest, "{}");
+    if (flag(input, "Fails")) return fail("Failed", "and so nothing of it stays");
+    return json::object{{"Read", context.read_blob(digest).value_or("")}};
+  };
+  for (const auto* bytes : {"one", "two"}) submit("Blob", {{"Bytes", bytes}});
+  submit("Blob", {{"Bytes", "three"}, {"Fails", true}});
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(replies_, ElementsAre(R"({"Read":"one"})", R"({"Read":"two"})", "Failed"));
+  EXPECT_THAT(blobs.together, ElementsAre(2U));
+  EXPECT_TRUE(blobs.read(store::sha256_hex("one")));
+  EXPECT_FALSE(blobs.read(store::sha256_hex("three")));
+  // A large one is not held back.
+  submit("Blob", {{"Bytes", std::string(300'000, 'x')}});
+  ASSERT_TRUE(kernel_->run_batch(start, 2));
+  EXPECT_EQ(blobs.puts, 3);
+  EXPECT_EQ(blobs.together.size(), 1U);
+  // Rows that name what is not there are never written.
+  blobs.failing = true;
+  submit("Blob", {{"Bytes", "four"}});
+  EXPECT_FALSE(kernel_->run_batch(start, 3));
+  EXPECT_EQ(store_.get("a/" + store::sha256_hex("four")), std::nullopt);
 }
 
 TEST_F(KernelTest, KeepsBlobsByDigest) {

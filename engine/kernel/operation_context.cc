@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <ranges>
 #include <stdexcept>
 
 #include "api/validate.h"
@@ -95,13 +96,20 @@ void Kernel::Batch::OperationContext::reply_with(std::string_view operation, jso
 }
 
 Result<std::string> Kernel::Batch::OperationContext::read_blob(std::string_view digest) const {
+  for (const auto& [name, bytes] : std::views::reverse(batch_.blobs_))  // Mostly the last one.
+    if (name == digest) return bytes;
   return batch_.kernel_.options.blobs->read(digest);
 }
 
 std::string Kernel::Batch::OperationContext::put_blob(std::string_view bytes) {
-  Result<std::string> digest = batch_.kernel_.options.blobs->put(bytes);
-  if (!digest) throw std::runtime_error(digest.error().cause);  // The operation fails as a whole.
-  return *std::move(digest);
+  if (bytes.size() > small_blob_bytes) {
+    Result<std::string> digest = batch_.kernel_.options.blobs->put(bytes);
+    if (!digest) throw std::runtime_error(digest.error().cause);  // The operation fails as a whole.
+    return *std::move(digest);
+  }
+  std::string digest = store::sha256_hex(bytes);
+  batch_.blobs_.emplace_back(digest, bytes);
+  return digest;
 }
 
 void Kernel::Batch::OperationContext::record(std::string caller, std::string_view action,

@@ -95,6 +95,7 @@ struct Frontend::Exchange {
   api::HttpRequest request{};
   api::Wire wire{};
   std::string request_id{};
+  std::chrono::steady_clock::time_point began{};
   std::optional<api::Signature> signature{};
   services::Caller caller{};
   std::shared_ptr<ObjectBody> body{};  // When the operation takes_bulk().
@@ -116,11 +117,14 @@ void Frontend::add_route(std::string prefix, Handler handler, Access access) {
 void Frontend::handle(HttpRequest request, Respond respond) {
   for (const Route& route : routes_)
     if (request.target.starts_with(route.prefix)) {
-      if (route.access == Access::Token && !has_token(request)) return refuse_token(respond);
+      const bool scrapes = route.access == Access::Scrape && has_metrics_token(request);
+      if (route.access != Access::Open && !scrapes && !has_token(request))
+        return refuse_token(respond);
       return route.handler(std::move(request), std::move(respond));
     }
   if (handle_own(request, respond)) return;
   auto exchange = std::make_shared<Exchange>();
+  exchange->began = std::chrono::steady_clock::now();
   exchange->body = std::static_pointer_cast<ObjectBody>(request.sink);
   const std::size_t question = request.target.find('?');
   exchange->request = {
@@ -343,6 +347,8 @@ HttpReply Frontend::encode_failure(const Exchange& exchange, const Error& error)
 }
 
 HttpReply Frontend::to_reply(const Exchange& exchange, api::HttpResponse response) {
+  if (options_.metrics != nullptr)
+    options_.metrics->record(exchange.wire.operation, response.status, exchange.began);
   HttpReply reply{.status = static_cast<int>(response.status),
                   .headers = std::move(response.headers),
                   .body = std::move(response.body)};
@@ -421,6 +427,17 @@ bool Frontend::handle_own(const HttpRequest& request, const Respond& respond) {
 
 std::string own_token(const std::string& secret_access_key) {
   return store::sha256_hex("kiban token " + secret_access_key);
+}
+
+std::string metrics_token(const std::string& secret_access_key) {
+  return store::sha256_hex("kiban metrics " + secret_access_key);
+}
+
+bool Frontend::has_metrics_token(const HttpRequest& request) const {
+  const std::string right = "Bearer " + metrics_token(options_.root.secret_access_key);
+  return std::ranges::any_of(request.headers, [&](const auto& header) {
+    return same_letters(header.first, "authorization") && header.second == right;
+  });
 }
 
 bool Frontend::has_token(const HttpRequest& request) const {

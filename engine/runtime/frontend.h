@@ -13,6 +13,7 @@
 #include "runtime/http_server.h"
 #include "runtime/kernel_thread.h"
 #include "runtime/keys.h"
+#include "runtime/metrics.h"
 #include "runtime/uploads_object.h"
 #include "runtime/worker.h"
 #include "store/blobs.h"
@@ -33,12 +34,15 @@ struct FrontendOptions {
   RootKey root{};
   std::string bodies{"/tmp"};  // Where bodies of objects lie on their way, beside the blobs.
   std::string version{"0.1.0"};
+  RequestMetrics* metrics{nullptr};  // Outlives the front end.
   // Looks a temporary key up on the kernel's thread; empty: there are none.
   std::function<std::optional<SessionKey>(kernel::Kernel&, std::string_view)> find_session{};
 };
 
 // What the header X-Kiban-Token must hold: only who can read the secret knows it.
 std::string own_token(const std::string& secret_access_key);
+// What `Authorization: Bearer` may hold for routes that are Access::Scrape, and for no others.
+std::string metrics_token(const std::string& secret_access_key);
 
 // Used on the I/O thread only; outlives its requests.
 class Frontend {
@@ -52,10 +56,12 @@ class Frontend {
   // How to get back to the I/O thread; set before the first request.
   void set_post(std::function<void(std::function<void()>)> post) { post_ = std::move(post); }
   // Requests whose path begins with `prefix` go to `handler` as they are: /v2/ of the registry.
-  enum class Access : std::uint8_t { Open, Token };  // Token: has_token() is asked first.
+  // Token: has_token() is asked first. Scrape: metrics_token() does too.
+  enum class Access : std::uint8_t { Open, Token, Scrape };
   void add_route(std::string prefix, Handler handler, Access access = Access::Open);
   // What is below /_kiban/ is for who can read the data directory: such a request has its token.
   bool has_token(const HttpRequest& request) const;
+  bool has_metrics_token(const HttpRequest& request) const;
 
  private:
   struct Exchange;

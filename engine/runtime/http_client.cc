@@ -2,11 +2,15 @@
 
 #include <fmt/core.h>
 
+#include <atomic>
 #include <boost/asio.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
+#include <deque>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -77,6 +81,24 @@ bool is_this_host(const asio::ip::address& given) {
   return address.is_loopback() || bits >> 24U == 0 || bits >> 16U == 0xA9FEU;
 }
 
+// Reading the certificates of all authorities takes milliseconds; they are read again now and then,
+// as systems renew them.
+std::shared_ptr<asio::ssl::context> tls_context() {
+  constexpr std::chrono::hours age_max{1};
+  static std::mutex mutex;
+  static std::shared_ptr<asio::ssl::context> kept;
+  static std::chrono::steady_clock::time_point made;
+  const std::scoped_lock lock{mutex};
+  const auto now = std::chrono::steady_clock::now();
+  if (!kept || now - made > age_max) {
+    kept = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+    boost::system::error_code ignored;
+    kept->set_default_verify_paths(ignored);
+    made = now;
+  }
+  return kept;
+}
+
 asio::awaitable<Result<HttpReply>> fetch_once(Fetch fetch) {
   if (fetch.prepare)
     if (Result<void> prepared = fetch.prepare(fetch); !prepared)
@@ -102,11 +124,9 @@ asio::awaitable<Result<HttpReply>> fetch_once(Fetch fetch) {
   if (error) co_return fail("ConnectFailed", fetch.url + ": " + error.message());
   if (url->scheme == "http") co_return co_await exchange(stream, fetch, *url);
 
-  asio::ssl::context tls{asio::ssl::context::tls_client};
-  boost::system::error_code ignored;
-  tls.set_default_verify_paths(ignored);
-  tls.set_verify_mode(fetch.check_certificate ? asio::ssl::verify_peer : asio::ssl::verify_none);
-  asio::ssl::stream<beast::tcp_stream&> secure{stream, tls};
+  const std::shared_ptr<asio::ssl::context> tls = tls_context();
+  asio::ssl::stream<beast::tcp_stream&> secure{stream, *tls};
+  secure.set_verify_mode(fetch.check_certificate ? asio::ssl::verify_peer : asio::ssl::verify_none);
   secure.set_verify_callback(asio::ssl::host_name_verification(url->host));
   SSL_set_tlsext_host_name(secure.native_handle(), url->host.c_str());
   const auto [handshake_error] =
@@ -124,13 +144,66 @@ class ThreadFetcher final : public Fetcher {
   }
   void start(Fetch request, std::function<void(Result<HttpReply>)> done) override {
     std::call_once(begun_, [this] { thread_ = std::thread([this] { io_.run(); }); });
-    spawn(io_, run(std::move(request), std::move(done)));
+    ++waiting_;
+    asio::post(io_, [this, job = Job{std::move(request), std::move(done)}]() mutable {
+      const Result<Url> url = parse_url(job.request.url);
+      const std::string host = url ? url->host + ":" + url->port : "";
+      hosts_[host].jobs.push_back(std::move(job));
+      begin_next();
+    });
   }
+  std::size_t waiting() const override { return waiting_; }
 
  private:
-  static asio::awaitable<void> run(Fetch request, std::function<void(Result<HttpReply>)> done) {
-    done(co_await fetch_once(std::move(request)));
+  struct Job {
+    Fetch request{};
+    std::function<void(Result<HttpReply>)> done{};
+  };
+  struct Host {
+    std::deque<Job> jobs{};
+    std::size_t running{0};
+  };
+
+  // Hosts take turns.
+  void begin_next() {
+    for (std::size_t idle = 0; running_ < fetches_max && idle < hosts_.size();) {
+      auto host = hosts_.upper_bound(last_);
+      if (host == hosts_.end()) host = hosts_.begin();
+      last_ = host->first;
+      if (host->second.jobs.empty() || host->second.running == fetches_of_host_max) {
+        ++idle;
+        continue;
+      }
+      idle = 0;
+      Job job = std::move(host->second.jobs.front());
+      host->second.jobs.pop_front();
+      ++host->second.running;
+      ++running_;
+      --waiting_;
+      spawn(io_, run(host->first, std::move(job)));
+    }
   }
+
+  asio::awaitable<void> run(std::string host, Job job) {
+    Result<HttpReply> reply = fail("FetchFailed", job.request.url + ": failed inside");
+    try {
+      reply = co_await fetch_once(std::move(job.request));
+    } catch (const std::exception& thrown) {  // Our mistake; whoever waits must hear of it.
+      reply = fail("FetchFailed", std::string("failed inside: ") + thrown.what());
+    }
+    --running_;
+    const auto lane = hosts_.find(host);
+    if (--lane->second.running == 0 && lane->second.jobs.empty()) hosts_.erase(lane);
+    begin_next();
+    job.done(std::move(reply));
+  }
+
+  // Used on the thread.
+  std::map<std::string, Host> hosts_{};  // By "host:port".
+  std::string last_{};                   // The host whose turn was last.
+  std::size_t running_{0};
+  std::atomic<std::size_t> waiting_{0};
+
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
   std::once_flag begun_{};

@@ -46,13 +46,20 @@ std::string reason_of(int status);
 // `TimedOut` (once connected), `ReplyTooLong`, `FetchFailed`. Redirects are not followed.
 Result<HttpReply> fetch(const Fetch& request);
 
+// Of one Fetcher at a time; further ones wait in the order in which they came, and a host that does
+// not answer holds up its own alone. Both ours.
+constexpr std::size_t fetches_max = 512;
+constexpr std::size_t fetches_of_host_max = 64;
+
 // Many at a time on a thread of its own, which begins with the first. start() may be called from
 // any thread.
 class Fetcher {
  public:
   virtual ~Fetcher() = default;
-  // `done` is called on that thread.
+  // `done` is called on that thread, once. The timeout begins when the request's turn has come.
   virtual void start(Fetch request, std::function<void(Result<HttpReply>)> done) = 0;
+  // From any thread: how many wait for their turn.
+  virtual std::size_t waiting() const = 0;
 };
 std::unique_ptr<Fetcher> make_fetcher();
 

@@ -90,6 +90,7 @@ class Server final : public HttpServer {
 
   Result<void> bind(const std::string& address, std::uint16_t port);
   std::uint16_t port() const override { return acceptors_.front().local_endpoint().port(); }
+  std::size_t connections() const override { return connections_open_; }
   Result<void> also_listen(const std::string& address, std::uint16_t port) override {
     return bind(address, port);
   }
@@ -137,6 +138,7 @@ class Server final : public HttpServer {
   asio::steady_timer sweep_timer_;
   Clock::time_point sweep_at_{Clock::time_point::max()};  // No deadline is earlier.
   std::set<std::shared_ptr<Connection>> connections_{};
+  std::atomic<std::size_t> connections_open_{0};  // Their number, for other threads.
   std::map<asio::ip::address, std::size_t> peers_{};
   std::uint64_t held_bytes_{0};
   bool told_descriptors_{false};
@@ -285,6 +287,7 @@ asio::awaitable<void> Server::accept(Tcp::acceptor& acceptor) {
     connection->peer = peer;
     connection->local = connection->stream.local_endpoint(ignored).address().to_string();
     connections_.insert(connection);
+    connections_open_ = connections_.size();
     ++peers_[peer];
     spawn(io_, serve(std::move(connection)));
   }
@@ -299,6 +302,7 @@ asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection) {
   error_code ignored;
   connection->stream.shutdown(Tcp::socket::shutdown_both, ignored);
   connections_.erase(connection);
+  connections_open_ = connections_.size();
   if (const auto same = peers_.find(connection->peer); --same->second == 0) peers_.erase(same);
   if (stopping_ && connections_.empty()) io_.stop();
 }

@@ -106,6 +106,8 @@ class HttpServer {
   // Serves on this thread until stop(), SIGTERM or SIGINT, and until what is in flight is answered.
   // The signal; 0: stop().
   virtual int run() = 0;
+  // From any thread: how many connections are open.
+  virtual std::size_t connections() const = 0;
   // From any thread: `work` runs on the thread that serves.
   virtual void post(std::function<void()> work) = 0;
   // From any thread; again: at once.

@@ -54,6 +54,11 @@ void KernelThread::visit_until(std::function<bool(kernel::Kernel&)> work) {
   wake_.notify_one();
 }
 
+std::size_t KernelThread::waiting() const {
+  const std::scoped_lock lock{mutex_};
+  return inbox_.commands.size() + inbox_.outcomes.size();
+}
+
 void KernelThread::stop() {
   {
     const std::scoped_lock lock{mutex_};
@@ -74,6 +79,15 @@ void KernelThread::wait(std::unique_lock<std::mutex>& lock) {
   // Capped so that a step of the host's clock is noticed.
   constexpr std::chrono::milliseconds nap_max{1000};
   wake_.wait_for(lock, std::clamp(*delay, std::chrono::milliseconds{0}, nap_max), ready);
+}
+
+Result<void> KernelThread::run_batch(Timestamp now, std::size_t inputs) {
+  if (metrics_ == nullptr) return kernel_.run_batch(now, fresh_seed());
+  const auto began = std::chrono::steady_clock::now();
+  Result<void> ran = kernel_.run_batch(now, fresh_seed());
+  metrics_->batch_took.observe(std::chrono::steady_clock::now() - began);
+  metrics_->batch_inputs.observe(inputs);
+  return ran;
 }
 
 void KernelThread::run() {
@@ -98,7 +112,8 @@ void KernelThread::run() {
       kernel_.outcome(std::move(each.service), std::move(each.outcome), std::move(each.committed));
     const std::optional<Timestamp> next = kernel_.next_timer();
     const Timestamp now = clock_.step(next, kernel_.busy() ? Work::Waits : Work::None);
-    if (kernel_.busy() || (next && *next <= now)) check(kernel_.run_batch(now, fresh_seed()));
+    if (kernel_.busy() || (next && *next <= now))
+      check(run_batch(now, taken.commands.size() + taken.outcomes.size()));
     std::ranges::move(taken.visits, std::back_inserter(visits));
     std::erase_if(visits, [this](auto& work) { return work(kernel_); });
   }

@@ -12,6 +12,7 @@
 
 #include "kernel/kernel.h"
 #include "runtime/clock.h"
+#include "runtime/metrics.h"
 
 namespace kiban::runtime {
 
@@ -34,6 +35,10 @@ class KernelThread {
   void visit(std::function<void(kernel::Kernel&)> work);
   // The same after every batch, until `work` returns true.
   void visit_until(std::function<bool(kernel::Kernel&)> work);
+  // Before begin(); outlives this.
+  void measure(KernelMetrics& metrics) { metrics_ = &metrics; }
+  // Any thread: commands and outcomes that wait for the next batch.
+  std::size_t waiting() const;
   // Decides what was submitted so far and ends the thread.
   void stop();
 
@@ -50,12 +55,14 @@ class KernelThread {
     bool empty() const { return commands.empty() && outcomes.empty() && visits.empty(); }
   };
   void run();
+  Result<void> run_batch(Timestamp now, std::size_t inputs);
   void wait(std::unique_lock<std::mutex>& lock);
 
   kernel::Kernel& kernel_;
   Clock& clock_;
   std::function<void(const Error&)> on_failure_;
-  std::mutex mutex_{};
+  KernelMetrics* metrics_{nullptr};
+  mutable std::mutex mutex_{};
   std::condition_variable wake_{};
   Inbox inbox_{};
   bool stopping_{false};

@@ -14,6 +14,7 @@ class UrlsOnly : public Fetcher {
     url = request.url;
     done(HttpReply{.status = 200});
   }
+  std::size_t waiting() const override { return 0; }
   std::string url{};
 };
 

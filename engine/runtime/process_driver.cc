@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <list>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "runtime/process_task.h"
 
@@ -17,6 +19,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds poll_interval{20};
+
+// As services/ecs makes them.
+bool is_task_id(const std::string& name) {
+  return name.size() == 32 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
 
 // Shared with the kernel, which may commit a report after the driver has gone.
 struct Wake {
@@ -55,6 +62,20 @@ class Driver final : public ProcessDriver {
       report({.payload = {{"Asked", true}}});
     });
     thread_ = std::thread{[this] { poll(); }};
+  }
+
+  void sweep() override {
+    std::vector<fs::path> left;
+    std::error_code failed;
+    const std::lock_guard lock{mutex_};
+    for (fs::directory_iterator at{directory_, failed}, end; !failed && at != end;
+         at.increment(failed)) {
+      const std::string name = at->path().filename().string();
+      const bool known = std::ranges::any_of(
+          tasks_, [&](const ProcessTask& task) { return task.arn().ends_with("/" + name); });
+      if (is_task_id(name) && !known) left.push_back(at->path());
+    }
+    for (const fs::path& each : left) fs::remove_all(each, failed);
   }
 
  private:

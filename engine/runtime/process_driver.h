@@ -26,6 +26,9 @@ class ProcessDriver {
   virtual ~ProcessDriver() = default;
   // Adds "task.run" and "task.stop".
   virtual void add_to(Effects& effects) = 0;
+  // Erases the files of tasks that nobody asked for since the start: they had ended, and the server
+  // with them before it could. To be called once all pending effects were handed over.
+  virtual void sweep() = 0;
   // Ends all tasks, some seconds at most, and reports that. Others that are asked for then wait for
   // the next run of the engine. Without it they go on.
   virtual void end_tasks() = 0;

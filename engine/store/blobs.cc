@@ -6,6 +6,7 @@
 #include <openssl/sha.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -17,6 +18,7 @@
 #include <span>
 #include <sstream>
 #include <system_error>
+#include <thread>
 
 namespace kiban::store {
 
@@ -46,7 +48,14 @@ std::string md5_hex(std::string_view bytes) {
   return hex(digest);
 }
 
+Result<void> Blobs::put_all(const std::vector<std::string_view>& all) {
+  for (const std::string_view bytes : all) KIBAN_TRY_VOID(put(bytes));
+  return {};
+}
+
 namespace {
+
+constexpr std::size_t writers_max = 8;
 
 bool is_digest(std::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -145,6 +154,26 @@ class DirectoryBlobs final : public Blobs {
     return digest;
   }
 
+  // A sync mostly waits: several at a time take little longer than one.
+  Result<void> put_all(const std::vector<std::string_view>& all) override {
+    if (all.size() < 2) return Blobs::put_all(all);
+    std::atomic<std::size_t> next{0};
+    std::vector<Result<void>> ended(std::min(all.size(), writers_max));
+    const auto write = [&](Result<void>& end) {
+      for (std::size_t i = next++; i < all.size() && end; i = next++)
+        if (auto written = put(all[i]); !written) end = std::unexpected(written.error());
+    };
+    {
+      std::vector<std::jthread> writers;
+      for (std::size_t i = 1; i < ended.size(); ++i)
+        writers.emplace_back([&write, &end = ended[i]] { write(end); });
+      write(ended[0]);
+    }
+    for (Result<void>& end : ended)
+      if (!end) return end;
+    return {};
+  }
+
   Result<std::string> read(std::string_view digest) const override {
     if (!is_digest(digest)) return fail("NoSuchBlob", std::string(digest));
     Result<std::string> bytes = read_file(path_of(digest));
@@ -183,12 +212,12 @@ class DirectoryBlobs final : public Blobs {
   Result<void> place(const std::string& synced, const std::string& path) const {
     const std::string folder = std::filesystem::path(path).parent_path().string();
     std::error_code failed;
-    std::filesystem::create_directories(folder, failed);
+    const bool made = std::filesystem::create_directories(folder, failed);
     if (failed) return fail("StoreFailed", "can't create " + folder + ": " + failed.message());
+    if (made) sync_directory(directory_);
     std::filesystem::rename(synced, path, failed);
     if (failed) return fail("StoreFailed", "can't create " + path + ": " + failed.message());
     sync_directory(folder);
-    sync_directory(directory_);
     return {};
   }
   std::string path_of(std::string_view digest) const {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/result.h"
 
@@ -15,6 +16,8 @@ class Blobs {
   virtual ~Blobs() = default;
   // The digest. Durable when it returns; bytes that are there already are not written again.
   virtual Result<std::string> put(std::string_view bytes) = 0;
+  // The same for several, which are synced side by side: all are durable when it returns.
+  virtual Result<void> put_all(const std::vector<std::string_view>& all);
   // Errors: `NoSuchBlob`; `BlobDamaged` when the bytes on disk no longer have the digest.
   virtual Result<std::string> read(std::string_view digest) const = 0;
   // Takes over the file `path`, whose bytes have this digest by the caller's word, and lies on the

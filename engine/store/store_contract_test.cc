@@ -156,6 +156,18 @@ TEST(Blobs, AreFoundByTheirDigest) {
   std::filesystem::remove_all(directory);
 }
 
+TEST(Blobs, ManyArePutTogether) {
+  const std::string directory = testing::TempDir() + "/kiban-blobs-together";
+  std::filesystem::remove_all(directory);
+  const std::unique_ptr<Blobs> blobs = open_directory_blobs(directory).value();
+  std::vector<std::string> texts;
+  for (int i = 0; i < 50; ++i) texts.push_back("text " + std::to_string(i % 40));  // Some twice.
+  ASSERT_TRUE(blobs->put_all({texts.begin(), texts.end()}));
+  for (const std::string& each : texts) EXPECT_EQ(blobs->read(sha256_hex(each)), each);
+  for (const auto& entry : std::filesystem::directory_iterator{directory})
+    EXPECT_TRUE(entry.is_directory()) << entry.path();  // Nothing half made is left.
+}
+
 TEST(Blobs, AreSweptWhenNoRowNamesThem) {
   using namespace std::chrono_literals;
   const std::string directory = temporary_directory() + "/blobs";

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
-from conftest import kiban
+from conftest import BINARY, kiban
 
 
 def error_of(call, **arguments) -> str:
@@ -146,6 +148,21 @@ def test_a_full_disk_ends_it_and_loses_nothing_that_was_acknowledged(serve, tmp_
     again = serve("--data", tmp_path, "--auth", "any").client("sqs")
     attributes = again.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
     assert int(attributes["Attributes"]["ApproximateNumberOfMessages"]) >= acknowledged
+
+
+@pytest.mark.parametrize("mebibytes", [40, 100, 150])
+def test_too_little_memory_is_said_and_not_a_crash(tmp_path, mebibytes):
+    size = mebibytes * 1024 * 1024
+    ended = subprocess.run(
+        [BINARY, "serve", "--data", tmp_path, "--listen", "127.0.0.1:0", "--tasks", "none"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 1, ended
+    assert ended.stderr.splitlines()[-1].startswith("kiban: ")
 
 
 def test_ends_with_0_when_asked_and_keeps_no_server_file(serve, tmp_path):

@@ -67,6 +67,32 @@ def test_a_task_outlives_the_engine_and_runs_once(serve, tmp_path):
     assert (tmp_path / "runs").read_text() == "begun\nover\n"
 
 
+def test_files_of_ended_tasks_go_and_those_of_running_ones_stay(serve, tmp_path):
+    arguments = ("--auth", "any", "--data", tmp_path / "data", "--tasks", "process", "--source", tmp_path)
+    server = serve(*arguments)
+    machine = deploy(server)
+    tasks = tmp_path / "data" / "tasks"
+
+    def kept() -> list[str]:
+        return sorted(entry.name for entry in tasks.iterdir())
+
+    assert ended(server, start(server, machine, "true"))["status"] == "SUCCEEDED"
+    until(lambda: kept() == [], kept)
+    running = start(server, machine, "sh", "-c", "while [ ! -e go ]; do sleep 0.1; done; echo end")
+    (task,) = until(kept, "it does not begin")
+    server.kill()
+    # As a server leaves it that is killed between the commit of the end and the removal.
+    left = tasks / ("0123456789abcdef" * 2) / "api"
+    left.mkdir(parents=True)
+    (left / "log").write_text("line")
+    server = serve(*arguments)
+    until(lambda: kept() == [task], kept)
+    (tmp_path / "go").touch()
+    assert ended(server, running)["status"] == "SUCCEEDED"
+    assert messages(server) == ["end"]
+    until(lambda: kept() == [], kept)
+
+
 def test_a_running_task_does_not_hold_the_port(serve, tmp_path):
     arguments = ("--auth", "any", "--data", tmp_path / "data", "--tasks", "process", "--source", tmp_path)
     server = serve(*arguments)

@@ -5,11 +5,10 @@
 #include <algorithm>
 
 #include "services/base/table_service.h"
+#include "services/cloudwatch/retention.h"
 
 namespace kiban::services::cloudwatch {
 namespace {
-
-constexpr std::chrono::days kept{15};
 
 std::string metric_key(const Context& context, std::string_view id) {
   return fmt::format("cloudwatch/{}/metric/{}", context.caller().region, id);
@@ -31,6 +30,8 @@ Minute minute_from(const json::object& row) {
           .unit = text(row, "Unit")};
 }
 
+}  // namespace
+
 void merge(Minute& into, const Minute& other) {
   if (into.count == 0) {
     into = other;
@@ -42,7 +43,20 @@ void merge(Minute& into, const Minute& other) {
   into.max = std::max(into.max, other.max);
 }
 
-}  // namespace
+Timestamp minute_of_key(std::string_view key) {
+  return Timestamp{Duration{std::stoll(std::string(key.substr(key.rfind('/') + 1)))}};
+}
+
+Minute minute_from_row(const store::Row& row) { return minute_from(object_of(row.key, row.value)); }
+
+void put_minute(Context& context, std::string_view key, const Minute& minute) {
+  put_json(context, key,
+           {{"Count", minute.count},
+            {"Sum", minute.sum},
+            {"Min", minute.min},
+            {"Max", minute.max},
+            {"Unit", minute.unit}});
+}
 
 Metric metric_from(const json::object& input) {
   Metric metric{.metric_namespace = text(input, "Namespace"), .name = text(input, "MetricName")};
@@ -100,21 +114,11 @@ void add(Context& context, const Metric& metric, Timestamp time, const Minute& v
   Minute merged;
   if (row) merged = minute_from(*row);
   merge(merged, values);
-  put_json(context, key,
-           {{"Count", merged.count},
-            {"Sum", merged.sum},
-            {"Min", merged.min},
-            {"Max", merged.max},
-            {"Unit", merged.unit}});
+  put_minute(context, key, merged);
   if (row) return;
   const std::string id = metric_key(context, metric_id(metric));
   if (!context.get(id)) put_json(context, id, to_json(metric));
-  // A new minute erases up to two that are too old, so that they never become more.
-  const std::string oldest =
-      fmt::format("{}{:015}", prefix, (context.now() - kept).time_since_epoch().count());
-  for (const store::Row& old : context.scan(prefix, {}, 2)) {
-    if (old.key < oldest) context.erase(old.key);
-  }
+  bound_metrics(context);
 }
 
 std::vector<Metric> list_metrics(const Context& context) {

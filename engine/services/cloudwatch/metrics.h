@@ -1,7 +1,8 @@
 // Minutes of metrics.
 //
 //   cloudwatch/REGION/metric/ID            what ID stands for: Namespace, MetricName, Dimensions
-//   cloudwatch/REGION/minute/ID/TIMESTAMP  one minute: count, sum, min, max, unit
+//   cloudwatch/REGION/minute/ID/TIMESTAMP  one minute: count, sum, min, max, unit; in old rows that
+//                                          of 5 minutes or an hour (retention.h)
 #pragma once
 
 #include <map>
@@ -41,6 +42,12 @@ Result<void> check_dimensions(const json::object& input);
 bool is_dimension_value(std::string_view given);
 json::object to_json(const Metric& metric);
 std::string metric_id(const Metric& metric);
+
+void merge(Minute& into, const Minute& other);
+// Of rows minute/ID/TIMESTAMP.
+Timestamp minute_of_key(std::string_view key);
+Minute minute_from_row(const store::Row& row);
+void put_minute(Context& context, std::string_view key, const Minute& minute);
 
 void add(Context& context, const Metric& metric, Timestamp time, const Minute& values);
 std::vector<Metric> list_metrics(const Context& context);

@@ -7,26 +7,14 @@
 #include "services/logs/metric_filters.h"
 #include "services/logs/names.h"
 #include "services/logs/operations.h"
+#include "services/logs/purge.h"
 
 namespace kiban::services::logs {
 namespace {
 
-constexpr std::chrono::hours sweep_interval{1};
-
 constexpr std::int64_t retention_days[] = {1,    3,    5,    7,    14,   30,  60,  90,
                                            120,  150,  180,  365,  400,  545, 731, 1096,
                                            1827, 2192, 2557, 2922, 3288, 3653};
-
-std::string sweep_timer(const Context& context, std::string_view group) {
-  return fmt::format("retention/{}/{}", context.caller().region, group);
-}
-
-void schedule_sweep(Context& context, std::string_view group) {
-  context.set_timer("logs", sweep_timer(context, group), context.now() + sweep_interval,
-                    {{"Group", group},
-                     {"Region", context.caller().region},
-                     {"Account", context.caller().account}});
-}
 
 // "If you attempt to associate a KMS key with the log group but the KMS key does not exist or the
 // KMS key is disabled, you receive an InvalidParameterException error": CreateLogGroup. The lines
@@ -115,6 +103,7 @@ Result<json::object> create_group(Context& context, const json::object& input) {
     KIBAN_TRY_VOID(check_key(context, group, input));
     row["KmsKeyId"] = text(input, "kmsKeyId");
   }
+  finish_purge(context, group + separator);
   put_json(context, group_key(context, group), row);
   return json::object{};
 }
@@ -127,12 +116,10 @@ Result<json::object> delete_group(Context& context, const json::object& input) {
                 fmt::format("The log group '{}' cannot be deleted: its deletion protection is "
                             "enabled.",
                             group));
-  const std::string region = context.caller().region;
-  erase_rows(context, fmt::format("logs/{}/event/{}{}", region, group, separator));
-  erase_rows(context, stream_key(context, group, ""));
+  purge(context, group + separator);
   erase_rows(context, filter_key(context, group, ""));
   context.erase(group_key(context, group));
-  context.cancel_timer("logs", sweep_timer(context, group));
+  cancel_sweep(context, group);
   return json::object{};
 }
 
@@ -178,7 +165,7 @@ Result<json::object> delete_retention(Context& context, const json::object& inpu
   KIBAN_TRY(json::object row, load_group(context, group));
   row.erase("RetentionInDays");
   put_json(context, group_key(context, group), row);
-  context.cancel_timer("logs", sweep_timer(context, group));
+  cancel_sweep(context, group);
   return json::object{};
 }
 
@@ -203,22 +190,6 @@ Result<json::object> describe_groups(Context& context, const json::object& input
   json::object reply{{"logGroups", std::move(page.entries)}};
   if (page.next_token) reply["nextToken"] = *page.next_token;
   return reply;
-}
-
-void sweep(Context& context, const json::object& payload) {
-  const std::string group = text(payload, "Group");
-  const std::string region = text(payload, "Region");
-  const auto row = get_json(context, fmt::format("logs/{}/group/{}", region, group));
-  const std::int64_t days = row ? number(*row, "RetentionInDays", 0) : 0;
-  if (days == 0) return;
-  const std::int64_t cutoff = milliseconds(context.now() - std::chrono::days{days});
-  const std::string prefix = fmt::format("logs/{}/event/{}{}", region, group, separator);
-  for (const store::Row& event : context.scan(prefix)) {
-    const std::size_t at = event.key.rfind(separator) + 1;
-    if (std::stoll(event.key.substr(at, 15)) < cutoff) context.erase(event.key);
-  }
-  context.set_timer("logs", fmt::format("retention/{}/{}", region, group),
-                    context.now() + sweep_interval, payload);
 }
 
 }  // namespace kiban::services::logs

@@ -74,6 +74,36 @@ TEST_F(Logs, PagesForwardAndBackward) {
   EXPECT_EQ(last_.at("nextForwardToken"), end);  // The end is told by the same token again.
 }
 
+TEST_F(Logs, PagesOfStreamsFollowNameOrTimeInBothDirections) {
+  const auto names = [&](json::object query) {
+    std::string shown;
+    query["logGroupName"] = "/batch";
+    query["limit"] = 2;
+    for (int pages = 0; pages < 5; ++pages) {
+      const json::object reply = call("DescribeLogStreams", query);
+      for (const json::value& stream : reply.at("logStreams").as_array())
+        shown += text(stream.as_object(), "logStreamName") + " ";
+      if (!reply.contains("nextToken")) break;
+      shown += "| ";
+      query["nextToken"] = reply.at("nextToken");
+    }
+    return shown;
+  };
+  for (const auto* name : {"a", "pp", "p1", "p2", "z"}) {
+    now_ += 1s;
+    call("CreateLogStream", {{"logGroupName", "/batch"}, {"logStreamName", name}});
+    call("PutLogEvents",
+         {{"logGroupName", "/batch"}, {"logStreamName", name}, {"logEvents", {event(0ms, "m")}}});
+  }
+  EXPECT_EQ(names({}), "a one | p1 p2 | pp z ");
+  EXPECT_EQ(names({{"logStreamNamePrefix", "p"}}), "p1 p2 | pp ");
+  EXPECT_EQ(names({{"descending", true}}), "z pp | p2 p1 | one a ");
+  EXPECT_EQ(names({{"orderBy", "LastEventTime"}}), "one a | pp p1 | p2 z ");
+  EXPECT_EQ(names({{"orderBy", "LastEventTime"}, {"descending", true}}), "z p2 | p1 pp | a one ");
+  EXPECT_EQ(refused("DescribeLogStreams", {{"logGroupName", "/batch"}, {"nextToken", "x"}}),
+            "InvalidToken");
+}
+
 TEST_F(Logs, FiltersLargeGroupsPageByPage) {
   call("CreateLogStream", {{"logGroupName", "/batch"}, {"logStreamName", "two"}});
   std::vector<std::string> wanted;

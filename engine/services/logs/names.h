@@ -4,6 +4,7 @@
 //   logs/REGION/stream/GROUP|STREAM         Created, Events, first- and lastEventTimestamp
 //   logs/REGION/filter/GROUP|FILTER         as PutMetricFilter got it, and creationTime
 //   logs/REGION/event/GROUP|STREAM|TIMESTAMP SEQUENCE   15 and 20 digits: by time, then as ingested
+//   logs/REGION/purge/...           see purge.h
 #pragma once
 
 #include <cstdint>

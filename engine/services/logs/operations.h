@@ -15,8 +15,6 @@ Result<json::object> delete_retention(Context& context, const json::object& inpu
 Result<json::object> put_protection(Context& context, const json::object& input);
 Result<json::object> associate_key(Context& context, const json::object& input);
 Result<json::object> disassociate_key(Context& context, const json::object& input);
-// Removes what is older than the group's retention; the timer of a group.
-void sweep(Context& context, const json::object& payload);
 
 // tags.cc
 Result<json::object> tag_resource(Context& context, const json::object& input);

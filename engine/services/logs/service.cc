@@ -2,6 +2,7 @@
 
 #include "services/base/checked_service.h"
 #include "services/logs/operations.h"
+#include "services/logs/purge.h"
 
 namespace kiban::services::logs {
 namespace {
@@ -55,7 +56,9 @@ const CheckedTable operations = {
 class Logs : public CheckedService {
  public:
   Logs() : CheckedService("logs", "InvalidParameterException", operations) {}
-  void on_timer(Context& context, const json::object& payload) override { sweep(context, payload); }
+  void on_timer(Context& context, const json::object& payload) override {
+    logs::on_timer(context, payload);
+  }
 };
 
 }  // namespace

@@ -5,8 +5,47 @@
 #include "services/base/table_service.h"
 #include "services/logs/names.h"
 #include "services/logs/operations.h"
+#include "services/logs/purge.h"
 
 namespace kiban::services::logs {
+
+namespace {
+
+json::object shown_stream(const Context& context, std::string_view group, const std::string& base,
+                          const store::Row& row) {
+  const std::string name = row.key.substr(base.size());
+  const json::object fields = object_of(row.key, row.value);
+  json::object stream{{"logStreamName", name},
+                      {"creationTime", fields.at("Created")},
+                      {"arn", fmt::format("{}:log-stream:{}", group_arn(context, group), name)},
+                      {"storedBytes", 0}};
+  for (const auto* key : {"firstEventTimestamp", "lastEventTimestamp", "lastIngestionTime"}) {
+    if (const json::value* time = find(fields, key)) stream[key] = *time;
+  }
+  return stream;
+}
+
+// In the order of the rows: only the page itself is read. Its token is the last name; names have no
+// colon.
+Result<json::object> page_by_name(const Context& context, std::string_view group,
+                                  const json::object& input, std::size_t limit) {
+  constexpr std::string_view mark = "name:";
+  const std::string token = text(input, "nextToken");
+  if (!token.empty() && !token.starts_with(mark))
+    return fail("InvalidToken", "Invalid Token: '" + token + "'");
+  const std::string base = stream_key(context, group, "");
+  const std::string after = token.empty() ? std::string() : base + token.substr(mark.size());
+  auto rows = context.scan(base + text(input, "logStreamNamePrefix"), after, limit + 1);
+  const bool more = rows.size() > limit;
+  if (more) rows.pop_back();
+  json::array streams;
+  for (const store::Row& row : rows) streams.push_back(shown_stream(context, group, base, row));
+  json::object reply{{"logStreams", std::move(streams)}};
+  if (more) reply["nextToken"] = fmt::format("{}{}", mark, rows.back().key.substr(base.size()));
+  return reply;
+}
+
+}  // namespace
 
 Result<json::object> create_stream(Context& context, const json::object& input) {
   const std::string group = text(input, "logGroupName");
@@ -14,6 +53,8 @@ Result<json::object> create_stream(Context& context, const json::object& input) 
   const std::string key = stream_key(context, group, text(input, "logStreamName"));
   if (context.get(key))
     return fail("ResourceAlreadyExistsException", "The specified log stream already exists");
+  finish_purge(context,
+               fmt::format("{}{}{}{}", group, separator, text(input, "logStreamName"), separator));
   put_json(context, key, {{"Created", milliseconds(context.now())}, {"Events", 0}});
   return json::object{};
 }
@@ -28,7 +69,7 @@ Result<json::object> delete_stream(Context& context, const json::object& input) 
                 fmt::format("The log stream '{}' cannot be deleted: the deletion protection of its "
                             "log group is enabled.",
                             stream));
-  erase_rows(context, event_prefix(context, group, stream));
+  purge(context, fmt::format("{}{}{}{}", group, separator, stream, separator));
   context.erase(stream_key(context, group, stream));
   return json::object{};
 }
@@ -36,32 +77,31 @@ Result<json::object> delete_stream(Context& context, const json::object& input) 
 Result<json::object> describe_streams(Context& context, const json::object& input) {
   KIBAN_TRY(const std::string group, group_of(context, input));
   KIBAN_TRY_VOID(load_group(context, group));
-  if (text(input, "orderBy") == "LastEventTime" && input.contains("logStreamNamePrefix"))
+  const bool by_time = text(input, "orderBy") == "LastEventTime";
+  if (by_time && input.contains("logStreamNamePrefix"))
     return invalid("Cannot order by LastEventTime with a logStreamNamePrefix.");
-  std::vector<json::object> found;
-  const std::string base = stream_key(context, group, "");
-  for (const store::Row& row : context.scan(base + text(input, "logStreamNamePrefix"))) {
-    const std::string name = row.key.substr(base.size());
-    const json::object fields = object_of(row.key, row.value);
-    json::object stream{{"logStreamName", name},
-                        {"creationTime", fields.at("Created")},
-                        {"arn", fmt::format("{}:log-stream:{}", group_arn(context, group), name)},
-                        {"storedBytes", 0}};
-    for (const auto* key : {"firstEventTimestamp", "lastEventTimestamp", "lastIngestionTime"}) {
-      if (const json::value* time = find(fields, key)) stream[key] = *time;
-    }
-    found.push_back(std::move(stream));
-  }
-  if (text(input, "orderBy") == "LastEventTime") {
-    std::ranges::sort(found, {}, [](const json::object& stream) {
-      return std::pair(number(stream, "lastEventTimestamp", 0), text(stream, "logStreamName"));
-    });
-  }
-  if (flag(input, "descending")) std::ranges::reverse(found);
   const auto limit = static_cast<std::size_t>(number(input, "limit", 50));
-  KIBAN_TRY(Page page, paginate(json::array(found.begin(), found.end()), limit,
-                                find_string(input, "nextToken")));
-  json::object reply{{"logStreams", std::move(page.entries)}};
+  if (!by_time && !flag(input, "descending")) return page_by_name(context, group, input, limit);
+  // Time, name: only what the page shows is made of the rows.
+  std::vector<std::pair<std::int64_t, store::Row>> found;
+  const std::string base = stream_key(context, group, "");
+  for (store::Row& row : context.scan(base + text(input, "logStreamNamePrefix"))) {
+    const std::int64_t last =
+        by_time ? number(object_of(row.key, row.value), "lastEventTimestamp", 0) : 0;
+    found.emplace_back(last, std::move(row));
+  }
+  std::ranges::sort(found, {}, [](const auto& each) {
+    return std::pair<std::int64_t, std::string_view>(each.first, each.second.key);
+  });
+  if (flag(input, "descending")) std::ranges::reverse(found);
+  json::array indexes;
+  for (std::size_t i = 0; i < found.size(); ++i) indexes.emplace_back(i);
+  KIBAN_TRY(const Page page, paginate(indexes, limit, find_string(input, "nextToken")));
+  json::array streams;
+  for (const json::value& index : page.entries)
+    streams.push_back(
+        shown_stream(context, group, base, found[index.to_number<std::size_t>()].second));
+  json::object reply{{"logStreams", std::move(streams)}};
   if (page.next_token) reply["nextToken"] = *page.next_token;
   return reply;
 }

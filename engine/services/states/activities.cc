@@ -80,9 +80,10 @@ Result<json::object> get_activity_task(Context& context, Executions& executions,
                                        const json::object& input) {
   KIBAN_TRY(const json::object activity, load_activity(context, text(input, "activityArn")));
   const std::string prefix = row_key(context, "pending", text(activity, "name") + "/");
-  for (const store::Row& row : context.scan(prefix)) {
-    KIBAN_TRY(const json::value pending, parse_json(row.value));
-    context.erase(row.key);
+  for (auto first = context.scan(prefix, {}, 1); !first.empty();
+       first = context.scan(prefix, {}, 1)) {
+    KIBAN_TRY(const json::value pending, parse_json(first[0].value));
+    context.erase(first[0].key);
     const std::string path = execution_path(text(pending.get_object(), "Execution"));
     if (!context.get(row_key(context, "live", path))) continue;  // Its execution ended.
     const auto owner =

@@ -297,6 +297,7 @@ Result<json::object> Executions::start(Context& context, const json::object& inp
   json::object reply{{"executionArn", run.arn}, {"startDate", run.row.at("startDate")}};
   if (!run.execution) return reply;
   count_started(context, text(run.row, "stateMachineArn"));
+  if (options_.counters != nullptr) options_.counters->count_start();
   // Express executions tell EventBridge nothing.
   // https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
   if (!is_express(run.row)) {
@@ -312,6 +313,7 @@ Result<json::object> Executions::start_sync(Context& context, const json::object
   KIBAN_TRY(Run run, begin(context, input, "StartSyncExecution"));
   run.row["sync"] = text(input, "includedData", "ALL_DATA");
   count_started(context, text(run.row, "stateMachineArn"));
+  if (options_.counters != nullptr) options_.counters->count_start();
   const std::string arn = run.arn;
   drive(context, run, {asl::Start{}});
   if (context.get(sync_key(context, arn))) return sync_result(context, arn);
@@ -451,6 +453,7 @@ void Executions::finish(Context& context, Run& run, const asl::Finished& finishe
     const auto started = from_epoch_seconds(run.row.at("startDate").to_number<double>());
     count_finished(context, text(run.row, "stateMachineArn"), finished.status,
                    context.now() - started);
+    if (options_.counters != nullptr) options_.counters->count_end(finished.status);
     if (!is_express(run.row) && run.counted) release_open(context);
   }
   if (is_express(run.row)) return finish_express(context, run);

@@ -123,6 +123,23 @@ std::string group_of(std::string_view place) {
   return std::string(place.substr(0, place.rfind('/')));
 }
 
+// Tokens whose execution is gone, and activity tasks whose execution runs no more, from `after` on,
+// which is a row of `kind`. Where the next slice begins; nullopt at the end of these rows.
+std::optional<std::string> sweep_left(Context& context, std::string_view kind,
+                                      std::string_view needs, const std::string& after) {
+  const std::string prefix = row_key(context, kind, "");
+  const auto rows = context.scan(prefix, after.starts_with(prefix) ? after : std::string(),
+                                 static_cast<std::size_t>(read_per_slice));
+  for (const store::Row& row : rows) {
+    const auto fields = readable(context, row.key);
+    if (!fields) continue;
+    const std::string path = execution_path(text(*fields, "Execution"));
+    if (!context.get(row_key(context, needs, path))) context.erase(row.key);
+  }
+  if (rows.size() < static_cast<std::size_t>(read_per_slice)) return std::nullopt;
+  return rows.back().key;
+}
+
 // Walks the index from `after` on. Where the next slice begins; nullopt at the end of the pass.
 std::optional<std::string> sweep(Context& context, std::string after, Timestamp ended_before) {
   const std::string prefix = row_key(context, "started", "");
@@ -154,6 +171,29 @@ std::optional<std::string> sweep(Context& context, std::string after, Timestamp 
   return after;
 }
 
+// All that a pass walks: executions, then tokens, then activity tasks.
+std::optional<std::string> sweep_all(Context& context, const std::string& after,
+                                     Timestamp ended_before) {
+  const std::string tokens = row_key(context, "token", "");
+  const std::string pending = row_key(context, "pending", "");
+  if (!after.starts_with(tokens) && !after.starts_with(pending)) {
+    auto next = sweep(context, after, ended_before);
+    return next ? next : tokens;
+  }
+  if (after.starts_with(tokens)) {
+    auto next = sweep_left(context, "token", "execution", after);
+    return next ? next : pending;
+  }
+  return sweep_left(context, "pending", "live", after);
+}
+
+// Whether the region has anything that a pass could erase.
+bool has_rows(const Context& context, std::string_view region) {
+  for (const auto* kind : {"started", "token", "pending"})
+    if (!context.scan(fmt::format("states/{}/{}/", region, kind), {}, 1).empty()) return true;
+  return false;
+}
+
 }  // namespace
 
 Duration Retention::interval() const {
@@ -175,7 +215,7 @@ void Retention::on_start(Context& context) {
     if (row.empty()) return;
     const std::string rest = row[0].key.substr(std::string_view("states/").size());
     const std::string region = rest.substr(0, rest.find('/'));
-    if (!context.scan(fmt::format("states/{}/started/", region), {}, 1).empty())
+    if (has_rows(context, region))
       set_timer(context, region, context.caller().account, context.now(), "");
     after = fmt::format("states/{}0", region);  // '0' follows on '/'.
   }
@@ -192,9 +232,9 @@ void Retention::on_timer(Context& context, const json::object& payload) {
   if (!period_) return;
   const json::object* place = find_object(payload, "Retention");
   const auto next =
-      sweep(context, place == nullptr ? "" : text(*place, "After"), context.now() - *period_);
+      sweep_all(context, place == nullptr ? "" : text(*place, "After"), context.now() - *period_);
   if (next) return set_timer(context, caller.region, caller.account, context.now(), *next);
-  if (!context.scan(row_key(context, "started", ""), {}, 1).empty())
+  if (has_rows(context, caller.region))
     set_timer(context, caller.region, caller.account, context.now() + interval(), "");
 }
 

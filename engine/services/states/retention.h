@@ -5,7 +5,9 @@
 // A timer of each region walks the index `started`, a bounded slice a command, so that no commit is
 // held up. There is a timer only while the region has executions. An execution goes with its
 // history, its map runs and their children; the last one of a deleted machine takes the machine's
-// revisions along. A child of a map run is kept as long as its parent.
+// revisions along. A child of a map run is kept as long as its parent. The pass ends with the task
+// tokens of executions that were erased, and with activity tasks that no worker took before their
+// execution ended.
 #pragma once
 
 #include <optional>
@@ -25,8 +27,8 @@ class Retention {
   void on_start(Context& context);
   // An execution ended in `region`: there must be a timer.
   void on_ended(Context& context, const std::string& region, const std::string& account);
-  // {"Retention": {"After": key of the started row behind which the slice begins}}, in the region
-  // of the caller.
+  // {"Retention": {"After": key of the row behind which the slice begins}}, in the region of the
+  // caller.
   void on_timer(Context& context, const json::object& payload);
 
  private:

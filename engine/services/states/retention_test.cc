@@ -1,5 +1,6 @@
 #include "services/states/retention.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -129,6 +130,59 @@ TEST_F(RetentionTest, AMachineMadeAgainListsNothingOfTheOldOne) {
   EXPECT_EQ(listed(machine), 0U);
   start(machine);
   EXPECT_EQ(listed(machine), 1U);
+}
+
+TEST_F(RetentionTest, TokensGoWithTheirExecution) {
+  const auto count = [&](std::string_view kind) {
+    return store_->scan(fmt::format("states/ap-northeast-1/{}/", kind), "", SIZE_MAX).size();
+  };
+  call("states", "CreateActivity", {{"name", "a"}});
+  const std::string machine =
+      make("w", R"({"StartAt":"W","States":{"W":{"Type":"Task","TimeoutSeconds":60,"Resource":)"
+                R"("arn:aws:states:ap-northeast-1:000000000000:activity:a","End":true}}})");
+  start(machine);  // No worker takes it: it times out, and is still queued.
+  pass_time(1h);
+  EXPECT_EQ(count("token"), 1U);
+  EXPECT_EQ(count("pending"), 1U);
+  const std::string young = start(machine);
+  const json::object taken =
+      call("states", "GetActivityTask",
+           {{"activityArn", "arn:aws:states:ap-northeast-1:000000000000:activity:a"}});
+  call("states", "SendTaskSuccess", {{"taskToken", taken.at("taskToken")}, {"output", "1"}});
+  EXPECT_EQ(text(describe(young), "status"), "SUCCEEDED");
+  EXPECT_EQ(count("pending"), 0U);  // The poll dropped what had timed out.
+  EXPECT_EQ(count("token"), 2U);
+  start(machine);
+  pass_time(100h);  // A pass: an activity task whose execution ended goes, the tokens stay.
+  EXPECT_EQ(count("pending"), 0U);
+  EXPECT_EQ(count("token"), 3U);
+  // As AWS: the token is known as one that was closed.
+  EXPECT_EQ(
+      try_call("states", "SendTaskSuccess", {{"taskToken", taken.at("taskToken")}, {"output", "1"}})
+          .error()
+          .name,
+      "TaskTimedOut");
+  pass_time(200h);
+  EXPECT_EQ(count("token"), 0U);
+  EXPECT_EQ(
+      try_call("states", "SendTaskSuccess", {{"taskToken", taken.at("taskToken")}, {"output", "1"}})
+          .error()
+          .name,
+      "InvalidToken");
+}
+
+TEST_F(RetentionTest, ATokenOfAnExecutionThatWaitsStays) {
+  call("sqs", "CreateQueue", {{"QueueName", "q"}});
+  const std::string machine =
+      make("t", R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":)"
+                R"("arn:aws:states:::sqs:sendMessage.waitForTaskToken","Parameters":{"QueueUrl":)"
+                R"("http://127.0.0.1:4566/000000000000/q","MessageBody.$":"$$.Task.Token"},)"
+                R"("End":true}}})");
+  const std::string waiting = start(machine);
+  start(make("p", pass));
+  pass_time(500h);
+  EXPECT_EQ(store_->scan("states/ap-northeast-1/token/", "", SIZE_MAX).size(), 1U);
+  EXPECT_EQ(text(describe(waiting), "status"), "RUNNING");
 }
 
 TEST_F(RetentionTest, TheLastExecutionOfADeletedMachineTakesItsRevisionsAlong) {

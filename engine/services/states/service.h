@@ -29,6 +29,7 @@
 #include <optional>
 
 #include "services/base/service.h"
+#include "services/states/counters.h"
 
 namespace kiban::services::states {
 
@@ -42,6 +43,7 @@ struct Options {
   std::optional<json::object> mock_config{};
   Throttle throttle{Throttle::Nested};
   std::optional<Duration> retention{};  // Of finished executions; nullopt: they are kept for ever.
+  Counters* counters{nullptr};          // Outlives the service.
 };
 
 std::unique_ptr<Service> make_states(Options options = {});
