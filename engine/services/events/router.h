@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "patterns/index.h"
 #include "patterns/pattern.h"
 #include "services/base/service.h"
 
@@ -27,10 +28,6 @@ class Router {
   void on_event(Context& context, const Event& event);
 
  private:
-  struct Rule {
-    json::object row{};
-    patterns::Pattern pattern{};
-  };
   struct Archive {
     std::string name{};
     std::optional<patterns::Pattern> pattern{};  // Without one: all events.
@@ -38,7 +35,8 @@ class Router {
   // Enabled rules with a pattern, and archives, as long as the generation row says that they are
   // these.
   struct Bus {
-    std::vector<Rule> rules{};
+    std::vector<json::object> rules{};  // Rows.
+    patterns::PatternIndex index{};     // Of their patterns, in the same order.
     std::vector<Archive> archives{};
   };
   struct Compiled {
