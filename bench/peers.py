@@ -46,12 +46,11 @@ def ours(program: str, seconds: float) -> dict[str, dict[str, float]]:
 
 
 def install(package: str) -> None:
-    """From npm, unless it is there."""
+    """From npm, unless it is there. Install scripts do not run."""
     PEERS.mkdir(parents=True, exist_ok=True)
-    if not (PEERS / "node_modules" / package.split("@")[0]).exists():
-        subprocess.run(
-            ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", PEERS, package], check=True
-        )
+    if not (PEERS / "node_modules" / package.rpartition("@")[0]).exists():
+        quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+        subprocess.run(["npm", "install", *quiet, "--prefix", PEERS, package], check=True)
 
 
 def peer(package: str, script: Path) -> dict[str, float]:

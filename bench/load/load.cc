@@ -15,7 +15,7 @@ namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 using boost::system::error_code;
 
-constexpr std::chrono::seconds patience{60};  // For the replies that are due when the time is over.
+constexpr std::chrono::seconds patience{30};  // For the replies that are due when the time is over.
 
 Timestamp wall_now() {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
@@ -47,6 +47,7 @@ class Connection {
   Clock::time_point began_{};
   std::shared_ptr<const std::string> request_{};
   std::string describe_{};  // The request that follows the execution; empty: it is not started yet.
+  bool closed_{false};      // By the server, after the last reply.
   std::string reply_{};     // The part of a reply that is there.
   std::array<char, 16 * 1024> buffer_{};
 };
@@ -100,6 +101,10 @@ void Connection::send(std::shared_ptr<const std::string> request, Clock::time_po
 }
 
 void Connection::write(const std::string& bytes) {
+  if (std::exchange(closed_, false)) {
+    socket_.close();
+    open(generator_.plan().port);
+  }
   asio::async_write(socket_, asio::buffer(bytes), [this](const error_code& error, std::size_t) {
     if (error) return broken(error);
     read();
@@ -118,6 +123,7 @@ void Connection::received() {
   const auto message = first_message(reply_);
   if (!message) return read();
   const std::string whole = std::exchange(reply_, {}).substr(0, message->size);
+  closed_ = closes(std::string_view(whole).substr(0, whole.size() - message->body.size()));
   replied(status_of(whole), std::string_view(whole).substr(whole.size() - message->body.size()));
 }
 

@@ -47,7 +47,8 @@ struct Outcome {
   double median_rate() const;
 };
 
-// Blocks. A connection that breaks is not opened again. `requests` is used from this thread alone.
+// Blocks. A connection that the server announces to close is opened again; one that breaks is not.
+// `requests` is used from this thread alone.
 Outcome run(const Plan& plan, Requests& requests, const Target& target);
 
 }  // namespace kiban::load

@@ -38,6 +38,12 @@ TEST(Reply, IsFramedByItsContentLength) {
   EXPECT_EQ(status_of("SSH-2.0"), 0);
 }
 
+TEST(Reply, TellsThatTheConnectionCloses) {
+  EXPECT_TRUE(closes("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"));
+  EXPECT_FALSE(closes("HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n\r\n"));
+  EXPECT_FALSE(closes("HTTP/1.1 200 OK\r\n\r\n"));
+}
+
 TEST(Reply, FindsAMemberByItsWholeName) {
   const std::string_view body = R"({"xstatus":"a","status":"RUNNING","note":"status"})";
   EXPECT_EQ(string_member(body, "status"), "RUNNING");

@@ -9,19 +9,25 @@ namespace kiban::load {
 
 namespace {
 
-std::size_t content_length(std::string_view header) {
-  constexpr std::string_view name = "content-length:";
+// The value of a header, without the spaces before it; empty when there is none.
+std::string_view header_value(std::string_view header, std::string_view name) {
   for (std::size_t at = header.find("\r\n"); at != std::string_view::npos;
        at = header.find("\r\n", at + 2)) {
     const std::string_view line = header.substr(at + 2, header.find("\r\n", at + 2) - at - 2);
-    if (line.size() < name.size() || !same_letters(line.substr(0, name.size()), name)) continue;
-    const std::size_t digits = line.find_first_not_of(' ', name.size());
-    std::size_t length = 0;
-    if (digits != std::string_view::npos)
-      std::from_chars(line.data() + digits, line.data() + line.size(), length);
-    return length;
+    if (line.size() <= name.size() || line[name.size()] != ':' ||
+        !same_letters(line.substr(0, name.size()), name))
+      continue;
+    const std::size_t begin = line.find_first_not_of(' ', name.size() + 1);
+    return begin == std::string_view::npos ? std::string_view{} : line.substr(begin);
   }
-  return 0;
+  return {};
+}
+
+std::size_t content_length(std::string_view header) {
+  const std::string_view digits = header_value(header, "content-length");
+  std::size_t length = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), length);
+  return length;
 }
 
 }  // namespace
@@ -32,6 +38,10 @@ std::optional<Framed> first_message(std::string_view bytes) {
   const std::size_t length = content_length(bytes.substr(0, end));
   if (bytes.size() < end + 4 + length) return std::nullopt;
   return Framed{.size = end + 4 + length, .body = bytes.substr(end + 4, length)};
+}
+
+bool closes(std::string_view header) {
+  return same_letters(header_value(header, "connection"), "close");
 }
 
 int status_of(std::string_view reply) {

@@ -12,6 +12,8 @@ struct Framed {
 };
 // The first message of `bytes`; nullopt while it is incomplete.
 std::optional<Framed> first_message(std::string_view bytes);
+// Whether the server closes the connection after this reply.
+bool closes(std::string_view header);
 // The status code; 0 when the text is not a reply.
 int status_of(std::string_view reply);
 // The value of a string member in JSON text without escapes: executionArn, status.

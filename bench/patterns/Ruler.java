@@ -1,6 +1,7 @@
 // event-ruler under the rules and events of a file made by bench/rows/patterns.py, on one thread:
 //   java -cp 'lib/*' Ruler.java FILE SECONDS
-// Prints JSON: events per second of this thread's CPU time, and matches, of each kind.
+// Prints JSON: events per second of this thread's CPU time, and matches, of each kind;
+// events parsed already, and as texts.
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.lang.management.ManagementFactory;
@@ -13,9 +14,13 @@ import java.util.Map;
 import software.amazon.event.ruler.Machine;
 
 public class Ruler {
-  static long matchesOf(Machine machine, List<String> events) throws Exception {
+  interface Matching<T> {
+    List<String> rulesFor(T event) throws Exception;
+  }
+
+  static <T> long matchesOf(Matching<T> machine, List<T> events) throws Exception {
     long matches = 0;
-    for (String event : events) matches += machine.rulesForJSONEvent(event).size();
+    for (T event : events) matches += machine.rulesFor(event).size();
     return matches;
   }
 
@@ -24,7 +29,7 @@ public class Ruler {
   }
 
   // Events per second over as many whole passes as fill the time.
-  static double rate(Machine machine, List<String> events, double seconds) throws Exception {
+  static <T> double rate(Matching<T> machine, List<T> events, double seconds) throws Exception {
     long passes = 0;
     long began = processorNanos();
     double spent = 0;
@@ -46,11 +51,20 @@ public class Ruler {
       int number = 0;
       for (JsonNode rule : kind.getValue().get("rules"))
         machine.addRule("rule-" + number++, rule.textValue());
-      List<String> events = new ArrayList<>();
-      for (JsonNode event : kind.getValue().get("events")) events.add(event.textValue());
-      rate(machine, events, seconds);  // Warms the compiler up.
-      double rate = rate(machine, events, seconds);
-      found.put(kind.getKey(), Map.of("rate", rate, "matches", matchesOf(machine, events)));
+      List<String> texts = new ArrayList<>();
+      List<JsonNode> trees = new ArrayList<>();
+      for (JsonNode event : kind.getValue().get("events")) {
+        texts.add(event.textValue());
+        trees.add(mapper.readTree(event.textValue()));
+      }
+      Matching<JsonNode> ofTree = machine::rulesForJSONEvent;
+      Matching<String> ofText = machine::rulesForJSONEvent;
+      rate(ofTree, trees, seconds);  // Warms the compiler up.
+      double tree = rate(ofTree, trees, seconds);
+      rate(ofText, texts, seconds);
+      double text = rate(ofText, texts, seconds);
+      long matches = matchesOf(ofTree, trees);
+      found.put(kind.getKey(), Map.of("rate", tree, "rate_of_texts", text, "matches", matches));
     }
     System.out.println(mapper.writeValueAsString(found));
   }

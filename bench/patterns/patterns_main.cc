@@ -8,7 +8,7 @@
 #include <fstream>
 #include <iostream>
 
-#include "patterns/pattern.h"
+#include "patterns/index.h"
 
 namespace kiban {
 namespace {
@@ -26,26 +26,28 @@ std::vector<std::string> texts(const json::object& kind, std::string_view name) 
   return found;
 }
 
-std::uint64_t matches_of(const std::vector<patterns::Pattern>& rules,
+std::uint64_t matches_of(const patterns::PatternIndex& rules,
                          const std::vector<std::string>& events) {
   std::uint64_t matches = 0;
   for (const std::string& each : events) {
     const auto event = parse_json(each);
     KIBAN_CHECK(event.has_value(), "an event is JSON");
-    const patterns::EventFields fields{*event};
-    for (const patterns::Pattern& rule : rules) matches += rule.matches(fields) ? 1 : 0;
+    matches += rules.matches(*event).size();
   }
   return matches;
 }
 
-Result<json::object> measure(const json::object& kind, double seconds) {
-  std::vector<patterns::Pattern> rules;
-  for (const std::string& rule : texts(kind, "rules")) {
-    KIBAN_TRY(patterns::Pattern pattern, patterns::Pattern::parse(rule));
-    rules.push_back(std::move(pattern));
-  }
-  const std::vector<std::string> events = texts(kind, "events");
-  const std::uint64_t matches = matches_of(rules, events);  // Warms the caches up.
+std::uint64_t matches_of(const patterns::PatternIndex& rules,
+                         const std::vector<json::value>& events) {
+  std::uint64_t matches = 0;
+  for (const json::value& event : events) matches += rules.matches(event).size();
+  return matches;
+}
+
+// Events per second over as many whole passes as fill the time.
+template <typename Event>
+double rate(const patterns::PatternIndex& rules, const std::vector<Event>& events, double seconds) {
+  matches_of(rules, events);  // Warms the caches up.
   const double began = processor_seconds();
   double spent = 0;
   std::uint64_t passes = 0;
@@ -54,8 +56,25 @@ Result<json::object> measure(const json::object& kind, double seconds) {
     ++passes;
     spent = processor_seconds() - began;
   }
-  return json::object{{"rate", static_cast<double>(passes * events.size()) / spent},
-                      {"matches", matches}};
+  return static_cast<double>(passes * events.size()) / spent;
+}
+
+Result<json::object> measure(const json::object& kind, double seconds) {
+  std::vector<patterns::Pattern> parsed;
+  for (const std::string& rule : texts(kind, "rules")) {
+    KIBAN_TRY(patterns::Pattern pattern, patterns::Pattern::parse(rule));
+    parsed.push_back(std::move(pattern));
+  }
+  const patterns::PatternIndex rules(std::move(parsed));
+  const std::vector<std::string> as_text = texts(kind, "events");
+  std::vector<json::value> trees;
+  for (const std::string& each : as_text) {
+    KIBAN_TRY(json::value tree, parse_json(each));
+    trees.push_back(std::move(tree));
+  }
+  return json::object{{"rate", rate(rules, trees, seconds)},
+                      {"rate_of_texts", rate(rules, as_text, seconds)},
+                      {"matches", matches_of(rules, trees)}};
 }
 
 int run(const std::string& path, double seconds) {

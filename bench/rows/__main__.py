@@ -24,6 +24,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--no-peers", action="store_true", help="kiban alone")
     parser.add_argument("--document", action="store_true", help="also put the table into docs/performance.md")
     parser.add_argument("--binary", type=Path, default=BUILD / "kiban", help="another kiban")
+    parser.add_argument("--no-build", action="store_true", help="take the programs as they are in build/release")
     parser.add_argument("--list", action="store_true", help="name the rows")
     options = parser.parse_args()
     if unknown := set(options.rows) - set(BUDGETS):
@@ -96,7 +97,8 @@ def main() -> int:
         for row in ROWS:
             print(f"{row.key:<14}{'; '.join(budget.what for budget in row.budgets)}")
         return 0
-    build()
+    if not options.no_build:
+        build()
     settings = Settings(options.quick, 1 if options.quick else options.runs, not options.no_peers, options.binary)
     alone = load(1, "arn:aws:states:ap-northeast-1:000000000000:stateMachine:ten", self=True, seconds=3)
     say(f"the load generator alone, against its own responder: {alone['median_rate']:,.0f} requests/s")

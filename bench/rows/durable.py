@@ -12,8 +12,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from peers import PEERS, install
+
 from .base import ROOT, Measured, NotMeasurable, Settings
-from .peers import npm_packages, process, python_with
+from .peers import process, python_with
 from .server import answers, directory, free_port
 
 SCRIPTS = ROOT / "bench" / "durable"
@@ -40,8 +42,12 @@ def output(command: list[object], seconds: float, **options: object) -> dict[str
 def restate(seconds: float) -> dict[str, float]:
     if platform.machine() != "x86_64":
         raise NotMeasurable("its server's npm package is fetched for x86_64 only")
-    server = f"@restatedev/restate-server-linux-x64@{RESTATE}"
-    modules = npm_packages(server, f"@restatedev/restate-sdk@{SDK}") / "node_modules"
+    try:
+        install(f"@restatedev/restate-server-linux-x64@{RESTATE}")
+        install(f"@restatedev/restate-sdk@{SDK}")
+    except subprocess.CalledProcessError:
+        raise NotMeasurable("not installed: npm failed") from None
+    modules = PEERS / "node_modules"
     binary = modules / "@restatedev" / "restate-server-linux-x64" / "bin" / "restate-server"
     service, ingress, admin, node = (free_port() for _ in range(4))
     settings = {

@@ -10,8 +10,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from peers import PEERS
+
 from .base import BUILD, ROOT, Budget, Measured, NotMeasurable, Row, Settings, say
-from .peers import FOLDER
 
 SOURCES = ROOT / "bench" / "patterns"
 RULES = 1_000
@@ -72,7 +73,7 @@ def ruler_libraries() -> Path:
     for tool in ("java", "mvn"):
         if shutil.which(tool) is None:
             raise NotMeasurable(f"event-ruler: there is no {tool}")
-    libraries = FOLDER / "ruler"
+    libraries = PEERS / "ruler"
     if not list(libraries.glob("event-ruler-*.jar")):
         say("fetching event-ruler")
         command = ["mvn", "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={libraries}"]

@@ -15,18 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peers import PEERS
+
 from . import machines
-from .base import ROOT, Measured, NotMeasurable, Settings, say
+from .base import Measured, NotMeasurable, Settings, say
 from .server import CONNECTIONS, ROLE, answers, client, directory, free_port, load
 
-FOLDER = ROOT / "build" / "bench-peers"
 LOADED_SECONDS = 10
 
 
 @functools.cache
 def python_with(package: str) -> Path:
     """A Python that has the PyPI package, in a virtual environment of its own."""
-    venv = FOLDER / f"venv-{package.partition('=')[0].partition('[')[0]}"
+    venv = PEERS / f"venv-{package.partition('=')[0].partition('[')[0]}"
     python = venv / "bin" / "python"
     if (venv / "installed").exists():
         return python
@@ -40,21 +41,6 @@ def python_with(package: str) -> Path:
         raise NotMeasurable(f"not installed: {reason[:120]}")
     (venv / "installed").touch()
     return python
-
-
-@functools.cache
-def npm_packages(*packages: str) -> Path:
-    """The folder whose node_modules has the packages."""
-    folder = FOLDER / "npm"
-    names = [package.rpartition("@")[0] for package in packages]
-    if not all((folder / "node_modules" / name).exists() for name in names):
-        say(f"installing {' '.join(packages)}")
-        folder.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix", folder]
-        done = subprocess.run([*command, *packages], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise NotMeasurable(f"not installed: npm failed: {done.stderr.strip()[-120:]}")
-    return folder
 
 
 @contextlib.contextmanager

@@ -39,9 +39,15 @@ class Results:
         self.folder = folder
         self.file = folder / "figures.json"
         self.generator = 0.0  # Requests per second that the load generator manages alone.
-        self.rows: dict[str, dict] = json.loads(self.file.read_text())["rows"] if self.file.exists() else {}
+        self.rows: dict[str, dict] = {}
+        self.read()
+
+    def read(self) -> None:
+        if self.file.exists():
+            self.rows = json.loads(self.file.read_text())["rows"]
 
     def keep(self, key: str, lines: list[Line], raw: list[dict], peers_raw: dict[str, object]) -> None:
+        self.read()  # Another run may have measured other rows meanwhile.
         self.folder.mkdir(parents=True, exist_ok=True)
         for each in raw:
             if picture := each.pop("plot", None):

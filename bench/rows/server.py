@@ -72,7 +72,8 @@ class Server:
         self.process = subprocess.Popen(command, env=kept, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         while not answers(self.port, "/_kiban/health"):
             if self.process.poll() is not None:
-                raise NotMeasurable(f"the server did not start; {self.log.name} says why")
+                reason = Path(self.log.name).read_text()[-300:].strip()
+                raise NotMeasurable(f"the server did not start: {reason}")
             time.sleep(0.0005)
         self.ready_after = time.monotonic() - began
 

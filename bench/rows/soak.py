@@ -37,7 +37,7 @@ def growth(values: list[float]) -> float:
     """Percent from the second fifth to the last, medians of each: the first fifth warms up."""
     fifth = max(1, len(values) // 5)
     early, late = statistics.median(values[fifth : 2 * fifth]), statistics.median(values[-fifth:])
-    return 100 * (late / early - 1)
+    return 100 * (late / early - 1) if early else float("inf")
 
 
 def soak(settings: Settings) -> Measured:

@@ -38,17 +38,6 @@ bool matches_wildcard(const std::vector<std::string>& parts, std::string_view te
   return true;
 }
 
-// 4 or 16 bytes, or nothing when the text is no address.
-std::size_t parse_address(std::string_view text, std::array<std::uint8_t, 16>& out) {
-  const std::string copy(text);
-  if (inet_pton(AF_INET, copy.c_str(), out.data()) == 1 && copy.size() == std::strlen(copy.c_str()))
-    return 4;
-  if (inet_pton(AF_INET6, copy.c_str(), out.data()) == 1 &&
-      copy.size() == std::strlen(copy.c_str()))
-    return 16;
-  return 0;
-}
-
 // The places of both, or nothing when they name different elements of one array.
 std::optional<std::vector<EventFields::Place>> joined(const std::vector<EventFields::Place>& known,
                                                       const std::vector<EventFields::Place>& more) {
@@ -83,24 +72,39 @@ bool accepts(const std::vector<Matcher>& matchers, const json::value& value) {
 
 }  // namespace
 
-EventFields::EventFields(const json::value& event) {
-  add(event, "", {}, 0);
+EventFields::EventFields(const json::value& event, const Paths* wanted) : wanted_(wanted) {
+  std::string path;
+  add(event, path, {}, 0);
+  sort();
+}
+
+EventFields::EventFields(const json::object& event, const Paths* wanted) : wanted_(wanted) {
+  std::string path;
+  add_members(event, path, {}, 0);
+  sort();
+}
+
+void EventFields::sort() {
   std::ranges::sort(fields_, [](const Field& a, const Field& b) {
     return std::tie(a.path, a.order) < std::tie(b.path, b.order);
   });
 }
 
-void EventFields::add(const json::value& value, const std::string& path,
-                      const std::vector<Place>& places, std::size_t depth) {
-  if (depth > json_depth_max) return;
-  if (const auto* object = value.if_object()) {
-    for (const auto& member : *object) {
-      const std::string_view key{member.key().data(), member.key().size()};
-      add(member.value(), path.empty() ? std::string(key) : path + "." + std::string(key), places,
-          depth + 1);
-    }
-    return;
+void EventFields::add_members(const json::object& object, std::string& path,
+                              const std::vector<Place>& places, std::size_t depth) {
+  const std::size_t length = path.size();
+  for (const auto& member : object) {
+    if (length > 0) path += '.';
+    path += member.key();
+    if (wanted_ == nullptr || wanted_->contains(path)) add(member.value(), path, places, depth + 1);
+    path.resize(length);
   }
+}
+
+void EventFields::add(const json::value& value, std::string& path, const std::vector<Place>& places,
+                      std::size_t depth) {
+  if (depth > json_depth_max) return;
+  if (const auto* object = value.if_object()) return add_members(*object, path, places, depth);
   if (const auto* array = value.if_array()) {
     auto inside = places;
     inside.push_back({.array = arrays_++, .index = 0});
@@ -127,6 +131,11 @@ bool Pattern::matches(const EventFields& event) const {
       alternatives_, [&](const Keys& keys) { return holds(keys, keys.begin(), event, {}, fuel); });
 }
 
+bool Pattern::holds_alternative(const Keys& keys, const EventFields& event) {
+  std::size_t fuel = search_steps_max;
+  return holds(keys, keys.begin(), event, {}, fuel);
+}
+
 // Tries each leaf below the key that agrees with the array elements chosen so far.
 bool Pattern::holds(const Keys& keys, Keys::const_iterator key, const EventFields& event,
                     const std::vector<EventFields::Place>& places, std::size_t& fuel) {
@@ -146,6 +155,16 @@ bool Pattern::holds(const Keys& keys, Keys::const_iterator key, const EventField
   const bool may_be_absent = std::ranges::any_of(
       key->second, [](const Matcher& matcher) { return matcher.kind == Matcher::Kind::Absent; });
   return absent && may_be_absent && holds(keys, std::next(key), event, places, fuel);
+}
+
+std::size_t parse_address(std::string_view text, std::array<std::uint8_t, 16>& out) {
+  const std::string copy(text);
+  if (inet_pton(AF_INET, copy.c_str(), out.data()) == 1 && copy.size() == std::strlen(copy.c_str()))
+    return 4;
+  if (inet_pton(AF_INET6, copy.c_str(), out.data()) == 1 &&
+      copy.size() == std::strlen(copy.c_str()))
+    return 16;
+  return 0;
 }
 
 bool passes(const Test& test, const json::value& value) {

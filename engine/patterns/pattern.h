@@ -15,9 +15,11 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -28,6 +30,15 @@ namespace kiban::patterns {
 
 constexpr std::size_t alternatives_max = 1000;  // $or multiplied out; EventBridge refuses more.
 constexpr std::size_t wildcards_max = 5;  // In one string. Ours: AWS does not say where it stops.
+
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>{}(text);
+  }
+};
+// Keys joined with dots, and all that lead to them: "", "a", "a.b".
+using Paths = std::unordered_set<std::string, TextHash, std::equal_to<>>;
 
 // An event as its leaves, sorted by path. Make it once, match it with every rule. The event must
 // outlive it.
@@ -45,13 +56,21 @@ class EventFields {
     std::size_t order{0};         // Among the leaves of the event.
   };
 
-  explicit EventFields(const json::value& event);
+  // With `wanted`, only the leaves at these paths.
+  explicit EventFields(const json::value& event, const Paths* wanted = nullptr);
+  explicit EventFields(const json::object& event, const Paths* wanted = nullptr);
+  const std::vector<Field>& all() const { return fields_; }
   std::pair<const Field*, const Field*> at(std::string_view path) const;
 
  private:
-  void add(const json::value& value, const std::string& path, const std::vector<Place>& places,
+  void add(const json::value& value, std::string& path, const std::vector<Place>& places,
            std::size_t depth);
 
+  void add_members(const json::object& object, std::string& path, const std::vector<Place>& places,
+                   std::size_t depth);
+  void sort();
+
+  const Paths* wanted_{nullptr};
   std::vector<Field> fields_{};
   std::size_t arrays_{0};
 };
@@ -113,6 +132,8 @@ class Pattern {
  private:
   using Keys = std::map<std::string, std::vector<Matcher>>;  // All must hold.
   friend class PatternParser;
+  friend class PatternIndex;
+  static bool holds_alternative(const Keys& keys, const EventFields& event);
   static bool holds(const Keys& keys, Keys::const_iterator key, const EventFields& event,
                     const std::vector<EventFields::Place>& places, std::size_t& fuel);
 
@@ -126,6 +147,8 @@ Result<json::value> parse_event(std::string_view text);
 // Shared by the files of this module.
 std::string fold_case(std::string_view text);
 bool passes(const Test& test, const json::value& value);
+// 4 or 16 bytes, or 0 when the text is not an address.
+std::size_t parse_address(std::string_view text, std::array<std::uint8_t, 16>& out);
 Result<Cidr> parse_cidr(std::string_view text);
 Result<Wildcard> parse_wildcard(std::string_view text);
 

@@ -1,6 +1,8 @@
-// Any text as a pattern: refused with a reason, or a pattern that matches the same way twice.
+// Any text as a pattern: refused with a reason, or a pattern that matches the same way twice, and
+// in an index.
 #include <cstdlib>
 
+#include "patterns/index.h"
 #include "patterns/pattern.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
@@ -17,5 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   if (!event) return 0;
   const patterns::EventFields fields(*event);
   if (pattern->matches(fields) != pattern->matches(*event)) std::abort();
+  const patterns::PatternIndex index({*pattern});
+  if (index.matches(*event).size() != (pattern->matches(fields) ? 1 : 0)) std::abort();
   return 0;
 }

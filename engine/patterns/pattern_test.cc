@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "patterns/index.h"
+
 namespace kiban::patterns {
 namespace {
 
@@ -28,6 +30,11 @@ void expect_matches(const std::vector<Row>& rows) {
     ASSERT_TRUE(pattern) << pattern.error().cause;
     for (const auto& event : row.matching) EXPECT_TRUE(pattern->matches(event_of(event))) << event;
     for (const auto& event : row.others) EXPECT_FALSE(pattern->matches(event_of(event))) << event;
+    const PatternIndex index({*pattern});
+    for (const auto& event : row.matching)
+      EXPECT_EQ(index.matches(event_of(event)).size(), 1) << event;
+    for (const auto& event : row.others)
+      EXPECT_TRUE(index.matches(event_of(event)).empty()) << event;
   }
 }
 

@@ -113,11 +113,15 @@ const Router::Bus& Router::compiled_bus(const Context& context, std::string_view
   const auto found = compiled.by_bus.find(bus);
   if (found != compiled.by_bus.end()) return found->second;
   Bus& made = compiled.by_bus[std::string(bus)];
+  std::vector<patterns::Pattern> of_rules;
   for (json::object& row : list_json(context, rule_key(context, bus, ""))) {
     if (text(row, "State") != "ENABLED" || !row.contains("EventPattern")) continue;
     auto pattern = patterns::Pattern::parse(text(row, "EventPattern"));
-    if (pattern) made.rules.push_back({.row = std::move(row), .pattern = *std::move(pattern)});
+    if (!pattern) continue;
+    made.rules.push_back(std::move(row));
+    of_rules.push_back(*std::move(pattern));
   }
+  made.index = patterns::PatternIndex(std::move(of_rules));
   for (const json::object& row : archives_of(context, bus)) {
     Archive archive{.name = text(row, "ArchiveName")};
     if (row.contains("EventPattern")) {
@@ -134,14 +138,12 @@ std::vector<json::object> Router::matched_rules(const Context& context, std::str
                                                 const json::object& event,
                                                 const std::set<std::string>& among) {
   std::vector<json::object> matched;  // A copy: what a target does may change the rules.
-  const std::vector<Rule>& rules = compiled_bus(context, bus).rules;
-  if (rules.empty()) return matched;
-  const json::value whole = event;
-  const patterns::EventFields fields{whole};
-  for (const Rule& rule : rules) {
-    const bool wanted =
-        among.empty() || among.contains(rule_arn(context, bus, text(rule.row, "Name")));
-    if (wanted && rule.pattern.matches(fields)) matched.push_back(rule.row);
+  const Bus& compiled = compiled_bus(context, bus);
+  if (compiled.rules.empty()) return matched;
+  for (const std::size_t number : compiled.index.matches(event)) {
+    const json::object& row = compiled.rules[number];
+    if (among.empty() || among.contains(rule_arn(context, bus, text(row, "Name"))))
+      matched.push_back(row);
   }
   return matched;
 }

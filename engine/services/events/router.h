@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "patterns/index.h"
 #include "patterns/pattern.h"
 #include "services/base/service.h"
 #include "services/events/service.h"
@@ -30,10 +31,6 @@ class Router {
   bool hears(const Context& context);
 
  private:
-  struct Rule {
-    json::object row{};
-    patterns::Pattern pattern{};
-  };
   struct Archive {
     std::string name{};
     std::optional<patterns::Pattern> pattern{};  // Without one: all events.
@@ -41,7 +38,8 @@ class Router {
   // Enabled rules with a pattern, and archives, as long as the generation row says that they are
   // these.
   struct Bus {
-    std::vector<Rule> rules{};
+    std::vector<json::object> rules{};  // Rows.
+    patterns::PatternIndex index{};     // Of their patterns, in the same order.
     std::vector<Archive> archives{};
   };
   struct Compiled {
