@@ -27,6 +27,7 @@ LOGS = BUILD / "test-logs"
 VENV = BUILD / "venv"
 CONFORMANCE = Path(os.environ.get("KIBAN_CONFORMANCE", ROOT.parent / "shared" / "conformance"))
 FUZZ_SECONDS = int(os.environ.get("KIBAN_FUZZ_SECONDS", "10"))
+SIMULATE_SECONDS = 45  # Of each of two series.
 SHOWN_LINES_MAX = 60
 STATUS_SECONDS = 60.0  # Between two lines that say what is running.
 BUILD_NICE, TIDY_NICE = 10, 19
@@ -235,6 +236,20 @@ def golden(log: Log) -> Iterator[Count]:
     yield Count("golden diagnostics", len(definitions) - bad, bad or int(not definitions))
 
 
+def simulate(log: Log) -> Iterator[Count]:
+    """Runs of the simulator with fixed seeds: random requests, crashes and faults."""
+    if cmake(log, "release", "kiban") != 0:
+        yield Count("release build", failed=1)
+        return
+    seconds = ("--seconds", str(SIMULATE_SECONDS))
+    for first, steps in ((1, 100), (100_001, 400)):
+        code, out = log.run(
+            BUILD / "release/kiban", "simulate", "--seed", str(first), "--steps", str(steps), "--runs", "400", *seconds
+        )
+        runs = number(r"(\d+) runs, ", out)
+        yield Count(f"simulated runs of {steps} steps", runs - int(code != 0), int(code != 0 or runs == 0))
+
+
 def e2e(log: Log) -> Iterator[Count]:
     """Real clients against the release binary."""
     if cmake(log, "release") != 0:
@@ -259,6 +274,7 @@ LANES: tuple[dict[str, Callable[[Log], Iterator[Count]]], ...] = (
         "backend": backend,
         "cdk": cdk,
         "golden": golden,
+        "simulate": simulate,
         "conformance": conformance,
         "e2e": e2e,
         "security": security,

@@ -32,10 +32,11 @@ LAYERS = PURE | {
     "store": {"core"},
     "services": {*PURE, "store"},
     "kernel": {*PURE, "store", "services"},
+    "simulate": {*PURE, "store", "services", "kernel"},
     "runtime": {*PURE, "store", "services", "kernel"},
     "containers": {*PURE, "store", "services", "kernel", "runtime"},
     "postgres": {*PURE, "store", "services", "kernel", "runtime"},
-    "cli": {*PURE, "store", "services", "kernel", "runtime", "containers", "postgres"},
+    "cli": {*PURE, "store", "services", "kernel", "simulate", "runtime", "containers", "postgres"},
     "testing": {*PURE, "store", "services", "kernel"},
 }
 SHELL = {"runtime", "containers", "postgres", "cli"}  # The only folders that may touch clock, chance, environment.

@@ -10,6 +10,7 @@
 #include "cli/completion.h"
 #include "cli/report.h"
 #include "cli/serve.h"
+#include "cli/simulate_commands.h"
 #include "cli/version.h"
 
 namespace kiban::cli {
@@ -26,6 +27,7 @@ struct Chosen {
   AslOptions asl{};
   std::vector<std::string> policy_requests{};
   ScheduleOptions schedule{};
+  SimulateOptions simulate{};
   std::string machine{};
   std::string status{};
   std::string mail{};
@@ -386,6 +388,38 @@ void add_iam(CLI::App& app, Chosen& chosen) {
       [&] { chosen.command = [&] { return evaluate_policies(chosen.policy_requests); }; });
 }
 
+void add_simulate(CLI::App& app, Chosen& chosen) {
+  CLI::App* command =
+      with_json(app.add_subcommand(
+                    "simulate", "Run the whole engine against random requests, crashes and faults"),
+                chosen);
+  SimulateOptions& options = chosen.simulate;
+  command->add_option("--seed", options.seed, "The first run's seed; equal seeds run equally")
+      ->capture_default_str();
+  command->add_option("--steps", options.steps, "Steps of each run")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command->add_option("--runs", options.runs, "How many runs, each with the next seed")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command->add_option("--seconds", options.seconds, "Begin no further run after this time")
+      ->check(CLI::Range(1, 86'400));
+  command
+      ->add_option("--mutation", options.mutation,
+                   "Put this fault into the engine, to see it found")
+      ->check(CLI::IsMember(simulate::mutation_names()));
+  command->add_flag("--trace", options.trace, "Print all that happens in the first run");
+  command->add_flag("--no-shrink", options.whole,
+                    "Print a failure with all its steps, not with as few as show it");
+  command->footer(
+      "Needs no server and touches no file, process or network: store, containers, databases,\n"
+      "receivers of requests and mails, and the clock are simulated. A run that violates an\n"
+      "invariant ends; the command that repeats it and its shortest trace are printed, and the\n"
+      "exit code is 1. docs/simulate.md lists the invariants.");
+  command->callback(
+      [&] { chosen.command = [&] { return run_simulations(chosen.simulate, chosen.output); }; });
+}
+
 void add_completion(CLI::App& app, Chosen& chosen) {
   CLI::App* completion = app.add_subcommand("completion", "Print a shell's script for the Tab key");
   completion->add_option("SHELL", chosen.shell, "bash, zsh or fish")
@@ -473,6 +507,7 @@ int run(int argc, char** argv) {
   add_local(app, chosen);
   add_asl(app, chosen);
   add_iam(app, chosen);
+  add_simulate(app, chosen);
   add_completion(app, chosen);
   if (argc > 1 && argv[1] == std::string_view("__complete")) {  // What the shells' scripts ask.
     std::vector<std::string> words(argv + 2, argv + argc);

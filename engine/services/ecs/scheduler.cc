@@ -275,7 +275,7 @@ void on_probe_answer(Context& context, const json::object& payload, const json::
   const TargetHealth health = take_target_answer(context, *service, *task, payload, answer);
   if (health.state == TargetHealth::State::Checking) return;
   if (health.state == TargetHealth::State::Healthy) {
-    context.put(settled_key(context, *task), "");
+    put_json(context, settled_key(context, *task), {});
   } else {
     note(context, *service,
          fmt::format("(service {}) (port {}) is unhealthy in (target-group {}) due to (reason {}).",
@@ -295,7 +295,7 @@ void on_pause_over(Context& context, const json::object& payload) {
     const auto task =
         get_json(context, row_key(context, "task", fmt::format("{}/{}", cluster, id)));
     if (!task || text(*task, "lastStatus") != "RUNNING") return;
-    context.put(settled_key(context, *task), "");
+    put_json(context, settled_key(context, *task), {});
     return reconcile(context, cluster, name);
   }
   const std::string key = service_key(context, cluster, name);

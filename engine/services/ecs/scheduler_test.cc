@@ -1,4 +1,5 @@
 #include "services/ecs/fixture.h"
+#include "store/damaged_rows.h"
 
 namespace kiban::services::ecs {
 namespace {
@@ -69,6 +70,13 @@ class EcsService : public Ecs {
     return failed;
   }
 };
+
+TEST_F(EcsService, WritesNoRowThatCanNotBeRead) {
+  create(1);
+  run_all();
+  exit({{"taskArn", live()[0]}}, 1);
+  EXPECT_EQ(store::find_damaged_rows(*store_, 5).keys, std::vector<std::string>{});
+}
 
 TEST_F(EcsService, CompletesOnceAllRun) {
   create(2);

@@ -134,9 +134,10 @@ json::object* container_of(json::object& task, std::string_view name) {
 
 // Erases the row `kind`/`name` some time after `at`.
 void forget_at(Context& context, Timestamp at, std::string_view kind, std::string_view name) {
-  context.put(row_key(context, "ended",
-                      fmt::format("{:013}/{}/{}", at.time_since_epoch().count(), kind, name)),
-              "");
+  put_json(context,
+           row_key(context, "ended",
+                   fmt::format("{:013}/{}/{}", at.time_since_epoch().count(), kind, name)),
+           {});
 }
 
 void forget_old(Context& context) {

@@ -340,6 +340,10 @@ TEST_F(Rds, TagsGoByArn) {
             (json::array{json::object{{"Key", "a"}, {"Value", "2"}}}));
   EXPECT_EQ(refusal("ListTagsForResource", {{"ResourceName", arn + "x"}}).name,
             "DBClusterNotFoundFault");
+  EXPECT_EQ(refusal("AddTagsToResource",
+                    {{"ResourceName", arn}, {"Tags", {json::object{{"Value", "no key"}}}}})
+                .name,
+            "InvalidParameterValue");
 }
 
 class RdsOnTheHost : public Rds {

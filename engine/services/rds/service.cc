@@ -28,6 +28,15 @@ const OperationTable operations{
     {"StopDBCluster", stop_cluster},
 };
 
+// "A key is the required name of the tag"; the model does not say so.
+// docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Tag.html
+Result<void> check_tags(const json::object& input) {
+  for (const json::value& tag : tags_of(input))
+    if (!tag.as_object().contains("Key"))
+      return fail("InvalidParameterValue", "Tag keys must be between 1 and 128 characters long.");
+  return {};
+}
+
 class Rds final : public TableService {
  public:
   explicit Rds(RdsOptions options)
@@ -35,6 +44,7 @@ class Rds final : public TableService {
 
   Result<json::object> call(Context& context, std::string_view operation,
                             const json::object& input) override {
+    KIBAN_TRY_VOID(check_tags(input));
     if (operation == "CreateDBCluster") return create_cluster(context, input, options_);
     if (operation == "RestoreDBClusterFromSnapshot")
       return restore_cluster(context, input, options_);

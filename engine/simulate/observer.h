@@ -1,0 +1,15 @@
+// Tells the ledger what a service does, as the service sees it.
+#pragma once
+
+#include <memory>
+
+#include "services/base/service.h"
+#include "simulate/ledger.h"
+
+namespace kiban::simulate {
+
+// `doings` outlives the service.
+std::unique_ptr<services::Service> observe(std::unique_ptr<services::Service> service,
+                                           Doings& doings);
+
+}  // namespace kiban::simulate
