@@ -7,6 +7,7 @@
 #include <map>
 
 #include "cfn/buckets.h"
+#include "cfn/schedules.h"
 #include "cfn/type_lists.h"
 
 namespace kiban::cfn {
@@ -159,6 +160,7 @@ json::value transformations(const json::value& value) {
 
 json::value changed(std::string_view how, const json::value& value) {
   if (auto bucket = bucket_value(how, value)) return *std::move(bucket);
+  if (auto schedule = schedule_value(how, value)) return *std::move(schedule);
   if (how == "json" || how == "str") return json::string(plain(value));
   if (how == "lower") return lower(value);
   if (how == "transformations") return transformations(value);

@@ -312,15 +312,17 @@ void add_clock(CLI::App& app, Chosen& chosen) {
 }
 
 void add_schedule(CLI::App& app, Chosen& chosen) {
-  CLI::App* schedule = app.add_subcommand("schedule", "When rules of EventBridge fire");
+  CLI::App* schedule =
+      app.add_subcommand("schedule", "When rules and schedules of EventBridge fire");
   schedule->require_subcommand(1);
   ScheduleOptions& options = chosen.schedule;
-  CLI::App* next = with_json(
-      add_client(*schedule, chosen, "next",
-                 "List the coming firings of enabled rules, soonest first, in UTC and in a zone",
-                 [&] { return next_firings(chosen.client, options, chosen.output); }),
-      chosen);
-  next->add_option("--rule", options.rule, "Only this rule's");
+  CLI::App* next =
+      with_json(add_client(*schedule, chosen, "next",
+                           "List the coming firings of enabled rules and schedules, soonest first, "
+                           "in UTC and in a zone",
+                           [&] { return next_firings(chosen.client, options, chosen.output); }),
+                chosen);
+  next->add_option("--rule", options.rule, "Only this rule's, or this schedule's: GROUP/NAME");
   CLI::App* explain = with_json(
       schedule->add_subcommand(
           "explain",

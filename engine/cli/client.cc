@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "api/codec.h"
 #include "api/model.h"
 #include "api/sigv4.h"
 #include "cli/data_directory.h"
@@ -34,6 +35,30 @@ Error error_of(const runtime::HttpReply& reply) {
     if (const json::string* message = find_string(value->get_object(), key))
       error.cause = to_string(*message);
   return error;
+}
+
+Result<json::object> send(const Client& client, const api::Service& model,
+                          api::HttpRequest request) {
+  KIBAN_TRY(const runtime::Url url, runtime::parse_url(client.endpoint));
+  request.headers.insert(request.headers.begin(), {"Host", url.host + ":" + url.port});
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  api::sign(request,
+            {.access_key_id = client.access_key_id,
+             .secret = client.secret_access_key,
+             .region = client.region,
+             .service = std::string(model.signing_name)},
+            now);
+  const std::string query = request.query.empty() ? "" : "?" + request.query;
+  KIBAN_TRY(const runtime::HttpReply reply,
+            runtime::fetch({.method = request.method,
+                            .url = client.endpoint + request.path + query,
+                            .headers = request.headers,
+                            .body = request.body,
+                            .timeout = client.timeout}));
+  if (reply.status != 200) return std::unexpected(error_of(reply));
+  KIBAN_TRY(json::value value, parse_json(reply.body.empty() ? "{}" : reply.body));
+  if (!value.is_object()) return fail("BadReply", reply.body.substr(0, 200));
+  return std::move(value.get_object());
 }
 
 }  // namespace
@@ -72,30 +97,25 @@ Result<json::object> Client::call(const std::string& service, const std::string&
   const api::Service* model = api::find_service(service);
   if (model == nullptr || model->target_prefix.empty())
     return fail("UnknownService", "kiban has no " + service);
-  KIBAN_TRY(const runtime::Url url, runtime::parse_url(endpoint));
-  api::HttpRequest request{
-      .method = "POST",
-      .path = "/",
-      .headers = {{"Host", url.host + ":" + url.port},
-                  {"Content-Type", fmt::format("application/x-amz-json-{}", model->json_version)},
-                  {"X-Amz-Target", fmt::format("{}.{}", model->target_prefix, operation)}},
-      .body = print_json(input)};
-  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  api::sign(request,
-            {.access_key_id = access_key_id,
-             .secret = secret_access_key,
-             .region = region,
-             .service = std::string(model->signing_name)},
-            now);
-  KIBAN_TRY(const runtime::HttpReply reply, runtime::fetch({.method = "POST",
-                                                            .url = endpoint + "/",
-                                                            .headers = request.headers,
-                                                            .body = request.body,
-                                                            .timeout = timeout}));
-  if (reply.status != 200) return std::unexpected(error_of(reply));
-  KIBAN_TRY(json::value value, parse_json(reply.body.empty() ? "{}" : reply.body));
-  if (!value.is_object()) return fail("BadReply", reply.body.substr(0, 200));
-  return std::move(value.get_object());
+  return send(
+      *this, *model,
+      {.method = "POST",
+       .path = "/",
+       .headers = {{"Content-Type", fmt::format("application/x-amz-json-{}", model->json_version)},
+                   {"X-Amz-Target", fmt::format("{}.{}", model->target_prefix, operation)}},
+       .body = print_json(input)});
+}
+
+Result<json::object> Client::get(
+    const std::string& service, const std::string& path,
+    const std::vector<std::pair<std::string, std::string>>& query) const {
+  const api::Service* model = api::find_service(service);
+  if (model == nullptr) return fail("UnknownService", "kiban has no " + service);
+  api::HttpRequest request{.method = "GET", .path = path};
+  for (const auto& [name, value] : query)
+    request.query +=
+        fmt::format("{}{}={}", request.query.empty() ? "" : "&", name, api::encode_uri(value));
+  return send(*this, *model, std::move(request));
 }
 
 Result<json::array> Client::list(const std::string& service, const std::string& operation,

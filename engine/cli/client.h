@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/json.h"
 #include "core/result.h"
@@ -27,6 +29,9 @@ struct Client {
   // An operation of a service that speaks json 1.0 or 1.1. Errors: AWS's own, `ConnectFailed`.
   Result<json::object> call(const std::string& service, const std::string& operation,
                             const json::object& input) const;
+  // An operation of a REST service that reads: GET of its path, which is encoded, with its query.
+  Result<json::object> get(const std::string& service, const std::string& path,
+                           const std::vector<std::pair<std::string, std::string>>& query) const;
   // GET of a path below /_kiban/, with the data directory's token.
   Result<json::object> get_own(const std::string& path, std::chrono::seconds patience) const;
   // All pages of a list operation, `member` of each, at most `most` entries.

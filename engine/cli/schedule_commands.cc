@@ -1,4 +1,4 @@
-// schedule next, schedule explain: when rules of EventBridge fire.
+// schedule next, schedule explain: when rules of EventBridge and schedules of Scheduler fire.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -24,10 +24,13 @@ using schedule::Dialect;
 using schedule::Expression;
 using schedule::Zone;
 
+enum class Kind : std::uint8_t { Rule, Schedule };
+
 struct Firing {
   Timestamp at{};
-  std::string rule{};
+  std::string name{};  // Of a schedule: GROUP/NAME.
   std::string expression{};
+  Kind kind{Kind::Rule};
   auto operator<=>(const Firing&) const = default;
 };
 
@@ -35,6 +38,9 @@ struct Coming {
   std::vector<Firing> firings{};                 // By time, then by name.
   std::map<std::string, json::object> missed{};  // By rule: what make_missed_route answers.
 };
+
+// Each schedule costs two requests.
+constexpr std::size_t schedules_asked_max = 1'000;
 
 std::string host_zone() {
   if (const char* set = std::getenv("TZ"); set != nullptr && *set != '\0')
@@ -78,46 +84,120 @@ Result<json::array> scheduled_rules(const Client& client, const std::string& onl
   }
 }
 
+// When the server's timer for it is due, if there is one.
+Result<std::optional<Timestamp>> due_time(const Client& client, const std::string& timer) {
+  KIBAN_TRY(const json::object reply,
+            client.get_own("/_kiban/timers/" + timer, std::chrono::seconds{10}));
+  if (find_string(reply, "at") == nullptr) return std::optional<Timestamp>{};
+  KIBAN_TRY(const Timestamp at, parse_iso8601(text_of(reply, "at")));
+  return std::optional(at);
+}
+
 // The server's timer says when the rule fires next: a rate counts from when the rule was made or
 // enabled, which the API does not tell. What follows is computed from there.
-Result<void> add_firings(const Client& client, const json::object& rule, std::size_t count,
-                         Coming& coming) {
+Result<void> add_rule(const Client& client, const json::object& rule, std::size_t count,
+                      Coming& coming) {
   const std::string name = text_of(rule, "Name");
   const std::string text = text_of(rule, "ScheduleExpression");
   KIBAN_TRY(const Expression expression, Expression::parse(text, Dialect::Rule));
-  KIBAN_TRY(const json::object timer,
-            client.get_own(fmt::format("/_kiban/timers/events/rule/{}/{}", client.region, name),
-                           std::chrono::seconds{10}));
+  KIBAN_TRY(const auto first,
+            due_time(client, fmt::format("events/rule/{}/{}", client.region, name)));
   KIBAN_TRY(json::object missed,
             client.get_own(fmt::format("{}{}/{}", missed_path, client.region, name),
                            std::chrono::seconds{10}));
   if (!missed.empty()) coming.missed.emplace(name, std::move(missed));
-  if (find_string(timer, "at") == nullptr) return {};  // A cron that never fires again.
-  KIBAN_TRY(const Timestamp first, parse_iso8601(text_of(timer, "at")));
-  coming.firings.push_back({.at = first, .rule = name, .expression = text});
-  for (const Timestamp at : expression.next_few(first, Zone{}, first, count - 1))
-    coming.firings.push_back({.at = at, .rule = name, .expression = text});
+  if (!first) return {};  // A cron that never fires again.
+  coming.firings.push_back({.at = *first, .name = name, .expression = text});
+  for (const Timestamp at : expression.next_few(*first, Zone{}, *first, count - 1))
+    coming.firings.push_back({.at = at, .name = name, .expression = text});
+  return {};
+}
+
+// Of GroupName and Name.
+Result<json::object> get_schedule(const Client& client, const json::object& summary) {
+  return client.get("scheduler", "/schedules/" + text_of(summary, "Name"),
+                    {{"groupName", text_of(summary, "GroupName")}});
+}
+
+// Enabled schedules, as ListSchedules shows them: all, or the one called GROUP/NAME.
+Result<json::array> enabled_schedules(const Client& client, const std::string& only) {
+  json::array schedules;
+  if (!only.empty()) {
+    const std::size_t slash = only.find('/');
+    json::object one{{"GroupName", only.substr(0, slash)}, {"Name", only.substr(slash + 1)}};
+    KIBAN_TRY(const json::object found, get_schedule(client, one));
+    if (text_of(found, "State") == "DISABLED")
+      return fail("Disabled", fmt::format("schedule {} is disabled: it does not fire", only));
+    schedules.push_back(std::move(one));
+    return schedules;
+  }
+  std::vector<std::pair<std::string, std::string>> query{{"State", "ENABLED"}};
+  for (;;) {
+    KIBAN_TRY(const json::object page, client.get("scheduler", "/schedules", query));
+    for (const json::value& each : page.at("Schedules").as_array()) schedules.push_back(each);
+    const json::string* token = find_string(page, "NextToken");
+    if (token == nullptr) return schedules;
+    if (schedules.size() >= schedules_asked_max) {
+      fmt::print(stderr, "Only the first {} enabled schedules are looked at.\n", schedules.size());
+      return schedules;
+    }
+    query = {{"State", "ENABLED"}, {"NextToken", to_string(*token)}};
+  }
+}
+
+// The first time is the timer's, within a flexible window a random one; those behind it are as
+// scheduled.
+Result<void> add_schedule(const Client& client, const json::object& summary, std::size_t count,
+                          std::vector<Firing>& firings) {
+  const std::string group = text_of(summary, "GroupName");
+  const std::string name = text_of(summary, "Name");
+  const auto reply = get_schedule(client, summary);
+  if (!reply) return {};  // It deleted itself since it was listed.
+  const std::string text = text_of(*reply, "ScheduleExpression");
+  KIBAN_TRY(const Expression expression, Expression::parse(text, Dialect::Scheduler));
+  KIBAN_TRY(const Zone zone, Zone::load(text_of(*reply, "ScheduleExpressionTimezone")));
+  KIBAN_TRY(const auto first, due_time(client, fmt::format("scheduler/schedule/{}/{}/{}",
+                                                           client.region, group, name)));
+  if (!first) return {};
+  const json::value* end = expression.is_once() ? nullptr : find(*reply, "EndDate");
+  const auto add = [&](Timestamp at) {
+    if (end == nullptr || at <= from_epoch_seconds(end->to_number<double>()))
+      firings.push_back({.at = at,
+                         .name = fmt::format("{}/{}", group, name),
+                         .expression = text,
+                         .kind = Kind::Schedule});
+  };
+  add(*first);
+  for (const Timestamp at : expression.next_few(*first, zone, *first, count - 1)) add(at);
   return {};
 }
 
 Result<Coming> find_firings(const Client& client, const ScheduleOptions& options) {
-  KIBAN_TRY(const json::array rules, scheduled_rules(client, options.rule));
   Coming coming;
-  for (const json::value& rule : rules)
-    KIBAN_TRY_VOID(add_firings(client, rule.as_object(), options.count, coming));
-  std::ranges::sort(coming.firings);
+  const bool one_schedule = options.rule.find('/') != std::string::npos;
+  if (!one_schedule) {
+    KIBAN_TRY(const json::array rules, scheduled_rules(client, options.rule));
+    for (const json::value& rule : rules)
+      KIBAN_TRY_VOID(add_rule(client, rule.as_object(), options.count, coming));
+  }
+  if (one_schedule || options.rule.empty()) {
+    KIBAN_TRY(const json::array schedules, enabled_schedules(client, options.rule));
+    for (const json::value& each : schedules)
+      KIBAN_TRY_VOID(add_schedule(client, each.as_object(), options.count, coming.firings));
+  }
+  std::ranges::sort(coming.firings);  // By time, then by name.
   if (coming.firings.size() > options.count) coming.firings.resize(options.count);
   return coming;
 }
 
 json::object to_json(const Firing& firing, const Zone& zone, const Coming& coming) {
-  json::object shown{{"rule", firing.rule},
+  json::object shown{{firing.kind == Kind::Rule ? "rule" : "schedule", firing.name},
                      {"expression", firing.expression},
                      {"utc", Zone{}.format(firing.at)},
                      {"zone", zone.name()},
                      {"local", zone.format(firing.at)}};
-  const auto missed = coming.missed.find(firing.rule);
-  if (missed != coming.missed.end()) shown["missed"] = missed->second;
+  const auto missed = coming.missed.find(firing.name);
+  if (firing.kind == Kind::Rule && missed != coming.missed.end()) shown["missed"] = missed->second;
   return shown;
 }
 
@@ -141,17 +221,17 @@ int next_firings(const ClientOptions& client_options, const ScheduleOptions& opt
     print_json_line(all);
     return exit_done;
   }
-  if (coming->firings.empty()) fmt::print("No enabled rule has a schedule.\n");
+  if (coming->firings.empty()) fmt::print("No enabled rule has a schedule, and no schedule fires.\n");
   std::vector<TableRow> rows;
   for (const Firing& each : coming->firings) {
     TableRow row{Zone{}.format(each.at)};
     if (!is_utc(*zone)) row.push_back(zone->format(each.at));
-    row.insert(row.end(), {each.rule, each.expression});
+    row.insert(row.end(), {each.name, each.expression});
     rows.push_back(std::move(row));
   }
   TableRow header{"UTC"};
   if (!is_utc(*zone)) header.push_back(zone->name());
-  header.insert(header.end(), {"RULE", "SCHEDULE"});
+  header.insert(header.end(), {"NAME", "SCHEDULE"});
   if (!rows.empty()) print_table(header, rows);
   for (const auto& [rule, missed] : coming->missed) fmt::print("{}\n", missed_words(rule, missed));
   return exit_done;

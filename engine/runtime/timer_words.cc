@@ -17,12 +17,20 @@ std::string of_events(const json::object& payload) {
          (target ? " to " + last_part(text(*target, "Arn")) : std::string());
 }
 
+std::string of_scheduler(const json::object& payload) {
+  const std::string kind = text(payload, "Kind");
+  if (kind == "group") return "the deletion of schedule group " + text(payload, "Group");
+  const std::string name = text(payload, "Group") + "/" + text(payload, "Name");
+  return kind == "retry" ? "another try of schedule " + name : "the schedule " + name;
+}
+
 }  // namespace
 
 std::string timer_words(std::string_view service, const json::object& payload) {
   if (service == "states" && payload.contains("Execution") && !payload.contains("Forget"))
     return "a Wait state, timeout or retry of execution " + last_part(text(payload, "Execution"));
   if (service == "events") return of_events(payload);
+  if (service == "scheduler") return of_scheduler(payload);
   if (service == "cloudwatch" && payload.contains("Alarm"))
     return "the evaluation of alarm " + text(payload, "Alarm");
   if (service == "logs" && payload.contains("Group"))

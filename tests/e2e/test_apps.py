@@ -13,7 +13,7 @@ import pytest
 from conftest import REGION, ROOT, Server, environment
 
 CDK = ROOT / "cdk"
-STACKS = ("AppOrders", "AppSettings", "AppFiles", "AppService")
+STACKS = ("AppOrders", "AppSettings", "AppFiles", "AppService", "AppSchedules")
 
 
 class Apps:
@@ -106,6 +106,19 @@ def test_work_together(apps):
     assert [each["Body"] for each in got] == ["new"]
 
 
+def test_start_on_schedule(apps):
+    url = apps.output("AppSchedules", "QueueUrl")
+    got = apps.server.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+    assert [each["Body"] for each in got] == ["often"]  # A rate fires at once.
+    scheduler = apps.server.client("scheduler")
+    nightly = scheduler.get_schedule(Name=apps.output("AppSchedules", "NightlyName"))
+    assert nightly["ScheduleExpressionTimezone"] == "Asia/Tokyo" and nightly["State"] == "DISABLED"
+    assert json.loads(nightly["Target"]["Input"]) == {"QueueUrl": url}
+    group = scheduler.get_schedule_group(Name=apps.output("AppSchedules", "GroupName"))
+    tags = scheduler.list_tags_for_resource(ResourceArn=group["Arn"])["Tags"]
+    assert {"Key": "aws:cloudformation:stack-name", "Value": "AppSchedules"} in tags
+
+
 def test_a_failed_update_leaves_them_as_they_were(apps):
     client = apps.server.client("cloudformation")
     before = client.get_template(StackName="AppSettings")["TemplateBody"]
@@ -127,7 +140,7 @@ def test_a_failed_update_leaves_them_as_they_were(apps):
 
 def test_show_their_differences(apps):
     said = apps.cdk("diff", "--all", second=True)
-    assert "with differences: 4" in said
+    assert f"with differences: {len(STACKS)}" in said
     assert "VisibilityTimeout" in said
     assert "Fn::" not in apps.cdk("diff", "--all")
 
@@ -163,6 +176,10 @@ def test_are_changed(apps):
     assert service["taskDefinition"] == apps.output("AppService", "TaskDefinition")
     assert service["taskDefinition"].endswith("app-task:2")
     assert service["enableExecuteCommand"] is True
+    nightly = apps.server.client("scheduler").get_schedule(Name=apps.output("AppSchedules", "NightlyName"))
+    assert nightly["State"] == "ENABLED" and nightly["StartDate"].year == 2090
+    assert nightly["FlexibleTimeWindow"] == {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15}
+    assert nightly["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 1
     bucket = apps.server.client("s3").get_bucket_versioning(Bucket=apps.output("AppFiles", "BucketName"))
     assert bucket["Status"] == "Enabled"
 
@@ -220,5 +237,8 @@ def test_are_destroyed(apps):
     assert apps.server.client("sqs").list_queues().get("QueueUrls", []) == []
     assert [each for each in apps.server.client("iam").list_roles()["Roles"] if "App" in each["RoleName"]] == []
     assert apps.server.client("ec2").describe_vpcs()["Vpcs"] == []
+    scheduler = apps.server.client("scheduler")
+    assert scheduler.list_schedules()["Schedules"] == []
+    assert [each["Name"] for each in scheduler.list_schedule_groups()["ScheduleGroups"]] == ["default"]
     buckets = apps.server.client("s3").list_buckets()["Buckets"]
     assert [each["Name"] for each in buckets if each["Name"].startswith("app")] == []

@@ -204,7 +204,7 @@ def test_schedule_next_shows_both_clocks(serve, tmp_path):
     listed = kiban("schedule", "next", "--zone", "Asia/Tokyo", "--count", "3", "--data", tmp_path)
     assert listed.returncode == 0, listed.stderr
     rows = [line.split() for line in listed.stdout.splitlines()]
-    assert rows[0] == ["UTC", "Asia/Tokyo", "RULE", "SCHEDULE"]
+    assert rows[0] == ["UTC", "Asia/Tokyo", "NAME", "SCHEDULE"]
     assert [row[:3] for row in rows[1:]] == [
         ["2030-01-01T08:00:30Z", "2030-01-01T17:00:30+09:00", "hourly"],
         ["2030-01-01T16:00:30Z", "2030-01-02T01:00:30+09:00", "hourly"],

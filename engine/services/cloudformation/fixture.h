@@ -116,9 +116,9 @@ class World {
   void start() {
     std::vector<std::unique_ptr<Service>> services;
     services.push_back(make_cloudformation());
-    for (const char* name :
-         {"applicationautoscaling", "cloudwatch", "ec2", "ecr", "ecs", "elbv2", "events", "iam",
-          "kms", "logs", "rds", "s3", "secretsmanager", "sns", "sqs", "ssm", "states"}) {
+    for (const char* name : {"applicationautoscaling", "cloudwatch", "ec2", "ecr", "ecs", "elbv2",
+                             "events", "iam", "kms", "logs", "rds", "s3", "scheduler",
+                             "secretsmanager", "sns", "sqs", "ssm", "states"}) {
       services.push_back(std::make_unique<Fake>(name, script));
     }
     kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));

@@ -26,6 +26,7 @@
 #include "services/logs/service.h"
 #include "services/rds/service.h"
 #include "services/s3/service.h"
+#include "services/scheduler/service.h"
 #include "services/secretsmanager/service.h"
 #include "services/sns/service.h"
 #include "services/sqs/service.h"
@@ -61,6 +62,7 @@ class Account {
     services.push_back(logs::make_logs());
     services.push_back(rds::make_rds());
     services.push_back(s3::make_s3());
+    services.push_back(scheduler::make_scheduler());
     services.push_back(secretsmanager::make_secretsmanager());
     services.push_back(sns::make_sns());
     services.push_back(sqs::make_sqs());

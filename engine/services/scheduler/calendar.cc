@@ -16,9 +16,9 @@ std::optional<Timestamp> date_of(const json::object& schedule, std::string_view 
 }  // namespace
 
 Result<Calendar> Calendar::read(const json::object& schedule, Timestamp anchor) {
-  KIBAN_TRY(auto expression, schedule::Expression::parse(text(schedule, "ScheduleExpression"),
-                                                         schedule::Dialect::Scheduler));
-  Calendar calendar(std::move(expression));
+  KIBAN_TRY(const auto expression, schedule::Expression::parse(text(schedule, "ScheduleExpression"),
+                                                               schedule::Dialect::Scheduler));
+  Calendar calendar(expression);
   KIBAN_TRY(calendar.zone_,
             schedule::Zone::load(text(schedule, "ScheduleExpressionTimezone", "UTC")));
   calendar.anchor_ = anchor;

@@ -35,7 +35,7 @@ class Calendar {
   bool ends() const { return is_once() || end_.has_value(); }
 
  private:
-  explicit Calendar(schedule::Expression expression) : expression_(std::move(expression)) {}
+  explicit Calendar(const schedule::Expression& expression) : expression_(expression) {}
 
   schedule::Expression expression_;
   schedule::Zone zone_{};

@@ -7,7 +7,7 @@ const cdk = load('aws-cdk-lib');
 const {
   aws_cloudwatch: cloudwatch, aws_cloudwatch_actions: actions, aws_ec2: ec2, aws_ecr: ecr, aws_ecs: ecs,
   aws_events: events, aws_events_targets: targets, aws_iam: iam, aws_kms: kms, aws_logs: logs, aws_s3: s3,
-  aws_secretsmanager: secrets, aws_sns: sns, aws_sns_subscriptions: subscriptions, aws_sqs: sqs, aws_ssm: ssm,
+  aws_scheduler: scheduler, aws_scheduler_targets: scheduled, aws_secretsmanager: secrets, aws_sns: sns, aws_sns_subscriptions: subscriptions, aws_sqs: sqs, aws_ssm: ssm,
   aws_stepfunctions: sfn,
 } = cdk;
 
@@ -142,5 +142,36 @@ class Service extends cdk.Stack {
   }
 }
 
+// Schedules: a group, a rate to a queue, and a cron in a zone that calls an operation.
+class Schedules extends cdk.Stack {
+  constructor(scope, id, props) {
+    super(scope, id, props);
+    const queue = new sqs.Queue(this, 'Queue');
+    const group = new scheduler.ScheduleGroup(this, 'Group', { removalPolicy: cdk.RemovalPolicy.DESTROY });
+    new scheduler.Schedule(this, 'Often', {
+      schedule: scheduler.ScheduleExpression.rate(cdk.Duration.minutes(next ? 10 : 5)),
+      scheduleGroup: group,
+      target: new scheduled.SqsSendMessage(queue, { input: scheduler.ScheduleTargetInput.fromText(next ? 'rarely' : 'often') }),
+    });
+    const nightly = new scheduler.Schedule(this, 'Nightly', {
+      schedule: scheduler.ScheduleExpression.cron({ minute: '0', hour: '2', timeZone: cdk.TimeZone.ASIA_TOKYO }),
+      timeWindow: next ? scheduler.TimeWindow.flexible(cdk.Duration.minutes(15)) : scheduler.TimeWindow.off(),
+      enabled: next,
+      start: next ? new Date('2090-01-01T00:00:00Z') : undefined,
+      target: new scheduled.Universal({
+        service: 'sqs',
+        action: 'purgeQueue',
+        input: scheduler.ScheduleTargetInput.fromObject({ QueueUrl: queue.queueUrl }),
+        policyStatements: [new iam.PolicyStatement({ actions: ['sqs:PurgeQueue'], resources: [queue.queueArn] })],
+        deadLetterQueue: new sqs.Queue(this, 'Dead'),
+        retryAttempts: next ? 1 : 2,
+      }),
+    });
+    new cdk.CfnOutput(this, 'QueueUrl', { value: queue.queueUrl });
+    new cdk.CfnOutput(this, 'GroupName', { value: group.scheduleGroupName });
+    new cdk.CfnOutput(this, 'NightlyName', { value: nightly.scheduleName });
+  }
+}
+
 const tags = { Owner: next ? 'them' : 'us' };
-for (const [name, kind] of Object.entries({ Orders, Settings, Files, Service })) new kind(app, `App${name}`, { env, tags });
+for (const [name, kind] of Object.entries({ Orders, Settings, Files, Service, Schedules })) new kind(app, `App${name}`, { env, tags });
