@@ -137,7 +137,7 @@ struct Found {
 bool applies(const json::object& statement, const json::object& request, const Values& context,
              bool variables) {
   const auto any = [&](std::string_view member, const std::string& text, bool action) {
-    for (std::string pattern : texts(statement.at(member)))
+    for (const std::string& pattern : texts(statement.at(member)))
       if (like(action ? low(pattern) : pattern, text, context, variables && !action)) return true;
     return false;
   };
