@@ -15,7 +15,7 @@ import random
 import socket
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -37,13 +37,13 @@ KINDS = {"Once": 1, "Fails": 1, "Again": 2, "Later": 1, "Both": 2}
 
 
 @pytest.fixture
-def counted(network) -> Iterator[tuple[int, Counter]]:
-    """A port that batches connect to, and how often each did."""
+def counted(network) -> Iterator[tuple[int, dict[str, set[str]]]]:
+    """A port that batches connect to, and the runs of each."""
     listener = socket.socket()
     listener.setsockopt(socket.IPPROTO_IP, 15, 1)  # IP_FREEBIND: the bridge has the address later.
     listener.bind((BRIDGE, 0))
     listener.listen(64)
-    counts: Counter = Counter()
+    runs: dict[str, set[str]] = defaultdict(set)
 
     def count() -> None:
         while True:
@@ -52,13 +52,14 @@ def counted(network) -> Iterator[tuple[int, Counter]]:
             except OSError:
                 return
             connection.settimeout(10)  # Its container may be gone.
-            with connection, contextlib.suppress(OSError), connection.makefile("rw") as lines:
-                counts[lines.readline().strip()] += 1
+            with connection, contextlib.suppress(OSError, ValueError), connection.makefile("rw") as lines:
+                name, run = lines.readline().split()
+                runs[name].add(run)
                 lines.write("counted\n")
 
     thread = threading.Thread(target=count, daemon=True)
     thread.start()
-    yield listener.getsockname()[1], counts
+    yield listener.getsockname()[1], runs
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
 
@@ -96,8 +97,12 @@ def definition(subnets: list[str]) -> str:
 
 
 def batch_command(name: str, port: int, code: int) -> str:
-    tell = f"exec 3<>/dev/tcp/{BRIDGE}/{port} || exit 9; echo {name} >&3; read -r answer <&3 || exit 8"
-    return f"{tell}; sleep 0.$((RANDOM % 10)); echo $answer; exit {code}"
+    """Tells its name and a number of this run until the listener has heard it."""
+    tell = f"exec 3<>/dev/tcp/{BRIDGE}/{port} && echo {name} $run >&3 && read -r -t 5 answer <&3"
+    return (
+        f"read -r run </proc/sys/kernel/random/uuid; until {tell}; do sleep 0.2; done; "
+        f"sleep 0.$((RANDOM % 10)); echo $answer; exit {code}"
+    )
 
 
 def call(operation: Callable[..., dict], **arguments: object) -> dict:
@@ -139,7 +144,7 @@ def endings(events: list[dict]) -> list[str]:
 
 def test_every_batch_runs_as_often_as_it_should(counted, serve, tmp_path, image):
     chance = random.Random(SEED)
-    port, counts = counted
+    port, runs = counted
     arguments = ("--auth", "any", "--data", tmp_path / "data", "--tasks", "containers")
     server = serve(*arguments)
     subnets = containers.deploy(server, containers.push(server, image))["awsvpcConfiguration"]["subnets"]
@@ -169,8 +174,8 @@ def test_every_batch_runs_as_often_as_it_should(counted, serve, tmp_path, image)
         expected = KINDS[name.split("-")[0]]
         events = history(states, machine, name)
         types = Counter(event["type"] for event in events)
-        assert counts[name] == expected, (seed, name, counts[name], endings(events))
+        assert len(runs[name]) == expected, (seed, name, runs[name], endings(events))
         assert (types["ExecutionSucceeded"], types["TaskSubmitted"]) == (1, expected), (seed, name, types)
-    assert counts.keys() == set(names), seed
+    assert runs.keys() == set(names), seed
     tasks = server.client("ecs").list_tasks(cluster="dev", desiredStatus="RUNNING")["taskArns"]
     assert tasks == [], seed
