@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -603,6 +606,32 @@ TEST_F(Containers, GoOnWhenTheEngineIsKilled) {
   EXPECT_EQ(only_container(end).at("ExitCode"), 5);
   EXPECT_THAT(heard_.lines(), ElementsAre("begun", "over"));  // Once each: it ran once.
   expect_nothing_left(task);
+}
+
+// The engine was killed while it made a task's network, or lost the mount of it.
+TEST_F(Containers, HaveAWholeNetworkAfterOneThatWasHalfMade) {
+  const std::string id =
+      fmt::format("{:012x}{:020}", std::uint64_t(::getpid()) * 1000 + ++tasks, 0);
+  const auto whole = bridge_->attach(id, "169.254.172.78", std::nullopt);
+  ASSERT_TRUE(whole) << whole.error().cause;
+  const auto inode = [&whole] {
+    struct stat found{};
+    EXPECT_EQ(::stat(whole->c_str(), &found), 0);
+    return found.st_ino;
+  };
+  const ino_t before = inode();
+  ASSERT_EQ(bridge_->attach(id, "169.254.172.78", std::nullopt), whole);
+  EXPECT_EQ(inode(), before);
+  // The file, not mounted; and the link.
+  const runtime::Descriptor held{::open(whole->c_str(), O_RDONLY | O_CLOEXEC)};
+  ASSERT_EQ(::umount2(whole->c_str(), MNT_DETACH), 0);
+  ASSERT_EQ(bridge_->attach(id, "169.254.172.78", std::nullopt), whole);
+  struct statfs system{};
+  ASSERT_EQ(::statfs(whole->c_str(), &system), 0);
+  EXPECT_EQ(system.f_type, NSFS_MAGIC);
+  EXPECT_NE(inode(), before);
+  bridge_->detach(id, "169.254.172.78", Route::Remove);
+  EXPECT_FALSE(fs::exists(*whole));
 }
 
 // The engine was killed after it had renamed the fifo, before anybody read it.

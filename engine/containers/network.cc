@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <ifaddrs.h>
+#include <linux/magic.h>
 #include <net/if.h>
 #include <net/route.h>
 #include <sched.h>
@@ -12,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -258,23 +260,45 @@ Result<runtime::Descriptor> new_network(std::optional<std::uint32_t> first_id) {
   return fail("ProgramFailed", std::strerror(errno));
 }
 
-// Makes a network namespace, which `ip netns` shows, and returns a socket of it.
-Result<runtime::Descriptor> make_namespace(const std::string& path,
-                                           std::optional<std::uint32_t> first_id) {
-  KIBAN_TRY(const runtime::Descriptor made, new_network(first_id));
+// A socket of that network namespace.
+Result<runtime::Descriptor> socket_inside(const runtime::Descriptor& network) {
+  runtime::Descriptor made;
+  const auto make = [&made] {
+    made = runtime::Descriptor{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  };
+  const auto enter = [&network] { return ::setns(network.number(), CLONE_NEWNET); };
+  if (run_inside(enter, make) && made.number() >= 0) return made;
+  return fail("ProgramFailed", fmt::format("can't enter a network: {}", std::strerror(errno)));
+}
+
+bool is_namespace(const std::string& path) {
+  struct statfs found{};
+  return ::statfs(path.c_str(), &found) == 0 && found.f_type == NSFS_MAGIC;
+}
+
+// Keeps the network namespace at `path`, where `ip netns` shows it.
+Result<void> keep_namespace(const runtime::Descriptor& network, const std::string& path) {
   const runtime::Descriptor place{::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0)};
-  const std::string source = fmt::format("/proc/self/fd/{}", made.number());
-  runtime::Descriptor inside;
-  const bool mounted = share_namespaces_folder() && place.number() >= 0 &&
-                       ::mount(source.c_str(), path.c_str(), "none", MS_BIND, nullptr) == 0;
-  const bool entered =
-      mounted &&
-      run_inside([&made] { return ::setns(made.number(), CLONE_NEWNET); },
-                 [&inside] {
-                   inside = runtime::Descriptor{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-                 });
-  if (entered && inside.number() >= 0) return inside;
+  const std::string source = fmt::format("/proc/self/fd/{}", network.number());
+  if (share_namespaces_folder() && place.number() >= 0 &&
+      ::mount(source.c_str(), path.c_str(), "none", MS_BIND, nullptr) == 0)
+    return {};
   return fail("ProgramFailed", fmt::format("can't make {}: {}", path, std::strerror(errno)));
+}
+
+// Removes a task's links, route and namespace, but no rules: admit() may run beside it. False:
+// nothing was there.
+bool take_apart(const std::string& task, const std::string& address, Route route) {
+  const bool linked = ::if_nametoindex(link_name(task).c_str()) != 0;
+  const std::string path = namespace_path(task);
+  if (!linked && ::access(path.c_str(), F_OK) != 0) return false;
+  if (linked) {
+    (void)delete_link(link_name(task));
+    if (route == Route::Remove && !address.empty()) (void)delete_route(address, bridge_name);
+  }
+  ::umount2(path.c_str(), MNT_DETACH);
+  ::unlink(path.c_str());
+  return true;
 }
 
 sockaddr address_of(std::string_view text) {
@@ -431,17 +455,18 @@ std::string Bridge::egress_rules(const std::string& address) {
 Result<std::string> Bridge::attach(const std::string& task, const std::string& address,
                                    std::optional<std::uint32_t> first_id) {
   std::string path = namespace_path(task);
-  if (::access(path.c_str(), F_OK) == 0 && ::if_nametoindex(link_name(task).c_str()) != 0)
-    return path;
-  detach(task, address, Route::Remove);  // What a crash left half made.
-  KIBAN_TRY(const runtime::Descriptor socket, make_namespace(path, first_id));
-  const runtime::Descriptor inside{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (is_namespace(path) && ::if_nametoindex(link_name(task).c_str()) != 0) return path;
+  take_apart(task, address, Route::Remove);  // What a crash left half made.
+  KIBAN_TRY(const runtime::Descriptor network, new_network(first_id));
+  KIBAN_TRY(const runtime::Descriptor socket, socket_inside(network));
   KIBAN_TRY_VOID(add_veth({.name = link_name(task),
                            .bridge = bridge_name,
-                           .other_namespace = inside.number(),
+                           .other_namespace = network.number(),
                            .peer_address = hardware_address(address)}));
   KIBAN_TRY_VOID(replace_route(address, bridge_name, std::string(bridge_address)));
   KIBAN_TRY_VOID(set_up_inside(socket.number(), address));
+  // Last: a namespace that is found after a crash is complete.
+  KIBAN_TRY_VOID(keep_namespace(network, path));
   return path;
 }
 
@@ -467,17 +492,8 @@ void Bridge::revoke_egress(const std::string& address) const {
 }
 
 void Bridge::detach(const std::string& task, const std::string& address, Route route) {
-  const bool linked = ::if_nametoindex(link_name(task).c_str()) != 0;
-  const std::string path = namespace_path(task);
-  if (!linked && ::access(path.c_str(), F_OK) != 0) return;
-  if (linked) {
-    (void)delete_link(link_name(task));
-    if (route == Route::Remove && !address.empty()) (void)delete_route(address, bridge_name);
-  }
-  ::umount2(path.c_str(), MNT_DETACH);
-  ::unlink(path.c_str());
-  if (!address.empty() && !nft_.empty())
-    (void)run_program({nft_, "-f", "-"}, fmt::format("delete {}\n", sender_element(task, address)));
+  if (!take_apart(task, address, route) || address.empty() || nft_.empty()) return;
+  (void)run_program({nft_, "-f", "-"}, fmt::format("delete {}\n", sender_element(task, address)));
 }
 
 }  // namespace kiban::containers
