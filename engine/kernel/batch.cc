@@ -435,6 +435,7 @@ Result<void> Kernel::Batch::finish() {
       return committed;
     }
     kernel_.refresh_next_due();
+    if (kernel_.options.committed) kernel_.options.committed(rows_.writes());
   }
   for (Reply& reply : replies_)
     if (reply.to) reply.to(std::move(reply.value));
