@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -82,11 +83,16 @@ def whole(what: str, code: int) -> Count:
 
 
 def number(pattern: str, text: str) -> int:
-    found = re.findall(pattern, text)
+    found = re.findall(pattern, text, re.MULTILINE)
     return int(found[-1]) if found else 0
 
 
+PACKAGES = threading.Lock()
+
+
 def cmake(log: Log, preset: str, *targets: str, nice: int = 0) -> int:
+    with PACKAGES:  # Without them the build has no console, which the suite `console` reports.
+        log.run(ROOT / "tools/console-packages")
     code, _ = log.run("cmake", "--preset", preset)
     if code == 0:
         wanted = ["--target", *targets] if targets else []
@@ -199,6 +205,25 @@ def cdk(log: Log) -> Iterator[Count]:
     yield Count("cdk jest", number(r"(\d+) passed", line), number(r"(\d+) failed", line) or int(code != 0))
 
 
+def console(log: Log) -> Iterator[Count]:
+    """The web console: types, pure parts, and its pages in a browser."""
+    folder = ROOT / "console"
+    with PACKAGES:
+        code, _ = log.run(ROOT / "tools/console-packages")
+    if code != 0:
+        yield Count("npm ci", failed=1)
+        return
+    code, _ = log.run("npm", "run", "check", cwd=folder)
+    yield whole("console types", code)
+    code, out = log.run("npm", "test", cwd=folder)
+    failed = number(r"^# fail (\d+)", out)
+    yield Count("console pure parts", number(r"^# pass (\d+)", out), failed or int(code != 0))
+    if cmake(log, "release") != 0:
+        yield Count("release build", failed=1)
+        return
+    yield from pytest(log, VENV, ROOT / "tests/console", "console in a browser")
+
+
 def conformance(log: Log) -> Iterator[Count]:
     """What AWS recorded, against the release binary. The floors are what is reached: they only rise."""
     referee = CONFORMANCE / "referee.py"
@@ -273,6 +298,7 @@ LANES: tuple[dict[str, Callable[[Log], Iterator[Count]]], ...] = (
         "format": formatting,
         "backend": backend,
         "cdk": cdk,
+        "console": console,
         "golden": golden,
         "simulate": simulate,
         "conformance": conformance,

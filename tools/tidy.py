@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LINES_MAX = 900
 
 # What a folder below engine/ may include; its own files always. The order is that of
-# engine/CMakeLists.txt: pure <- store <- services <- kernel <- runtime <- containers <- cli.
+# engine/CMakeLists.txt: pure <- store <- services <- kernel <- runtime <- console, containers, postgres <- cli.
 PURE = {
     "core": set(),
     "jsonpath": {"core"},
@@ -34,9 +34,10 @@ LAYERS = PURE | {
     "kernel": {*PURE, "store", "services"},
     "simulate": {*PURE, "store", "services", "kernel"},
     "runtime": {*PURE, "store", "services", "kernel"},
+    "console": {*PURE, "store", "services", "kernel", "runtime"},
     "containers": {*PURE, "store", "services", "kernel", "runtime"},
     "postgres": {*PURE, "store", "services", "kernel", "runtime"},
-    "cli": {*PURE, "store", "services", "kernel", "simulate", "runtime", "containers", "postgres"},
+    "cli": {*PURE, "store", "services", "kernel", "simulate", "runtime", "console", "containers", "postgres"},
     "testing": {*PURE, "store", "services", "kernel"},
 }
 SHELL = {"runtime", "containers", "postgres", "cli"}  # The only folders that may touch clock, chance, environment.

@@ -34,6 +34,7 @@ struct Chosen {
   HistoryOptions history{};
   std::string cluster{};
   ClockOptions clock{};
+  ConsoleOptions console{};
   std::string backup{};
   RestoreOptions restore{};
   std::vector<std::string> aws{};
@@ -166,6 +167,15 @@ void add_clients(CLI::App& app, Chosen& chosen) {
     take_option(chosen.aws, "--data", chosen.client.data);
     chosen.command = [&] { return run_aws(chosen.client, chosen.aws); };
   });
+
+  CLI::App* console = with_json(
+      add_client(app, chosen, "console", "Print a link that opens the web console",
+                 [&] { return open_console(chosen.client, chosen.console, chosen.output); }),
+      chosen);
+  console->add_flag("--open", chosen.console.open, "Open it in this desktop's browser");
+  console->footer(
+      "The link works once, within 10 minutes, and opens a session of 12 hours in that browser.\n"
+      "Who has it is the account's root: do not pass it on.");
 
   CLI::App* executions = with_json(
       add_client(app, chosen, "executions", "List executions of one or of all state machines",

@@ -34,6 +34,16 @@ struct StartOptions {
 int start_execution(const ClientOptions& client, const StartOptions& start,
                     const OutputOptions& output);
 
+struct ConsoleOptions {
+  bool open{false};  // In the desktop's browser.
+};
+// Prints a link that opens the web console once.
+int open_console(const ClientOptions& client, const ConsoleOptions& console,
+                 const OutputOptions& output);
+// Where the console shows an execution, and all of them; the pages want a session.
+std::string execution_link(const Client& client, const std::string& execution_arn);
+std::string executions_link(const Client& client);
+
 struct LogsOptions {
   std::string group{};  // Empty: list the groups.
   std::string pattern{};

@@ -1,5 +1,6 @@
 // executions, history, start.
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdio>
@@ -115,6 +116,11 @@ Result<std::string> read_input(const std::string& input) {
   return text.str();
 }
 
+// For people alone: stdout is what scripts read.
+void print_page_link(const std::string& link) {
+  if (::isatty(STDERR_FILENO) == 1) fmt::print(stderr, "{}\n", paint(Colour::Dim, link));
+}
+
 int follow_to_end(const Client& client, const std::string& arn) {
   const auto status = follow(client, arn);
   if (!status) return complain_about_call("start", client, status.error());
@@ -147,10 +153,12 @@ int list_executions(const ClientOptions& options, const std::string& machine,
                     duration_of(execution), last_part(text_of(execution, "stateMachineArn")),
                     text_of(execution, "name")});
   }
-  if (rows.empty())
+  if (rows.empty()) {
     fmt::print("No executions. 'kiban start STATE_MACHINE' starts one.\n");
-  else
-    print_table({"STARTED (UTC)", "STATUS", "TOOK", "STATE MACHINE", "EXECUTION"}, rows);
+    return exit_done;
+  }
+  print_table({"STARTED (UTC)", "STATUS", "TOOK", "STATE MACHINE", "EXECUTION"}, rows);
+  print_page_link(executions_link(client));
   return exit_done;
 }
 
@@ -180,6 +188,7 @@ int print_history(const ClientOptions& options, const HistoryOptions& history,
   std::vector<TableRow> rows;
   for (const json::value& each : *events) rows.push_back(table.row(each.as_object()));
   print_table({"ID", "AT", "EVENT", "STATE", "DETAIL"}, rows);
+  print_page_link(execution_link(client, *arn));
   return exit_done;
 }
 
@@ -200,6 +209,7 @@ int start_execution(const ClientOptions& options, const StartOptions& start,
   else
     fmt::print("{}\n", text_of(*started, "executionArn"));
   std::fflush(stdout);
+  if (!output.json) print_page_link(execution_link(client, text_of(*started, "executionArn")));
   return start.follow ? follow_to_end(client, text_of(*started, "executionArn")) : exit_done;
 }
 

@@ -221,7 +221,8 @@ int next_firings(const ClientOptions& client_options, const ScheduleOptions& opt
     print_json_line(all);
     return exit_done;
   }
-  if (coming->firings.empty()) fmt::print("No enabled rule has a schedule, and no schedule fires.\n");
+  if (coming->firings.empty())
+    fmt::print("No enabled rule has a schedule, and no schedule fires.\n");
   std::vector<TableRow> rows;
   for (const Firing& each : coming->firings) {
     TableRow row{Zone{}.format(each.at)};

@@ -24,6 +24,7 @@
 #include "cli/version.h"
 #include "cli/wiring.h"
 #include "cli/words.h"
+#include "console/route.h"
 #include "containers/task_route.h"
 #include "core/mail_address.h"
 #include "postgres/driver.h"
@@ -31,6 +32,7 @@
 #include "runtime/admission.h"
 #include "runtime/clock_route.h"
 #include "runtime/effects.h"
+#include "runtime/entropy.h"
 #include "runtime/frontend.h"
 #include "runtime/http_server.h"
 #include "runtime/kernel_thread.h"
@@ -205,6 +207,20 @@ Result<runtime::MailOptions> mail_options(const ServeOptions& options) {
   return mail;
 }
 
+// `frontend` is set before the first request comes.
+console::RouteOptions console_options(const ServeOptions& options, const runtime::RootKey& root,
+                                      runtime::Frontend* const& frontend) {
+  return {.root = root,
+          .token = runtime::own_token(root.secret_access_key),
+          .region = options.region,
+          .now = [] { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); },
+          .random_hex = [] { return SecretRandom{runtime::fresh_seed()}.hex(64); },
+          .forward =
+              [&frontend](runtime::HttpRequest request, runtime::Respond respond) {
+                frontend->handle(std::move(request), std::move(respond));
+              }};
+}
+
 // Everything that lives while the server runs, in the order in which it must end.
 int run_server(const ServeOptions& options, const Address& address, Data data,
                const runtime::Admission& admission, const WiringOptions& wiring,
@@ -280,22 +296,26 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                                                            .folders = postgres::postgres_folders(),
                                                            .erase_at_end = options.ephemeral});
   databases->add_to(effects);
+  console::ConsoleRoute console{console_options(options, data.root, frontend)};
+  server->at_stop([&console] { console.feed().close(); });
   runtime::KernelMetrics batches;
   runtime::RequestMetrics requests;
   services::states::Counters executions;
   WiringOptions wired = wiring;
   wired.counters = &executions;
   runtime::MeteredStore rows{*data.store, batches};
-  kernel::Kernel kernel{rows,
-                        make_services(wired),
-                        {.account = options.account,
-                         .region = options.region,
-                         .endpoint = endpoint,
-                         .auth = auth,
-                         .blobs = data.blobs.get(),
-                         .sink = &effects,
-                         .keep_time = true,
-                         .log = log_line}};
+  kernel::Kernel kernel{
+      rows,
+      make_services(wired),
+      {.account = options.account,
+       .region = options.region,
+       .endpoint = endpoint,
+       .auth = auth,
+       .blobs = data.blobs.get(),
+       .sink = &effects,
+       .keep_time = true,
+       .committed = [&console](const store::Batch& written) { console.feed().committed(written); },
+       .log = log_line}};
   const std::unique_ptr<runtime::Clock> real_clock =
       runtime::make_real_clock(kernel::kept_time(*data.store));
   std::unique_ptr<runtime::VirtualClock> virtual_clock;
@@ -364,6 +384,9 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                  runtime::Frontend::Access::Token);
   made.add_route(std::string(missed_path), make_missed_route(thread),
                  runtime::Frontend::Access::Token);
+  made.add_route(std::string(console::link_path), console.link_handler(),
+                 runtime::Frontend::Access::Token);
+  made.add_route(std::string(console::console_path), console.handler());
   BackupRoute backup{
       thread,
       {.directory = data.directory, .key_file = options.key_file, .rows = data.store.get()}};

@@ -506,6 +506,7 @@ Result<void> Kernel::Batch::finish() {
     const auto effect = rows_.writes().lower_bound("effect/");
     if (effect != rows_.writes().end() && effect->first.starts_with("effect/"))
       ++kernel_.effects_version;
+    if (kernel_.options.committed) kernel_.options.committed(rows_.writes());
   }
   for (Reply& reply : replies_)
     if (reply.to) reply.to(std::move(reply.value));

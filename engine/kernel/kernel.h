@@ -48,6 +48,8 @@ struct Options {
   store::Blobs* blobs{nullptr};  // Outlives the kernel; nullptr: a store in memory of its own.
   EffectSink* sink{nullptr};     // Outlives the kernel; nullptr: effects stay pending rows.
   bool keep_time{false};         // Each batch writes its time, for kept_time().
+  // Called on the kernel's thread with the rows of each batch, once they are durable.
+  std::function<void(const store::Batch&)> committed{};
   // Our own mistakes (an exception out of a service, a timer for a service that is gone).
   std::function<void(const std::string&)> log{};
 };

@@ -269,6 +269,19 @@ TEST_F(KernelTest, DecidesAllThatWaitsWithOneCommitAndRepliesAfterIt) {
   EXPECT_THAT(replies_, ElementsAre("{}", "{}", "UnknownOperationException"));
 }
 
+TEST_F(KernelTest, TellsWhichRowsAreDurable) {
+  std::vector<std::string> told;
+  options_.committed = [&](const store::Batch& rows) {
+    EXPECT_TRUE(store_.get("a/row")) << "after the commit";
+    EXPECT_THAT(replies_, IsEmpty()) << "before the reply";
+    for (const auto& [key, value] : rows) told.push_back(key);
+  };
+  restart();
+  submit("Put", {{"Value", "1"}});
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(told, ElementsAre("a/row"));
+}
+
 TEST_F(KernelTest, UndoesWhatAFailedOperationDid) {
   a_->operations["Fail"] = [](Context& context, const json::object&) -> Result<json::object> {
     context.put("a/row", "3");

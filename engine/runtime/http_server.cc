@@ -95,6 +95,7 @@ class Server final : public HttpServer {
     return bind(address, port);
   }
   void set_plan(PlanBody plan) override { plan_ = std::move(plan); }
+  void at_stop(std::function<void()> work) override { at_stop_ = std::move(work); }
   int run() override;
   void post(std::function<void()> work) override { asio::post(io_, std::move(work)); }
   void stop() override {
@@ -130,6 +131,7 @@ class Server final : public HttpServer {
 
   Handler handler_;
   PlanBody plan_{};
+  std::function<void()> at_stop_{};
   HttpLimits limits_;
   asio::io_context io_{1};
   std::list<Tcp::acceptor> acceptors_{};
@@ -192,6 +194,7 @@ void Server::begin_stop() {
     return;
   }
   stopping_ = true;
+  if (at_stop_) at_stop_();
   error_code ignored;
   for (Tcp::acceptor& acceptor : acceptors_) acceptor.close(ignored);
   close_idle();

@@ -103,6 +103,9 @@ class HttpServer {
   virtual Result<void> also_listen(const std::string& address, std::uint16_t port) = 0;
   // Before run().
   virtual void set_plan(PlanBody plan) = 0;
+  // Called on the thread that serves when the end begins, before requests in flight are waited for:
+  // the time to answer long polls. Before run().
+  virtual void at_stop(std::function<void()> work) = 0;
   // Serves on this thread until stop(), SIGTERM or SIGINT, and until what is in flight is answered.
   // The signal; 0: stop().
   virtual int run() = 0;

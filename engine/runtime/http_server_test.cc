@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
@@ -93,6 +94,7 @@ class HttpServerTest : public testing::Test {
       if (request.target != "/later") return decide(std::move(plan));
       server_->post([decide] { decide({}); });
     });
+    server_->at_stop([this] { ends_ = true; });
     thread_ = std::thread([this] { server_->run(); });
   }
   void TearDown() override {
@@ -122,7 +124,8 @@ class HttpServerTest : public testing::Test {
   std::shared_ptr<Pieces> sink_ = std::make_shared<Pieces>();
   std::string file_ = fmt::format("{}/kiban-http-test-{}",
                                   std::filesystem::temp_directory_path().string(), ::getpid());
-  std::mutex mutex_{};  // Of kept_.
+  std::atomic<bool> ends_{false};  // Set by at_stop().
+  std::mutex mutex_{};             // Of kept_.
   std::condition_variable arrived_{};
   std::deque<Kept> kept_{};
   std::unique_ptr<HttpServer> server_{};
@@ -270,8 +273,10 @@ TEST_F(HttpServerTest, EndsWhenWhatIsInFlightIsAnswered) {
   Wire wire{port()};
   wire.send("GET /never HTTP/1.1\r\nHost: x\r\n\r\n");
   const Kept kept = take_kept();
+  EXPECT_FALSE(ends_);
   server_->stop();
   EXPECT_EQ(idle.receive(), "");
+  EXPECT_TRUE(ends_) << "before what is in flight is answered";
   kept.respond([] { return HttpReply{.body = "late"}; });
   const std::string text = wire.receive();
   EXPECT_THAT(text, HasSubstr("Connection: close\r\n"));

@@ -1,0 +1,69 @@
+import './style.css';
+import { render } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { openSession, session, type ApiError } from './api';
+import { followFeed, onChange } from './feed';
+import { choose, language, t } from './i18n';
+import { ClockPage } from './pages/clock';
+import { ExecutionPage } from './pages/execution';
+import { ExecutionsPage } from './pages/executions';
+import { Overview } from './pages/overview';
+import { Schedules } from './pages/schedules';
+import { Problem } from './parts/ui';
+import { followLinks, place } from './router';
+import { applyTheme, listenToKeys, Shell, theme } from './shell';
+import { readClock } from './time';
+
+function Page() {
+  const { path } = place.value;
+  if (path === '') return <Overview />;
+  if (path === 'executions') return <ExecutionsPage />;
+  if (path.startsWith('executions/')) return <ExecutionPage key={path} arn={path.slice('executions/'.length)} />;
+  if (path === 'schedules') return <Schedules />;
+  if (path === 'clock') return <ClockPage />;
+  return <p class="empty">{t('There is no such page.')}</p>;
+}
+
+function NoSession({ error }: { error: ApiError | undefined }) {
+  return (
+    <main class="door">
+      <h1>kiban</h1>
+      {error && error.code !== 'NoSession' && <Problem error={error} />}
+      <h2>{t('No session')}</h2>
+      <p>{t('This page needs a session. In a terminal on the machine that runs kiban:')}</p>
+      <pre>kiban console</pre>
+      <p class="faint">{t('It prints a link that works once. Add --data DIR if the server was started with it.')}</p>
+      <button type="button" class="quiet" onClick={() => choose(language.value === 'ja' ? 'en' : 'ja')}>
+        {language.value === 'ja' ? 'English' : '日本語'}
+      </button>
+    </main>
+  );
+}
+
+function App() {
+  const [error, setError] = useState<ApiError | undefined>();
+  useEffect(() => {
+    void openSession().then(setError);
+  }, []);
+  useEffect(() => {
+    if (session.value !== 'open') return undefined;
+    void readClock().catch(() => undefined);
+    void followFeed();
+    return onChange((change) => {
+      if (change.kind === 'clock' || change.kind === 'reset') void readClock().catch(() => undefined);
+    });
+  }, [session.value]);
+  if (session.value === 'unknown') return <p class="empty">{t('Loading…')}</p>;
+  if (session.value === 'none') return <NoSession error={error} />;
+  return (
+    <Shell>
+      <Page />
+    </Shell>
+  );
+}
+
+applyTheme(theme.value);
+document.documentElement.lang = language.value;
+followLinks();
+listenToKeys();
+render(<App />, document.getElementById('app') as HTMLElement);

@@ -1,0 +1,173 @@
+// The list of executions, newest first, page by page from the server.
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { lastPart } from '../format';
+import { t, type Text } from '../i18n';
+import { nextSource, settled, type Source } from '../model/merged';
+import { Empty, Pill, Problem, Time, Took } from '../parts/ui';
+import { VirtualList } from '../parts/virtual';
+import { place, setQuery, url } from '../router';
+import { eachOf, listExecutions, listMachines, type Execution, type Machine } from '../states';
+import { useReloadOn } from './overview';
+
+const STATUSES = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED', 'PENDING_REDRIVE'] as const;
+const PAGE = 100;
+const PAGES_AT_ONCE = 10; // While a filter of the page hides what comes.
+const timeOf = (execution: Execution) => execution.startDate;
+
+interface Of {
+  readonly machine: Machine;
+  readonly source: Source<Execution>;
+}
+
+async function readPage(of: Of, status: string): Promise<void> {
+  const page = await listExecutions(of.machine.stateMachineArn, status, PAGE, of.source.token);
+  of.source.items.push(...page.executions);
+  of.source.token = page.nextToken;
+  of.source.done = page.nextToken === undefined;
+}
+
+interface ListState {
+  readonly machines: readonly Machine[];
+  readonly all: readonly Of[];
+  readonly version: number;
+}
+
+function useExecutions(machine: string, status: string) {
+  const [state, setState] = useState<ListState | undefined>();
+  const [error, setError] = useState<unknown>();
+  const [busy, setBusy] = useState(false);
+  const run = useRef(0);
+  const load = async () => {
+    const mine = ++run.current;
+    try {
+      const machines = await listMachines();
+      const wanted = machines.filter((each) => each.type === 'STANDARD' && (!machine || each.name === machine));
+      const all = wanted.map((each) => ({ machine: each, source: { items: [], token: undefined, done: false } as Source<Execution> }));
+      await eachOf(all, 6, (of) => readPage(of, status));
+      if (mine !== run.current) return;
+      setState({ machines, all, version: mine });
+      setError(undefined);
+    } catch (failure) {
+      if (mine === run.current) setError(failure);
+    }
+  };
+  const more = async (enough: () => boolean) => {
+    if (!state || busy) return;
+    setBusy(true);
+    try {
+      for (let i = 0; i < PAGES_AT_ONCE; ++i) {
+        const next = nextSource(state.all.map((of) => of.source), timeOf);
+        const of = state.all.find((each) => each.source === next);
+        if (!of) break;
+        await readPage(of, status);
+        if (enough()) break;
+      }
+      setState((now) => (now ? { ...now } : now));
+    } catch (failure) {
+      setError(failure);
+    } finally {
+      setBusy(false);
+    }
+  };
+  useEffect(() => void load(), [machine, status]);
+  return { state, error, busy, load, more };
+}
+
+function Filters({ machines }: { machines: readonly Machine[] }) {
+  const { query } = place.value;
+  const set = (name: string) => (event: { currentTarget: { value: string } }) => setQuery({ [name]: event.currentTarget.value });
+  return (
+    <form class="filters" onSubmit={(event) => event.preventDefault()}>
+      <select aria-label={t('machine')} value={query.get('machine') ?? ''} onChange={set('machine')}>
+        <option value="">{t('All state machines')}</option>
+        {machines.map((each) => (
+          <option key={each.name} value={each.name}>
+            {each.name}
+          </option>
+        ))}
+      </select>
+      <select aria-label={t('status')} value={query.get('status') ?? ''} onChange={set('status')}>
+        <option value="">{t('All')}</option>
+        {STATUSES.map((each) => (
+          <option key={each} value={each}>
+            {t(each as Text)}
+          </option>
+        ))}
+      </select>
+      <input type="search" data-search placeholder={`${t('Name contains')}  /`} aria-label={t('Name contains')} value={query.get('name') ?? ''} onInput={set('name')} />
+      <label>
+        <span class="faint">{t('Started after')} (UTC)</span>
+        <input type="datetime-local" value={query.get('after') ?? ''} onChange={set('after')} />
+      </label>
+    </form>
+  );
+}
+
+function Row({ execution }: { execution: Execution }) {
+  return (
+    <a data-row class="table-row" href={url(`executions/${execution.executionArn}`)}>
+      <Pill status={execution.status} />
+      <span class="cut">{lastPart(execution.stateMachineArn)}</span>
+      <span class="cut faint">{execution.name}</span>
+      <Time at={execution.startDate} />
+      <Took from={execution.startDate} to={execution.stopDate} />
+    </a>
+  );
+}
+
+export function ExecutionsPage() {
+  const { query } = place.value;
+  const machine = query.get('machine') ?? '';
+  const name = query.get('name') ?? '';
+  const after = query.get('after') ? Date.parse(`${query.get('after')}Z`) / 1000 : -Infinity;
+  const { state, error, busy, load, more } = useExecutions(machine, query.get('status') ?? '');
+  const latest = useRef(load);
+  latest.current = load;
+  useReloadOn(['execution'], () => latest.current(), 1500);
+  const find = () => settled((state?.all ?? []).map((of) => of.source), timeOf).filter((each) => each.name.includes(name) && each.startDate >= after);
+  const shown = useMemo(find, [state, name, after]);
+  const open = (state?.all ?? []).some((of) => !of.source.done);
+  const loadMore = () => void more(() => find().length > shown.length + PAGE / 2);
+  const express = state?.machines.find((each) => each.name === machine)?.type === 'EXPRESS';
+  return (
+    <>
+      <h1>{t('Executions')}</h1>
+      <Filters machines={state?.machines ?? []} />
+      {error !== undefined && <Problem error={error} retry={() => void load()} />}
+      {!state && error === undefined && <Empty>{t('Loading…')}</Empty>}
+      {state && shown.length === 0 && !open && (
+        <Empty>
+          {express ? t('Express machines keep no executions; their logs are in CloudWatch Logs.') : t('No execution matches.')}
+          {!express && state.machines[0] && (
+            <>
+              {' '}
+              {t('Start one:')} <code>kiban start {machine || state.machines[0].name} --follow</code>
+            </>
+          )}
+        </Empty>
+      )}
+      {state && (shown.length > 0 || open) && (
+        <>
+          <div class="table executions">
+            <div class="table-head" aria-hidden="true">
+              <span>{t('status')}</span>
+              <span>{t('machine')}</span>
+              <span>{t('name')}</span>
+              <span>{t('started')}</span>
+              <span>{t('took')}</span>
+            </div>
+            <VirtualList label={t('Executions')} count={shown.length} height={40} row={(i) => <Row execution={shown[i] as Execution} />} onEnd={open ? loadMore : () => undefined} />
+          </div>
+          <p class="faint">
+            {t('{n} executions', { n: `${shown.length}${open ? '+' : ''}` })}{' '}
+            {open && (
+              <button type="button" disabled={busy} onClick={loadMore}>
+                {t('Load more')}
+              </button>
+            )}
+          </p>
+        </>
+      )}
+    </>
+  );
+}
