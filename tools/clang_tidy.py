@@ -20,8 +20,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "tidy"
-TIDY = "clang-tidy-19"
-SCAN = "clang-scan-deps-19"  # Comes with clang-tidy-19.
+TIDY = ROOT / "build" / "venv" / "bin" / "clang-tidy"
+SCAN = "clang-scan-deps-19"
 FINDING = re.compile(r"^\S+:\d+:\d+: (?:error|warning): .*", re.MULTILINE)
 
 

@@ -17,7 +17,7 @@ struct Row {
 
 // Values of the key `a`, or whole events when they begin with a brace.
 json::value event_of(const std::string& text) {
-  const auto whole = text.starts_with("{") ? text : "{\"a\": " + text + "}";
+  const auto whole = text.starts_with('{') ? text : "{\"a\": " + text + "}";
   return parse_json(whole).value();
 }
 
@@ -136,7 +136,7 @@ TEST(Pattern, SearchIsBounded) {
     event += "\"" + name + "\": [";
     for (int i = 0; i < 40; ++i) event += "{\"v\": 1},";
     event.back() = ']';
-    event += ",";
+    event += ',';
   }
   pattern += "\"z\": [2]}";
   event += "\"z\": 1}";
