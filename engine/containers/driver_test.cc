@@ -25,6 +25,7 @@
 #include "containers/container.h"
 #include "containers/files.h"
 #include "containers/layer.h"
+#include "containers/netlink.h"
 #include "containers/program.h"
 #include "containers/seccomp.h"
 
@@ -620,8 +621,11 @@ TEST_F(Containers, HaveAWholeNetworkAfterOneThatWasHalfMade) {
     return found.st_ino;
   };
   const ino_t before = inode();
+  // A task that had the same address took its route along.
+  EXPECT_TRUE(delete_route("169.254.172.78", "kiban0"));
   ASSERT_EQ(bridge_->attach(id, "169.254.172.78", std::nullopt), whole);
   EXPECT_EQ(inode(), before);
+  EXPECT_TRUE(delete_route("169.254.172.78", "kiban0"));  // There is one.
   // The file, not mounted; and the link.
   const runtime::Descriptor held{::open(whole->c_str(), O_RDONLY | O_CLOEXEC)};
   ASSERT_EQ(::umount2(whole->c_str(), MNT_DETACH), 0);

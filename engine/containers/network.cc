@@ -455,7 +455,11 @@ std::string Bridge::egress_rules(const std::string& address) {
 Result<std::string> Bridge::attach(const std::string& task, const std::string& address,
                                    std::optional<std::uint32_t> first_id) {
   std::string path = namespace_path(task);
-  if (is_namespace(path) && ::if_nametoindex(link_name(task).c_str()) != 0) return path;
+  if (is_namespace(path) && ::if_nametoindex(link_name(task).c_str()) != 0) {
+    // An ended task with the same address may have been cleared away since a restart.
+    KIBAN_TRY_VOID(replace_route(address, bridge_name, std::string(bridge_address)));
+    return path;
+  }
   take_apart(task, address, Route::Remove);  // What a crash left half made.
   KIBAN_TRY(const runtime::Descriptor network, new_network(first_id));
   KIBAN_TRY(const runtime::Descriptor socket, socket_inside(network));
