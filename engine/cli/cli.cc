@@ -421,6 +421,8 @@ void add_simulate(CLI::App& app, Chosen& chosen) {
                    "Put this fault into the engine, to see it found")
       ->check(CLI::IsMember(simulate::mutation_names()));
   command->add_flag("--trace", options.trace, "Print all that happens in the first run");
+  command->add_flag("--requests", options.requests,
+                    "Print the requests of the first run as JSON lines, for other tools");
   command->add_flag("--no-shrink", options.whole,
                     "Print a failure with all its steps, not with as few as show it");
   command->footer(

@@ -100,6 +100,15 @@ void print_trace(const SimulateOptions& options) {
   });
 }
 
+int print_requests(const SimulateOptions& options) {
+  const simulate::Run run = simulate::simulate(options_of(options, options.seed));
+  for (const simulate::Step& step : run.steps)
+    for (const simulate::Call& call : step.calls)
+      print_json_line(json::object{
+          {"service", call.service}, {"operation", call.operation}, {"input", call.input}});
+  return exit_done;
+}
+
 json::object to_json(const SimulateOptions& options, const Total& total) {
   json::object result{{"seed", options.seed},
                       {"runs", total.runs},
@@ -116,6 +125,7 @@ json::object to_json(const SimulateOptions& options, const Total& total) {
 }  // namespace
 
 int run_simulations(const SimulateOptions& options, const OutputOptions& output) {
+  if (options.requests) return print_requests(options);
   if (options.trace) print_trace(options);
   const Total total = run_all(options);
   if (output.json) {

@@ -17,6 +17,7 @@ struct SimulateOptions {
   std::string mutation{};
   bool whole{false};
   bool trace{false};
+  bool requests{false};
 };
 
 int run_simulations(const SimulateOptions& options, const OutputOptions& output);

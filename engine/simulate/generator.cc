@@ -43,6 +43,23 @@ std::string fresh_name(Random& random, std::string_view noun) {
   return fmt::format("{}-{}", lower(noun), 1 + random.below(4));
 }
 
+// "RoleName" names a role; "Name" what the operation is about.
+std::string stem_of(std::string_view member, std::string_view noun) {
+  std::string name = lower(member);
+  for (const std::string_view suffix : {"identifier", "name", "arn", "id"})
+    if (name.ends_with(suffix)) {
+      name.resize(name.size() - suffix.size());
+      return name.empty() ? lower(noun) : name;
+    }
+  return lower(noun);
+}
+
+bool names_what_it_makes(std::string_view member, std::string_view noun) {
+  const std::string name = lower(member);
+  return (name.ends_with("name") || name.ends_with("identifier")) &&
+         stem_of(member, noun) == lower(noun);
+}
+
 }  // namespace
 
 json::object Generator::make(Random& random, const api::Service& service,
@@ -51,7 +68,7 @@ json::object Generator::make(Random& random, const api::Service& service,
               .operation = operation,
               .noun = noun_of(operation.name),
               .now = now,
-              .optional = pick(random, std::array{0.0, 0.05, 0.2, 0.4}),
+              .optional = pick(random, std::array{0.0, 0.0, 0.1, 0.3}),
               .hostile = random.below(20) == 0};
   const auto recipes = find_recipes(service.folder, operation.name);
   if (!recipes.empty() && random.below(5) > 0)
@@ -66,6 +83,22 @@ void Generator::learn(const api::Service& service, const api::Operation& operati
   const bool ends = operation.name.starts_with("Delete") || operation.name.starts_with("Remove");
   if (!ends) pools_.learn(service.folder, noun, input);
   pools_.learn(service.folder, noun, reply);
+  // Messages that carry the token of a task.
+  const json::array* messages = find_array(reply, "Messages");
+  for (const json::value& message : messages ? *messages : json::array{})
+    if (const json::string* body = find_string(message.as_object(), "Body"))
+      learn_token(to_string(*body));
+}
+
+void Generator::learn_token(const std::string& body) {
+  const auto tree = parse_json(body);
+  if (!tree || !tree->is_object()) return;
+  if (const json::string* token = find_string(tree->get_object(), "TaskToken"))
+    pools_.learn("states", "Task", json::object{{"taskToken", *token}});
+  if (const json::string* token = find_string(tree->get_object(), "Token"))
+    pools_.learn(
+        "sns", "Subscription",
+        json::object{{"token", *token}, {"topicArn", kiban::text(tree->get_object(), "TopicArn")}});
 }
 
 json::object Generator::from_recipe(Random& random, const Place& place,
@@ -73,6 +106,19 @@ json::object Generator::from_recipe(Random& random, const Place& place,
   json::object input = recipe;
   for (auto& member : input) fill(random, place, member.value());
   return input;
+}
+
+std::string Generator::with_connection(Random& random, std::string definition) const {
+  const auto replace = [&](std::string_view place, const std::string& by) {
+    for (std::size_t at = definition.find(place); at != std::string::npos;
+         at = definition.find(place, at + by.size()))
+      definition.replace(at, place.size(), by);
+  };
+  replace("@CONNECTION@",
+          pools_.draw(random, "events.connectionarn")
+              .value_or("arn:aws:events:ap-northeast-1:000000000000:connection/a/b"));
+  replace("@SUBNET@", pools_.draw(random, "ec2.subnetid").value_or("subnet-1"));
+  return definition;
 }
 
 // "@name" takes a fresh name, "@asl", "@template" and "@bytes" what they say, "@now+60" an instant,
@@ -89,7 +135,7 @@ void Generator::fill(Random& random, const Place& place, json::value& value) {
   if (word == "name") {
     value = fresh_name(random, place.noun);
   } else if (word == "asl") {
-    value = make_definition(random);
+    value = with_connection(random, make_definition(random));
   } else if (word == "template") {
     value = make_template(random);
   } else if (word == "bytes") {
@@ -189,14 +235,12 @@ std::string Generator::text(Random& random, const Place& place, const api::Shape
     const auto sample = sample_text(random, place.service.folder, lower(name));
     if (sample && random.below(10) > 0)
       last = *sample;
-    else if (makes && lower(name).ends_with("name") && random.below(2) == 0)
+    else if (makes && names_what_it_makes(name, place.noun) && random.below(2) == 0)
       last = fresh_name(random, place.noun);
     else if (auto known = pools_.draw(random, place.service.folder, place.noun, name))
       last = *known;
-    else if (sample)
-      last = *sample;
     else
-      last = fresh_name(random, place.noun);
+      last = fresh_name(random, stem_of(name, place.noun));
     if (fits(shape, last)) return last;
   }
   return last;

@@ -21,6 +21,8 @@ class Generator {
   // What was asked, and what came of it.
   void learn(const api::Service& service, const api::Operation& operation,
              const json::object& input, const json::object& reply);
+  // The token of a task or of a subscription in a message.
+  void learn_token(const std::string& body);
 
  private:
   struct Place {
@@ -39,6 +41,7 @@ class Generator {
   std::string text(Random& random, const Place& place, const api::Shape& shape,
                    std::string_view name);
   json::object from_recipe(Random& random, const Place& place, const json::object& recipe);
+  std::string with_connection(Random& random, std::string definition) const;
   void fill(Random& random, const Place& place, json::value& value);
 
   Pools pools_{};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <utility>
 
 #include "core/json.h"
 #include "simulate/digest.h"
@@ -70,7 +71,7 @@ void Hosts::perform(const services::Effect& effect, std::uint64_t generation, Ti
       begin(number, now);
       return;
     }
-    for (const services::Outcome& outcome : job->said)
+    for (const services::Outcome& outcome : std::exchange(job->said, {}))
       say(number, now, outcome.payload, outcome.final);
     return;
   }
@@ -227,10 +228,12 @@ void Hosts::begin_http(std::uint64_t job, Random& random, Timestamp now) {
     return say(job, at, {{"Error", "TimedOut"}, {"Cause", "simulated: no answer in 15 s"}}, true);
   constexpr std::array<std::int64_t, 5> bad{500, 503, 404, 401, 429};
   const std::int64_t status = fails(random, 25) ? bad.at(random.below(bad.size())) : 200;
+  json::array headers;
+  headers.push_back(json::array{"Content-Type", "application/json"});
   const json::object reply{
       {"Status", status},
       {"Reason", status == 200 ? "OK" : "Simulated"},
-      {"Headers", json::array{json::array{"Content-Type", "application/json"}}},
+      {"Headers", std::move(headers)},
       {"Body", R"({"access_token":"t","token_type":"Bearer","expires_in":3600})"}};
   say(job, at, reply, true);
   if (fails(random, 10)) say_again(job, at + up_to(random, 1s), reply);

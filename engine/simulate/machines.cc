@@ -271,6 +271,10 @@ void add_storage(Random& random, json::object& to) {
   to["Bucket"] = resource("AWS::S3::Bucket", std::move(bucket));
   to["Logs"] = resource("AWS::Logs::LogGroup", {{"RetentionInDays", 7}});
   to["Parameter"] = resource("AWS::SSM::Parameter", {{"Type", "String"}, {"Value", ref("Word")}});
+  if (random.below(3) == 0)
+    to["Imported"] = resource(
+        "AWS::SSM::Parameter",
+        {{"Type", "String"}, {"Value", {{"Fn::ImportValue", one_of_four(random, "export")}}}});
   to["Secret"] =
       resource("AWS::SecretsManager::Secret", {{"GenerateSecretString", {{"PasswordLength", 20}}}});
 }

@@ -1,5 +1,7 @@
 #include "simulate/recipes.h"
 
+#include <fmt/format.h>
+
 #include <map>
 #include <sstream>
 
@@ -142,7 +144,6 @@ cloudwatch SetAlarmState {"AlarmName":"@cloudwatch.alarmname","StateValue":"ALAR
 cloudwatch DescribeAlarmsForMetric {"Namespace":"n","MetricName":"m"}
 iam CreateRole {"RoleName":"@name","AssumeRolePolicyDocument":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"states.amazonaws.com\"},\"Action\":\"sts:AssumeRole\"}]}"}
 iam CreatePolicy {"PolicyName":"@name","PolicyDocument":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}]}"}
-iam AttachRolePolicy {"RoleName":"@iam.rolename","PolicyArn":"@iam.#arn"}
 kms CreateKey {}
 kms CreateAlias {"AliasName":"alias/a-1","TargetKeyId":"@kms.keyid"}
 kms UpdateAlias {"AliasName":"alias/a-1","TargetKeyId":"@kms.keyid"}
@@ -150,25 +151,179 @@ kms DeleteAlias {"AliasName":"alias/a-1"}
 kms ScheduleKeyDeletion {"KeyId":"@kms.keyid","PendingWindowInDays":7}
 s3 CreateBucket {"Bucket":"@name","CreateBucketConfiguration":{"LocationConstraint":"ap-northeast-1"}}
 s3 PutObject {"Bucket":"@s3.bucket","Key":"@name","Body":"@bytes"}
-s3 CopyObject {"Bucket":"@s3.bucket","Key":"copy-1","CopySource":"bucket-1/object-1"}
-s3 CreateMultipartUpload {"Bucket":"@s3.bucket","Key":"parts-1"}
-s3 UploadPart {"Bucket":"@s3.bucket","Key":"parts-1","UploadId":"@s3.uploadid","PartNumber":1,"Body":"@bytes"}
-s3 CompleteMultipartUpload {"Bucket":"@s3.bucket","Key":"parts-1","UploadId":"@s3.uploadid","MultipartUpload":{"Parts":[{"PartNumber":1,"ETag":"@s3.etag"}]}}
-s3 ListParts {"Bucket":"@s3.bucket","Key":"parts-1","UploadId":"@s3.uploadid"}
-s3 AbortMultipartUpload {"Bucket":"@s3.bucket","Key":"parts-1","UploadId":"@s3.uploadid"}
-s3 PutBucketVersioning {"Bucket":"@s3.bucket","VersioningConfiguration":{"Status":"Enabled"}}
-s3 PutBucketNotificationConfiguration {"Bucket":"@s3.bucket","NotificationConfiguration":{"EventBridgeConfiguration":{}}}
+s3 CopyObject {"Bucket":"bucket-1","Key":"copy-1","CopySource":"bucket-1/object-1"}
+s3 CreateMultipartUpload {"Bucket":"bucket-1","Key":"parts-1"}
+s3 UploadPart {"Bucket":"bucket-1","Key":"parts-1","UploadId":"@s3.uploadid","PartNumber":1,"Body":"@bytes"}
+s3 CompleteMultipartUpload {"Bucket":"bucket-1","Key":"parts-1","UploadId":"@s3.uploadid","MultipartUpload":{"Parts":[{"PartNumber":1,"ETag":"@s3.etag"}]}}
+s3 ListParts {"Bucket":"bucket-1","Key":"parts-1","UploadId":"@s3.uploadid"}
+s3 AbortMultipartUpload {"Bucket":"bucket-1","Key":"parts-1","UploadId":"@s3.uploadid"}
+s3 PutBucketVersioning {"Bucket":"bucket-1","VersioningConfiguration":{"Status":"Enabled"}}
+s3 PutBucketNotificationConfiguration {"Bucket":"bucket-1","NotificationConfiguration":{"EventBridgeConfiguration":{}}}
 secretsmanager CreateSecret {"Name":"@name","SecretString":"s"}
-secretsmanager DeleteSecret {"SecretId":"@secretsmanager.arn","RecoveryWindowInDays":7}
+secretsmanager DeleteSecret {"SecretId":"@secretsmanager.secret.arn","RecoveryWindowInDays":7}
 ssm PutParameter {"Name":"@name","Value":"v","Type":"String","Overwrite":true}
 ecr CreateRepository {"repositoryName":"@name"}
-ecr PutImage {"repositoryName":"@ecr.repositoryname","imageManifest":"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"config\":{\"digest\":\"sha256:a\",\"size\":1},\"layers\":[]}","imageTag":"t"}
-elbv2 CreateLoadBalancer {"Name":"@name","Subnets":["@ec2.subnetid","@ec2.subnetid"]}
+ecr PutImage {"repositoryName":"@ecr.repositoryname","imageManifest":"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"config\":{\"digest\":\"sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",\"size\":1},\"layers\":[]}","imageTag":"t"}
+elbv2 CreateLoadBalancer {"Name":"@name","Scheme":"internal","Subnets":["@ec2.subnetid","@ec2.subnetid"]}
 elbv2 CreateTargetGroup {"Name":"@name","Protocol":"HTTP","Port":80,"VpcId":"@ec2.vpcid","TargetType":"ip"}
 elbv2 CreateListener {"LoadBalancerArn":"@elbv2.loadbalancerarn","Protocol":"HTTP","Port":80,"DefaultActions":[{"Type":"forward","TargetGroupArn":"@elbv2.targetgrouparn"}]}
 elbv2 RegisterTargets {"TargetGroupArn":"@elbv2.targetgrouparn","Targets":[{"Id":"10.1.1.10","Port":80}]}
 sts AssumeRole {"RoleArn":"arn:aws:iam::000000000000:role/role-1","RoleSessionName":"session"}
 applicationautoscaling RegisterScalableTarget {"ServiceNamespace":"ecs","ResourceId":"service/cluster-1/service-1","ScalableDimension":"ecs:service:DesiredCount","MinCapacity":0,"MaxCapacity":3}
+states CreateStateMachine {"name":"worker","definition":"{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":\"arn:aws:states:ap-northeast-1:000000000000:activity:activity-1\",\"TimeoutSeconds\":900,\"End\":true}}}","roleArn":"arn:aws:iam::000000000000:role/role-1"}
+states CreateStateMachine {"name":"mapper","definition":"{\"StartAt\":\"M\",\"States\":{\"M\":{\"Type\":\"Map\",\"MaxConcurrency\":1,\"ItemProcessor\":{\"ProcessorConfig\":{\"Mode\":\"DISTRIBUTED\",\"ExecutionType\":\"STANDARD\"},\"StartAt\":\"W\",\"States\":{\"W\":{\"Type\":\"Wait\",\"Seconds\":60,\"End\":true}}},\"ItemsPath\":\"$.items\",\"End\":true}}}","roleArn":"arn:aws:iam::000000000000:role/role-1"}
+states CreateActivity {"name":"activity-1"}
+states StartExecution {"stateMachineArn":"arn:aws:states:ap-northeast-1:000000000000:stateMachine:worker"}
+states StartExecution {"stateMachineArn":"arn:aws:states:ap-northeast-1:000000000000:stateMachine:mapper","input":"{\"items\":[1,2,3]}"}
+states GetActivityTask {"activityArn":"arn:aws:states:ap-northeast-1:000000000000:activity:activity-1","workerName":"w"}
+states ListMapRuns {"executionArn":"@states.executionarn"}
+states DescribeMapRun {"mapRunArn":"@states.maprunarn"}
+applicationautoscaling PutScalingPolicy {"PolicyName":"p","ServiceNamespace":"ecs","ResourceId":"service/cluster-1/service-1","ScalableDimension":"ecs:service:DesiredCount","PolicyType":"TargetTrackingScaling","TargetTrackingScalingPolicyConfiguration":{"TargetValue":50,"PredefinedMetricSpecification":{"PredefinedMetricType":"ECSServiceAverageCPUUtilization"}}}
+applicationautoscaling DeleteScalingPolicy {"PolicyName":"p","ServiceNamespace":"ecs","ResourceId":"service/cluster-1/service-1","ScalableDimension":"ecs:service:DesiredCount"}
+applicationautoscaling DeregisterScalableTarget {"ServiceNamespace":"ecs","ResourceId":"service/cluster-1/service-1","ScalableDimension":"ecs:service:DesiredCount"}
+applicationautoscaling ListTagsForResource {"ResourceARN":"@applicationautoscaling.scalabletargetarn"}
+applicationautoscaling TagResource {"ResourceARN":"@applicationautoscaling.scalabletargetarn","Tags":{"a":"b"}}
+applicationautoscaling UntagResource {"ResourceARN":"@applicationautoscaling.scalabletargetarn","TagKeys":["a"]}
+ecs CreateCluster {"clusterName":"cluster-1"}
+ecs CreateService {"cluster":"cluster-1","serviceName":"service-1","taskDefinition":"@ecs.family","desiredCount":1,"launchType":"FARGATE","networkConfiguration":{"awsvpcConfiguration":{"subnets":["@ec2.subnetid"]}}}
+ec2 AssociateRouteTable {"RouteTableId":"@ec2.routetableid","SubnetId":"@ec2.subnetid"}
+ec2 DisassociateRouteTable {"AssociationId":"@ec2.associationid"}
+ec2 AuthorizeSecurityGroupIngress {"GroupId":"@ec2.groupid","IpPermissions":[{"IpProtocol":"tcp","FromPort":80,"ToPort":80,"IpRanges":[{"CidrIp":"10.0.0.0/8"}]}]}
+ec2 AuthorizeSecurityGroupEgress {"GroupId":"@ec2.groupid","IpPermissions":[{"IpProtocol":"tcp","FromPort":80,"ToPort":80,"IpRanges":[{"CidrIp":"10.0.0.0/8"}]}]}
+ec2 RevokeSecurityGroupIngress {"GroupId":"@ec2.groupid","IpPermissions":[{"IpProtocol":"tcp","FromPort":80,"ToPort":80,"IpRanges":[{"CidrIp":"10.0.0.0/8"}]}]}
+ec2 RevokeSecurityGroupEgress {"GroupId":"@ec2.groupid","IpPermissions":[{"IpProtocol":"tcp","FromPort":80,"ToPort":80,"IpRanges":[{"CidrIp":"10.0.0.0/8"}]}]}
+ec2 ModifySecurityGroupRules {"GroupId":"@ec2.groupid","SecurityGroupRules":[{"SecurityGroupRuleId":"@ec2.securitygroupruleid","SecurityGroupRule":{"IpProtocol":"tcp","FromPort":81,"ToPort":81,"CidrIpv4":"10.0.0.0/8"}}]}
+ec2 CreateSecurityGroup {"GroupName":"@name","Description":"d","VpcId":"@ec2.vpcid"}
+ec2 DeleteSecurityGroup {"GroupId":"@ec2.groupid"}
+ec2 DeleteSubnet {"SubnetId":"@ec2.subnetid"}
+ec2 CreateNatGateway {"SubnetId":"@ec2.subnetid","AllocationId":"@ec2.allocationid"}
+ec2 DeleteNatGateway {"NatGatewayId":"@ec2.natgatewayid"}
+ec2 CreateRouteTable {"VpcId":"@ec2.vpcid"}
+ec2 CreateRoute {"RouteTableId":"@ec2.routetableid","DestinationCidrBlock":"0.0.0.0/0","GatewayId":"@ec2.internetgatewayid"}
+ec2 DeleteRoute {"RouteTableId":"@ec2.routetableid","DestinationCidrBlock":"0.0.0.0/0"}
+ec2 CreateVpcEndpoint {"VpcId":"@ec2.vpcid","ServiceName":"com.amazonaws.ap-northeast-1.s3"}
+ec2 ModifyVpcEndpoint {"VpcEndpointId":"@ec2.vpcendpointid","ResetPolicy":true}
+ec2 AttachInternetGateway {"InternetGatewayId":"@ec2.internetgatewayid","VpcId":"@ec2.vpcid"}
+ec2 DetachInternetGateway {"InternetGatewayId":"@ec2.internetgatewayid","VpcId":"@ec2.vpcid"}
+ec2 ModifySubnetAttribute {"SubnetId":"@ec2.subnetid","MapPublicIpOnLaunch":{"Value":true}}
+ec2 ModifyVpcAttribute {"VpcId":"@ec2.vpcid","EnableDnsHostnames":{"Value":true}}
+ec2 AllocateAddress {"Domain":"vpc"}
+ec2 ReleaseAddress {"AllocationId":"@ec2.allocationid"}
+ecr SetRepositoryPolicy {"repositoryName":"@ecr.repositoryname","policyText":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"arn:aws:iam::000000000000:root\"},\"Action\":\"*\",\"Resource\":\"*\"}]}"}
+ecr GetRepositoryPolicy {"repositoryName":"@ecr.repositoryname"}
+ecr DeleteRepositoryPolicy {"repositoryName":"@ecr.repositoryname"}
+ecr PutLifecyclePolicy {"repositoryName":"@ecr.repositoryname","lifecyclePolicyText":"{\"rules\":[{\"rulePriority\":1,\"selection\":{\"tagStatus\":\"any\",\"countType\":\"imageCountMoreThan\",\"countNumber\":1},\"action\":{\"type\":\"expire\"}}]}"}
+ecr GetLifecyclePolicy {"repositoryName":"@ecr.repositoryname"}
+ecr DeleteLifecyclePolicy {"repositoryName":"@ecr.repositoryname"}
+elbv2 DescribeListeners {"LoadBalancerArn":"@elbv2.loadbalancerarn"}
+elbv2 DescribeLoadBalancerAttributes {"LoadBalancerArn":"@elbv2.loadbalancerarn"}
+elbv2 ModifyLoadBalancerAttributes {"LoadBalancerArn":"@elbv2.loadbalancerarn","Attributes":[{"Key":"idle_timeout.timeout_seconds","Value":"30"}]}
+elbv2 SetSecurityGroups {"LoadBalancerArn":"@elbv2.loadbalancerarn","SecurityGroups":["@ec2.groupid"]}
+elbv2 SetSubnets {"LoadBalancerArn":"@elbv2.loadbalancerarn","Subnets":["@ec2.subnetid","@ec2.subnetid"]}
+elbv2 DescribeRules {"ListenerArn":"@elbv2.listenerarn"}
+elbv2 ModifyListener {"ListenerArn":"@elbv2.listenerarn","Port":81}
+elbv2 DeleteListener {"ListenerArn":"@elbv2.listenerarn"}
+events CancelReplay {"ReplayName":"@events.replayname|replay-1"}
+events DescribeReplay {"ReplayName":"@events.replayname|replay-1"}
+events DescribeApiDestination {"Name":"@events.apidestination.name"}
+events DeleteApiDestination {"Name":"@events.apidestination.name"}
+cloudwatch TagResource {"ResourceARN":"arn:aws:cloudwatch:ap-northeast-1:000000000000:alarm:metricalarm-1","Tags":[{"Key":"a","Value":"b"}]}
+cloudwatch UntagResource {"ResourceARN":"arn:aws:cloudwatch:ap-northeast-1:000000000000:alarm:metricalarm-1","TagKeys":["a"]}
+cloudwatch ListTagsForResource {"ResourceARN":"arn:aws:cloudwatch:ap-northeast-1:000000000000:alarm:metricalarm-1"}
+logs ListTagsForResource {"resourceArn":"arn:aws:logs:ap-northeast-1:000000000000:log-group:loggroup-1"}
+logs UntagResource {"resourceArn":"arn:aws:logs:ap-northeast-1:000000000000:log-group:loggroup-1","tagKeys":["a"]}
+iam AttachRolePolicy {"RoleName":"@iam.rolename","PolicyArn":"@iam.policy.arn"}
+iam DetachRolePolicy {"RoleName":"@iam.rolename","PolicyArn":"@iam.policy.arn"}
+iam PutRolePolicy {"RoleName":"@iam.rolename","PolicyName":"inline","PolicyDocument":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}]}"}
+iam GetRolePolicy {"RoleName":"@iam.rolename","PolicyName":"inline"}
+iam DeleteRolePolicy {"RoleName":"@iam.rolename","PolicyName":"inline"}
+iam CreatePolicyVersion {"PolicyArn":"@iam.policy.arn","PolicyDocument":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"*\"}]}"}
+iam GetPolicyVersion {"PolicyArn":"@iam.policy.arn","VersionId":"v1"}
+iam SetDefaultPolicyVersion {"PolicyArn":"@iam.policy.arn","VersionId":"v2"}
+iam DeletePolicyVersion {"PolicyArn":"@iam.policy.arn","VersionId":"v2"}
+iam PutRolePermissionsBoundary {"RoleName":"@iam.rolename","PermissionsBoundary":"@iam.policy.arn"}
+iam DeleteRolePermissionsBoundary {"RoleName":"@iam.rolename"}
+iam UpdateAssumeRolePolicy {"RoleName":"@iam.rolename","PolicyDocument":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"states.amazonaws.com\"},\"Action\":\"sts:AssumeRole\"}]}"}
+logs AssociateKmsKey {"logGroupName":"@logs.loggroupname","kmsKeyId":"@kms.keymetadata.arn"}
+logs PutLogGroupDeletionProtection {"logGroupIdentifier":"@logs.loggroupname","deletionProtectionEnabled":false}
+rds ModifyDBSubnetGroup {"DBSubnetGroupName":"@rds.dbsubnetgroupname","SubnetIds":["@ec2.subnetid","@ec2.subnetid"]}
+rds DeleteDBSubnetGroup {"DBSubnetGroupName":"@rds.dbsubnetgroupname"}
+rds RestoreDBClusterFromSnapshot {"DBClusterIdentifier":"restored-1","SnapshotIdentifier":"snapshot-1","Engine":"aurora-postgresql"}
+secretsmanager PutResourcePolicy {"SecretId":"@secretsmanager.secret.arn","ResourcePolicy":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"arn:aws:iam::000000000000:root\"},\"Action\":\"*\",\"Resource\":\"*\"}]}"}
+secretsmanager ValidateResourcePolicy {"ResourcePolicy":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"arn:aws:iam::000000000000:root\"},\"Action\":\"*\",\"Resource\":\"*\"}]}"}
+secretsmanager UpdateSecretVersionStage {"SecretId":"@secretsmanager.secret.arn","VersionStage":"stage","MoveToVersionId":"@secretsmanager.versionid"}
+sqs CancelMessageMoveTask {"TaskHandle":"@sqs.taskhandle"}
+sqs SendMessage {"QueueUrl":"http://127.0.0.1:4566/000000000000/queue-3","MessageBody":"c"}
+sqs ReceiveMessage {"QueueUrl":"http://127.0.0.1:4566/000000000000/queue-3"}
+ssm GetParameterHistory {"Name":"@ssm.parameter.name"}
+ssm GetParametersByPath {"Path":"/"}
+ssm PutParameter {"Name":"/a/b","Value":"v","Type":"SecureString","Overwrite":true}
+ssm LabelParameterVersion {"Name":"@ssm.parameter.name","Labels":["l"]}
+ssm UnlabelParameterVersion {"Name":"@ssm.parameter.name","ParameterVersion":1,"Labels":["l"]}
+ssm AddTagsToResource {"ResourceType":"Parameter","ResourceId":"@ssm.parameter.name","Tags":[{"Key":"a","Value":"b"}]}
+ssm RemoveTagsFromResource {"ResourceType":"Parameter","ResourceId":"@ssm.parameter.name","TagKeys":["a"]}
+ssm ListTagsForResource {"ResourceType":"Parameter","ResourceId":"@ssm.parameter.name"}
+s3 CreateBucket {"Bucket":"bucket-1","CreateBucketConfiguration":{"LocationConstraint":"ap-northeast-1"}}
+s3 CreateBucket {"Bucket":"bucket-4","ObjectLockEnabledForBucket":true,"CreateBucketConfiguration":{"LocationConstraint":"ap-northeast-1"}}
+s3 PutObject {"Bucket":"@s3.bucket","Key":"object-1","Body":"@bytes"}
+s3 GetObject {"Bucket":"bucket-1","Key":"object-1"}
+s3 HeadObject {"Bucket":"bucket-1","Key":"object-1"}
+s3 GetObjectAcl {"Bucket":"bucket-1","Key":"object-1"}
+s3 PutObjectAcl {"Bucket":"bucket-1","Key":"object-1","ACL":"bucket-owner-full-control"}
+s3 GetObjectAttributes {"Bucket":"bucket-1","Key":"object-1","ObjectAttributes":["ETag"]}
+s3 PutObjectTagging {"Bucket":"bucket-1","Key":"object-1","Tagging":{"TagSet":[{"Key":"a","Value":"b"}]}}
+s3 GetObjectTagging {"Bucket":"bucket-1","Key":"object-1"}
+s3 DeleteObjectTagging {"Bucket":"bucket-1","Key":"object-1"}
+s3 DeleteObject {"Bucket":"bucket-1","Key":"object-1"}
+s3 DeleteObjects {"Bucket":"bucket-1","Delete":{"Objects":[{"Key":"object-1"}]}}
+s3 PutObjectLockConfiguration {"Bucket":"bucket-4","ObjectLockConfiguration":{"ObjectLockEnabled":"Enabled","Rule":{"DefaultRetention":{"Mode":"GOVERNANCE","Days":1}}}}
+s3 GetObjectLockConfiguration {"Bucket":"bucket-4"}
+s3 PutObjectLegalHold {"Bucket":"bucket-4","Key":"object-1","LegalHold":{"Status":"OFF"}}
+s3 GetObjectLegalHold {"Bucket":"bucket-4","Key":"object-1"}
+s3 PutObjectRetention {"Bucket":"bucket-4","Key":"object-1","Retention":{"Mode":"GOVERNANCE","RetainUntilDate":"@now+3600"}}
+s3 GetObjectRetention {"Bucket":"bucket-4","Key":"object-1"}
+s3 PutObject {"Bucket":"bucket-4","Key":"object-1","Body":"@bytes"}
+s3 CopyObject {"Bucket":"bucket-1","Key":"copy-1","CopySource":"bucket-4/object-1"}
+s3 UploadPartCopy {"Bucket":"bucket-1","Key":"parts-1","UploadId":"@s3.uploadid","PartNumber":1,"CopySource":"bucket-1/object-1"}
+s3 PutBucketAccelerateConfiguration {"Bucket":"bucket-1","AccelerateConfiguration":{"Status":"Enabled"}}
+s3 PutBucketAcl {"Bucket":"bucket-1","ACL":"private"}
+s3 PutBucketAnalyticsConfiguration {"Bucket":"bucket-1","Id":"i","AnalyticsConfiguration":{"Id":"i","StorageClassAnalysis":{}}}
+s3 GetBucketAnalyticsConfiguration {"Bucket":"bucket-1","Id":"i"}
+s3 DeleteBucketAnalyticsConfiguration {"Bucket":"bucket-1","Id":"i"}
+s3 PutBucketCors {"Bucket":"bucket-1","CORSConfiguration":{"CORSRules":[{"AllowedMethods":["GET"],"AllowedOrigins":["*"]}]}}
+s3 GetBucketCors {"Bucket":"bucket-1"}
+s3 DeleteBucketCors {"Bucket":"bucket-1"}
+s3 PutBucketEncryption {"Bucket":"bucket-1","ServerSideEncryptionConfiguration":{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}}
+s3 DeleteBucketEncryption {"Bucket":"bucket-1"}
+s3 PutBucketIntelligentTieringConfiguration {"Bucket":"bucket-1","Id":"i","IntelligentTieringConfiguration":{"Id":"i","Status":"Enabled","Tierings":[{"Days":90,"AccessTier":"ARCHIVE_ACCESS"}]}}
+s3 GetBucketIntelligentTieringConfiguration {"Bucket":"bucket-1","Id":"i"}
+s3 DeleteBucketIntelligentTieringConfiguration {"Bucket":"bucket-1","Id":"i"}
+s3 PutBucketInventoryConfiguration {"Bucket":"bucket-1","Id":"i","InventoryConfiguration":{"Id":"i","IsEnabled":true,"IncludedObjectVersions":"All","Schedule":{"Frequency":"Daily"},"Destination":{"S3BucketDestination":{"Bucket":"arn:aws:s3:::bucket-1","Format":"CSV"}}}}
+s3 GetBucketInventoryConfiguration {"Bucket":"bucket-1","Id":"i"}
+s3 DeleteBucketInventoryConfiguration {"Bucket":"bucket-1","Id":"i"}
+s3 ListBucketInventoryConfigurations {"Bucket":"bucket-1"}
+s3 PutBucketLifecycleConfiguration {"Bucket":"bucket-1","LifecycleConfiguration":{"Rules":[{"ID":"r","Status":"Enabled","Filter":{"Prefix":""},"Expiration":{"Days":1}}]}}
+s3 GetBucketLifecycleConfiguration {"Bucket":"bucket-1"}
+s3 DeleteBucketLifecycle {"Bucket":"bucket-1"}
+s3 PutBucketLogging {"Bucket":"bucket-1","BucketLoggingStatus":{}}
+s3 PutBucketMetricsConfiguration {"Bucket":"bucket-1","Id":"i","MetricsConfiguration":{"Id":"i"}}
+s3 GetBucketMetricsConfiguration {"Bucket":"bucket-1","Id":"i"}
+s3 DeleteBucketMetricsConfiguration {"Bucket":"bucket-1","Id":"i"}
+s3 PutBucketOwnershipControls {"Bucket":"bucket-1","OwnershipControls":{"Rules":[{"ObjectOwnership":"BucketOwnerPreferred"}]}}
+s3 PutBucketPolicy {"Bucket":"bucket-1","Policy":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"arn:aws:iam::000000000000:root\"},\"Action\":\"s3:GetObject\",\"Resource\":\"arn:aws:s3:::bucket-1/*\"}]}"}
+s3 GetBucketPolicy {"Bucket":"bucket-1"}
+s3 GetBucketPolicyStatus {"Bucket":"bucket-1"}
+s3 DeleteBucketPolicy {"Bucket":"bucket-1"}
+s3 PutBucketReplication {"Bucket":"bucket-1","ReplicationConfiguration":{"Role":"arn:aws:iam::000000000000:role/role-1","Rules":[{"Status":"Enabled","Prefix":"","Destination":{"Bucket":"arn:aws:s3:::bucket-1"}}]}}
+s3 GetBucketReplication {"Bucket":"bucket-1"}
+s3 DeleteBucketReplication {"Bucket":"bucket-1"}
+s3 PutBucketTagging {"Bucket":"bucket-1","Tagging":{"TagSet":[{"Key":"a","Value":"b"}]}}
+s3 GetBucketTagging {"Bucket":"bucket-1"}
+s3 DeleteBucketTagging {"Bucket":"bucket-1"}
+s3 PutBucketWebsite {"Bucket":"bucket-1","WebsiteConfiguration":{"IndexDocument":{"Suffix":"index.html"}}}
+s3 GetBucketWebsite {"Bucket":"bucket-1"}
+s3 DeleteBucketWebsite {"Bucket":"bucket-1"}
+s3 GetPublicAccessBlock {"Bucket":"bucket-1"}
 )RECIPES";
 
 struct Recipes {
@@ -180,7 +335,8 @@ struct Recipes {
     while (lines >> service >> operation && std::getline(lines, input)) {
       Result<json::value> tree = parse_json(input);
       KIBAN_CHECK(tree && tree->is_object(), "a recipe is not a JSON object: " + input);
-      by_operation[service + ":" + operation].push_back(std::move(tree->get_object()));
+      by_operation[fmt::format("{}:{}", service, operation)].push_back(
+          std::move(tree->get_object()));
     }
   }
   std::map<std::string, std::vector<json::object>> by_operation{};
@@ -216,7 +372,7 @@ std::vector<const json::object*> find_recipes(std::string_view service,
                                               std::string_view operation) {
   static const Recipes recipes;
   std::vector<const json::object*> found;
-  const auto list = recipes.by_operation.find(std::string(service) + ":" + std::string(operation));
+  const auto list = recipes.by_operation.find(fmt::format("{}:{}", service, operation));
   if (list != recipes.by_operation.end())
     for (const json::object& recipe : list->second) found.push_back(&recipe);
   return found;

@@ -16,37 +16,73 @@ struct Wanted {
   std::string_view operation{};
 };
 
-// What most other requests refer to: the first steps of each run.
-constexpr std::array<Wanted, 22> foundations{{
+// What most other requests refer to, made by the first steps of each run, in this order.
+constexpr std::array<Wanted, 30> foundations{{
     {"ec2", "CreateVpc"},
+    {"sqs", "CreateQueue"},
+    {"s3", "CreateBucket"},
     {"ec2", "CreateSubnet"},
+    {"s3", "PutObject"},
+    {"sns", "CreateTopic"},
     {"ec2", "CreateSubnet"},
     {"ecs", "CreateCluster"},
-    {"ecs", "RegisterTaskDefinition"},
-    {"sqs", "CreateQueue"},
-    {"sqs", "CreateQueue"},
-    {"sns", "CreateTopic"},
     {"states", "CreateActivity"},
+    {"ecs", "RegisterTaskDefinition"},
     {"states", "CreateStateMachine"},
-    {"states", "CreateStateMachine"},
-    {"states", "CreateStateMachine"},
-    {"s3", "CreateBucket"},
-    {"s3", "PutObject"},
     {"events", "PutRule"},
     {"events", "PutTargets"},
     {"logs", "CreateLogGroup"},
+    {"sqs", "CreateQueue"},
     {"logs", "CreateLogStream"},
     {"kms", "CreateKey"},
+    {"states", "CreateStateMachine"},
     {"secretsmanager", "CreateSecret"},
     {"iam", "CreateRole"},
     {"elbv2", "CreateTargetGroup"},
+    {"iam", "CreatePolicy"},
+    {"events", "CreateConnection"},
+    {"ssm", "PutParameter"},
+    {"ecr", "CreateRepository"},
+    {"states", "CreateStateMachine"},
+    {"events", "CreateArchive"},
+    {"ec2", "CreateSecurityGroup"},
+    {"elbv2", "CreateLoadBalancer"},
+    {"rds", "CreateDBSubnetGroup"},
 }};
-constexpr std::uint64_t foundation_steps = 8;
+constexpr std::uint64_t foundations_per_step = 3;
+constexpr std::uint64_t foundation_steps = foundations.size() / foundations_per_step;
 
-// The services that do more than keep rows.
-constexpr std::array<std::string_view, 12> busy_services{
-    "states", "states", "states", "states", "cloudformation", "cloudformation", "ecs", "ecs",
-    "events", "sqs",    "sns",    "rds"};
+// The services that do more than keep rows, and what sets most of them going.
+constexpr std::array<std::string_view, 7> busy_services{
+    "states", "cloudformation", "ecs", "events", "sqs", "sns", "rds"};
+constexpr std::array<Wanted, 26> busy_operations{{
+    {"states", "StartExecution"},
+    {"states", "StartExecution"},
+    {"states", "StartExecution"},
+    {"states", "StartExecution"},
+    {"states", "CreateStateMachine"},
+    {"states", "CreateStateMachine"},
+    {"states", "GetActivityTask"},
+    {"states", "SendTaskSuccess"},
+    {"states", "RedriveExecution"},
+    {"states", "StopExecution"},
+    {"states", "ListMapRuns"},
+    {"cloudformation", "CreateStack"},
+    {"cloudformation", "CreateStack"},
+    {"cloudformation", "UpdateStack"},
+    {"cloudformation", "DeleteStack"},
+    {"cloudformation", "CreateChangeSet"},
+    {"cloudformation", "ExecuteChangeSet"},
+    {"ecs", "RunTask"},
+    {"ecs", "CreateService"},
+    {"ecs", "UpdateService"},
+    {"sqs", "SendMessage"},
+    {"sqs", "ReceiveMessage"},
+    {"sns", "Publish"},
+    {"events", "PutEvents"},
+    {"rds", "CreateDBCluster"},
+    {"events", "PutTargets"},
+}};
 
 class Author {
  public:
@@ -55,51 +91,65 @@ class Author {
   Step write(std::uint64_t number, Timestamp now) {
     Random random{seed_.derive("step", number)};
     Step step{.number = number};
+    if (number <= foundation_steps) {
+      for (std::uint64_t i = 0; i < foundations_per_step; ++i)
+        if (random.below(8) > 0)
+          step.calls.push_back(
+              call(random, foundations.at((number - 1) * foundations_per_step + i), now));
+      return step;
+    }
     const std::uint64_t draw = random.below(10);
     const std::uint64_t calls = draw < 6 ? 1 : draw < 8 ? 2 : 4;
-    for (std::uint64_t i = 0; i < calls; ++i) step.calls.push_back(call(random, number, now));
-    if (number > foundation_steps && random.below(8) == 0) {
+    for (std::uint64_t i = 0; i < calls; ++i) {
+      step.calls.push_back(call(random, choose(random), now));
+      if (random.below(25) == 0) step.calls.back().region = "eu-west-1";
+    }
+    if (random.below(8) == 0) {
       step.fault = static_cast<Fault>(1 + random.below(fault_count - 1));
       step.fault_after = random.below(random.below(2) == 0 ? 2 : 8);
     }
     step.advance = span(random);
     return step;
   }
+  void learn_token(const std::string& body) { generator_.learn_token(body); }
   void learn(const Call& call, const json::object& reply) {
     const api::Service* service = api::find_service(call.service);
     generator_.learn(*service, *service->operation(call.operation), call.input, reply);
   }
 
  private:
-  Call call(Random& random, std::uint64_t number, Timestamp now) {
-    const auto [service, operation] = choose(random, number);
-    Call made{.service = std::string(service->folder),
-              .operation = std::string(operation->name),
-              .input = generator_.make(random, *service, *operation, now)};
-    if (number > foundation_steps && random.below(25) == 0) made.region = "eu-west-1";
-    return made;
+  Call call(Random& random, const Wanted& wanted, Timestamp now) {
+    const api::Service* service = api::find_service(wanted.service);
+    return {.service = std::string(wanted.service),
+            .operation = std::string(wanted.operation),
+            .input = generator_.make(random, *service, *service->operation(wanted.operation), now)};
   }
 
-  static std::pair<const api::Service*, const api::Operation*> choose(Random& random,
-                                                                      std::uint64_t number) {
-    if (number <= foundation_steps) {
-      const Wanted wanted = foundations.at(random.below(foundations.size()));
-      const api::Service* service = api::find_service(wanted.service);
-      return {service, service->operation(wanted.operation)};
-    }
-    const auto all = api::services();
+  Wanted choose(Random& random) const {
     while (true) {
-      const api::Service* service =
-          random.below(2) == 0
-              ? all[random.below(all.size())]
-              : api::find_service(busy_services.at(random.below(busy_services.size())));
-      const api::Operation& operation =
-          service->operations[random.below(service->operations.size())];
-      const bool ends = operation.name.starts_with("Delete") ||
-                        operation.name.starts_with("Remove") ||
-                        operation.name.starts_with("Deregister");
-      if (!ends || random.below(3) == 0) return {service, &operation};
+      const std::uint64_t draw = random.below(3);
+      if (draw == 0) return busy_operations.at(random.below(busy_operations.size()));
+      Wanted wanted = all_[random.below(all_.size())];
+      if (draw == 1)
+        wanted = of_service(random, busy_services.at(random.below(busy_services.size())));
+      const bool ends = wanted.operation.starts_with("Delete") ||
+                        wanted.operation.starts_with("Remove") ||
+                        wanted.operation.starts_with("Deregister");
+      if (!ends || random.below(3) == 0) return wanted;
     }
+  }
+
+  static Wanted of_service(Random& random, std::string_view name) {
+    const api::Service* service = api::find_service(name);
+    return {name, service->operations[random.below(service->operations.size())].name};
+  }
+
+  static std::vector<Wanted> all_operations() {
+    std::vector<Wanted> all;
+    for (const api::Service* service : api::services())
+      for (const api::Operation& operation : service->operations)
+        all.push_back({service->folder, operation.name});
+    return all;
   }
 
   static Duration span(Random& random) {
@@ -115,6 +165,7 @@ class Author {
 
   Seed seed_;
   Generator generator_{};
+  std::vector<Wanted> all_ = all_operations();
 };
 
 Run finish(World& world, Run run) {
@@ -134,6 +185,7 @@ Run simulate(const Options& options, const Tell& tell) {
   world.set_heard([&author](const Call& call, const Result<json::object>& reply) {
     if (reply) author.learn(call, *reply);
   });
+  world.set_sent([&author](const std::string& body) { author.learn_token(body); });
   Run run;
   for (std::uint64_t number = 1; number <= options.steps && !world.findings().first(); ++number) {
     run.steps.push_back(author.write(number, world.now()));
@@ -170,7 +222,7 @@ class Shrinker {
         std::vector<Step> fewer = best_;
         fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(from),
                     fewer.begin() + static_cast<std::ptrdiff_t>(at) + 1);
-        keep_if_failing(std::move(fewer));
+        keep_if_failing(fewer);
         at = from;
         if (at > best_.size()) at = best_.size();
       }
@@ -179,7 +231,7 @@ class Shrinker {
   }
 
  private:
-  void keep_if_failing(std::vector<Step> steps) {
+  void keep_if_failing(const std::vector<Step>& steps) {
     if (left_-- <= 0) return;
     const Run run = repeat(options_, steps);
     if (run.finding && run.finding->invariant == invariant_) best_ = run.steps;
@@ -190,17 +242,17 @@ class Shrinker {
         std::vector<Step> simpler = best_;
         if (call >= simpler[i].calls.size()) continue;
         simpler[i].calls.erase(simpler[i].calls.begin() + static_cast<std::ptrdiff_t>(call));
-        keep_if_failing(std::move(simpler));
+        keep_if_failing(simpler);
       }
       if (i < best_.size() && best_[i].fault != Fault::None) {
         std::vector<Step> simpler = best_;
         simpler[i].fault = Fault::None;
-        keep_if_failing(std::move(simpler));
+        keep_if_failing(simpler);
       }
       if (i < best_.size() && best_[i].advance > Duration{0}) {
         std::vector<Step> simpler = best_;
         simpler[i].advance = Duration{0};
-        keep_if_failing(std::move(simpler));
+        keep_if_failing(simpler);
       }
     }
   }

@@ -90,6 +90,7 @@ void World::perform(const services::Effect& effect) {
   if (options_.mutation == Mutation::ForgetEffects && starting_) return;
   ++coverage_.effects[effect.kind];
   if (tell_) tell_(fmt::format("  effect {} {}", effect.kind, effect.id));
+  if (sent_ && effect.payload.contains("Body")) sent_(text(effect.payload, "Body"));
   ledger_.hand_over(effect);
   if (options_.mutation == Mutation::EffectTwice) ledger_.hand_over(effect);
   hosts_.perform(effect, ledger_.generation(key), now_);

@@ -25,6 +25,8 @@ class World final : public kernel::EffectSink {
   World(const Options& options, Tell tell);
 
   void set_heard(Heard heard) { heard_ = std::move(heard); }
+  // Hears of the body of each HTTP request and mail.
+  void set_sent(std::function<void(const std::string&)> sent) { sent_ = std::move(sent); }
   void perform(const Step& step);
   // Nothing outside fails or hangs any more.
   void be_kind() { hosts_.be_kind(); }
@@ -59,6 +61,7 @@ class World final : public kernel::EffectSink {
   Options options_;
   Tell tell_;
   Heard heard_{};
+  std::function<void(const std::string&)> sent_{};
   Seed seed_;
   Timestamp now_{Duration{1'767'225'600'000}};  // 2026-01-01T00:00:00Z
   Findings findings_{};
