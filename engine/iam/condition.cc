@@ -223,18 +223,20 @@ bool Condition::compares(double value) const {
   });
 }
 
-std::optional<bool> Condition::is_one_of(const std::string& value, const Context& context) const {
+std::optional<bool> Condition::is_one_of(const std::string& value, const Scope& scope) const {
+  if (!scope.budget.spend(1 + value.size() + numbers_.size() + texts_.size() + networks_.size()))
+    return std::nullopt;
   switch (operator_.type) {
     case Type::String:
       return std::ranges::any_of(patterns_, [&](const Pattern& pattern) {
         return operator_.comparison == Comparison::EqualsIgnoreCase
-                   ? pattern.equals_ignoring_case(value, context)
-                   : pattern.matches(value, context);
+                   ? pattern.equals_ignoring_case(value, scope)
+                   : pattern.matches(value, scope);
       });
     case Type::Arn:
       if (!is_arn(value)) return std::nullopt;
       return std::ranges::any_of(
-          patterns_, [&](const Pattern& pattern) { return pattern.matches_arn(value, context); });
+          patterns_, [&](const Pattern& pattern) { return pattern.matches_arn(value, scope); });
     case Type::Number:
     case Type::Date: {
       const auto number = operator_.type == Type::Number ? parse_number(value) : parse_date(value);
@@ -255,8 +257,8 @@ std::optional<bool> Condition::is_one_of(const std::string& value, const Context
   }
 }
 
-bool Condition::holds(const Context& context) const {
-  const std::vector<std::string>* values = context.find(key_);
+bool Condition::holds(const Scope& scope) const {
+  const std::vector<std::string>* values = scope.context.find(key_);
   if (operator_.type == Type::Null)
     return std::ranges::find(texts_, values ? "false" : "true") != texts_.end();
   // For sets an empty text is a null data set, as if the key were absent.
@@ -270,7 +272,7 @@ bool Condition::holds(const Context& context) const {
   }
   if (!usable_) return false;
   const auto matches = [&](const std::string& value) {
-    const auto found = is_one_of(value, context);
+    const auto found = is_one_of(value, scope);
     return found && *found != operator_.negated;
   };
   // Without a set operator several values match like any of them, negated like none of them.

@@ -44,7 +44,7 @@ class Condition {
   Condition(const Operator& given, std::string_view key, const json::value& values,
             Variables variables);
 
-  bool holds(const Context& context) const;
+  bool holds(const Scope& scope) const;
 
   // The keys that it reads: its own and those of its variables, as they are written.
   std::vector<std::string> context_keys() const;
@@ -60,7 +60,7 @@ class Condition {
 
   void add(const std::string& value, Variables variables);
   // Whether a value is equal to one of the policy's; nothing when its type is another.
-  std::optional<bool> is_one_of(const std::string& value, const Context& context) const;
+  std::optional<bool> is_one_of(const std::string& value, const Scope& scope) const;
   bool compares(double value) const;
 
   Operator operator_;

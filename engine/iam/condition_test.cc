@@ -37,7 +37,9 @@ void expect(const std::vector<Case>& cases) {
     const auto parsed = parse_operator(each.operation);
     ASSERT_TRUE(parsed) << each.operation;
     const Condition condition(*parsed, "svc:KEY", json::parse(each.values), Variables::Yes);
-    EXPECT_EQ(condition.holds(context_of(each.context)), each.holds)
+    const Context context = context_of(each.context);
+    Budget budget(1'000, 0);
+    EXPECT_EQ(condition.holds({context, budget}), each.holds)
         << each.operation << " " << each.values << " with " << each.context;
   }
 }
@@ -215,6 +217,8 @@ TEST(Condition, Sets) {
 // default values.
 TEST(Pattern, Variables) {
   Context context;
+  Budget budget(100'000, 0);
+  const Scope scope{context, budget};
   context.set("aws:username", {"bob"});
   context.set("aws:PrincipalTag/Cost Center", {"a*"});
   context.set("aws:TagKeys", {"x", "y"});
@@ -242,21 +246,29 @@ TEST(Pattern, Variables) {
            {"${aws:username", "${aws:username", true},
            {"$aws", "$aws", true},
        }) {
-    EXPECT_EQ(Pattern(pattern, Wildcards::Yes, Variables::Yes).matches(text, context), matches)
+    EXPECT_EQ(Pattern(pattern, Wildcards::Yes, Variables::Yes).matches(text, scope), matches)
         << pattern << " " << text;
   }
   EXPECT_TRUE(
-      Pattern("${aws:username}", Wildcards::No, Variables::No).matches("${aws:username}", context));
+      Pattern("${aws:username}", Wildcards::No, Variables::No).matches("${aws:username}", scope));
   // A variable without a value equals nothing; negated operators hold.
   const Condition unequal(*parse_operator("StringNotEquals"), "aws:username",
                           json::value("${aws:PrincipalTag/team}"), Variables::Yes);
-  EXPECT_TRUE(unequal.holds(context));
+  EXPECT_TRUE(unequal.holds(scope));
 }
 
-TEST(Pattern, TakesNoExponentialTime) {
-  const Context context;
-  const Pattern pattern(std::string(2'000, '*') + "b", Wildcards::Yes, Variables::No);
-  EXPECT_FALSE(pattern.matches(std::string(20'000, 'a'), context));
+TEST(Pattern, TakesNoMoreThanItsBudget) {
+  Context context;
+  context.set("a:b", {std::string(50'000, 'a')});
+  Budget budget(100'000, 0);
+  const Scope scope{context, budget};
+  const std::string text(20'000, 'a');
+  EXPECT_FALSE(
+      Pattern(std::string(2'000, '*') + "b", Wildcards::Yes, Variables::No).matches(text, scope));
+  EXPECT_FALSE(budget.spent());  // Neither exponential nor the product of both sizes.
+  EXPECT_FALSE(Pattern("${a:b}${a:b}", Wildcards::Yes, Variables::Yes).matches(text, scope));
+  EXPECT_TRUE(budget.spent());
+  EXPECT_FALSE(Pattern("*", Wildcards::Yes, Variables::No).matches(text, scope));
 }
 
 }  // namespace

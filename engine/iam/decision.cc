@@ -20,8 +20,11 @@ bool needs_resource_policy(std::string_view action, const Arn& resource) {
 
 class Evaluation {
  public:
-  Evaluation(const Request& request, const Policies& policies)
-      : request_(request), policies_(policies), action_(lower_case(request.action)) {}
+  Evaluation(const Request& request, const Policies& policies, Budget& budget)
+      : request_(request),
+        policies_(policies),
+        budget_(budget),
+        action_(lower_case(request.action)) {}
 
   Decision decide() {
     const bool identity_counts = request_.requester.has_identity();
@@ -62,7 +65,7 @@ class Evaluation {
     bool any = false;
     for (std::size_t i = 0; i < policy.statements().size(); ++i) {
       const Statement& statement = policy.statements()[i];
-      if (!statement.applies(request_, action_)) continue;
+      if (!statement.applies(request_, action_, budget_)) continue;
       (statement.allows() ? allows_ : denies_).push_back({source, place, i, &statement});
       any = any || statement.allows();
     }
@@ -75,7 +78,7 @@ class Evaluation {
     for (std::size_t i = 0; i < statements.size(); ++i) {
       const Statement& statement = statements[i];
       const Naming naming = statement.names(request_.requester, limited);
-      if (naming == Naming::None || !statement.applies(request_, action_)) continue;
+      if (naming == Naming::None || !statement.applies(request_, action_, budget_)) continue;
       (statement.allows() ? allows_ : denies_).push_back({Source::Resource, 0, i, &statement});
       if (statement.allows()) resource_ = std::max(resource_, naming);
     }
@@ -111,6 +114,7 @@ class Evaluation {
 
   const Request& request_;
   const Policies& policies_;
+  Budget& budget_;
   std::string action_;
   std::vector<Match> allows_{};
   std::vector<Match> denies_{};
@@ -134,8 +138,11 @@ std::string_view verdict_name(Verdict verdict) {
   }
 }
 
-Decision decide(const Request& request, const Policies& policies) {
-  return Evaluation(request, policies).decide();
+Result<Decision> decide(const Request& request, const Policies& policies, Budget& budget) {
+  Decision decision = Evaluation(request, policies, budget).decide();
+  if (!budget.spent()) return decision;
+  return fail("PolicyEvaluationException",
+              "The policies and the context are too large to be evaluated.");
 }
 
 }  // namespace kiban::iam

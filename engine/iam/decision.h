@@ -47,6 +47,10 @@ struct Decision {
   bool within_boundaries{true};  // Each boundary has an allow that applies, and none has a deny.
 };
 
-Decision decide(const Request& request, const Policies& policies);
+// What `kiban iam evaluate` and the simulator grant: a fraction of a second.
+constexpr std::size_t steps_max = 50'000'000;
+
+// Error PolicyEvaluationException when the budget is spent.
+Result<Decision> decide(const Request& request, const Policies& policies, Budget& budget);
 
 }  // namespace kiban::iam

@@ -304,6 +304,27 @@ TEST(Lines, TellErrors) {
   }
 }
 
+TEST(Lines, AreBoundedInTime) {
+  std::string values = R"("x")";
+  for (int i = 0; i < 12'000; ++i) values += R"(,"x")";
+  const json::value told = json::parse(answer(
+      R"({"action":"s3:Get","context":{"a:b":[)" + values +
+      R"(]},"identityPolicies":[{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":
+      {"ForAllValues:StringNotLike":{"a:b":[)" +
+      values + R"(,"y"]},"ForAllValues:StringNotEquals":{"a:b":[)" + values + "]}}}}]}"));
+  EXPECT_EQ(text(told.get_object(), "decision", "none"), "ImplicitlyDenied");  // The first decides.
+  std::string others = R"("y")";
+  for (int i = 0; i < 12'000; ++i) others += R"(,"y")";
+  const json::value slow = json::parse(answer(
+      R"({"action":"s3:Get","context":{"a:b":[)" + values +
+      R"(]},"identityPolicies":[{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":
+      {"ForAllValues:StringNotLike":{"a:b":[)" +
+      others + "]}}}}]}"));
+  EXPECT_EQ(
+      text(slow.get_object(), "error"),
+      "PolicyEvaluationException: The policies and the context are too large to be evaluated.");
+}
+
 // "AWS JSON policy elements: NotAction", "… NotResource", "… Resource", "… Action"
 TEST(Decision, OfActionsAndResources) {
   struct Row {

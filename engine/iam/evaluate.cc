@@ -153,14 +153,16 @@ std::string evaluate_line(std::string_view line) {
   Documents documents;
   if (const auto read = documents.read(given, kind_at(*request)); !read)
     return print_error(read.error(), documents.broken());
-  const Decision decision = decide(*request, documents.policies());
+  Budget budget(steps_max, 0);
+  const auto decision = decide(*request, documents.policies(), budget);
+  if (!decision) return print_error(decision.error(), "");
   json::array statements;
-  for (const Match& match : decision.statements) {
+  for (const Match& match : decision->statements) {
     json::object shown{{"policy", Documents::name(given, match)}, {"index", match.statement}};
     if (match.found->sid()) shown["sid"] = *match.found->sid();
     statements.push_back(std::move(shown));
   }
-  return print_json(json::object{{"decision", verdict_name(decision.verdict)},
+  return print_json(json::object{{"decision", verdict_name(decision->verdict)},
                                  {"statements", std::move(statements)}});
 }
 

@@ -28,12 +28,13 @@ const std::vector<std::string>* Context::find(std::string_view key) const {
   return found == values_.end() || found->second.empty() ? nullptr : &found->second;
 }
 
-bool glob(std::string_view pattern, std::string_view text) {
+bool glob(std::string_view pattern, std::string_view text, Budget& budget) {
   std::size_t at = 0;
   std::size_t read = 0;
   std::size_t star = std::string_view::npos;  // The last any_text, and what it took so far.
   std::size_t taken = 0;
   while (read < text.size()) {
+    if (!budget.spend(1)) return false;
     if (at < pattern.size() && pattern[at] == any_text) {
       star = at++;
       taken = read;
@@ -102,7 +103,8 @@ void Pattern::add_variable(std::string_view inside) {
   variables_.push_back(std::move(variable));
 }
 
-std::optional<std::string_view> Pattern::expand(const Context& context, std::string& buffer) const {
+std::optional<std::string_view> Pattern::expand(const Scope& scope, std::string& buffer) const {
+  if (!scope.budget.spend(1)) return std::nullopt;
   if (variables_.empty()) return text_;
   buffer.clear();
   std::size_t done = 0;
@@ -110,40 +112,39 @@ std::optional<std::string_view> Pattern::expand(const Context& context, std::str
     buffer.append(text_, done, variable.at - done);
     done = variable.at;
     // A variable stands for one value: a key with several has none to put in.
-    const auto* values = context.find(variable.key);
-    if (values && values->size() == 1)
-      buffer += values->front();
-    else if (!values && variable.fallback)
-      buffer += *variable.fallback;
-    else
-      return std::nullopt;
+    const auto* values = scope.context.find(variable.key);
+    const std::string* value = values && values->size() == 1  ? &values->front()
+                               : !values && variable.fallback ? &*variable.fallback
+                                                              : nullptr;
+    if (!value || !scope.budget.spend(1 + value->size())) return std::nullopt;
+    buffer += *value;
   }
   buffer.append(text_, done);
   return buffer;
 }
 
-bool Pattern::matches(std::string_view text, const Context& context) const {
+bool Pattern::matches(std::string_view text, const Scope& scope) const {
   std::string buffer;
-  const auto pattern = expand(context, buffer);
-  return pattern && glob(*pattern, text);
+  const auto pattern = expand(scope, buffer);
+  return pattern && glob(*pattern, text, scope.budget);
 }
 
-bool Pattern::equals_ignoring_case(std::string_view text, const Context& context) const {
+bool Pattern::equals_ignoring_case(std::string_view text, const Scope& scope) const {
   std::string buffer;
-  const auto pattern = expand(context, buffer);
-  return pattern && same_letters(*pattern, text);
+  const auto pattern = expand(scope, buffer);
+  return pattern && scope.budget.spend(text.size()) && same_letters(*pattern, text);
 }
 
-bool Pattern::matches_arn(std::string_view text, const Context& context) const {
+bool Pattern::matches_arn(std::string_view text, const Scope& scope) const {
   std::string buffer;
-  const auto pattern = expand(context, buffer);
+  const auto pattern = expand(scope, buffer);
   if (!pattern) return false;
   if (pattern->size() == 1 && pattern->front() == any_text) return true;
   const auto wanted = arn_parts(*pattern);
   const auto found = arn_parts(text);
   if (!wanted || !found) return false;
   for (std::size_t part = 0; part < wanted->size(); ++part)
-    if (!glob((*wanted)[part], (*found)[part])) return false;
+    if (!glob((*wanted)[part], (*found)[part], scope.budget)) return false;
   return true;
 }
 

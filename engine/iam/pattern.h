@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/budget.h"
+
 namespace kiban::iam {
 
 // What a request says about itself: condition keys, whose names are equal whatever their case, and
@@ -23,6 +25,12 @@ class Context {
   std::map<std::string, std::vector<std::string>, std::less<>> values_{};
 };
 
+// What one decision reads and what it may use up. Once the budget is spent nothing matches.
+struct Scope {
+  const Context& context;
+  Budget& budget;
+};
+
 enum class Wildcards : std::uint8_t { No, Yes };  // Whether * and ? stand for other characters.
 enum class Variables : std::uint8_t { No, Yes };  // Version 2012-10-17 has them.
 
@@ -32,13 +40,13 @@ class Pattern {
 
   // With the values of the variables put in; nothing when one has neither a value nor a default.
   // The view is valid as long as the pattern and `buffer`. Wildcards are encoded: see glob().
-  std::optional<std::string_view> expand(const Context& context, std::string& buffer) const;
+  std::optional<std::string_view> expand(const Scope& scope, std::string& buffer) const;
 
   // False when a variable has no value. A wildcard stands for any characters, : and / included.
-  bool matches(std::string_view text, const Context& context) const;
-  bool equals_ignoring_case(std::string_view text, const Context& context) const;
+  bool matches(std::string_view text, const Scope& scope) const;
+  bool equals_ignoring_case(std::string_view text, const Scope& scope) const;
   // Each of an ARN's six parts by itself; `text` must be an ARN. A lone * matches every ARN.
-  bool matches_arn(std::string_view text, const Context& context) const;
+  bool matches_arn(std::string_view text, const Scope& scope) const;
 
   // The names of the variables, as they are written.
   std::vector<std::string> variables() const;
@@ -59,7 +67,7 @@ class Pattern {
 // Wildcards are bytes that UTF-8 never has, so that a literal * can stand beside them.
 constexpr char any_text = '\xff';
 constexpr char any_character = '\xfe';
-bool glob(std::string_view pattern, std::string_view text);
+bool glob(std::string_view pattern, std::string_view text, Budget& budget);
 
 // The six parts of an ARN, the last with all its colons; nothing when there are fewer.
 std::optional<std::vector<std::string_view>> arn_parts(std::string_view text);

@@ -17,10 +17,9 @@ std::vector<Pattern> patterns_of(const json::array& values, Variables variables)
   return patterns;
 }
 
-bool any_matches(const std::vector<Pattern>& patterns, std::string_view text,
-                 const Context& context) {
-  return std::ranges::any_of(
-      patterns, [&](const Pattern& pattern) { return pattern.matches(text, context); });
+bool any_matches(const std::vector<Pattern>& patterns, std::string_view text, const Scope& scope) {
+  return std::ranges::any_of(patterns,
+                             [&](const Pattern& pattern) { return pattern.matches(text, scope); });
 }
 
 }  // namespace
@@ -51,15 +50,15 @@ Statement::Statement(const json::object& statement, Variables variables)
   }
 }
 
-bool Statement::applies(const Request& request, std::string_view action) const {
-  if (any_matches(actions_, action, request.context) == other_actions_) return false;
+bool Statement::applies(const Request& request, std::string_view action, Budget& budget) const {
+  const Scope scope{.context = request.context, .budget = budget};
+  if (any_matches(actions_, action, scope) == other_actions_) return false;
   // A variable without a value matches no resource.
   // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-no-value
-  if (!any_resource_ &&
-      any_matches(resources_, request.resource, request.context) == other_resources_)
+  if (!any_resource_ && any_matches(resources_, request.resource, scope) == other_resources_)
     return false;
-  return std::ranges::all_of(
-      conditions_, [&](const Condition& condition) { return condition.holds(request.context); });
+  return std::ranges::all_of(conditions_,
+                             [&](const Condition& condition) { return condition.holds(scope); });
 }
 
 std::vector<std::string> Statement::context_keys() const {

@@ -32,7 +32,7 @@ class Statement {
 
   // Whether action, resource and conditions are those of the request, whoever asks. `action` is in
   // lower case.
-  bool applies(const Request& request, std::string_view action) const;
+  bool applies(const Request& request, std::string_view action, Budget& budget) const;
   Naming names(const Requester& requester, bool limited) const {
     return principals_.names(requester, limited && !allows_);
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <deque>
 #include <optional>
+#include <set>
 
 #include "core/arn.h"
 #include "core/letters.h"
@@ -52,34 +53,43 @@ class Simulation {
       return fail("InvalidInputException",
                   "kiban does not serve the EC2 scenarios of ResourceHandlingOption");
     KIBAN_TRY_VOID(read_request(input, caller));
-    json::array results;
-    const json::array* resources = find_array(input, "ResourceArns");
-    const json::array all = resources && !resources->empty() ? *resources : json::array{"*"};
-    for (const json::value& action : *find_array(input, "ActionNames"))
-      for (const json::value& resource : all)
-        results.emplace_back(
-            evaluate(to_string(action.as_string()), to_string(resource.as_string())));
-    return page_of(results, "EvaluationResults", input);
+    const json::array& actions = *find_array(input, "ActionNames");
+    const json::array* given = find_array(input, "ResourceArns");
+    const json::array resources = given && !given->empty() ? *given : json::array{"*"};
+    constexpr std::size_t pairs_max = 10'000;  // Our own bound.
+    if (actions.size() * resources.size() > pairs_max)
+      return fail(
+          "InvalidInputException",
+          fmt::format("kiban simulates at most {} pairs of an action and a resource", pairs_max));
+    json::array pairs;
+    for (std::size_t i = 0; i < actions.size() * resources.size(); ++i) pairs.emplace_back(i);
+    KIBAN_TRY(json::object page, page_of(pairs, "EvaluationResults", input));
+    constexpr std::size_t bytes_max = 16'000'000;  // Of the reply.
+    Budget budget(engine::steps_max, bytes_max);
+    for (json::value& pair : page["EvaluationResults"].as_array()) {
+      const auto at = pair.to_number<std::size_t>();
+      KIBAN_TRY(pair, evaluate(to_string(actions[at / resources.size()].as_string()),
+                               to_string(resources[at % resources.size()].as_string()), budget));
+      if (!budget.spend(0, copy_bytes(pair)))
+        return fail("InvalidInputException",
+                    "The results are too large: ask for fewer by MaxItems");
+    }
+    return page;
   }
 
   // The keys of all policies, each once, as they are written first.
   json::array context_keys() const {
     json::array names;
+    std::set<std::string> known;
     for (const auto* sources : {&identity_, &resource_, &boundaries_})
       for (const Source& source : *sources)
         for (const engine::Statement& statement : source.policy.statements())
-          for (const std::string& key : statement.context_keys()) add_name(names, key);
+          for (const std::string& key : statement.context_keys())
+            if (known.insert(lower_case(key)).second) names.emplace_back(key);
     return names;
   }
 
  private:
-  static void add_name(json::array& names, const std::string& key) {
-    const bool known = std::ranges::any_of(names, [&](const json::value& name) {
-      return same_letters(std::string_view(name.as_string()), key);
-    });
-    if (!known) names.emplace_back(key);
-  }
-
   static Result<void> add(std::deque<Source>& sources, std::string id, const std::string& document,
                           engine::PolicyKind kind) {
     auto policy = engine::Policy::compile(document, kind);
@@ -105,15 +115,18 @@ class Simulation {
     }
     if (const auto owner = parse_arn(text(input, "ResourceOwner")))
       request_.resource_account = owner->account;
+    std::set<std::string> given;
     const json::array* entries = find_array(input, "ContextEntries");
     for (const json::value& entry : entries ? *entries : json::array{}) {
-      const json::array* given = find_array(entry.as_object(), "ContextKeyValues");
+      const json::array* listed = find_array(entry.as_object(), "ContextKeyValues");
       std::vector<std::string> values;
-      for (const json::value& value : given ? *given : json::array{})
+      for (const json::value& value : listed ? *listed : json::array{})
         values.push_back(to_string(value.as_string()));
-      given_.emplace_back(text(entry.as_object(), "ContextKeyName"));
+      given.insert(lower_case(text(entry.as_object(), "ContextKeyName")));
       request_.context.set(text(entry.as_object(), "ContextKeyName"), std::move(values));
     }
+    for (const json::value& key : context_keys())
+      if (!given.contains(lower_case(std::string_view(key.as_string())))) missing_.push_back(key);
     return {};
   }
 
@@ -123,13 +136,16 @@ class Simulation {
     return policies;
   }
 
-  json::object evaluate(const std::string& action, const std::string& resource) {
+  Result<json::object> evaluate(const std::string& action, const std::string& resource,
+                                Budget& budget) {
     request_.action = action;
     request_.resource = resource;
-    const engine::Decision decision =
-        decide(request_, {.identity = policies_of(identity_),
-                          .resource = resource_.empty() ? nullptr : &resource_.front().policy,
-                          .boundaries = policies_of(boundaries_)});
+    KIBAN_TRY(const engine::Decision decision,
+              decide(request_,
+                     {.identity = policies_of(identity_),
+                      .resource = resource_.empty() ? nullptr : &resource_.front().policy,
+                      .boundaries = policies_of(boundaries_)},
+                     budget));
     const std::string_view verdict = decision.verdict == engine::Verdict::Allowed ? "allowed"
                                      : decision.verdict == engine::Verdict::ExplicitlyDenied
                                          ? "explicitDeny"
@@ -137,12 +153,6 @@ class Simulation {
     json::array matched;
     if (decision.verdict != engine::Verdict::ImplicitlyDenied)
       for (const engine::Match& match : decision.statements) matched.push_back(told(match));
-    json::array missing;
-    for (const json::value& key : context_keys())
-      if (std::ranges::none_of(given_, [&](const std::string& name) {
-            return same_letters(name, std::string_view(key.as_string()));
-          }))
-        missing.push_back(key);
     json::object result{{"EvalActionName", action},
                         {"EvalResourceName", resource},
                         {"EvalDecision", verdict},
@@ -152,12 +162,12 @@ class Simulation {
       boundary = json::object{{"AllowedByPermissionsBoundary", decision.within_boundaries}};
     if (boundary) result["PermissionsBoundaryDecisionDetail"] = *boundary;
     // API_EvaluationResult: keys are told of the result for *, else of the resource.
-    result["MissingContextValues"] = resource == "*" ? missing : json::array{};
+    result["MissingContextValues"] = resource == "*" ? missing_ : json::array{};
     if (resource == "*") return result;
     json::object specific{{"EvalResourceName", resource},
                           {"EvalResourceDecision", verdict},
                           {"MatchedStatements", matched},
-                          {"MissingContextValues", missing}};
+                          {"MissingContextValues", missing_}};
     if (boundary) specific["PermissionsBoundaryDecisionDetail"] = *boundary;
     result["ResourceSpecificResults"] = json::array{std::move(specific)};
     return result;
@@ -181,7 +191,7 @@ class Simulation {
   std::deque<Source> identity_{};
   std::deque<Source> resource_{};  // One at most.
   std::deque<Source> boundaries_{};
-  std::vector<std::string> given_{};  // Names of context keys.
+  json::array missing_{};  // Names of context keys that the request does not give.
   engine::Request request_{};
 };
 

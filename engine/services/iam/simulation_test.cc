@@ -152,6 +152,12 @@ TEST_F(Simulator, RefusesWhatItDoesNotKnow) {
                     {{"PolicySourceArn", "arn:aws:sns:us-east-1:000000000000:t"},
                      {"ActionNames", actions}}),
             "InvalidInputException");
+  json::array many;
+  for (int i = 0; i < 101; ++i) many.emplace_back("s3:A" + std::to_string(i));
+  EXPECT_EQ(refused("SimulateCustomPolicy", {{"PolicyInputList", json::array{list_bucket}},
+                                             {"ActionNames", many},
+                                             {"ResourceArns", many}}),
+            "InvalidInputException");
   EXPECT_EQ(refused("SimulateCustomPolicy", {{"PolicyInputList", json::array{list_bucket}},
                                              {"ActionNames", actions},
                                              {"ResourceHandlingOption", "EC2-VPC-EBS"}}),
