@@ -165,6 +165,8 @@ constexpr Name names[] = {
     {"rds", "CreateDBClusterMessage", "DBClusterIdentifier", ""},
     {"rds", "CreateDBInstanceMessage", "DBInstanceIdentifier", ""},
     {"s3", "CreateBucketRequest", "Bucket", ""},
+    {"scheduler", "CreateScheduleInput", "Name", "."},
+    {"scheduler", "CreateScheduleGroupInput", "Name", "."},
     {"secretsmanager", "CreateSecretRequest", "Name", "/."},
     {"sns", "CreateTopicInput", "Name", ""},
     {"sqs", "CreateQueueRequest", "QueueName", ""},

@@ -179,7 +179,7 @@ constexpr std::string_view updates_table = R"TABLE([
  "Volatile":["Anchor","Id"],
  "Changes":{"Name":["s","t"],"Description":[null,"d","e"],"EndDate":[null,"2090-01-01T00:00:00Z","2091-01-01T00:00:00Z"],"StartDate":[null,"2080-01-01T00:00:00Z","2081-01-01T00:00:00Z"],"FlexibleTimeWindow":[{"Mode":"OFF"},{"Mode":"FLEXIBLE","MaximumWindowInMinutes":"15"}],"KmsKeyArn":[null,{"Fn::GetAtt":["K","Arn"]}],"ScheduleExpression":["cron(0 17 * * ? *)","cron(0 18 * * ? *)"],"ScheduleExpressionTimezone":[null,"Asia/Tokyo"],"State":[null,"DISABLED","ENABLED"],"Target":[{"Arn":"arn:aws:sqs:ap-northeast-1:000000000000:q","RoleArn":"arn:aws:iam::000000000000:role/r"},{"Arn":"arn:aws:ecs:ap-northeast-1:000000000000:cluster/c","RoleArn":"arn:aws:iam::000000000000:role/r","RetryPolicy":{"MaximumRetryAttempts":"3"},"EcsParameters":{"TaskDefinitionArn":"t","TaskCount":"2","NetworkConfiguration":{"AwsvpcConfiguration":{"Subnets":["s"]}},"CapacityProviderStrategy":[{"CapacityProvider":"FARGATE","Weight":"1"}]}}]},
  "Fixed":["GroupName"],
- "Apart":["/group/default"]},
+ "Apart":["/group/default","timer-id/scheduler","kms/"]},
 {"Type":"AWS::Scheduler::ScheduleGroup",
  "Changes":{"Name":["g","h"],"Tags":[null,[{"Key":"a","Value":"1"}],[{"Key":"a","Value":"2"},{"Key":"b","Value":"1"}]]}},
 {"Type":"AWS::Events::EventBus",

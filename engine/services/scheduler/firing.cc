@@ -96,6 +96,13 @@ Failure failure_of(const Call& call, const Error& error) {
           .throttled = has("Throttl") || has("TooManyRequests")};
 }
 
+// At most `most` bytes of the text, cut between two characters.
+std::string_view shortened(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0U) == 0x80U) --most;
+  return text.substr(0, most);
+}
+
 // What a reply says did not happen, though the call succeeded.
 std::optional<Failure> failure_in(const Call& call, const json::object& reply) {
   const json::array* failures = find_array(reply, "failures");
@@ -139,7 +146,7 @@ json::object dead_letter_attributes(const json::object& target, const Delivery& 
     attributes[name] = {{"DataType", "String"}, {"StringValue", value}};
   };
   add("ERROR_CODE", failure.code);
-  add("ERROR_MESSAGE", std::string_view(failure.message).substr(0, error_message_max));
+  add("ERROR_MESSAGE", shortened(failure.message, error_message_max));
   add("EXECUTION_ID", moment.execution_id);
   if (!condition.empty()) add("EXHAUSTED_RETRY_CONDITION", condition);
   add("IS_PAYLOAD_TRUNCATED", truncated ? "true" : "false");
@@ -152,21 +159,21 @@ json::object dead_letter_attributes(const json::object& target, const Delivery& 
 
 // The dead-letter event goes out as the schedule's role, which needs sqs:SendMessage.
 void give_up(Context& context, const json::object& target, const Delivery& delivery,
-             const Moment& moment, std::string input, const Failure& failure,
+             const Moment& moment, const std::string& input, const Failure& failure,
              std::string_view condition) {
   std::vector<std::string> metrics{"InvocationDroppedCount"};
   const json::object* config = find_object(target, "DeadLetterConfig");
   const auto queue = config ? parse_arn(text(*config, "Arn")) : fail("NoQueue", "");
   if (!queue) return count(context, delivery, metrics);
-  const bool truncated = input.size() > message_bytes_max - attribute_bytes_max;
-  if (truncated) input.resize(message_bytes_max - attribute_bytes_max);
+  constexpr std::size_t body_max = message_bytes_max - attribute_bytes_max;
+  const bool truncated = input.size() > body_max;
   Result<json::object> sent;
   const auto as = assume(context, target, queue->region);
   if (as)
     sent = context.call(
         "sqs", "SendMessage",
         {{"QueueUrl", fmt::format("{}/{}/{}", context.endpoint(), queue->account, queue->resource)},
-         {"MessageBody", input},
+         {"MessageBody", shortened(input, body_max)},
          {"MessageAttributes",
           dead_letter_attributes(target, delivery, moment, failure, condition, truncated)}},
         *as);
@@ -203,17 +210,18 @@ std::optional<std::string_view> try_again(Context& context, const json::object& 
   return std::nullopt;
 }
 
-// The last firing was served, or given up.
-void delete_if_over(Context& context, const json::object& row, const Calendar& calendar,
-                    Timestamp last) {
-  const json::object& schedule = row.at("Schedule").as_object();
-  if (text(schedule, "ActionAfterCompletion") != "DELETE" || !calendar.ends()) return;
-  if (calendar.next(last)) return;
-  erase_schedule(context, text(schedule, "GroupName"), text(schedule, "Name"));
+// After a firing was served, or given up: deletes a schedule that wants it after its last one. The
+// target may have changed or deleted the schedule itself.
+void delete_if_over(Context& context, const Delivery& delivery) {
+  const auto row = get_json(context, schedule_key(context, delivery.group, delivery.name));
+  if (!row || text(*row, "Id") != delivery.id) return;
+  const json::object& schedule = row->at("Schedule").as_object();
+  const auto calendar = Calendar::read(schedule, timestamp_of(number(*row, "Anchor")));
+  if (text(schedule, "ActionAfterCompletion") != "DELETE" || !calendar || !calendar->ends()) return;
+  if (!calendar->next(delivery.scheduled)) erase_schedule(context, delivery.group, delivery.name);
 }
 
-void attempt(Context& context, const json::object& row, const Calendar& calendar,
-             const Delivery& delivery) {
+void attempt(Context& context, const json::object& row, const Delivery& delivery) {
   const json::object& target = row.at("Schedule").at("Target").as_object();
   const Moment moment{.schedule_arn = schedule_arn(context, delivery.group, delivery.name),
                       .schedule_name = delivery.name,
@@ -232,7 +240,7 @@ void attempt(Context& context, const json::object& row, const Calendar& calendar
     if (!condition) return;
     give_up(context, target, delivery, moment, input, *failure, *condition);
   }
-  delete_if_over(context, row, calendar, delivery.scheduled);
+  delete_if_over(context, delivery);
 }
 
 struct Found {
@@ -284,19 +292,21 @@ void fire(Context& context, const json::object& payload) {
       late ? missed_firing(found->calendar, at, context.now()) : at;
   const Timestamp last = late ? std::max(at, context.now()) : at;
   set_next(context, found->row.at("Schedule").as_object(), found->calendar, last);
-  if (!scheduled) return delete_if_over(context, found->row, found->calendar, last);
-  attempt(context, found->row, found->calendar,
-          {.group = text(payload, "Group"),
-           .name = text(payload, "Name"),
-           .id = text(found->row, "Id"),
-           .scheduled = *scheduled,
-           .began = context.now()});
+  const Delivery delivery{.group = text(payload, "Group"),
+                          .name = text(payload, "Name"),
+                          .id = text(found->row, "Id"),
+                          .scheduled = scheduled.value_or(last),
+                          .began = context.now()};
+  if (scheduled)
+    attempt(context, found->row, delivery);
+  else
+    delete_if_over(context, delivery);
 }
 
 void retry(Context& context, const json::object& payload) {
   const auto found = find_enabled(context, payload);
   if (!found || text(found->row, "Id") != text(payload, "Id")) return;
-  attempt(context, found->row, found->calendar, delivery_from(payload));
+  attempt(context, found->row, delivery_from(payload));
 }
 
 }  // namespace kiban::services::scheduler

@@ -302,6 +302,23 @@ TEST_F(Firing, WhatCannotPassIsNotTriedAgain) {
   EXPECT_EQ(metric("InvocationsFailedToBeSentToDeadLetterCount_AccessDeniedException"), 1);
 }
 
+// Cut between two characters: what is not UTF-8 can't be sent.
+TEST_F(Firing, ADeadLetterIsCutToTheSizeOfAMessage) {
+  std::string input = "x";
+  while (input.size() < 1'100'000) input += "\u3042";
+  make("at(2027-03-13T12:10:00)",
+       {{"Target", target({{"Input", input},
+                           {"DeadLetterConfig", {{"Arn", fmt::format("{}dead", arn_prefix)}}}})}});
+  run_for(1h);
+  const json::array dead = receive("dead");
+  ASSERT_EQ(dead.size(), 1U);
+  const std::string body = text(dead[0].as_object(), "Body");
+  EXPECT_TRUE(input.starts_with(body));
+  EXPECT_GT(body.size(), 1'040'000U);
+  EXPECT_EQ(dead[0].at("MessageAttributes").at("IS_PAYLOAD_TRUNCATED").at("StringValue"), "true");
+  EXPECT_EQ(metric("InvocationsSentToDeadLetterCount_Truncated_MessageSizeExceeded"), 1);
+}
+
 // A retry ends with its schedule, also when another one has its name now.
 TEST_F(Firing, ADeletedScheduleIsNotTriedAgain) {
   fault_ = {.times = 1};
@@ -427,6 +444,30 @@ TEST_F(Firing, CallsAnOperationAsAUniversalTarget) {
   ASSERT_EQ(got.size(), 1U);
   EXPECT_EQ(text(got[0].as_object(), "Body").size(), 16U);
   EXPECT_EQ(got[0].at("MessageAttributes").at("n").at("StringValue"), "1");
+}
+
+TEST_F(Firing, ATargetMayChangeOrDeleteItsOwnSchedule) {
+  make("at(2027-03-13T12:10:00)",
+       {{"ActionAfterCompletion", "DELETE"},
+        {"Target", target({{"Arn", "arn:aws:scheduler:::aws-sdk:scheduler:deleteSchedule"},
+                           {"Input", R"({"Name":"s"})"}})}});
+  run_for(11min);
+  EXPECT_FALSE(exists());
+  EXPECT_EQ(kernel_->read("scheduler/ap-northeast-1/count"), std::nullopt);
+  const json::object moved{{"Name", "s"},
+                           {"ScheduleExpression", "at(2027-03-14T00:00:00)"},
+                           {"FlexibleTimeWindow", {{"Mode", "OFF"}}},
+                           {"ActionAfterCompletion", "DELETE"},
+                           {"Target", target()}};
+  make("at(2027-03-13T12:20:00)",
+       {{"ActionAfterCompletion", "DELETE"},
+        {"Target", target({{"Arn", "arn:aws:scheduler:::aws-sdk:scheduler:updateSchedule"},
+                           {"Input", print_json(moved)}})}});
+  run_for(1h);
+  EXPECT_TRUE(exists());
+  run_for(12h);
+  EXPECT_EQ(bodies().size(), 1U);
+  EXPECT_FALSE(exists());
 }
 
 // The names of queues that are gone come as SQS has them on the wire, as AWS's own example shows.
