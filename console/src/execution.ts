@@ -6,7 +6,8 @@ import { containerOf, statesByName, type Container, type StateNode } from './mod
 import { HistoryReader, type HistoryEvent, type Model } from './model/history';
 import type { Described } from './states';
 
-const PAGE = 500;
+const PAGE = 1000;
+const SHOW_EACH = 500; // Milliseconds between two showings of what is read so far.
 const KEPT_PAGES_MAX = 8; // With payloads.
 
 interface HistoryReply {
@@ -33,6 +34,8 @@ export class ExecutionStore {
   private readonly payloads = new Map<number, Promise<HistoryEvent[]>>();
   private busy: Promise<void> | undefined;
   private again = false;
+  private unshown: HistoryEvent[] = [];
+  private shownAt = 0;
   private stopped = false;
 
   constructor(readonly arn: string) {}
@@ -77,6 +80,7 @@ export class ExecutionStore {
     while (!this.stopped) {
       const page: HistoryReply = await this.readPage(token, false);
       this.takePage(page.events, token);
+      if (!page.nextToken || performance.now() - this.shownAt > SHOW_EACH) this.show();
       if (!page.nextToken) break;
       token = page.nextToken;
       this.pages.push({ token, first: (page.events.at(-1)?.id ?? 0) + 1 });
@@ -90,11 +94,19 @@ export class ExecutionStore {
   }
 
   private takePage(events: readonly HistoryEvent[], token: string | undefined): void {
-    const known = this.events.value.at(-1)?.id ?? 0;
+    const known = this.unshown.at(-1)?.id ?? this.events.value.at(-1)?.id ?? 0;
     const fresh = events.filter((event) => event.id > known);
     if (this.pages.length === 0) this.pages.push({ token, first: 1 });
     if (fresh.length === 0 || !this.reader) return;
     this.reader.take(fresh);
+    this.unshown.push(...fresh);
+  }
+
+  private show(): void {
+    this.shownAt = performance.now();
+    const fresh = this.unshown;
+    if (fresh.length === 0) return;
+    this.unshown = [];
     batch(() => {
       this.events.value = [...this.events.value, ...fresh];
       if (this.reader) this.model.value = this.reader.model();

@@ -16,6 +16,9 @@ import { readClock } from './time';
 
 function Page() {
   const { path } = place.value;
+  useEffect(() => {
+    document.title = path === '' ? 'kiban' : `${path.split(':').at(-1)} · kiban`;
+  }, [path]);
   if (path === '') return <Overview />;
   if (path === 'executions') return <ExecutionsPage />;
   if (path.startsWith('executions/')) return <ExecutionPage key={path} arn={path.slice('executions/'.length)} />;

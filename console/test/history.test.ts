@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { containerOf, statesByName } from '../src/model/definition';
-import { HistoryReader, summarise, type HistoryEvent } from '../src/model/history';
+import { HistoryReader, iterationsOf, summarise, type HistoryEvent } from '../src/model/history';
 
 const NESTED = {
   StartAt: 'Each',
@@ -89,6 +89,7 @@ test('iterations are told apart, a caught error too, and the way back out is fou
   assert.ok(visits[3]!.caught);
   assert.equal(visits[4]!.from, 'Each');
   assert.ok(!visits[4]!.caught);
+  assert.deepEqual(iterationsOf(visits, visits[0]!).map((each) => [each.index, each.status, each.shown.name]), [[0, 'caught', 'Work'], [1, 'succeeded', 'Work']]);
   const work = summarise(visits).get('Work')!;
   assert.deepEqual([work.counts.caught, work.counts.succeeded, work.status], [1, 1, 'caught']);
 });
@@ -109,6 +110,45 @@ test('the failure inside of a Map is blamed, not the Map', () => {
   assert.equal(failed!.name, 'Work');
   assert.equal(failed!.error, 'States.Timeout');
   assert.equal(visits[0]!.status, 'failed');
+});
+
+const FAILING: [string, number, Record<string, unknown>?][] = [
+  ['ExecutionStarted', 0],
+  ['MapStateEntered', 1, { name: 'Each' }],
+  ['MapStateStarted', 2],
+  ['MapIterationStarted', 3, { name: 'Each', index: 0 }],
+  ['MapIterationStarted', 3, { name: 'Each', index: 1 }],
+  ['FailStateEntered', 4, { name: 'No' }],
+  ['PassStateEntered', 5, { name: 'Yes' }],
+  ['MapIterationFailed', 6, { name: 'Each', index: 0 }],
+  ['MapIterationAborted', 7, { name: 'Each', index: 1 }],
+  ['MapStateFailed', 8],
+];
+const BOXED = {
+  StartAt: 'Each',
+  States: {
+    Each: { Type: 'Map', ItemProcessor: { StartAt: 'No', States: { No: { Type: 'Fail', Error: 'Sorry' }, Yes: { Type: 'Pass', End: true } } }, Catch: [{ ErrorEquals: ['States.ALL'], Next: 'After' }], Next: 'After' },
+    After: { Type: 'Pass', End: true },
+  },
+};
+
+test('a Map whose failure was caught is caught, its Fail state failed, the others aborted', () => {
+  const { visits, failed } = read(BOXED, [...FAILING, ['MapStateExited', 10, { name: 'Each' }], ['PassStateEntered', 11, { name: 'After' }], ['PassStateExited', 12, { name: 'After' }], ['ExecutionSucceeded', 13]]);
+  assert.equal(failed, undefined);
+  assert.deepEqual(visits.map((visit) => [visit.name, visit.status, visit.error]), [['Each', 'caught', ''], ['No', 'failed', 'Sorry'], ['Yes', 'aborted', ''], ['After', 'succeeded', '']]);
+  assert.ok(visits[3]!.caught);
+});
+
+test('a Fail state in a Map is to blame for the execution', () => {
+  const { failed, visits } = read(BOXED, [...FAILING, ['ExecutionFailed', 10, { error: 'Sorry' }]]);
+  assert.equal(failed!.name, 'No');
+  assert.deepEqual(visits.map((visit) => visit.status), ['failed', 'failed', 'aborted']);
+});
+
+test('nothing is to blame when the history is full', () => {
+  const { failed, visits } = read(BOXED, [['ExecutionStarted', 0], ['PassStateEntered', 1, { name: 'After' }], ['PassStateExited', 2, { name: 'After' }], ['ExecutionFailed', 3, { error: 'States.Runtime' }]]);
+  assert.equal(failed, undefined);
+  assert.equal(visits[0]!.status, 'succeeded');
 });
 
 test('a Fail state is to blame for itself; what was stopped is aborted', () => {

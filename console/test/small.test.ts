@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { nextSource, settled, type Source } from '../src/model/merged';
+import { nextSource, settled, withFirstPage, type Source } from '../src/model/merged';
 import { parseEvents } from '../src/model/stream';
 import { causeWords, findTask } from '../src/model/task';
 
@@ -18,6 +18,13 @@ test('lists are merged only as far as no page can come between', () => {
   assert.equal(nextSource([a, b], time), b);
   assert.deepEqual(settled([a, source([8, 7], true)], time), [9, 8, 7, 5]);
   assert.equal(nextSource([source([1], true)], time), undefined);
+});
+
+test('a first page that is read anew keeps what was read behind it', () => {
+  const join = (known: number[], page: number[], whole: boolean) => withFirstPage(known, page, whole, (n) => n, String);
+  assert.deepEqual(join([9, 8, 7, 6, 5], [10, 9, 7], false), [10, 9, 7, 6, 5]);
+  assert.deepEqual(join([9, 8], [9], true), [9]);
+  assert.deepEqual(join([], [3, 2], false), [3, 2]);
 });
 
 test('an ECS task is found in what names one', () => {

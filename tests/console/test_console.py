@@ -80,11 +80,10 @@ def test_a_running_execution_is_followed(served, browse):
     browser.open(link_of(data))
     browser.wait_text("Overview")
     browser.open(f"{server.endpoint}{PREFIX}executions/{running}")
-    browser.wait_text("Wait a while")
-    assert browser.evaluate("document.querySelector('.node.running').dataset.state") == "Wait a while"
+    browser.wait("document.querySelector('.node.running')?.dataset.state === 'Wait a while'")
     assert kiban("clock", "advance", "2h", "--data", data).returncode == 0
     browser.wait("document.querySelector('.head .pill').innerText === 'SUCCEEDED'", 5)
-    assert browser.evaluate("document.querySelector('.node.succeeded').dataset.state") == "Wait a while"
+    browser.wait("document.querySelector('.node.succeeded')?.dataset.state === 'Wait a while'")
     check_quiet(browser, server)
 
 

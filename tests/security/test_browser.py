@@ -31,6 +31,9 @@ ROUTES = {
     "the clock": ("POST", "/_kiban/clock", {}, b'{"freeze": true}'),
     "credentials": ("GET", "/_kiban/tasks/credentials/x", {}, b""),
     "metadata": ("GET", "/v4/x", {}, b""),
+    "the console": ("GET", "/_kiban/console/", {}, b""),
+    "a call of the console": ("POST", "/_kiban/console/api", {"X-Kiban-Console": "1"}, b"{}"),
+    "a link to the console": ("POST", "/_kiban/console-link", {}, b""),
     "a preflight": ("OPTIONS", "/", {"Access-Control-Request-Method": "POST"}, b""),
 }
 

@@ -41,6 +41,7 @@ export interface Visit {
   status: Status;
   error: string;
   cause: string;
+  broken: boolean; // Of a Map or Parallel: what is in it failed.
   mapRun: string; // ARN of a distributed Map's run.
 }
 
@@ -125,9 +126,15 @@ export class HistoryReader {
       status: 'running',
       error: '',
       cause: '',
+      broken: false,
       mapRun: '',
     };
     this.visits.push(visit);
+    if (event.type === 'FailStateEntered') {
+      visit.error = text(this.states.get(name)?.source.Error);
+      visit.cause = text(this.states.get(name)?.source.Cause);
+      close(visit, event.timestamp, 'failed');
+    }
     return { visit, iterations };
   }
 
@@ -161,7 +168,11 @@ export class HistoryReader {
       leave(visit, event);
     } else if (event.type.endsWith('StateAborted')) {
       close(visit, event.timestamp, 'aborted');
-    } else if (/^(Parallel|Map)StateFailed$/.test(event.type) || event.type === 'EvaluationFailed' || event.type === 'MapRunFailed') {
+    } else if (/^(Parallel|Map)StateStarted$/.test(event.type)) {
+      visit.broken = false; // Retried.
+    } else if (/^(Parallel|Map)StateFailed$/.test(event.type)) {
+      this.breakOff(visit, event);
+    } else if (event.type === 'EvaluationFailed' || event.type === 'MapRunFailed') {
       visit.error = text(details.error) || visit.error;
       visit.cause = text(details.cause) || visit.cause;
     } else if (event.type === 'MapRunStarted') {
@@ -174,6 +185,20 @@ export class HistoryReader {
     visit.cause = text(details.cause);
     if (!attempt) return;
     Object.assign(attempt, { status: 'failed', ended: event.timestamp, error: visit.error, cause: visit.cause });
+  }
+
+  // A Map or Parallel that failed: its branches and iterations are over.
+  private breakOff(box: Visit, event: HistoryEvent): void {
+    box.broken = true;
+    for (const visit of this.visits)
+      if (visit.id > box.id && visit.ended === undefined && this.isAround(box, visit))
+        close(visit, event.timestamp, visit.error || visit.broken ? 'failed' : 'aborted');
+  }
+
+  // The failed state in a box, or in a box in it; the box itself where none has failed.
+  private innermost(box: Visit): Visit {
+    const inner = this.visits.findLast((visit) => visit.id > box.id && visit.status === 'failed' && visit.exited === undefined && this.isAround(box, visit));
+    return inner ? this.innermost(inner) : box;
   }
 
   private redrive(event: HistoryEvent): Place {
@@ -196,8 +221,9 @@ export class HistoryReader {
     if (event.type === 'ExecutionSucceeded') return before;
     const failed = event.type === 'ExecutionFailed';
     const open = this.visits.filter((visit) => visit.ended === undefined);
-    // The innermost state without an end that has an error is to blame; else the one before.
-    const blamed = failed ? (open.findLast((visit) => visit.error !== '') ?? before.visit ?? open.at(-1)) : undefined;
+    // What led to the end is to blame, unless that state was left: then it is the execution itself.
+    const led = before.visit?.exited === undefined ? before.visit : open.findLast((visit) => visit.error !== '' || visit.broken);
+    const blamed = failed && led ? this.innermost(led) : undefined;
     for (const visit of open) {
       const around = blamed !== undefined && (visit === blamed || this.isAround(visit, blamed));
       close(visit, event.timestamp, around || (event.type === 'ExecutionTimedOut' && visit === open.at(-1)) ? 'failed' : 'aborted');
@@ -222,7 +248,8 @@ function close(visit: Visit, at: number, status: Status): void {
 
 function leave(visit: Visit, event: HistoryEvent): void {
   visit.exited = event.id;
-  close(visit, event.timestamp, visit.attempts.at(-1)?.status === 'failed' || (visit.error && visit.attempts.length === 0) ? 'caught' : 'succeeded');
+  const caught = visit.broken || visit.attempts.at(-1)?.status === 'failed' || (visit.error !== '' && visit.attempts.length === 0);
+  close(visit, event.timestamp, caught ? 'caught' : 'succeeded');
 }
 
 const RANK: Record<Status, number> = { failed: 4, running: 3, caught: 2, aborted: 1, succeeded: 0 };
@@ -252,4 +279,31 @@ export function summarise(visits: readonly Visit[]): Map<string, StateSummary> {
       return [name, { status, counts, last, shown: status === last.status ? last : shown }];
     }),
   );
+}
+
+export interface Iteration {
+  readonly index: number;
+  readonly status: Status;
+  readonly shown: Visit; // Of its states, the one that tells most.
+}
+
+/** The iterations of a Map's visit, in their order. */
+export function iterationsOf(visits: readonly Visit[], map: Visit): Iteration[] {
+  const until = map.ended ?? Infinity;
+  const found = new Map<number, Visit[]>();
+  for (const visit of visits) {
+    const index = visit.iterations[map.name];
+    const within = visit.id > map.id && visit.began <= until;
+    const same = Object.entries(map.iterations).every(([name, outer]) => visit.iterations[name] === outer);
+    if (index === undefined || !within || !same) continue;
+    const all = found.get(index);
+    if (all) all.push(visit);
+    else found.set(index, [visit]);
+  }
+  return [...found]
+    .sort(([a], [b]) => a - b)
+    .map(([index, all]) => {
+      const shown = all.reduce((best, visit) => (RANK[visit.status] >= RANK[best.status] ? visit : best));
+      return { index, status: shown.status, shown };
+    });
 }

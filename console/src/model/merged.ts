@@ -21,3 +21,11 @@ export function nextSource<T>(sources: readonly Source<T>[], timeOf: (item: T) =
   const edge = (source: Source<T>) => (source.items.length > 0 ? timeOf(source.items.at(-1) as T) : Infinity);
   return sources.filter((source) => !source.done).sort((a, b) => edge(b) - edge(a))[0];
 }
+
+/** What was read, after its first page was read anew: what that page covers is as it says. */
+export function withFirstPage<T>(known: readonly T[], page: readonly T[], whole: boolean, timeOf: (item: T) => number, keyOf: (item: T) => string): T[] {
+  const last = page.at(-1);
+  if (whole || last === undefined) return [...page];
+  const fresh = new Set(page.map(keyOf));
+  return [...page, ...known.filter((item) => timeOf(item) <= timeOf(last) && !fresh.has(keyOf(item)))];
+}

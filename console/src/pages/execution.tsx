@@ -154,7 +154,7 @@ function Loaded({ store, described }: { store: ExecutionStore; described: Descri
           <Panel title={t('Timeline')}>
             <Timeline visits={model.visits} began={described.startDate} ended={described.stopDate} selected={visit?.id ?? 0} onSelect={selectVisit} />
           </Panel>
-          <section class="panel" aria-live="polite">
+          <section class="panel">
             {visit ? (
               <Detail store={store} visit={visit} version={store.events.value.length} onVisit={selectVisit} />
             ) : node ? (

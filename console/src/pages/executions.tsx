@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { lastPart } from '../format';
 import { t, type Text } from '../i18n';
-import { nextSource, settled, type Source } from '../model/merged';
+import { nextSource, settled, withFirstPage, type Source } from '../model/merged';
 import { Empty, Pill, Problem, Time, Took } from '../parts/ui';
 import { VirtualList } from '../parts/virtual';
 import { place, setQuery, url } from '../router';
@@ -69,8 +69,22 @@ function useExecutions(machine: string, status: string) {
       setBusy(false);
     }
   };
+  // What was read stays, and the place in the list with it.
+  const refresh = async () => {
+    if (!state || busy) return;
+    try {
+      await eachOf(state.all, 6, async ({ machine: each, source }) => {
+        const page = await listExecutions(each.stateMachineArn, status, PAGE);
+        source.items.splice(0, Infinity, ...withFirstPage(source.items, page.executions, page.nextToken === undefined, timeOf, (one) => one.executionArn));
+      });
+      setState((now) => (now ? { ...now } : now));
+      setError(undefined);
+    } catch (failure) {
+      setError(failure);
+    }
+  };
   useEffect(() => void load(), [machine, status]);
-  return { state, error, busy, load, more };
+  return { state, error, busy, load, more, refresh };
 }
 
 function Filters({ machines }: { machines: readonly Machine[] }) {
@@ -120,9 +134,9 @@ export function ExecutionsPage() {
   const machine = query.get('machine') ?? '';
   const name = query.get('name') ?? '';
   const after = query.get('after') ? Date.parse(`${query.get('after')}Z`) / 1000 : -Infinity;
-  const { state, error, busy, load, more } = useExecutions(machine, query.get('status') ?? '');
-  const latest = useRef(load);
-  latest.current = load;
+  const { state, error, busy, load, more, refresh } = useExecutions(machine, query.get('status') ?? '');
+  const latest = useRef(refresh);
+  latest.current = refresh;
   useReloadOn(['execution'], () => latest.current(), 1500);
   const find = () => settled((state?.all ?? []).map((of) => of.source), timeOf).filter((each) => each.name.includes(name) && each.startDate >= after);
   const shown = useMemo(find, [state, name, after]);

@@ -4,6 +4,7 @@ import type { ExecutionStore } from '../execution';
 import { t, type Text } from '../i18n';
 import { detailsOf, type Attempt, type Visit } from '../model/history';
 import { findTask } from '../model/task';
+import { Iterations, MapRunPart, NestedExecution } from './children';
 import { TaskPart } from './task';
 import { Code, Pill, Problem, Time, Took } from './ui';
 
@@ -84,17 +85,20 @@ function Attempts({ visit, chosen, choose }: { visit: Visit; chosen: number; cho
   );
 }
 
+const VISITS_AROUND = 100; // Choices before and behind the one that is shown.
+
 function Visits({ all, visit, onVisit }: { all: readonly Visit[]; visit: Visit; onVisit: (visit: Visit) => void }) {
   if (all.length < 2) return null;
+  const first = Math.max(0, all.indexOf(visit) - VISITS_AROUND);
   const label = (each: Visit, i: number) => {
     const iterations = Object.values(each.iterations).map((index) => t('iteration {n}', { n: index }));
     return `${i + 1}/${all.length} ${iterations.join(' ')} · ${t(each.status as Text)}`;
   };
   return (
     <select aria-label={t('Visit')} value={visit.id} onChange={(event) => onVisit(all.find((each) => each.id === Number(event.currentTarget.value)) as Visit)}>
-      {all.map((each, i) => (
+      {all.slice(first, first + 2 * VISITS_AROUND).map((each, i) => (
         <option key={each.id} value={each.id}>
-          {label(each, i)}
+          {label(each, first + i)}
         </option>
       ))}
     </select>
@@ -147,11 +151,9 @@ export function Detail({ store, visit, version, onVisit }: Props) {
       <Failure error={shown.error} cause={shown.cause} />
       {error !== undefined && <Problem error={error} />}
       {found && <TaskPart key={found.arn} found={found} />}
-      {visit.mapRun && (
-        <p>
-          {t('Map run')} <code>{visit.mapRun}</code>
-        </p>
-      )}
+      {visit.type === 'Map' && <Iterations visits={store.model.value.visits} map={visit} onVisit={onVisit} />}
+      {visit.mapRun && <MapRunPart key={visit.mapRun} arn={visit.mapRun} />}
+      {attempt?.resource.startsWith('states:') && <NestedExecution payloads={[steps.submitted, steps.result, attempt.cause]} />}
       <Step title={t('State input')} value={steps.input} />
       <Step title={t('Sent to {resource}', { resource: attempt?.resource ?? '' })} value={steps.sent} before={steps.input} shapes={has(SHAPES.sent)} />
       <Step title={t('Result')} value={steps.result} />
