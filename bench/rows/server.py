@@ -144,10 +144,21 @@ def serving(settings: Settings) -> Iterator[Server]:
 
 
 def load(
-    port: int, machine: str, inputs: list[str] | None = None, *, credentials: Path | None = None, **options: object
+    port: int,
+    machine: str,
+    inputs: list[str] | None = None,
+    *,
+    credentials: Path | None = None,
+    named: int = 0,
+    **options: object,
 ) -> dict:
-    """Options are kiban_load's: seconds, count, connections, rate, until_done, self."""
-    bodies = [json.dumps({"stateMachineArn": machine, "input": given}) for given in inputs or ["{}"]]
+    """Options are kiban_load's: seconds, count, connections, rate, until_done, self.
+
+    `named` executions get names of their own, for servers that make none."""
+    requests = [{"stateMachineArn": machine, "input": given} for given in inputs or ["{}"]]
+    if named:
+        requests = [{**requests[n % len(requests)], "name": f"e{n}"} for n in range(named)]
+    bodies = [json.dumps(request) for request in requests]
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
         file.write("\n".join(bodies) + "\n")
         file.flush()
