@@ -450,8 +450,8 @@ Result<std::optional<Duration>> parse_retention(const std::string& text) {
   return period;
 }
 
-services::events::MissedSchedules missed_schedules(std::string_view word) {
-  using services::events::MissedSchedules;
+services::MissedSchedules missed_schedules(std::string_view word) {
+  using services::MissedSchedules;
   if (word == "all") return MissedSchedules::All;
   return word == "none" ? MissedSchedules::None : MissedSchedules::Last;
 }

@@ -41,7 +41,7 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
   all.push_back(services::logs::make_logs());
   all.push_back(services::rds::make_rds({.endpoint_host = options.database_host}));
   all.push_back(services::s3::make_s3());
-  all.push_back(services::scheduler::make_scheduler());
+  all.push_back(services::scheduler::make_scheduler_with(options.missed));
   all.push_back(services::secretsmanager::make_secretsmanager());
   all.push_back(services::sns::make_sns());
   all.push_back(services::sqs::make_sqs_with({.hosts = options.hosts}));

@@ -18,7 +18,7 @@ struct WiringOptions {
   std::optional<json::object> mock_config{};  // Step Functions Local's format, parsed.
   services::states::Throttle throttle{services::states::Throttle::Nested};
   std::optional<Duration> retention{};  // Of finished executions; nullopt: for ever.
-  services::events::MissedSchedules missed{services::events::MissedSchedules::Last};
+  services::MissedSchedules missed{services::MissedSchedules::Last};
   std::vector<std::string> hosts{};               // Further names of this server.
   services::states::Counters* counters{nullptr};  // Outlives the services.
   std::string database_host{};  // Address of all RDS endpoints; empty: AWS's names.

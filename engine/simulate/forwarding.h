@@ -37,6 +37,8 @@ class ForwardingContext : public services::Context {
   }
   void perform(services::Effect effect) override { inner_.perform(std::move(effect)); }
   void publish(services::Event event) override { inner_.publish(std::move(event)); }
+  bool heard(std::string_view source) override { return inner_.heard(source); }
+  void count(services::MetricDatum datum) override { inner_.count(datum); }
   void defer(std::string_view channel, Timestamp until) override { inner_.defer(channel, until); }
   bool last_attempt() const override { return inner_.last_attempt(); }
   void reply_with(std::string_view operation, json::object input) override {

@@ -1,6 +1,4 @@
-// Firings of scheduled rules that are more than a minute late: they came due while no server ran,
-// while the host was suspended, or before its clock was set forward. EventBridge fires within a
-// minute and documents no such case; all of this is ours.
+// Missed firings of scheduled rules (services/base/missed.h).
 //
 // The timer of the rule is what waits over the outage: its first late firing decides, in the batch
 // that also starts the targets, so a crash neither repeats nor loses one. With MissedSchedules::All
@@ -12,18 +10,12 @@
 // ms), At (ms, when it was decided), Older (there were firings before those 24 hours).
 #pragma once
 
-#include <chrono>
 #include <optional>
 
 #include "services/base/service.h"
 #include "services/events/service.h"
 
 namespace kiban::services::events {
-
-// AWS fires within a minute of the scheduled time; what is later was missed.
-constexpr Duration late_max = std::chrono::minutes{1};
-// What is older never starts; ours.
-constexpr Duration missed_age_max = std::chrono::hours{24};
 
 // What the timer of a rule leads to.
 struct Turn {

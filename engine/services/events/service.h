@@ -14,16 +14,12 @@
 //   RoleArn (for buses of other accounts; a target has its own) and Force.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 
+#include "services/base/missed.h"
 #include "services/base/service.h"
 
 namespace kiban::services::events {
-
-// What starts of the firings of a rule that came due while no server ran, of the last 24 hours: the
-// newest one, every one in order, or none.
-enum class MissedSchedules : std::uint8_t { Last, All, None };
 
 struct Options {
   MissedSchedules missed{MissedSchedules::Last};

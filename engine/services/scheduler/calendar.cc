@@ -57,8 +57,20 @@ std::optional<Timestamp> Calendar::newest(Timestamp after, Timestamp until) cons
   return found;
 }
 
-std::optional<Timestamp> missed_firing(const Calendar& calendar, Timestamp first, Timestamp now) {
-  return calendar.newest(std::max(first, now - missed_max) - instant, now);
+std::optional<Timestamp> missed_firing(const Calendar& calendar, Timestamp first, Timestamp now,
+                                       MissedSchedules missed) {
+  const Timestamp after = std::max(first, now - missed_age_max) - instant;
+  switch (missed) {
+    case MissedSchedules::Last:
+      return calendar.newest(after, now);
+    case MissedSchedules::All: {
+      const std::optional<Timestamp> oldest = calendar.next(after);
+      return oldest && *oldest <= now ? oldest : std::nullopt;
+    }
+    case MissedSchedules::None:
+      return std::nullopt;
+  }
+  return std::nullopt;
 }
 
 }  // namespace kiban::services::scheduler

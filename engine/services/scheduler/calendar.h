@@ -8,11 +8,9 @@
 #include "core/result.h"
 #include "core/time.h"
 #include "schedule/expression.h"
+#include "services/base/missed.h"
 
 namespace kiban::services::scheduler {
-
-// How far back a start looks for a firing that was missed while kiban was down.
-constexpr Duration missed_max = std::chrono::hours{24};
 
 class Calendar {
  public:
@@ -44,8 +42,9 @@ class Calendar {
   std::optional<Timestamp> end_{};
 };
 
-// Which of the firings from `first` on, that nobody served until `now`, is served then: the newest,
-// unless it is more than missed_max ago.
-std::optional<Timestamp> missed_firing(const Calendar& calendar, Timestamp first, Timestamp now);
+// Which of the firings from `first` on, all missed until `now`, starts then: with Last the newest,
+// with All the oldest, unless it is more than missed_age_max ago; with None nothing.
+std::optional<Timestamp> missed_firing(const Calendar& calendar, Timestamp first, Timestamp now,
+                                       MissedSchedules missed);
 
 }  // namespace kiban::services::scheduler

@@ -171,7 +171,8 @@ TEST(Calendar, ACronFiresAfterItIsMade) {
 TEST(Calendar, TheNewestMissedFiringIsServed) {
   const Timestamp noon = at("2026-11-24T12:00:00Z");
   const auto served = [&](std::string_view expression, Duration down) {
-    return missed_firing(calendar(expression, "UTC", noon), noon, noon + down);
+    return missed_firing(calendar(expression, "UTC", noon), noon, noon + down,
+                         MissedSchedules::Last);
   };
   EXPECT_EQ(served("rate(1 minute)", 3h + 20s), noon + 3h);
   EXPECT_EQ(served("cron(0 * * * ? *)", 3h + 20min), noon + 3h);
@@ -180,6 +181,17 @@ TEST(Calendar, TheNewestMissedFiringIsServed) {
   EXPECT_EQ(served("at(2026-11-24T12:00:00)", 24h + 1ms), std::nullopt);
   EXPECT_EQ(served("cron(0 12 1 * ? *)", 168h), noon + 168h);  // The 1st of December.
   EXPECT_EQ(served("cron(0 12 1 * ? *)", 200h), std::nullopt);
+}
+
+TEST(Calendar, ThePolicyChoosesAmongMissedFirings) {
+  const Timestamp noon = at("2026-11-24T12:00:00Z");
+  const auto served = [&](Duration down, MissedSchedules missed) {
+    return missed_firing(calendar("rate(1 hour)", "UTC", noon), noon, noon + down, missed);
+  };
+  EXPECT_EQ(served(5h + 10min, MissedSchedules::Last), noon + 5h);
+  EXPECT_EQ(served(5h + 10min, MissedSchedules::All), noon);
+  EXPECT_EQ(served(5h + 10min, MissedSchedules::None), std::nullopt);
+  EXPECT_EQ(served(30h + 10min, MissedSchedules::All), noon + 7h);  // Older ones do not start.
 }
 
 // The oracle: it walks minute by minute through UTC, with rules of its own for three zones.

@@ -15,8 +15,6 @@
 namespace kiban::services::scheduler {
 namespace {
 
-// A timer that is later than that was not served in time: kiban was down.
-constexpr Duration late_max = std::chrono::minutes{1};
 // What a message of the dead-letter queue may have, attributes included.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 constexpr std::size_t message_bytes_max = 1'048'576;
@@ -283,14 +281,16 @@ void set_next(Context& context, const json::object& schedule, const Calendar& ca
                      {"Due", milliseconds_of(due)}});
 }
 
-void fire(Context& context, const json::object& payload) {
+void fire(Context& context, const json::object& payload, MissedSchedules missed) {
   const auto found = find_enabled(context, payload);
   if (!found) return;
   const Timestamp at = timestamp_of(number(payload, "At"));
   const bool late = context.now() - timestamp_of(number(payload, "Due")) > late_max;
   const std::optional<Timestamp> scheduled =
-      late ? missed_firing(found->calendar, at, context.now()) : at;
-  const Timestamp last = late ? std::max(at, context.now()) : at;
+      late ? missed_firing(found->calendar, at, context.now(), missed) : at;
+  // With All the next missed firing is due at once, and so not late.
+  const bool goes_on = missed == MissedSchedules::All && scheduled.has_value();
+  const Timestamp last = late && !goes_on ? std::max(at, context.now()) : scheduled.value_or(at);
   set_next(context, found->row.at("Schedule").as_object(), found->calendar, last);
   const Delivery delivery{.group = text(payload, "Group"),
                           .name = text(payload, "Name"),

@@ -20,7 +20,7 @@ void set_next(Context& context, const json::object& schedule, const Calendar& ca
               Timestamp after);
 
 // The timers that set_next and a failed call set.
-void fire(Context& context, const json::object& payload);
+void fire(Context& context, const json::object& payload, MissedSchedules missed);
 void retry(Context& context, const json::object& payload);
 
 }  // namespace kiban::services::scheduler

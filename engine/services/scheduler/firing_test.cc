@@ -22,6 +22,7 @@ constexpr std::string_view arn_prefix = "arn:aws:sqs:ap-northeast-1:000000000000
 
 // SQS, which fails as often as a test wants before it takes a message.
 struct Fault {
+  MissedSchedules missed{MissedSchedules::Last};  // Of the next start.
   int times{0};
   std::string name{"ServiceUnavailable"};
 };
@@ -48,10 +49,11 @@ class Firing : public ServiceTest {
  protected:
   Firing() : Firing(std::make_shared<Fault>()) {}
   explicit Firing(const std::shared_ptr<Fault>& fault)
-      : ServiceTest("scheduler", {make_scheduler, cloudwatch::make_cloudwatch, ecs::make_ecs,
-                                  events::make_events, sns::make_sns,
-                                  [fault] { return std::make_unique<FlakySqs>(*fault); },
-                                  [] { return states::make_states(); }}),
+      : ServiceTest("scheduler",
+                    {[fault] { return make_scheduler_with(fault->missed); },
+                     cloudwatch::make_cloudwatch, ecs::make_ecs, events::make_events, sns::make_sns,
+                     [fault] { return std::make_unique<FlakySqs>(*fault); },
+                     [] { return states::make_states(); }}),
         own_fault_(fault) {
     now_ = parse_iso8601("2027-03-13T12:00:00Z").value();
     for (const char* name : {"q", "dead"}) call("sqs", "CreateQueue", {{"QueueName", name}});
@@ -228,6 +230,22 @@ TEST_F(Firing, TheNewestMissedFiringStartsAfterAStart) {
   run_for(0s);
   EXPECT_TRUE(bodies().empty());
   EXPECT_FALSE(exists());
+}
+
+TEST_F(Firing, MissedFiringsAllStartInOrderOrNone) {
+  make("cron(0 * * * ? *)");
+  fault_.missed = MissedSchedules::All;
+  restart();
+  now_ += 2h + 10min;
+  run_for(0s);
+  EXPECT_THAT(bodies(), ElementsAre("2027-03-13T13:00:00Z", "2027-03-13T14:00:00Z"));
+  fault_.missed = MissedSchedules::None;
+  restart();
+  now_ += 2h;
+  run_for(0s);
+  EXPECT_TRUE(bodies().empty());
+  run_for(1h);
+  EXPECT_THAT(bodies(), ElementsAre("2027-03-13T17:00:00Z"));
 }
 
 TEST_F(Firing, RetriesAndThenGivesUp) {

@@ -33,7 +33,8 @@ std::string resource_of(const Context& context, std::string_view operation,
 
 class Scheduler : public TableService {
  public:
-  Scheduler() : TableService("scheduler", operations) {}
+  explicit Scheduler(MissedSchedules missed)
+      : TableService("scheduler", operations), missed_(missed) {}
 
   Result<json::object> call(Context& context, std::string_view operation,
                             const json::object& input) override {
@@ -45,14 +46,21 @@ class Scheduler : public TableService {
 
   void on_timer(Context& context, const json::object& payload) override {
     const std::string kind = text(payload, "Kind");
-    if (kind == "fire") return fire(context, payload);
+    if (kind == "fire") return fire(context, payload, missed_);
     if (kind == "retry") return retry(context, payload);
     continue_deletion(context, payload);
   }
+
+ private:
+  MissedSchedules missed_;
 };
 
 }  // namespace
 
-std::unique_ptr<Service> make_scheduler() { return std::make_unique<Scheduler>(); }
+std::unique_ptr<Service> make_scheduler() { return make_scheduler_with(MissedSchedules::Last); }
+
+std::unique_ptr<Service> make_scheduler_with(MissedSchedules missed) {
+  return std::make_unique<Scheduler>(missed);
+}
 
 }  // namespace kiban::services::scheduler

@@ -12,10 +12,12 @@
 
 #include <memory>
 
+#include "services/base/missed.h"
 #include "services/base/service.h"
 
 namespace kiban::services::scheduler {
 
 std::unique_ptr<Service> make_scheduler();
+std::unique_ptr<Service> make_scheduler_with(MissedSchedules missed);
 
 }  // namespace kiban::services::scheduler
