@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 class Slow {
  public:
   Slow() {
-    auto made = HttpServer::listen("127.0.0.1", 0, [this](HttpRequest, Respond respond) {
+    auto made = HttpServer::listen("127.0.0.1", 0, [this](const HttpRequest&, Respond respond) {
       const std::scoped_lock lock{mutex_};
       if (answering_) return respond([] { return HttpReply{}; });
       kept_.push_back(std::move(respond));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace kiban::runtime {
 
@@ -55,6 +56,11 @@ std::vector<const RequestMetrics::Operation*> RequestMetrics::seen() const {
 
 namespace {
 
+// Division, since 100 * 1e-6 is not the number nearest to 0.0001.
+double shown(std::uint64_t value, const Bounds& bounds) {
+  return static_cast<double>(value) / std::round(1 / bounds.scale);
+}
+
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char letter : text) {
@@ -99,12 +105,10 @@ void MetricsText::histogram(const Labels& labels, const Histogram& histogram) {
     count += histogram.in_bucket(i);
     Labels with = labels;
     with.emplace_back("le",
-                      i == bounds_max
-                          ? "+Inf"
-                          : fmt::format("{}", static_cast<double>(bounds.upper[i]) * bounds.scale));
+                      i == bounds_max ? "+Inf" : fmt::format("{}", shown(bounds.upper[i], bounds)));
     line("_bucket", with, std::to_string(count));
   }
-  line("_sum", labels, fmt::format("{}", static_cast<double>(histogram.sum()) * bounds.scale));
+  line("_sum", labels, fmt::format("{}", shown(histogram.sum(), bounds)));
   line("_count", labels, std::to_string(count));
 }
 
