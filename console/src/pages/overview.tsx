@@ -140,6 +140,31 @@ function TaskRows({ tasks }: { tasks: readonly Task[] }) {
   );
 }
 
+function MachineRows({ machines }: { machines: readonly Machine[] }) {
+  if (machines.length === 0) return <Empty>{t('No state machine yet. Deploy one, for example with ./run or cdk deploy.')}</Empty>;
+  return (
+    <ul class="rows">
+      {machines.slice(0, MACHINES_MAX).map((machine) => (
+        <li key={machine.stateMachineArn}>
+          <a data-row href={url('executions', { machine: machine.name })}>
+            <span class="row-name">{machine.name}</span>
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function RunningRows({ lately }: { lately: Lately }) {
+  if (lately.running.length > 0) return <ExecutionRows executions={lately.running} />;
+  if (lately.machines.length === 0) return <Empty>{t('No state machine yet. Deploy one, for example with ./run or cdk deploy.')}</Empty>;
+  return (
+    <Empty>
+      {t('Nothing runs.')} {t('Start one:')} <code>kiban start {lately.machines[0]?.name} --follow</code>
+    </Empty>
+  );
+}
+
 /** Calls `reload` after changes of these kinds, at most once in `apart` milliseconds. */
 export function useReloadOn(kinds: readonly string[], reload: () => Promise<void>, apart = 700): void {
   useEffect(() => {
@@ -174,19 +199,7 @@ export function Overview() {
       <div class="grid">
         <div>
           <Panel title={t('Running')} aside={<a href={url('executions', { status: 'RUNNING' })}>{t('Show all')}</a>}>
-            <Body loaded={lately}>
-              {(value) =>
-                value.running.length > 0 ? (
-                  <ExecutionRows executions={value.running} />
-                ) : value.machines.length === 0 ? (
-                  <Empty>{t('No state machine yet. Deploy one, for example with ./run or cdk deploy.')}</Empty>
-                ) : (
-                  <Empty>
-                    {t('Nothing runs.')} {t('Start one:')} <code>kiban start {value.machines[0]?.name} --follow</code>
-                  </Empty>
-                )
-              }
-            </Body>
+            <Body loaded={lately}>{(value) => <RunningRows lately={value} />}</Body>
           </Panel>
           <Panel title={t('Fires next')}>
             <Body loaded={schedules}>{(all) => <FiringRows all={all} />}</Body>
@@ -205,23 +218,7 @@ export function Overview() {
             <Body loaded={alarms}>{(all) => <AlarmRows alarms={all} />}</Body>
           </Panel>
           <Panel title={t('State machines')}>
-            <Body loaded={lately}>
-              {(value) =>
-                value.machines.length === 0 ? (
-                  <Empty>{t('No state machine yet. Deploy one, for example with ./run or cdk deploy.')}</Empty>
-                ) : (
-                  <ul class="rows">
-                    {value.machines.slice(0, MACHINES_MAX).map((machine) => (
-                      <li key={machine.stateMachineArn}>
-                        <a data-row href={url('executions', { machine: machine.name })}>
-                          <span class="row-name">{machine.name}</span>
-                        </a>
-                      </li>
-                    ))}
-                  </ul>
-                )
-              }
-            </Body>
+            <Body loaded={lately}>{(value) => <MachineRows machines={value.machines} />}</Body>
           </Panel>
         </div>
       </div>
