@@ -290,9 +290,9 @@ TEST(Lines, TellErrors) {
               "Resource":"*"}}]})"),
             R"({"error":"MalformedPolicyDocument: Syntax errors in policy.",)"
             R"("policy":"identityPolicies[1]"})");
-  EXPECT_EQ(answer(R"({"action":"s3:Get","sessionPolicy":{"Statement":[]}})"),
-            R"({"error":"MalformedPolicyDocument: Syntax errors in policy.",)"
-            R"("policy":"sessionPolicy"})");
+  for (const char* member : {"sessionPolicy", "resourcePolicy", "identityPolicies"})
+    EXPECT_EQ(answer(R"({"action":"s3:Get",")" + std::string(member) + R"(":{"Statement":[]}})"),
+              R"({"decision":"ImplicitlyDenied","statements":[]})");
   for (const std::string_view line :
        {"", "[]", "{", "{}", R"({"action":"Get"})", R"({"action":7})",
         R"({"action":"s3:Get","principal":"bob"})", R"({"action":"s3:Get","principal":{"AWS":[]}})",

@@ -83,16 +83,22 @@ class Documents {
     return {};
   }
 
+  // A policy without statements allows and denies nothing, whatever the service that keeps it would
+  // say of it.
+  static bool is_empty(const json::value& document) {
+    if (!document.is_object()) return false;
+    const json::value* statements = document.get_object().if_contains("Statement");
+    return statements && statements->is_array() && statements->get_array().empty();
+  }
+
   Result<const Policy*> compile(const json::value& document, PolicyKind kind) {
+    if (is_empty(document)) kind = PolicyKind::Identity;  // The one that may be empty.
     const auto made = document.is_object()
                           ? Policy::compile(document.get_object(), kind)
                           : Policy::compile(document.is_string() ? to_string(document.get_string())
                                                                  : print_json(document),
                                             kind);
     if (!made) return std::unexpected(made.error());
-    // Services that keep policies may keep an empty one; there is nothing to evaluate in it.
-    if (made->statements().empty())
-      return fail("MalformedPolicyDocument", "Syntax errors in policy.");
     compiled_.push_back(*made);
     return &compiled_.back();
   }

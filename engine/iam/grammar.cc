@@ -197,6 +197,7 @@ class Checker {
       return refuse("Policy has invalid action");
     if (kind_ != PolicyKind::Identity && (vendor.empty() || !good))
       return refuse("Policy has invalid action");
+    if (name == "*:*") return {};
     if (vendor.empty() || !good) return refuse(fmt::format("Vendor {} is not valid", vendor));
     const std::string rest = name.substr(colon + 1);
     if (rest.empty() || rest.find(':') != std::string::npos)

@@ -62,6 +62,7 @@ TEST(Grammar, OfStatementsOfIdentities) {
       statements({
           {R"({"Effect":"Allow","Action":"s3:*","Resource":"*"})", ""},
           {R"([{"Effect":"Allow","Action":["s3:Get*"],"Resource":["*"]}])", ""},
+          {R"({"Effect":"Allow","Action":"*:*","Resource":"*"})", ""},
           {R"({"Sid":"A1","Effect":"Deny","NotAction":"iam:*","NotResource":"arn:aws:s3:::x"})",
            ""},
           {R"({"Effect":"allow","Action":"s3:*","Resource":"*"})", syntax},
