@@ -28,7 +28,7 @@ LOGS = BUILD / "test-logs"
 VENV = BUILD / "venv"
 CONFORMANCE = Path(os.environ.get("KIBAN_CONFORMANCE", ROOT.parent / "shared" / "conformance"))
 FUZZ_SECONDS = int(os.environ.get("KIBAN_FUZZ_SECONDS", "10"))
-SIMULATE_SECONDS = 45  # Of each of two series.
+SIMULATE_SECONDS = 90
 SHOWN_LINES_MAX = 60
 STATUS_SECONDS = 60.0  # Between two lines that say what is running.
 BUILD_NICE, TIDY_NICE = 10, 19
@@ -267,12 +267,12 @@ def simulate(log: Log) -> Iterator[Count]:
         yield Count("release build", failed=1)
         return
     seconds = ("--seconds", str(SIMULATE_SECONDS))
-    for first, steps in ((1, 100), (100_001, 400)):
+    for first, steps in ((1, 100),):
         code, out = log.run(
-            BUILD / "release/kiban", "simulate", "--seed", str(first), "--steps", str(steps), "--runs", "400", *seconds
+            BUILD / "release/kiban", "simulate", "--seed", str(first), "--steps", str(steps), "--runs", "250", *seconds
         )
         runs = number(r"(\d+) runs, ", out)
-        yield Count(f"simulated runs of {steps} steps", runs - int(code != 0), int(code != 0 or runs == 0))
+        yield Count(f"simulated runs from seed {first}", runs - int(code != 0), int(code != 0 or runs == 0))
 
 
 def e2e(log: Log) -> Iterator[Count]:
