@@ -28,6 +28,21 @@ bool covers(const std::vector<std::string>& names, const Failure& failure, State
   });
 }
 
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html: the
+// lengths of `error` and `cause`. What is longer is cut: the cause of a nested execution holds that
+// of the one it started, escaped once more, and would double with each level.
+constexpr std::size_t error_characters_max = 256;
+constexpr std::size_t cause_characters_max = 32'768;
+
+void cut(std::optional<std::string>& text, std::size_t characters_max) {
+  if (!text || text->size() <= characters_max) return;
+  std::size_t characters = 0;
+  for (std::size_t at = 0; at < text->size(); ++at) {
+    const bool begins = (static_cast<unsigned char>((*text)[at]) & 0xc0U) != 0x80U;
+    if (begins && ++characters > characters_max) return text->resize(at);
+  }
+}
+
 json::value text_or_null(const std::optional<std::string>& text) {
   return text ? json::value(json::string(*text)) : json::value(nullptr);
 }
@@ -84,7 +99,13 @@ void Machine::evaluation_failed(Track& track, const Failure& failure) {
   event.fields["state"] = state_of(track).name;
 }
 
+void Machine::bound(Failure& failure) {
+  cut(failure.error, error_characters_max);
+  cut(failure.cause, cause_characters_max);
+}
+
 void Machine::fail_state(Track& track, Failure failure) {
+  bound(failure);
   const State& state = state_of(track);
   if (failure.evaluation) {
     failure.evaluation = false;

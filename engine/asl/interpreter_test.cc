@@ -357,6 +357,21 @@ TEST(Interpreter, ResultsOver256KiBAreCaughtByTheirNameAlone) {
             R"({"Error":"States.DataLimitExceeded","Cause":"too much"})");
 }
 
+// DescribeExecution: at most 256 and 32,768 characters.
+TEST(Interpreter, CutsLongErrorsAndCauses) {
+  std::string cause;
+  for (int i = 0; i < 32'770; ++i) cause += "\u3042";
+  VirtualRun runner(
+      must_compile(R"({"StartAt":"T","States":{"T":{"Type":"Task",
+      "Resource":"arn:aws:states:::lambda:invoke","End":true}}})"),
+      {}, [&](const StartTask& task) -> std::optional<std::vector<Input>> {
+        return std::vector<Input>{TaskFailed{task.task, std::string(300, 'e'), cause}};
+      });
+  runner.run();
+  EXPECT_EQ(runner.finished->error, std::string(256, 'e'));
+  EXPECT_EQ(runner.finished->cause, cause.substr(0, 32'768 * 3));
+}
+
 // "When, after Parameters processing, the input of a state is larger than the payload size quota."
 TEST(Interpreter, ATaskTakesAtMost256KiB) {
   VirtualRun runner(must_compile(R"({"StartAt":"T","States":{"T":{"Type":"Task","End":true,

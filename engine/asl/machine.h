@@ -270,6 +270,8 @@ class Machine {
 
   // failures.cc
   Failure runtime_failure(const Track& track, std::string_view text) const;
+  // Cuts what is longer than AWS lets it be.
+  static void bound(Failure& failure);
   Failure too_large(const Track& track) const;
   // States.Runtime, which nothing catches: payload_depth_max was exceeded.
   Failure too_deep(const Track& track) const;

@@ -217,6 +217,7 @@ void Machine::task_failed(Track& track, EventType integration, EventType lambda,
   track.task = 0;
   leave_task(track);
   track.phase = Phase::Run;
+  bound(failure);
   const TaskKind kind = state_of(track).resource.kind;
   HistoryEvent& event = emit(track, kind == TaskKind::Lambda     ? lambda
                                     : kind == TaskKind::Activity ? activity
