@@ -8,8 +8,17 @@ export interface Place {
   readonly query: URLSearchParams;
 }
 
+/** A path that is not validly encoded is taken as it is. */
+export function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
 function read(): Place {
-  const path = decodeURIComponent(location.pathname.slice(PREFIX.length + 1)).replace(/\/$/, '');
+  const path = decoded(location.pathname.slice(PREFIX.length + 1)).replace(/\/$/, '');
   return { path, query: new URLSearchParams(location.search) };
 }
 

@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <string_view>
 
-namespace kiban {
+#include "core/letters.h"
 
-constexpr bool is_letter_or_digit(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+namespace kiban {
 
 // The addr-spec of RFC 5322 without comments, quoted strings and address literals, in the lengths
 // of RFC 5321 (4.5.3.1); the domain has two labels at least. No control character, space, comma,

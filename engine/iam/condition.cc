@@ -138,6 +138,7 @@ std::optional<Condition::Network> Condition::parse_network(std::string_view text
   Network network;
   const std::size_t slash = text.find('/');
   const std::string address(text.substr(0, slash));
+  if (address.contains('\0')) return std::nullopt;
   if (inet_pton(AF_INET, address.c_str(), network.address.data()) != 1) {
     if (inet_pton(AF_INET6, address.c_str(), network.address.data()) != 1) return std::nullopt;
     network.bytes = 16;

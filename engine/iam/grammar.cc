@@ -139,7 +139,7 @@ class Checker {
         name.size() == 12 && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
     // Ids of a user, a role or a session that AWS shows once the principal is gone.
     const bool id =
-        name.size() >= 16 && name.starts_with("A") && std::ranges::all_of(name, is_letter_or_digit);
+        name.size() >= 16 && name.starts_with('A') && std::ranges::all_of(name, is_letter_or_digit);
     return name == "*" || digits || id || is_principal_arn(name);
   }
 
@@ -266,11 +266,6 @@ class Checker {
       }
     }
     return {};
-  }
-
-  static bool is_letter_or_digit(char c) {
-    const char low = lower_case(c);
-    return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9');
   }
 
   PolicyKind kind_;

@@ -69,8 +69,10 @@ std::optional<std::vector<std::string_view>> arn_parts(std::string_view text) {
 }
 
 Pattern::Pattern(std::string_view text, Wildcards wildcards, Variables variables) {
+  const std::size_t last_end = text.rfind('}');  // Behind it no variable ends.
   for (std::size_t at = 0; at < text.size(); ++at) {
-    if (variables == Variables::Yes && text.substr(at).starts_with("${")) {
+    const bool may_end = last_end != std::string_view::npos && at < last_end;
+    if (variables == Variables::Yes && may_end && text.substr(at).starts_with("${")) {
       if (const std::size_t end = text.find('}', at); end != std::string_view::npos) {
         add_variable(text.substr(at + 2, end - at - 2));
         at = end;

@@ -10,6 +10,9 @@ namespace kiban::patterns {
 
 namespace {
 
+// Ours: of all patterns that one event is compared with, some hundredths of a second.
+constexpr std::size_t event_steps_max = 1'000'000;
+
 std::string_view bytes_of(const std::array<std::uint8_t, 16>& address, std::size_t count) {
   return {reinterpret_cast<const char*>(address.data()), count};
 }
@@ -252,10 +255,13 @@ std::vector<std::size_t> PatternIndex::matches(const EventFields& fields) const 
   }
   std::ranges::sort(found);
   found.erase(std::ranges::unique(found).begin(), found.end());
+  std::size_t left = event_steps_max;
   for (const std::uint32_t each : found) {
     const Entry& entry = entries_[each];
     if (!matched.empty() && matched.back() == entry.pattern) continue;
-    if (Pattern::holds_alternative(*entry.keys, fields)) matched.push_back(entry.pattern);
+    const std::size_t alternatives = patterns_[entry.pattern].alternatives_.size();
+    if (Pattern::holds_alternative(*entry.keys, fields, alternatives, left))
+      matched.push_back(entry.pattern);
   }
   return matched;
 }

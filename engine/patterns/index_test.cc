@@ -110,6 +110,38 @@ std::string made_value(Random& random) {
   return values[random.next() % values.size()];
 }
 
+json::object many_elements() {
+  json::array a;
+  json::array m;
+  for (int i = 0; i < 400; ++i) {
+    a.push_back(json::object{{"b", "p"}});
+    m.push_back(json::object{{"c", "p"}});
+  }
+  return {{"a", a}, {"m", m}, {"z", json::array{json::object{{"d", "r"}}}}, {"c", "1"}};
+}
+
+// What one alternative spends is not missing to another.
+TEST(PatternIndex, CostlyAlternativesHideNoOther) {
+  const std::string_view text =
+      R"({"$or":[{"a":{"b":["p"]},"m":{"c":["p"]},"z":{"d":["q"]}},{"c":["1"]}]})";
+  const json::object event = many_elements();
+  EXPECT_TRUE(Pattern::parse(text)->matches(json::value(event)));
+  std::vector<Pattern> one;
+  one.push_back(*Pattern::parse(text));
+  EXPECT_EQ(PatternIndex(std::move(one)).matches(event), std::vector<std::size_t>{0});
+}
+
+// 300 rules of 99 alternatives, each of which could take 100,000 steps: 3 billion in all.
+TEST(PatternIndex, ManyCostlyPatternsEnd) {
+  std::string text =
+      R"({"a":{"b":[{"exists":true}]},"m":{"c":[{"exists":true}]},"$or":[{"z":{"d":[{"anything-but":"r"}]}})";
+  for (int i = 0; i < 98; ++i) text += R"(,{"z":{"d":[{"anything-but":"r"}]}})";
+  text += "]}";
+  std::vector<Pattern> many;
+  for (int i = 0; i < 300; ++i) many.push_back(*Pattern::parse(text));
+  EXPECT_TRUE(PatternIndex(std::move(many)).matches(many_elements()).empty());
+}
+
 TEST(PatternIndex, AgreesWithEachPatternAlone) {
   Random random(7);
   for (int round = 0; round < 50; ++round) {

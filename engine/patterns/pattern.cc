@@ -14,6 +14,8 @@ namespace {
 // Ours: bounds the search over combinations of array elements. An event of 256 KiB stays far below
 // it unless it was made to reach it; then it does not match.
 constexpr std::size_t search_steps_max = 100'000;
+// Of each alternative of `$or`, however many there are.
+constexpr std::size_t alternative_steps_min = 200;
 
 std::string_view view(const json::string& text) { return {text.data(), text.size()}; }
 
@@ -126,14 +128,20 @@ std::pair<const EventFields::Field*, const EventFields::Field*> EventFields::at(
 }
 
 bool Pattern::matches(const EventFields& event) const {
-  std::size_t fuel = search_steps_max;
-  return std::ranges::any_of(
-      alternatives_, [&](const Keys& keys) { return holds(keys, keys.begin(), event, {}, fuel); });
+  std::size_t left = search_steps_max;
+  return std::ranges::any_of(alternatives_, [&](const Keys& keys) {
+    return holds_alternative(keys, event, alternatives_.size(), left);
+  });
 }
 
-bool Pattern::holds_alternative(const Keys& keys, const EventFields& event) {
-  std::size_t fuel = search_steps_max;
-  return holds(keys, keys.begin(), event, {}, fuel);
+bool Pattern::holds_alternative(const Keys& keys, const EventFields& event,
+                                std::size_t alternatives, std::size_t& left) {
+  const std::size_t share = std::max(search_steps_max / alternatives, alternative_steps_min);
+  const std::size_t given = std::max(std::min(share, left), alternative_steps_min);
+  std::size_t fuel = given;
+  const bool held = holds(keys, keys.begin(), event, {}, fuel);
+  left -= std::min(left, given - fuel);
+  return held;
 }
 
 // Tries each leaf below the key that agrees with the array elements chosen so far.

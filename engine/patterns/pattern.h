@@ -133,7 +133,11 @@ class Pattern {
   using Keys = std::map<std::string, std::vector<Matcher>>;  // All must hold.
   friend class PatternParser;
   friend class PatternIndex;
-  static bool holds_alternative(const Keys& keys, const EventFields& event);
+  // One of so many alternatives of a pattern, each of which has its share of the pattern's steps,
+  // so that the order in which they are tried does not matter. `left` are the steps of the event,
+  // or of the pattern alone; without any the alternative has few.
+  static bool holds_alternative(const Keys& keys, const EventFields& event,
+                                std::size_t alternatives, std::size_t& left);
   static bool holds(const Keys& keys, Keys::const_iterator key, const EventFields& event,
                     const std::vector<EventFields::Place>& places, std::size_t& fuel);
 

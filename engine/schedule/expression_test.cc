@@ -198,9 +198,11 @@ TEST(Schedule, Refuses) {
 }
 
 TEST(Zone, RefusesWhatIsNone) {
-  for (const auto* name : {"", "Mars/Olympus", "/etc/localtime", "../UTC", "JST-9:00"}) {
+  for (const auto* name : {"", "Mars/Olympus", "/etc/localtime", "../UTC", "JST-9:00", "./UTC",
+                           "Asia//Tokyo", "posixrules", "localtime"}) {
     EXPECT_FALSE(Zone::load(name)) << name;
   }
+  EXPECT_FALSE(Zone::load(std::string("Asia/Tokyo\0x", 12)));
 }
 
 // After 2037 zones follow their rule, not the table.

@@ -1,13 +1,20 @@
 #include "schedule/zone.h"
 
+#include <algorithm>
+
+#include "core/letters.h"
+
 namespace kiban::schedule {
 
 Result<Zone> Zone::load(const std::string& name) {
   absl::TimeZone zone;
   // Abseil also takes file names, and tells of offsets in names of its own ("Fixed/UTC+09:00:00").
-  const bool plausible = !name.empty() && name.front() != '/' &&
-                         name.find(':') == std::string::npos &&
-                         name.find("..") == std::string::npos && name.size() <= 50;
+  // Files beside the zones that name another one are not zones.
+  const bool letters = std::ranges::all_of(name, [](char c) {
+    return is_letter_or_digit(c) || c == '/' || c == '_' || c == '-' || c == '+';
+  });
+  const bool plausible = letters && !name.empty() && name.size() <= 50 && name.front() != '/' &&
+                         !name.contains("//") && name != "posixrules" && name != "localtime";
   if (!plausible || !absl::LoadTimeZone(name, &zone)) {
     return fail("ValidationException", "Invalid Schedule Expression Timezone " + name +
                                            ". Write an IANA name, such as Asia/Tokyo or UTC.");

@@ -22,7 +22,7 @@ std::string lower(std::string_view text) {
 
 std::string singular(std::string_view name) {
   if (name.ends_with("ies")) return std::string(name.substr(0, name.size() - 3)) + "y";
-  if (name.ends_with("s") && !name.ends_with("ss") && !name.ends_with("us")) name.remove_suffix(1);
+  if (name.ends_with('s') && !name.ends_with("ss") && !name.ends_with("us")) name.remove_suffix(1);
   return std::string(name);
 }
 

@@ -57,9 +57,11 @@ std::optional<Timestamp> Calendar::newest(Timestamp after, Timestamp until) cons
   return found;
 }
 
-std::optional<Timestamp> missed_firing(const Calendar& calendar, Timestamp first, Timestamp now,
-                                       MissedSchedules missed) {
-  const Timestamp after = std::max(first, now - missed_age_max) - instant;
+std::optional<Timestamp> missed_firing(const Calendar& calendar, Timestamp first, Timestamp due,
+                                       Timestamp now, MissedSchedules missed) {
+  const Timestamp from =
+      now - due <= missed_age_max ? first : std::max(first, now - missed_age_max);
+  const Timestamp after = from - instant;
   switch (missed) {
     case MissedSchedules::Last:
       return calendar.newest(after, now);

@@ -43,8 +43,9 @@ class Calendar {
 };
 
 // Which of the firings from `first` on, all missed until `now`, starts then: with Last the newest,
-// with All the oldest, unless it is more than missed_age_max ago; with None nothing.
-std::optional<Timestamp> missed_firing(const Calendar& calendar, Timestamp first, Timestamp now,
-                                       MissedSchedules missed);
+// with All the oldest, unless it is more than missed_age_max ago; with None nothing. `due` is the
+// moment of `first` within its window, from which its age counts.
+std::optional<Timestamp> missed_firing(const Calendar& calendar, Timestamp first, Timestamp due,
+                                       Timestamp now, MissedSchedules missed);
 
 }  // namespace kiban::services::scheduler

@@ -171,7 +171,7 @@ TEST(Calendar, ACronFiresAfterItIsMade) {
 TEST(Calendar, TheNewestMissedFiringIsServed) {
   const Timestamp noon = at("2026-11-24T12:00:00Z");
   const auto served = [&](std::string_view expression, Duration down) {
-    return missed_firing(calendar(expression, "UTC", noon), noon, noon + down,
+    return missed_firing(calendar(expression, "UTC", noon), noon, noon, noon + down,
                          MissedSchedules::Last);
   };
   EXPECT_EQ(served("rate(1 minute)", 3h + 20s), noon + 3h);
@@ -186,7 +186,7 @@ TEST(Calendar, TheNewestMissedFiringIsServed) {
 TEST(Calendar, ThePolicyChoosesAmongMissedFirings) {
   const Timestamp noon = at("2026-11-24T12:00:00Z");
   const auto served = [&](Duration down, MissedSchedules missed) {
-    return missed_firing(calendar("rate(1 hour)", "UTC", noon), noon, noon + down, missed);
+    return missed_firing(calendar("rate(1 hour)", "UTC", noon), noon, noon, noon + down, missed);
   };
   EXPECT_EQ(served(5h + 10min, MissedSchedules::Last), noon + 5h);
   EXPECT_EQ(served(5h + 10min, MissedSchedules::All), noon);

@@ -285,9 +285,10 @@ void fire(Context& context, const json::object& payload, MissedSchedules missed)
   const auto found = find_enabled(context, payload);
   if (!found) return;
   const Timestamp at = timestamp_of(number(payload, "At"));
-  const bool late = context.now() - timestamp_of(number(payload, "Due")) > late_max;
+  const Timestamp due = timestamp_of(number(payload, "Due"));
+  const bool late = context.now() - due > late_max;
   const std::optional<Timestamp> scheduled =
-      late ? missed_firing(found->calendar, at, context.now(), missed) : at;
+      late ? missed_firing(found->calendar, at, due, context.now(), missed) : at;
   // With All the next missed firing is due at once, and so not late.
   const bool goes_on = missed == MissedSchedules::All && scheduled.has_value();
   const Timestamp last = late && !goes_on ? std::max(at, context.now()) : scheduled.value_or(at);

@@ -158,6 +158,32 @@ TEST_F(Firing, ARateGoesOnThroughAnUpdate) {
   EXPECT_THAT(bodies(), ElementsAre("2027-03-13T12:00:00Z", "new"));
 }
 
+// Nor does it lose one whose moment within the window is still to come.
+TEST_F(Firing, AnUpdateKeepsTheMomentWithinTheWindow) {
+  const json::object window{{"Mode", "FLEXIBLE"}, {"MaximumWindowInMinutes", 60}};
+  make("at(2027-03-13T12:10:00)", {{"FlexibleTimeWindow", window}});
+  now_ += 10min;
+  call("UpdateSchedule", {{"Name", "s"},
+                          {"Description", "new"},
+                          {"ScheduleExpression", "at(2027-03-13T12:10:00)"},
+                          {"FlexibleTimeWindow", window},
+                          {"Target", target({{"Input", "<aws.scheduler.scheduled-time>"}})}});
+  run_for(61min);
+  EXPECT_THAT(bodies(), ElementsAre("2027-03-13T12:10:00Z"));
+}
+
+// The age of a missed firing counts from its moment within the window.
+TEST_F(Firing, AMissedMomentWithinTheWindowStartsForADay) {
+  make("at(2027-03-13T12:10:00)",
+       {{"FlexibleTimeWindow", {{"Mode", "FLEXIBLE"}, {"MaximumWindowInMinutes", 1'440}}}});
+  const Timestamp due = kernel_->next_timer().value();
+  ASSERT_GT(due, parse_iso8601("2027-03-13T12:11:00Z").value());
+  restart();
+  now_ = due + 24h;
+  run_for(0s);
+  EXPECT_THAT(bodies(), ElementsAre("2027-03-13T12:10:00Z"));
+}
+
 TEST_F(Firing, ADisabledScheduleRests) {
   make("rate(1 hour)", {{"State", "DISABLED"}});
   run_for(5h);

@@ -149,6 +149,21 @@ TEST_F(SchedulerApi, RefusesWhatCannotFire) {
                                         {"EndDate", epoch_seconds(now_ - 200h)}}));
 }
 
+TEST_F(SchedulerApi, DatesEndWithTheYear9999) {
+  const double year_10000 = 253'402'300'800;
+  for (const char* member : {"StartDate", "EndDate"}) {
+    EXPECT_EQ(refused("CreateSchedule", schedule("s", {{member, year_10000}})),
+              "ValidationException");
+    EXPECT_EQ(refused("CreateSchedule", schedule("s", {{member, 9'007'199'254'740'993}})),
+              "ValidationException");
+  }
+  json::object late = schedule("s", {{"ScheduleExpression", "at(9999-12-31T23:59:59)"},
+                                     {"ScheduleExpressionTimezone", "Etc/GMT+12"}});
+  EXPECT_EQ(refused("CreateSchedule", late), "ValidationException");
+  late["ScheduleExpressionTimezone"] = "UTC";
+  call("CreateSchedule", late);
+}
+
 // Dates of the past that a schedule has already don't stand in the way of an update.
 TEST_F(SchedulerApi, AnUpdateMayRepeatAStartDate) {
   const json::object input = schedule("s", {{"StartDate", epoch_seconds(now_)}});

@@ -18,6 +18,9 @@ namespace {
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html
 constexpr std::int64_t schedules_max = 1'000'000;  // Of one region.
 constexpr Duration start_age_max = std::chrono::minutes{5};
+// ISO 8601 and the clients' dates end there. Ours: AWS publishes no such bound.
+constexpr Timestamp date_max{std::chrono::sys_days{std::chrono::year{9999} / 12 / 31} +
+                             std::chrono::hours{24} - std::chrono::seconds{1}};
 constexpr std::size_t page_max = 100;
 constexpr std::size_t rows_per_page_max = 2'000;
 
@@ -63,6 +66,8 @@ Result<void> check_dates(const Context& context, const json::object& content,
   };
   const auto start = date("StartDate");
   const auto end = date("EndDate");
+  if (start > date_max || end > date_max)
+    return invalid("StartDate and EndDate must be before the year 10000.");
   if (start && is_new("StartDate") && *start < context.now() - start_age_max)
     return invalid("The StartDate you specify cannot be earlier than 5 minutes ago.");
   if (start && end && *end <= *start)
@@ -94,6 +99,8 @@ Result<Calendar> check_content(Context& context, const json::object& content,
                                const json::object& old, Timestamp anchor) {
   KIBAN_TRY(const Calendar calendar, Calendar::read(content, anchor));
   if (!calendar.is_once()) KIBAN_TRY_VOID(check_dates(context, content, old));
+  if (calendar.next(calendar.before_first(context.now())) > date_max)
+    return invalid("The schedule must fire before the year 10000.");
   KIBAN_TRY_VOID(check_window(content.at("FlexibleTimeWindow").as_object()));
   KIBAN_TRY_VOID(check_target(context, content.at("Target").as_object()));
   KIBAN_TRY_VOID(check_key(context, content));
@@ -176,9 +183,9 @@ Result<json::object> update_schedule(Context& context, const json::object& input
   row["Schedule"] = content;
   row["Modified"] = milliseconds_of(context.now());
   put_json(context, schedule_key(context, group, name), row);
-  // A firing of this very instant was served when the schedule goes on as it was.
-  set_next(context, content, calendar,
-           goes_on ? context.now() : calendar.before_first(context.now()));
+  // A schedule that goes on keeps its timer, whose firing may be under way: within its window, or
+  // late. A new window counts from the firing after it.
+  if (!goes_on) set_next(context, content, calendar, calendar.before_first(context.now()));
   return json::object{{"ScheduleArn", schedule_arn(context, group, name)}};
 }
 
