@@ -87,7 +87,7 @@ Chunk read_chunk(const Context& context, const json::object& input, std::string_
     for (const store::Row& row : rows) {
       if (time_of_position(std::string_view(row.key).substr(prefix.size())) > last) return chunk;
       if (searched && (read >= bytes || found_bytes > page_bytes_max)) {
-        chunk.stopped = searched;
+        chunk.stopped = std::move(searched);
         return chunk;
       }
       read += row.key.size() + row.value.size();

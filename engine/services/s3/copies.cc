@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "api/codec.h"
 #include "services/s3/configurations.h"
 #include "services/s3/content.h"
@@ -109,12 +111,18 @@ Result<json::object> copy_object(Context& context, const json::object& input) {
 Result<void> cut(Content& content, const json::object& input) {
   const std::string range = text(input, "CopySourceRange");
   if (range.empty()) return {};
-  std::int64_t first = -1;
-  std::int64_t last = -1;
-  int read = 0;
-  const bool good = std::sscanf(range.c_str(), "bytes=%ld-%ld%n", &first, &last, &read) == 2 &&
-                    static_cast<std::size_t>(read) == range.size() && first >= 0 && first <= last;
-  if (!good)
+  constexpr std::string_view unit = "bytes=";
+  const std::size_t dash = range.find('-');
+  const bool formed = range.starts_with(unit) && dash != std::string::npos;
+  const auto offset = [&](std::size_t from, std::size_t to) -> std::int64_t {
+    std::int64_t value = -1;
+    const char* const end = range.data() + to;
+    const auto [stop, code] = std::from_chars(range.data() + from, end, value);
+    return code == std::errc() && stop == end ? value : -1;
+  };
+  const std::int64_t first = formed ? offset(unit.size(), dash) : -1;
+  const std::int64_t last = formed ? offset(dash + 1, range.size()) : -1;
+  if (first < 0 || first > last)
     return fail("InvalidArgument",
                 "The x-amz-copy-source-range value must be of the form bytes=first-last where "
                 "first and last are the zero-based offsets of the first and last bytes to copy");
