@@ -12,19 +12,19 @@ using namespace std::chrono_literals;
 class Sqs : public ServiceTest {
  protected:
   Sqs() : ServiceTest("sqs", {make_sqs}) {}
-  Result<json::object> call(std::string operation, json::object input) {
+  Result<json::object> ask(std::string operation, json::object input) {
     return try_call("sqs", std::move(operation), std::move(input));
   }
   std::string make_queue(std::string name, json::object attributes = {}) {
-    const auto made = call("CreateQueue",
-                           {{"QueueName", std::move(name)}, {"Attributes", std::move(attributes)}});
+    const auto made =
+        ask("CreateQueue", {{"QueueName", std::move(name)}, {"Attributes", std::move(attributes)}});
     EXPECT_TRUE(made) << (made ? "" : made.error().cause);
     return text(made.value(), "QueueUrl");
   }
   json::array receive(const std::string& url, json::object more = {}) {
     more["QueueUrl"] = url;
     more.emplace("MaxNumberOfMessages", 10);
-    const auto got = call("ReceiveMessage", std::move(more));
+    const auto got = ask("ReceiveMessage", std::move(more));
     EXPECT_TRUE(got) << (got ? "" : got.error().cause);
     const json::array* messages = find_array(*got, "Messages");
     return messages ? *messages : json::array{};
@@ -33,10 +33,10 @@ class Sqs : public ServiceTest {
 
 TEST_F(Sqs, QueuesOfAnotherAccountAreNotOurs) {
   std::string url = make_queue("jobs");
-  ASSERT_TRUE(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}}));
+  ASSERT_TRUE(ask("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}}));
   url.replace(url.find("000000000000"), 12, "999999999999");
   for (const char* operation : {"SendMessage", "ReceiveMessage", "DeleteQueue", "PurgeQueue"})
-    EXPECT_EQ(call(operation, {{"QueueUrl", url}, {"MessageBody", "x"}}).error().name,
+    EXPECT_EQ(ask(operation, {{"QueueUrl", url}, {"MessageBody", "x"}}).error().name,
               "AccessDenied");
 }
 
@@ -44,26 +44,26 @@ TEST_F(Sqs, AQueueHasAtMostFiftyTags) {
   const std::string url = make_queue("jobs");
   json::object tags;
   for (int i = 0; i < 50; ++i) tags[std::to_string(i)] = "x";
-  ASSERT_TRUE(call("TagQueue", {{"QueueUrl", url}, {"Tags", tags}}));
-  EXPECT_EQ(call("TagQueue", {{"QueueUrl", url}, {"Tags", {{"more", "x"}}}}).error().name,
+  ASSERT_TRUE(ask("TagQueue", {{"QueueUrl", url}, {"Tags", tags}}));
+  EXPECT_EQ(ask("TagQueue", {{"QueueUrl", url}, {"Tags", {{"more", "x"}}}}).error().name,
             "InvalidParameterValue");
-  EXPECT_EQ(call("ListQueueTags", {{"QueueUrl", url}})->at("Tags").as_object().size(), 50U);
+  EXPECT_EQ(ask("ListQueueTags", {{"QueueUrl", url}})->at("Tags").as_object().size(), 50U);
   tags["more"] = "x";
-  EXPECT_EQ(call("CreateQueue", {{"QueueName", "other"}, {"tags", tags}}).error().name,
+  EXPECT_EQ(ask("CreateQueue", {{"QueueName", "other"}, {"tags", tags}}).error().name,
             "InvalidParameterValue");
 }
 
 TEST_F(Sqs, DeliversInOrderAndHidesWhatIsInFlight) {
   const std::string url = make_queue("jobs", {{"VisibilityTimeout", "5"}});
   for (const auto* body : {"one", "two"})
-    ASSERT_TRUE(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", body}}));
+    ASSERT_TRUE(ask("SendMessage", {{"QueueUrl", url}, {"MessageBody", body}}));
   const json::array first = receive(url);
   ASSERT_EQ(first.size(), 2U);
   EXPECT_EQ(first[0].at("Body"), "one");
   EXPECT_EQ(first[0].at("MD5OfBody"), "f97c5d29941bfb1b2fdab0874906ab82");
   EXPECT_TRUE(receive(url).empty());
   ASSERT_TRUE(
-      call("DeleteMessage", {{"QueueUrl", url}, {"ReceiptHandle", first[0].at("ReceiptHandle")}}));
+      ask("DeleteMessage", {{"QueueUrl", url}, {"ReceiptHandle", first[0].at("ReceiptHandle")}}));
   now_ += 5s;
   const json::array again = receive(url, {{"AttributeNames", {"All"}}});
   ASSERT_EQ(again.size(), 1U);
@@ -78,7 +78,7 @@ TEST_F(Sqs, MovesToTheDeadLetterQueuePastMaxReceiveCount) {
       {{"VisibilityTimeout", "1"},
        {"RedrivePolicy",
         R"({"deadLetterTargetArn":"arn:aws:sqs:ap-northeast-1:000000000000:dead","maxReceiveCount":2})"}});
-  ASSERT_TRUE(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}}));
+  ASSERT_TRUE(ask("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}}));
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(receive(url).size(), 1U) << i;
     now_ += 2s;
@@ -89,7 +89,7 @@ TEST_F(Sqs, MovesToTheDeadLetterQueuePastMaxReceiveCount) {
 
 TEST_F(Sqs, DelaysAndExpires) {
   const std::string url = make_queue("late", {{"MessageRetentionPeriod", "60"}});
-  ASSERT_TRUE(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}, {"DelaySeconds", 10}}));
+  ASSERT_TRUE(ask("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}, {"DelaySeconds", 10}}));
   EXPECT_TRUE(receive(url).empty());
   now_ += 10s;
   EXPECT_EQ(receive(url, {{"VisibilityTimeout", 0}}).size(), 1U);
@@ -98,23 +98,23 @@ TEST_F(Sqs, DelaysAndExpires) {
 }
 
 TEST_F(Sqs, RefusesByAwsName) {
-  EXPECT_EQ(call("GetQueueUrl", {{"QueueName", "none"}}).error().name, "QueueDoesNotExist");
-  EXPECT_EQ(call("CreateQueue", {{"QueueName", "a.fifo"}}).error().name, "InvalidParameterValue");
+  EXPECT_EQ(ask("GetQueueUrl", {{"QueueName", "none"}}).error().name, "QueueDoesNotExist");
+  EXPECT_EQ(ask("CreateQueue", {{"QueueName", "a.fifo"}}).error().name, "InvalidParameterValue");
   EXPECT_EQ(
-      call("CreateQueue", {{"QueueName", "a"}, {"Attributes", {{"Colour", "red"}}}}).error().name,
+      ask("CreateQueue", {{"QueueName", "a"}, {"Attributes", {{"Colour", "red"}}}}).error().name,
       "InvalidAttributeName");
   const std::string url = make_queue("q");
-  EXPECT_EQ(call("ReceiveMessage", {{"QueueUrl", url}, {"MaxNumberOfMessages", 11}}).error().name,
+  EXPECT_EQ(ask("ReceiveMessage", {{"QueueUrl", url}, {"MaxNumberOfMessages", 11}}).error().name,
             "InvalidParameterValue");
-  EXPECT_EQ(call("DeleteMessage", {{"QueueUrl", url}, {"ReceiptHandle", "zz"}}).error().name,
+  EXPECT_EQ(ask("DeleteMessage", {{"QueueUrl", url}, {"ReceiptHandle", "zz"}}).error().name,
             "ReceiptHandleIsInvalid");
-  EXPECT_EQ(call("SendMessage",
-                 {{"QueueUrl", url}, {"MessageBody", "x"}, {"MessageDeduplicationId", "d"}})
-                .error()
-                .name,
-            "InvalidParameterValue");
+  EXPECT_EQ(
+      ask("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}, {"MessageDeduplicationId", "d"}})
+          .error()
+          .name,
+      "InvalidParameterValue");
   const std::string small = make_queue("small", {{"MaximumMessageSize", "1024"}});
-  EXPECT_EQ(call("SendMessage", {{"QueueUrl", small}, {"MessageBody", std::string(1025, 'x')}})
+  EXPECT_EQ(ask("SendMessage", {{"QueueUrl", small}, {"MessageBody", std::string(1025, 'x')}})
                 .error()
                 .name,
             "InvalidParameterValue");
@@ -123,10 +123,10 @@ TEST_F(Sqs, RefusesByAwsName) {
 TEST_F(Sqs, ABatchReportsEachEntry) {
   const std::string url = make_queue("batch");
   const auto sent =
-      call("SendMessageBatch", {{"QueueUrl", url},
-                                {"Entries",
-                                 {{{"Id", "a"}, {"MessageBody", "1"}},
-                                  {{"Id", "b"}, {"MessageBody", "2"}, {"DelaySeconds", 901}}}}});
+      ask("SendMessageBatch", {{"QueueUrl", url},
+                               {"Entries",
+                                {{{"Id", "a"}, {"MessageBody", "1"}},
+                                 {{"Id", "b"}, {"MessageBody", "2"}, {"DelaySeconds", 901}}}}});
   ASSERT_TRUE(sent);
   EXPECT_EQ(sent->at("Successful").as_array().size(), 1U);
   EXPECT_EQ(sent->at("Failed").as_array()[0].at("Code"), "InvalidParameterValue");
@@ -146,7 +146,7 @@ TEST(Attributes, HaveTheDocumentedDigest) {
 TEST_F(Sqs, AQueueUrlNamesThisServerAccountAndQueue) {
   make_queue("jobs");
   const auto refused = [&](std::string other) {
-    const auto reply = call("SendMessage", {{"QueueUrl", std::move(other)}, {"MessageBody", "x"}});
+    const auto reply = ask("SendMessage", {{"QueueUrl", std::move(other)}, {"MessageBody", "x"}});
     return reply ? "" : reply.error().name;
   };
   for (const char* bad : {"jobs", "/000000000000/jobs", "http://evil/jobs",
@@ -166,7 +166,7 @@ TEST_F(Sqs, AttributesAreWithinTheirRanges) {
   const std::string url = make_queue("jobs");
   const auto refused = [&](const char* name, const std::string& value) {
     const auto reply =
-        call("SetQueueAttributes", {{"QueueUrl", url}, {"Attributes", {{name, value}}}});
+        ask("SetQueueAttributes", {{"QueueUrl", url}, {"Attributes", {{name, value}}}});
     return reply ? "" : reply.error().name;
   };
   for (const auto& [name, value] :
@@ -203,16 +203,16 @@ TEST_F(Sqs, QueuesThatAreEachOthersDeadLetterQueuesAnswerAReceive) {
   const std::string a = make_queue("a");
   const std::string b = make_queue("b");
   const auto redrive = [&](const std::string& url, const std::string& target) {
-    EXPECT_TRUE(call("SetQueueAttributes",
-                     {{"QueueUrl", url},
-                      {"Attributes",
-                       {{"VisibilityTimeout", "0"},
-                        {"RedrivePolicy", R"({"deadLetterTargetArn":")" + arn + target +
-                                              R"(","maxReceiveCount":1})"}}}}));
+    EXPECT_TRUE(ask("SetQueueAttributes",
+                    {{"QueueUrl", url},
+                     {"Attributes",
+                      {{"VisibilityTimeout", "0"},
+                       {"RedrivePolicy", R"({"deadLetterTargetArn":")" + arn + target +
+                                             R"(","maxReceiveCount":1})"}}}}));
   };
   redrive(a, "b");
   redrive(b, "a");
-  ASSERT_TRUE(call("SendMessage", {{"QueueUrl", a}, {"MessageBody", "x"}}));
+  ASSERT_TRUE(ask("SendMessage", {{"QueueUrl", a}, {"MessageBody", "x"}}));
   EXPECT_EQ(receive(a).size(), 1U);
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(receive(a).empty());
@@ -225,7 +225,7 @@ TEST_F(Sqs, AQueueThatIsItsOwnDeadLetterQueueAnswersAReceive) {
   const std::string url = make_queue("own", {{"VisibilityTimeout", "0"}});
   constexpr int count = 100;  // A page of those that a receive reads.
   for (int i = 0; i < count; ++i)
-    ASSERT_TRUE(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}}));
+    ASSERT_TRUE(ask("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}}));
   for (int i = 0; i < count; ++i) {
     EXPECT_EQ(receive(url, {{"VisibilityTimeout", 1}, {"MaxNumberOfMessages", 1}}).size(), 1U);
   }
@@ -244,23 +244,23 @@ TEST_F(Sqs, ADeadLetterQueueMayRefuseSources) {
   const std::string dead = make_queue("dead");
   const std::string arn = "arn:aws:sqs:ap-northeast-1:000000000000:";
   ASSERT_TRUE(
-      call("SetQueueAttributes",
-           {{"QueueUrl", dead},
-            {"Attributes",
-             {{"RedriveAllowPolicy",
-               R"({"redrivePermission":"byQueue","sourceQueueArns":[")" + arn + R"(one"]})"}}}}));
+      ask("SetQueueAttributes",
+          {{"QueueUrl", dead},
+           {"Attributes",
+            {{"RedriveAllowPolicy",
+              R"({"redrivePermission":"byQueue","sourceQueueArns":[")" + arn + R"(one"]})"}}}}));
   const json::object redrive{
       {"RedrivePolicy", R"({"deadLetterTargetArn":")" + arn + R"(dead","maxReceiveCount":1})"}};
-  EXPECT_FALSE(call("CreateQueue", {{"QueueName", "two"}, {"Attributes", redrive}}));
+  EXPECT_FALSE(ask("CreateQueue", {{"QueueName", "two"}, {"Attributes", redrive}}));
   make_queue("one", redrive);
-  const auto sources = call("ListDeadLetterSourceQueues", {{"QueueUrl", dead}});
+  const auto sources = ask("ListDeadLetterSourceQueues", {{"QueueUrl", dead}});
   ASSERT_TRUE(sources);
   EXPECT_EQ(sources->at("queueUrls").as_array().size(), 1U);
 }
 
 TEST_F(Sqs, FifoQueuesHaveTheirNamesAndAttributes) {
   const auto refused = [&](const char* name, json::object attributes) {
-    const auto reply = call("CreateQueue", {{"QueueName", name}, {"Attributes", attributes}});
+    const auto reply = ask("CreateQueue", {{"QueueName", name}, {"Attributes", attributes}});
     return reply ? "" : reply.error().name;
   };
   EXPECT_EQ(refused("a", {{"FifoQueue", "false"}}), "InvalidAttributeName");
@@ -271,14 +271,14 @@ TEST_F(Sqs, FifoQueuesHaveTheirNamesAndAttributes) {
       "InvalidAttributeValue");
   const std::string url =
       make_queue("a.fifo", {{"FifoQueue", "true"}, {"ContentBasedDeduplication", "true"}});
-  const auto got = call("GetQueueAttributes", {{"QueueUrl", url}, {"AttributeNames", {"All"}}});
+  const auto got = ask("GetQueueAttributes", {{"QueueUrl", url}, {"AttributeNames", {"All"}}});
   EXPECT_EQ(got->at("Attributes").at("DeduplicationScope"), "queue");
   EXPECT_EQ(got->at("Attributes").at("FifoThroughputLimit"), "perQueue");
-  EXPECT_EQ(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}}).error().name,
+  EXPECT_EQ(ask("SendMessage", {{"QueueUrl", url}, {"MessageBody", "x"}}).error().name,
             "MissingParameter");
   EXPECT_EQ(
-      call("SendMessage",
-           {{"QueueUrl", url}, {"MessageBody", "x"}, {"MessageGroupId", "g"}, {"DelaySeconds", 5}})
+      ask("SendMessage",
+          {{"QueueUrl", url}, {"MessageBody", "x"}, {"MessageGroupId", "g"}, {"DelaySeconds", 5}})
           .error()
           .name,
       "InvalidParameterValue");
@@ -289,10 +289,10 @@ class SqsFifo : public Sqs {
   std::string url_ = make_queue("jobs.fifo", {{"FifoQueue", "true"}, {"VisibilityTimeout", "30"}});
 
   json::object send(const char* body, const char* group, const char* deduplication) {
-    const auto sent = call("SendMessage", {{"QueueUrl", url_},
-                                           {"MessageBody", body},
-                                           {"MessageGroupId", group},
-                                           {"MessageDeduplicationId", deduplication}});
+    const auto sent = ask("SendMessage", {{"QueueUrl", url_},
+                                          {"MessageBody", body},
+                                          {"MessageGroupId", group},
+                                          {"MessageDeduplicationId", deduplication}});
     EXPECT_TRUE(sent) << (sent ? "" : sent.error().cause);
     return sent.value_or(json::object{});
   }
@@ -310,10 +310,10 @@ TEST_F(SqsFifo, AGroupIsDeliveredInOrderAndLockedWhileInFlight) {
   EXPECT_EQ(bodies(first), "1");
   EXPECT_EQ(bodies(receive(url_)), "3");  // Group a waits.
   const json::value receipt = first[0].at("ReceiptHandle");
-  ASSERT_TRUE(call("ChangeMessageVisibility",
-                   {{"QueueUrl", url_}, {"ReceiptHandle", receipt}, {"VisibilityTimeout", 0}}));
+  ASSERT_TRUE(ask("ChangeMessageVisibility",
+                  {{"QueueUrl", url_}, {"ReceiptHandle", receipt}, {"VisibilityTimeout", 0}}));
   EXPECT_EQ(bodies(receive(url_)), "12");
-  EXPECT_EQ(call("DeleteMessage", {{"QueueUrl", url_}, {"ReceiptHandle", receipt}}).error().name,
+  EXPECT_EQ(ask("DeleteMessage", {{"QueueUrl", url_}, {"ReceiptHandle", receipt}}).error().name,
             "InvalidParameterValue");  // That receive is over.
 }
 
@@ -324,8 +324,8 @@ TEST_F(SqsFifo, AMessageIsKnownAgainForFiveMinutes) {
   EXPECT_EQ(receive(url_).size(), 1U);
   now_ += 5min;
   EXPECT_GT(text(send("x", "a", "id"), "SequenceNumber"), text(first, "SequenceNumber"));
-  ASSERT_TRUE(call("SetQueueAttributes",
-                   {{"QueueUrl", url_}, {"Attributes", {{"DeduplicationScope", "messageGroup"}}}}));
+  ASSERT_TRUE(ask("SetQueueAttributes",
+                  {{"QueueUrl", url_}, {"Attributes", {{"DeduplicationScope", "messageGroup"}}}}));
   const json::object other = send("x", "b", "id");
   EXPECT_NE(send("x", "c", "id"), other);
   EXPECT_EQ(send("x", "b", "id"), other);
@@ -338,18 +338,18 @@ TEST_F(SqsFifo, TheSameAttemptGetsTheSameMessages) {
   const json::array first = receive(url_, attempt);
   EXPECT_EQ(receive(url_, attempt), first);
   ASSERT_TRUE(
-      call("DeleteMessage", {{"QueueUrl", url_}, {"ReceiptHandle", first[0].at("ReceiptHandle")}}));
+      ask("DeleteMessage", {{"QueueUrl", url_}, {"ReceiptHandle", first[0].at("ReceiptHandle")}}));
   EXPECT_EQ(bodies(receive(url_, attempt)), "2");
 }
 
 TEST_F(SqsFifo, AUsedUpMessageUnlocksItsGroup) {
   const std::string dead = make_queue("dead.fifo", {{"FifoQueue", "true"}});
   const std::string arn = "arn:aws:sqs:ap-northeast-1:000000000000:";
-  ASSERT_TRUE(call("SetQueueAttributes",
-                   {{"QueueUrl", url_},
-                    {"Attributes",
-                     {{"RedrivePolicy", R"({"deadLetterTargetArn":")" + arn +
-                                            R"(dead.fifo","maxReceiveCount":1})"}}}}));
+  ASSERT_TRUE(
+      ask("SetQueueAttributes", {{"QueueUrl", url_},
+                                 {"Attributes",
+                                  {{"RedrivePolicy", R"({"deadLetterTargetArn":")" + arn +
+                                                         R"(dead.fifo","maxReceiveCount":1})"}}}}));
   send("1", "a", "1");
   send("2", "a", "2");
   EXPECT_EQ(bodies(receive(url_, {{"MaxNumberOfMessages", 1}})), "1");
@@ -362,33 +362,33 @@ TEST_F(Sqs, DeadLettersAreMovedBack) {
   make_queue("dead");
   const std::string arn = "arn:aws:sqs:ap-northeast-1:000000000000:";
   const json::object task{{"SourceArn", arn + "dead"}};
-  EXPECT_EQ(call("StartMessageMoveTask", task).error().name, "InvalidParameterValue");
-  EXPECT_EQ(call("StartMessageMoveTask", {{"SourceArn", arn + "none"}}).error().name,
+  EXPECT_EQ(ask("StartMessageMoveTask", task).error().name, "InvalidParameterValue");
+  EXPECT_EQ(ask("StartMessageMoveTask", {{"SourceArn", arn + "none"}}).error().name,
             "ResourceNotFoundException");
   const std::string url = make_queue(
       "jobs",
       {{"VisibilityTimeout", "0"},
        {"RedrivePolicy", R"({"deadLetterTargetArn":")" + arn + R"(dead","maxReceiveCount":1})"}});
   for (const char* body : {"1", "2", "3"})
-    ASSERT_TRUE(call("SendMessage", {{"QueueUrl", url}, {"MessageBody", body}}));
+    ASSERT_TRUE(ask("SendMessage", {{"QueueUrl", url}, {"MessageBody", body}}));
   EXPECT_EQ(receive(url).size(), 3U);
   EXPECT_EQ(receive(url).size(), 0U);  // They move to the dead letters.
   json::object slow = task;
   slow["MaxNumberOfMessagesPerSecond"] = 2;
-  const auto started = call("StartMessageMoveTask", slow);
+  const auto started = ask("StartMessageMoveTask", slow);
   ASSERT_TRUE(started);
-  EXPECT_EQ(call("StartMessageMoveTask", task).error().name, "UnsupportedOperation");
+  EXPECT_EQ(ask("StartMessageMoveTask", task).error().name, "UnsupportedOperation");
   now_ = kernel_->run_until_idle(now_, now_);
-  auto list = call("ListMessageMoveTasks", task);
+  auto list = ask("ListMessageMoveTasks", task);
   EXPECT_EQ(list->at("Results").at(0).at("ApproximateNumberOfMessagesMoved"), 2);
   EXPECT_EQ(list->at("Results").at(0).at("Status"), "RUNNING");
   now_ = kernel_->run_until_idle(now_, now_ + 2s);
-  list = call("ListMessageMoveTasks", task);
+  list = ask("ListMessageMoveTasks", task);
   EXPECT_EQ(list->at("Results").at(0).at("Status"), "COMPLETED");
   EXPECT_EQ(receive(url).size(), 3U);
-  EXPECT_EQ(call("CancelMessageMoveTask", {{"TaskHandle", started->at("TaskHandle")}}).error().name,
+  EXPECT_EQ(ask("CancelMessageMoveTask", {{"TaskHandle", started->at("TaskHandle")}}).error().name,
             "UnsupportedOperation");
-  EXPECT_EQ(call("CancelMessageMoveTask", {{"TaskHandle", "x"}}).error().name,
+  EXPECT_EQ(ask("CancelMessageMoveTask", {{"TaskHandle", "x"}}).error().name,
             "ResourceNotFoundException");
 }
 
@@ -399,18 +399,18 @@ TEST_F(Sqs, AMoveTaskIsCancelledOrFails) {
                        R"({"deadLetterTargetArn":")" + arn + R"(dead","maxReceiveCount":1})"}});
   make_queue("other");
   for (const char* body : {"of nobody", "of nobody"})
-    ASSERT_TRUE(call("SendMessage", {{"QueueUrl", dead}, {"MessageBody", body}}));
+    ASSERT_TRUE(ask("SendMessage", {{"QueueUrl", dead}, {"MessageBody", body}}));
   const json::object task{{"SourceArn", arn + "dead"}};
-  const auto started = call("StartMessageMoveTask", {{"SourceArn", arn + "dead"},
-                                                     {"DestinationArn", arn + "other"},
-                                                     {"MaxNumberOfMessagesPerSecond", 1}});
+  const auto started = ask("StartMessageMoveTask", {{"SourceArn", arn + "dead"},
+                                                    {"DestinationArn", arn + "other"},
+                                                    {"MaxNumberOfMessagesPerSecond", 1}});
   now_ = kernel_->run_until_idle(now_, now_);
-  EXPECT_EQ(call("CancelMessageMoveTask", {{"TaskHandle", started->at("TaskHandle")}})
+  EXPECT_EQ(ask("CancelMessageMoveTask", {{"TaskHandle", started->at("TaskHandle")}})
                 ->at("ApproximateNumberOfMessagesMoved"),
             1);
-  ASSERT_TRUE(call("StartMessageMoveTask", task));
+  ASSERT_TRUE(ask("StartMessageMoveTask", task));
   now_ = kernel_->run_until_idle(now_, now_);
-  const auto list = call("ListMessageMoveTasks", {{"SourceArn", arn + "dead"}, {"MaxResults", 10}});
+  const auto list = ask("ListMessageMoveTasks", {{"SourceArn", arn + "dead"}, {"MaxResults", 10}});
   ASSERT_EQ(list->at("Results").as_array().size(), 2U);
   EXPECT_EQ(list->at("Results").at(0).at("Status"), "FAILED");
   EXPECT_EQ(list->at("Results").at(0).at("FailureReason"), "CouldNotDetermineMessageSource");
@@ -419,20 +419,20 @@ TEST_F(Sqs, AMoveTaskIsCancelledOrFails) {
 
 TEST_F(Sqs, PurgeAndDeleteWantAMinute) {
   const std::string url = make_queue("jobs");
-  ASSERT_TRUE(call("PurgeQueue", {{"QueueUrl", url}}));
-  EXPECT_EQ(call("PurgeQueue", {{"QueueUrl", url}}).error().name, "PurgeQueueInProgress");
-  ASSERT_TRUE(call("DeleteQueue", {{"QueueUrl", url}}));
-  EXPECT_EQ(call("CreateQueue", {{"QueueName", "jobs"}}).error().name, "QueueDeletedRecently");
+  ASSERT_TRUE(ask("PurgeQueue", {{"QueueUrl", url}}));
+  EXPECT_EQ(ask("PurgeQueue", {{"QueueUrl", url}}).error().name, "PurgeQueueInProgress");
+  ASSERT_TRUE(ask("DeleteQueue", {{"QueueUrl", url}}));
+  EXPECT_EQ(ask("CreateQueue", {{"QueueName", "jobs"}}).error().name, "QueueDeletedRecently");
   now_ += 60s;
-  EXPECT_TRUE(call("CreateQueue", {{"QueueName", "jobs"}}));
-  EXPECT_TRUE(call("PurgeQueue", {{"QueueUrl", url}}));
+  EXPECT_TRUE(ask("CreateQueue", {{"QueueName", "jobs"}}));
+  EXPECT_TRUE(ask("PurgeQueue", {{"QueueUrl", url}}));
 }
 
 TEST_F(Sqs, AStackMakesItsQueueAgainAtOnce) {
   const json::object queue{{"QueueName", "jobs"}, {"tags", {{"aws:cloudformation:stack-id", "s"}}}};
   const auto made = kernel_->call("sqs", "CreateQueue", queue, now_, ++seed_);
   ASSERT_TRUE(made);
-  ASSERT_TRUE(call("DeleteQueue", *made));
+  ASSERT_TRUE(ask("DeleteQueue", *made));
   EXPECT_TRUE(kernel_->call("sqs", "CreateQueue", queue, now_, ++seed_));
 }
 
@@ -441,7 +441,7 @@ TEST_F(Sqs, MessagesAreChecked) {
   const auto refused = [&](json::object more) {
     more["QueueUrl"] = url;
     more.emplace("MessageBody", "x");
-    const auto reply = call("SendMessage", std::move(more));
+    const auto reply = ask("SendMessage", std::move(more));
     return reply ? "" : reply.error().name;
   };
   EXPECT_EQ(refused({{"MessageBody", "a\x01"}}), "InvalidMessageContents");
@@ -470,22 +470,22 @@ TEST_F(Sqs, MessagesAreChecked) {
         json::object{{"MaxNumberOfMessages", 11}}}) {
     json::object input = more;
     input["QueueUrl"] = url;
-    EXPECT_EQ(call("ReceiveMessage", input).error().name, "InvalidParameterValue");
+    EXPECT_EQ(ask("ReceiveMessage", input).error().name, "InvalidParameterValue");
   }
-  EXPECT_EQ(call("ReceiveMessage", {{"QueueUrl", url}, {"AttributeNames", {"Other"}}}).error().name,
+  EXPECT_EQ(ask("ReceiveMessage", {{"QueueUrl", url}, {"AttributeNames", {"Other"}}}).error().name,
             "InvalidAttributeName");
   EXPECT_EQ(
-      call("GetQueueAttributes", {{"QueueUrl", url}, {"AttributeNames", {"Other"}}}).error().name,
+      ask("GetQueueAttributes", {{"QueueUrl", url}, {"AttributeNames", {"Other"}}}).error().name,
       "InvalidAttributeName");
 }
 
 TEST_F(Sqs, NumbersHaveTheirPrecisionAndRange) {
   const std::string url = make_queue("jobs");
   const auto refused_number = [&](const std::string& digits) {
-    return !call("SendMessage", {{"QueueUrl", url},
-                                 {"MessageBody", "x"},
-                                 {"MessageAttributes",
-                                  {{"a", {{"DataType", "Number"}, {"StringValue", digits}}}}}});
+    return !ask("SendMessage", {{"QueueUrl", url},
+                                {"MessageBody", "x"},
+                                {"MessageAttributes",
+                                 {{"a", {{"DataType", "Number"}, {"StringValue", digits}}}}}});
   };
   const std::string nines(38, '9');
   for (const std::string& good :
@@ -520,10 +520,10 @@ TEST_F(Sqs, PermissionsAreStatementsOfThePolicy) {
                                 {"Label", "one"},
                                 {"AWSAccountIds", json::array{"111111111111"}},
                                 {"Actions", json::array{"SendMessage"}}};
-  ASSERT_TRUE(call("AddPermission", permission));
-  EXPECT_EQ(call("AddPermission", permission).error().name, "InvalidParameterValue");
-  ASSERT_TRUE(call("RemovePermission", {{"QueueUrl", url}, {"Label", "one"}}));
-  EXPECT_EQ(call("RemovePermission", {{"QueueUrl", url}, {"Label", "one"}}).error().name,
+  ASSERT_TRUE(ask("AddPermission", permission));
+  EXPECT_EQ(ask("AddPermission", permission).error().name, "InvalidParameterValue");
+  ASSERT_TRUE(ask("RemovePermission", {{"QueueUrl", url}, {"Label", "one"}}));
+  EXPECT_EQ(ask("RemovePermission", {{"QueueUrl", url}, {"Label", "one"}}).error().name,
             "InvalidParameterValue");
 }
 

@@ -66,7 +66,7 @@ TEST_F(MapRuns, EachItemIsAnExecutionOfItsOwn) {
 TEST_F(MapRuns, ManyChildrenSurviveARestart) {
   std::string items = "[0";
   for (int i = 1; i < 250; ++i) items += "," + std::to_string(i);
-  items += "]";
+  items += ']';
   const std::string execution = start(make("m", map_machine("", "STANDARD", waits)), items);
   EXPECT_EQ(text(describe(execution), "status"), "RUNNING");
   restart();
@@ -149,7 +149,7 @@ TEST_F(MapRuns, ARedriveGoesOnWithTheChildrenThatDidNotSucceed) {
 TEST_F(MapRuns, ARedriveBeginsChildrenThatAFailureCameBefore) {
   std::string items = "[\"late\"";
   for (int i = 1; i < 150; ++i) items += ",\"there\"";
-  items += "]";
+  items += ']';
   const std::string states = R"({"I":{"Type":"Task","Resource":
       "arn:aws:states:::aws-sdk:sqs:getQueueUrl","Parameters":{"QueueName.$":"$"},
       "ResultPath":null,"End":true}})";
