@@ -267,7 +267,7 @@ def simulate(log: Log) -> Iterator[Count]:
         yield Count("release build", failed=1)
         return
     limit = ("timeout", str(SIMULATE_SECONDS + 60))  # A run that does not end is a fault too.
-    options = ("--seed", "1", "--steps", "100", "--runs", "250", "--seconds", str(SIMULATE_SECONDS))
+    options = ("--seed", "1", "--steps", "100", "--runs", "1500", "--seconds", str(SIMULATE_SECONDS))
     code, out = log.run(*limit, BUILD / "release/kiban", "simulate", *options)
     runs = number(r"(\d+) runs, ", out)
     yield Count("simulated runs", max(0, runs - int(code != 0)), int(code != 0 or runs == 0))
