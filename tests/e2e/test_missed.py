@@ -35,7 +35,7 @@ def later(tmp_path_factory):
     directory = tmp_path_factory.mktemp("clock")
     (directory / "clock.c").write_text(CLOCK)
     library = directory / "clock.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, directory / "clock.c", "-ldl"], check=True)
+    subprocess.run(["clang-19", "-shared", "-fPIC", "-o", library, directory / "clock.c", "-ldl"], check=True)
     return lambda seconds: {"LD_PRELOAD": str(library), "SECONDS_LATER": str(seconds)}
 
 
