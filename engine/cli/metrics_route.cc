@@ -22,7 +22,7 @@ namespace {
 
 using runtime::MetricsText;
 
-// What is counted now and then.
+// Gauges that are read at most once a minute, not counted as things happen.
 struct Sample {
   std::uint64_t timers{0};
   std::uint64_t effects{0};

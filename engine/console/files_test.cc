@@ -93,7 +93,8 @@ TEST(Files, ThePolicyAllowsNothingInlineAndNothingForeign) {
   EXPECT_EQ(header(reply, "Referrer-Policy"), "no-referrer");
 }
 
-// Of the bundle itself, where this program has it.
+// Of the bundle itself. Skipped in a build without the console (no Node, or KIBAN_CONSOLE=OFF):
+// there is no bundle to look at then, and the suite `console` of ./test reports that.
 TEST(Files, TheBundleIsSmallAndWhole) {
   if (assets().empty()) GTEST_SKIP() << "built without the console: see tools/console-packages";
   std::size_t bytes = 0;

@@ -73,11 +73,10 @@ Pattern::Pattern(std::string_view text, Wildcards wildcards, Variables variables
   for (std::size_t at = 0; at < text.size(); ++at) {
     const bool may_end = last_end != std::string_view::npos && at < last_end;
     if (variables == Variables::Yes && may_end && text.substr(at).starts_with("${")) {
-      if (const std::size_t end = text.find('}', at); end != std::string_view::npos) {
-        add_variable(text.substr(at + 2, end - at - 2));
-        at = end;
-        continue;
-      }
+      const std::size_t end = text.find('}', at);
+      add_variable(text.substr(at + 2, end - at - 2));
+      at = end;
+      continue;
     }
     const char c = text[at];
     if (wildcards == Wildcards::Yes && (c == '*' || c == '?'))

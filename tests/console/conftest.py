@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,13 +9,10 @@ from pathlib import Path
 import pytest
 from browser import CHROMIUM, Browser
 
-E2E = Path(__file__).resolve().parent.parent / "e2e"
-sys.path.insert(0, str(E2E))
-# By its path: in this folder the name `conftest` means this file.
-spec = importlib.util.spec_from_file_location("e2e_conftest", E2E / "conftest.py")
-fixtures = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(fixtures)
-globals().update({name: value for name, value in vars(fixtures).items() if not name.startswith("__")})
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import e2e_fixtures
+
+globals().update(e2e_fixtures.names())
 
 
 @pytest.fixture

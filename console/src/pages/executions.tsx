@@ -69,7 +69,7 @@ function useExecutions(machine: string, status: string) {
       setBusy(false);
     }
   };
-  // What was read stays, and the place in the list with it.
+  // The pages that were read are kept, so the list does not scroll.
   const refresh = async () => {
     if (!state || busy) return;
     try {
