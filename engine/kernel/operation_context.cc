@@ -133,18 +133,17 @@ void Kernel::Batch::OperationContext::record_operation(std::string_view service,
   if (!asked_) record(caller_.arn, fmt::format("{}:{}", prefix, operation), "*", true);
 }
 
-Result<void> Kernel::Batch::OperationContext::authorise(std::string_view action,
-                                                        std::string_view resource) {
+Result<void> Kernel::Batch::OperationContext::decide(const services::AccessRequest& request) {
   asked_ = true;
-  record(caller_.arn, action, resource, true);  // Policies are not evaluated yet.
+  record(caller_.arn, request.action, request.resource, true);  // Policies are not evaluated yet.
   return {};
 }
 
-Result<Caller> Kernel::Batch::OperationContext::assume_role(std::string_view role_arn,
-                                                            std::string_view principal,
-                                                            std::string_view session_name) {
+Result<Caller> Kernel::Batch::OperationContext::assume(const services::RoleRequest& request) {
+  const std::string& role_arn = request.role_arn;
+  const std::string& principal = request.principal;
   const auto denied = [&](const std::string& why) {
-    record(std::string(principal), "sts:AssumeRole", role_arn, false);
+    record(principal, "sts:AssumeRole", role_arn, false);
     return fail("AccessDenied",
                 fmt::format("{} is not authorized to perform: sts:AssumeRole on resource: {}: {}",
                             principal, role_arn, why));
@@ -166,11 +165,13 @@ Result<Caller> Kernel::Batch::OperationContext::assume_role(std::string_view rol
     if (const Result<void> trusted = trusts(*role, role_arn, principal); !trusted)
       return denied(trusted.error().cause);
   }
-  record(std::string(principal), "sts:AssumeRole", role_arn, true);
-  return Caller{
-      .account = arn->account,
-      .region = caller_.region,
-      .arn = fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", arn->account, name, session_name)};
+  record(principal, "sts:AssumeRole", role_arn, true);
+  return Caller{.account = arn->account,
+                .region = caller_.region,
+                .arn = fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", arn->account, name,
+                                   request.session_name),
+                .source_arn = request.source_arn,
+                .acts_for = request.acts_for};
 }
 
 }  // namespace kiban::kernel

@@ -62,9 +62,8 @@ class Kernel::Batch::OperationContext final : public services::Context {
 
   Result<std::string> read_blob(std::string_view digest) const override;
   std::string put_blob(std::string_view bytes) override;
-  Result<void> authorise(std::string_view action, std::string_view resource) override;
-  Result<services::Caller> assume_role(std::string_view role_arn, std::string_view principal,
-                                       std::string_view session_name) override;
+  Result<void> decide(const services::AccessRequest& request) override;
+  Result<services::Caller> assume(const services::RoleRequest& request) override;
 
  private:
   // A row that is not UTF-8 can't be read again: DamagedRow, before it is written.

@@ -49,12 +49,11 @@ class ForwardingContext : public services::Context {
     return inner_.read_blob(digest);
   }
   std::string put_blob(std::string_view bytes) override { return inner_.put_blob(bytes); }
-  Result<void> authorise(std::string_view action, std::string_view resource) override {
-    return inner_.authorise(action, resource);
+  Result<void> decide(const services::AccessRequest& request) override {
+    return inner_.decide(request);
   }
-  Result<services::Caller> assume_role(std::string_view role_arn, std::string_view principal,
-                                       std::string_view session_name) override {
-    return inner_.assume_role(role_arn, principal, session_name);
+  Result<services::Caller> assume(const services::RoleRequest& request) override {
+    return inner_.assume(request);
   }
 
  protected:

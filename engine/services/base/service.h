@@ -26,7 +26,39 @@ struct Caller {
   std::string arn{};            // Principal: arn:aws:iam::…:root, …:assumed-role/NAME/SESSION, or
                                 // a service's own name (ecs.amazonaws.com).
   std::string access_key_id{};  // Empty on internal hops.
+  // Of a service principal and of a role's session that a service assumed: the ARN of the resource
+  // on whose behalf the service calls (a rule, a topic, a state machine): the condition key
+  // aws:SourceArn. Empty for clients.
+  std::string source_arn{};
+  // The execution, task, rule or stack that a session serves: what explanations name.
+  std::string acts_for{};
   bool operator==(const Caller&) const = default;
+};
+
+// A condition key of a request: {"sns:Protocol", {"sqs"}}.
+struct ConditionKey {
+  std::string name{};
+  std::vector<std::string> values{};
+  bool operator==(const ConditionKey&) const = default;
+};
+
+// What the caller of a command wants to do.
+struct AccessRequest {
+  std::string action{};              // "ecs:RunTask"
+  std::string resource{};            // An ARN, or "*".
+  std::vector<ConditionKey> keys{};  // Beside the global keys, which follow from the caller.
+  std::string resource_policy{};     // The document attached to the resource; empty: none.
+  std::string resource_account{};    // Empty: that of the ARN, else the caller's.
+};
+
+// A role that a service, a user or another role's session assumes.
+struct RoleRequest {
+  std::string role_arn{};
+  std::string principal{};  // states.amazonaws.com, or the ARN of a user or session.
+  std::string session_name{};
+  std::string source_arn{};          // As in Caller; also aws:SourceArn for the trust policy.
+  std::string acts_for{};            // As in Caller.
+  std::vector<ConditionKey> keys{};  // Further keys for the trust policy: sts:ExternalId.
 };
 
 // Work outside the kernel, handed over once the batch that decided it is durable, and again after a
@@ -140,12 +172,20 @@ class Context {
 
   // Asks the authoriser, as the caller of this command. Records caller, action ("ecs:RunTask") and
   // resource ARN; Error AccessDenied… once policies are evaluated.
-  virtual Result<void> authorise(std::string_view action, std::string_view resource) = 0;
+  Result<void> authorise(std::string_view action, std::string_view resource) {
+    return decide({.action = std::string(action), .resource = std::string(resource)});
+  }
+  virtual Result<void> decide(const AccessRequest& request) = 0;
   // A caller that is a session of `role_arn`, assumed by the service `principal`
   // (states.amazonaws.com). Under --auth sigv4 the role must exist and trust it: Error
   // AccessDenied.
-  virtual Result<Caller> assume_role(std::string_view role_arn, std::string_view principal,
-                                     std::string_view session_name) = 0;
+  Result<Caller> assume_role(std::string_view role_arn, std::string_view principal,
+                             std::string_view session_name) {
+    return assume({.role_arn = std::string(role_arn),
+                   .principal = std::string(principal),
+                   .session_name = std::string(session_name)});
+  }
+  virtual Result<Caller> assume(const RoleRequest& request) = 0;
 };
 
 class Service {
