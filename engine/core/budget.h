@@ -1,4 +1,4 @@
-// What one evaluation may use up, so that no request holds the thread that decides everything.
+// The steps that one evaluation may take, so that no request blocks the kernel thread.
 #pragma once
 
 #include <cstddef>

@@ -10,12 +10,12 @@
 namespace kiban {
 namespace {
 
-// In no JSON text, as UTF-8 has no such bytes. What a user decodes might begin with the first, but
-// not with all of them unless that is meant, and is a number then.
+// Marks a number that is kept as text. These bytes are not valid UTF-8, so no JSON text has them.
+// Bytes that a user decoded begin with all four only on purpose, and must then be a number.
 constexpr std::string_view mark = "\xFF\xFE\xFD\xFC";
 
-// JSON's grammar. Bytes that a user decoded may begin with the mark too; what is printed as it
-// stands must be a number.
+// JSON's grammar of numbers. Bytes that a user decoded may begin with the mark too; only a number
+// is printed without quotes.
 bool is_number_text(std::string_view text) {
   const auto digits = [&] {
     const std::size_t end = std::min(text.find_first_not_of("0123456789"), text.size());
@@ -79,7 +79,7 @@ bool lossless(double number, std::string_view text) {
   return decimal_of({buffer, static_cast<std::size_t>(end - buffer)}) == decimal_of(text);
 }
 
-// What Boost.JSON's parser tells, put on its stack.
+// Receives the events of Boost.JSON's parser and builds the value on its stack.
 struct Handler {
   static constexpr std::size_t max_object_size = std::size_t(-1);
   static constexpr std::size_t max_array_size = std::size_t(-1);
@@ -139,7 +139,7 @@ Result<json::value> parse_json_exactly(std::string_view text) {
   json::error_code code;
   parser.handler().stack.reset();
   const std::size_t consumed = parser.write_some(false, text.data(), text.size(), code);
-  // The other parser words what is wrong.
+  // parse_json makes the error text.
   if (code || consumed < text.size()) return parse_json(text);
   return parser.handler().stack.release();
 }

@@ -24,7 +24,7 @@ std::string_view exact_digits(const json::value& value);  // Of one that is_exac
 
 bool is_any_number(const json::value& value);
 bool is_text(const json::value& value);      // A string, and no number.
-double number_of(const json::value& value);  // The nearest double; 0 of what is no number.
+double number_of(const json::value& value);  // The nearest double; 0 of another value.
 
 // Top-level exact numbers as doubles; other values as they are.
 json::value rounded(json::value value);

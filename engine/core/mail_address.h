@@ -10,7 +10,7 @@ namespace kiban {
 
 // The addr-spec of RFC 5322 without comments, quoted strings and address literals, in the lengths
 // of RFC 5321 (4.5.3.1); the domain has two labels at least. No control character, space, comma,
-// quote or bracket passes, so that an address can stand in a header and in an SMTP command.
+// quote or bracket passes, so an address is safe in a header and in an SMTP command.
 constexpr bool is_mail_address(std::string_view address) {
   constexpr std::string_view marks = "!#$%&'*+-/=?^_`{|}~.";
   const std::size_t at = address.rfind('@');

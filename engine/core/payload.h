@@ -23,7 +23,7 @@ class Payload {
   // Same document object, not merely an equal one.
   bool same_as(const Payload& other) const { return document_ == other.document_; }
 
-  // How often a text was parsed or a tree printed since the program began: what a test counts.
+  // How often a text was parsed or a tree printed since the program began; for tests.
   static std::uint64_t parses();
   static std::uint64_t prints();
 

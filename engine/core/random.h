@@ -1,10 +1,10 @@
 // Random values from 32 bytes of seed: the same seed gives the same values, and without the seed
 // no value can be computed from others. Two streams, of two types, so that a secret can't be drawn
 // by mistake from the stream whose output callers see:
-//   Random        ids, jitter, $random, States.MathRandom: what users may see or infer;
-//   SecretRandom  keys, passwords, tokens, credential ids: what a caller must not guess.
+//   Random        ids, jitter, $random, States.MathRandom: values that users may see or infer;
+//   SecretRandom  keys, passwords, tokens, credential ids: values that a caller must not guess.
 // Both are the key stream of ChaCha20 (RFC 8439) under a key derived from the seed by SHA-256 with
-// a label of its own. Pure: who makes the seed decides whether it can be guessed.
+// a label of its own. Pure: values are as hard to guess as the seed.
 #pragma once
 
 #include <array>
@@ -24,8 +24,8 @@ class Seed {
   Seed(std::uint64_t number);  // NOLINT(google-explicit-constructor)
   explicit Seed(const Bytes& bytes) : bytes_(bytes) {}
 
-  // One way: the derived seed tells nothing about this one, nor about those of other labels and
-  // numbers.
+  // One-way: neither this seed nor those of other labels and numbers can be computed from the
+  // derived seed.
   Seed derive(std::string_view label, std::uint64_t number = 0) const;
   const Bytes& bytes() const { return bytes_; }
   bool operator==(const Seed&) const = default;
@@ -47,7 +47,7 @@ class RandomStream {
   std::string pick(std::string_view alphabet, std::size_t length);
 
  private:
-  // Fresh key stream a refill: 16 UUIDs. Larger ones cost those who draw one value only.
+  // Key stream made by one refill: 16 UUIDs. A larger buffer slows callers that draw one value.
   static constexpr std::size_t buffer_bytes = 256;
 
   unsigned char byte();

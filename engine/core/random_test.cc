@@ -9,7 +9,7 @@
 namespace kiban {
 namespace {
 
-// One stream can't stand in for the other.
+// One stream can't be passed for the other.
 static_assert(!std::is_convertible_v<Random&, SecretRandom&>);
 static_assert(!std::is_convertible_v<SecretRandom&, Random&>);
 static_assert(!std::is_constructible_v<SecretRandom, Random&>);
@@ -121,7 +121,7 @@ TEST(Random, WhatIsSeenTellsNeitherWhatComesNorSecrets) {
   std::string secret = secrets.hex(16);
   Attack attack{first};
   EXPECT_NE(attack.next(), second);  // The former generator: equal.
-  // Neither stream starts from what the other shows, nor from an output of its own.
+  // Neither stream starts from an output of the other, nor from one of its own.
   for (const std::uint64_t seen : {first, second}) {
     EXPECT_NE(SecretRandom(seen).hex(16), secret);
     EXPECT_NE(Random(seen).next(), first);

@@ -20,7 +20,7 @@ class BudgetedRegex {
   static std::expected<BudgetedRegex, int> compile(std::string_view pattern, std::uint32_t options,
                                                    Jit jit);
   // As pcre2_match with the context, whose match limit is `steps_max`. A negative result other than
-  // PCRE2_ERROR_NOMATCH tells that a limit was reached. `counted` grows by the steps that were
+  // PCRE2_ERROR_NOMATCH means that a limit was reached. `counted` grows by the steps that were
   // counted: those of patterns with backreferences, without JIT, of long texts, and of
   // searches that took long.
   int match(std::string_view text, std::size_t from, pcre2_match_data* data,

@@ -9,7 +9,7 @@
 namespace kiban {
 
 // An error as AWS names it. `name` is AWS's own code (States.Timeout, ValidationException); `cause`
-// says what was wrong, the value seen and what would be right.
+// gives the fault, the value seen and a valid value.
 struct Error {
   std::string name{};
   std::string cause{};

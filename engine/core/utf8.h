@@ -1,6 +1,6 @@
 // Text is valid UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing beyond U+10FFFF)
-// everywhere behind the doors: rows are JSON, which can hold nothing else. What comes from a client
-// is checked and refused; what comes from programs and files is repaired.
+// everywhere inside the engine, as rows are JSON. Text of clients is checked and refused; text of
+// programs and files is repaired.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,9 @@
-// Who may talk to the server at all: no web page of another site, and nobody under a name that is
-// not this server's.
+// Refuses requests of web pages of other sites, and requests whose Host is not a name of this
+// server.
 //
-// Browsers send a page's requests to any address, loopback included, and tell by Origin, Referer
-// and Sec-Fetch-Site whose page it was. A page whose own name was made to resolve to this server
-// (DNS rebinding) is told by its Host. https://fetch.spec.whatwg.org/#origin-header,
+// Browsers send a page's requests to any address, loopback included; Origin, Referer and
+// Sec-Fetch-Site name the page's site. The Host header identifies a page whose own name was made to
+// resolve to this server (DNS rebinding). https://fetch.spec.whatwg.org/#origin-header,
 // https://www.w3.org/TR/fetch-metadata/
 #pragma once
 
@@ -20,7 +20,7 @@ struct AdmissionOptions {
   // Addresses of this server, besides loopback and the one that a request came in by.
   std::vector<std::string> addresses{};
   std::vector<std::string> hosts{};    // Further names: "kiban", "*.example".
-  std::vector<std::string> origins{};  // Whose pages may call: "http://localhost:3000".
+  std::vector<std::string> origins{};  // Sites whose pages may call: "http://localhost:3000".
 };
 
 class Admission {
@@ -28,10 +28,11 @@ class Admission {
   // Error `WrongUsage` for a host or an origin that is not written as one.
   static Result<Admission> create(AdmissionOptions options);
 
-  // What to reply instead of serving the request: 403, or the answer to a preflight of an origin
-  // that is allowed.
+  // The reply to send instead of serving the request: 403, or the answer to a preflight request of
+  // an allowed origin. nullopt: the request is served.
   std::optional<HttpReply> refuse(const HttpRequest& request) const;
-  // The same handler, whose replies an allowed origin's pages may read.
+  // Wraps the handler: replies to an allowed origin carry the CORS headers that let its pages read
+  // them.
   Handler with_cors(Handler handler) const;
 
  private:

@@ -44,8 +44,8 @@ struct Pipe {
 Result<Pipe> make_pipe();
 
 enum class Session { Inherited, Own };
-// What a write beyond RLIMIT_FSIZE is to the child: a signal that ends it, or an error of the call
-// (where the engine ignores SIGXFSZ, as `kiban serve` does).
+// How a write beyond RLIMIT_FSIZE fails in the child: by a signal that ends it, or by an error of
+// the call (where the engine ignores SIGXFSZ, as `kiban serve` does).
 enum class FileLimit { IsASignal, IsAnError };
 
 struct ChildOptions {
@@ -72,11 +72,11 @@ std::optional<int> wait_for_child(pid_t pid, std::optional<Deadline> deadline = 
 // As a shell says it: 128 and the signal's number for a child that a signal ended.
 int exit_code_of(int status);
 
-// Writes `input` to the child and reads what it prints until it closes its output or the deadline
+// Writes `input` to the child and reads its output until it closes the pipe or the deadline
 // passes. SIGPIPE is ignored by the engine.
 std::string exchange_with_child(Pipe& in, Pipe& out, const std::string& input, Deadline deadline);
 
-// What a child writes to a pipe up to its first line end, its close or the deadline.
+// Reads a child's output from a pipe up to the first line end, the close or the deadline.
 std::string read_line_of_child(const Descriptor& from, Deadline deadline);
 
 }  // namespace kiban::runtime

@@ -83,7 +83,7 @@ TEST(Child, StartsWithDefaultSignalsAndAnEmptyMask) {
 TEST(Child, IsKilledAtTheDeadline) {
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_EQ(run_shell("echo begun; exec sleep 60", {}, Session::Inherited, 200ms).second, -1);
-  // One that leaves its output open to a child of its own holds nobody up either.
+  // A child that leaves its output open to a child of its own does not delay the caller either.
   EXPECT_EQ(run_shell("sleep 5 & exit 0", {}, Session::Inherited, 200ms).second, 0);
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 4s);
 }

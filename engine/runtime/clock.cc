@@ -68,7 +68,7 @@ bool VirtualClock::look(Timestamp host) {
   const std::set<std::string> seen{in_flight_.begin(), in_flight_.end()};
   std::erase_if(held_since_, [&](const auto& each) { return !seen.contains(each.first); });
   std::erase_if(given_up_, [&](const auto& each) { return !seen.contains(each); });
-  if (!moving_ && state_.scale <= 0) {  // Stands anyway: nobody's patience is tried.
+  if (!moving_ && state_.scale <= 0) {  // The clock is frozen; hold timeouts don't apply.
     held_since_.clear();
     return false;
   }
@@ -111,7 +111,7 @@ Timestamp VirtualClock::step(std::optional<Timestamp> next, Work work) {
   return state_.now;
 }
 
-// Until somebody's is over.
+// The time until the first hold timeout expires; nullopt: nothing holds the clock.
 std::optional<Duration> VirtualClock::patience(Timestamp host) const {
   std::optional<Duration> least;
   for (const auto& [name, since] : held_since_) {

@@ -1,4 +1,4 @@
-// What the kernel's time is: the host's, or one that stands, jumps or runs as it is told.
+// The kernel's time: the host's, or a virtual time that is frozen, moved or scaled on request.
 #pragma once
 
 #include <functional>
@@ -30,17 +30,17 @@ struct RealClockPorts {
   std::function<Timestamp()> host_now{};    // Empty: the host's clock.
   std::function<Timestamp()> steady_now{};  // Empty: the host's steady clock.
 };
-// The host's time, never before `last`, when kept rows were written. While the host's clock is
-// behind what was shown, it goes on by the steady clock.
+// The host's time, never before `last`, the time of the newest kept rows. While the host's clock is
+// behind the last time returned, time advances by the steady clock.
 std::unique_ptr<Clock> make_real_clock(std::optional<Timestamp> last = {},
                                        RealClockPorts ports = {});
 
 constexpr double clock_scale_max = 1'000'000;
 
-// Frozen, until it is moved forward to an instant (from timer to timer: each fires at its own
-// time), or runs `scale` times as fast as the host's. What is in flight outside holds it at the
-// instant: tasks that run to completion, deliveries. No longer than `hold` of the host's time each:
-// then a move ends there and names them, and a running clock goes on without them.
+// Frozen until it is moved forward to an instant (from timer to timer: each fires at its own time),
+// or running `scale` times as fast as the host's. Work in flight outside the kernel (tasks that run
+// to completion, deliveries) holds the clock, each for at most `hold` of the host's time: then a
+// move ends there and names the work that held it, and a running clock continues without it.
 class VirtualClock final : public Clock {
  public:
   struct State {
@@ -62,9 +62,10 @@ class VirtualClock final : public Clock {
 
   // Any thread. False when `to` lies in the past. Takes effect with the next step().
   bool move_to(Timestamp to, Duration hold);
-  // Until the move has arrived, what came due at its end included, or was given up.
+  // True until the move has reached its target and the timers due there have fired, or until it was
+  // given up.
   bool moving() const;
-  // Who held the last move too long.
+  // The work that held the last move for longer than `hold`.
   std::vector<std::string> overdue() const;
   void run_at(double scale, Duration hold);  // Ends a move.
   State state() const;

@@ -22,7 +22,7 @@ json::value time_or_null(const std::optional<Timestamp>& at) {
 constexpr std::size_t waiting_shown = 10;
 constexpr std::size_t waiting_counted = 1'000;
 
-// What a clock that stands holds up.
+// The timers that wait for a frozen clock.
 void show_waiting(const kernel::Kernel& kernel, json::object& shown) {
   const auto waiting = kernel.waiting_timers(waiting_counted);
   json::array first;

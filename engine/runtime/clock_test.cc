@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 constexpr Timestamp start{Duration{1'700'000'000'000}};
 
-// A clock whose host's time and work in flight are the test's.
+// A clock whose host time and work in flight the test sets.
 struct Fixture {
   Timestamp host{};
   std::vector<std::string> in_flight{};
@@ -59,7 +59,7 @@ TEST(FrozenClock, StandsWhateverTheHostDoes) {
   f.host += 24h;
   EXPECT_EQ(f.at(start + 1s), 0s);
   EXPECT_EQ(f.clock.until(start + 1s), std::nullopt);
-  EXPECT_EQ(f.clock.until(start), 0s);  // What is due at this instant happens.
+  EXPECT_EQ(f.clock.until(start), 0s);  // Timers due at this instant fire.
 }
 
 TEST(FrozenClock, MovesFromTimerToTimer) {

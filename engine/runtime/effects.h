@@ -1,4 +1,4 @@
-// Hands the kernel's effects to whoever performs them, by kind.
+// Dispatches the kernel's effects to their performers, by kind.
 #pragma once
 
 #include <concepts>
@@ -16,9 +16,9 @@
 
 namespace kiban::runtime {
 
-// Tells the kernel how an effect goes; from any thread, the last time with `final`. `committed` is
-// called once what was reported cannot be lost any more, on the kernel's thread; never when the
-// server ends before that.
+// Reports an outcome of an effect to the kernel; from any thread, the last one with `final`.
+// `committed` is called on the kernel's thread once the outcome is durable; never when the server
+// ends before that.
 class Report {
  public:
   using Committed = std::function<void()>;
@@ -52,7 +52,7 @@ class Effects final : public kernel::EffectSink {
   void add(std::string kind, Performer performer);
   // Where outcomes go; set before the kernel begins.
   void set_kernel(KernelThread* kernel) { kernel_ = kernel; }
-  // A kind that nobody performs comes back at once as {"Error": "NotPerformed", "Cause": …}.
+  // A kind without a performer has the outcome {"Error": "NotPerformed", "Cause": …} at once.
   void perform(const services::Effect& effect) override;
 
  private:
@@ -61,9 +61,9 @@ class Effects final : public kernel::EffectSink {
 };
 
 // {"Url", "Headers": {name: value}, "Body", "Method" (POST), "TimeoutSeconds" (15)} to {"Status":
-// n, "Reason": text, "Headers": [[name, value]], "Body": text} ("Binary": true when the body is no
-// UTF-8) or {"Error": name, "Cause": text}, the names those of fetch(); a body has a megabyte at
-// most. `targets` says which addresses may be called. With "Sign": "1" or "2" the body is an SNS
+// n, "Reason": text, "Headers": [[name, value]], "Body": text} ("Binary": true when the body is
+// not UTF-8) or {"Error": name, "Cause": text}, the names those of fetch(); a body has a megabyte
+// at most. `targets` says which addresses may be called. With "Sign": "1" or "2" the body is an SNS
 // message, to be signed in that version. `fetcher` and `signer` outlive the performer.
 Performer make_http_performer(Fetcher& fetcher, MessageSigner& signer, Targets targets);
 

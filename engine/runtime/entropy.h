@@ -5,7 +5,8 @@
 
 namespace kiban::runtime {
 
-// From OpenSSL's generator, which the system's seeds: no seed tells another. Any thread.
+// From OpenSSL's generator, which the system's generator seeds: no seed can be derived from
+// another. Any thread.
 Seed fresh_seed();
 
 }  // namespace kiban::runtime

@@ -32,7 +32,7 @@ void refuse_token(const Respond& respond) {
                json_reply(403, json::object{{"message", "X-Kiban-Token is missing or wrong."}}));
 }
 
-// What the links of SNS's messages ask for.
+// The operations that links in SNS messages request.
 bool is_link_operation(std::string_view operation) {
   return operation == "ConfirmSubscription" || operation == "Unsubscribe";
 }
@@ -46,7 +46,8 @@ bool needs_no_signature(const api::Wire& wire) {
          is_link_operation(wire.operation_name);
 }
 
-// What a copy reads is hashed by us: the kernel must not read gigabytes.
+// Operations that copy an object: the front end hashes the source first, as the kernel must not
+// read gigabytes.
 bool wants_copy(const api::Wire& wire) {
   return wire.service->folder == "s3" &&
          (wire.operation->name == "CopyObject" || wire.operation->name == "UploadPartCopy");
@@ -54,10 +55,10 @@ bool wants_copy(const api::Wire& wire) {
 
 constexpr std::uint64_t small_body_bytes = 64UL * 1024;
 
-// How much of a body the service reads. Step Functions: 1 MB a request, headers included
-// (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). The others bound what is in
-// the body (SQS a message, CloudFormation a template, ...), which JSON or a form may write several
-// times as long.
+// The longest body that the service reads. Step Functions: 1 MB a request, headers included
+// (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). The other services limit a
+// member of the body (SQS a message, CloudFormation a template, ...), which JSON or a form may
+// encode in several times as many bytes.
 std::uint64_t body_bytes_max(const api::Wire& wire) {
   constexpr std::uint64_t mebibyte = 1024UL * 1024;
   if (wire.service == nullptr) return 4 * mebibyte;
@@ -136,7 +137,7 @@ void Frontend::handle(HttpRequest request, Respond respond) {
       .body = std::move(request.body)};
   exchange->wire = api::identify(exchange->request);
   if (exchange->wire.service == nullptr && is_link_operation(exchange->wire.operation_name)) {
-    // A SubscribeURL has neither signature nor version: at AWS its host tells the service.
+    // A SubscribeURL has neither signature nor version: on AWS its host identifies the service.
     exchange->request.query += "&Version=2010-03-31";
     exchange->wire = api::identify(exchange->request);
   }

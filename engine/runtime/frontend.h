@@ -1,4 +1,4 @@
-// From an HTTP request to a kernel command and back: who asks, in which protocol, for what.
+// From an HTTP request to a kernel command and back: the caller, the protocol and the operation.
 #pragma once
 
 #include <map>
@@ -39,7 +39,7 @@ struct FrontendOptions {
   std::function<std::optional<SessionKey>(kernel::Kernel&, std::string_view)> find_session{};
 };
 
-// What the header X-Kiban-Token must hold: only who can read the secret knows it.
+// The value that the header X-Kiban-Token must have; it is derived from the secret.
 std::string own_token(const std::string& secret_access_key);
 // What `Authorization: Bearer` may hold for routes that are Access::Scrape, and for no others.
 std::string metrics_token(const std::string& secret_access_key);
@@ -59,7 +59,7 @@ class Frontend {
   // Token: has_token() is asked first. Scrape: metrics_token() does too.
   enum class Access : std::uint8_t { Open, Token, Scrape };
   void add_route(std::string prefix, Handler handler, Access access = Access::Open);
-  // What is below /_kiban/ is for who can read the data directory: such a request has its token.
+  // Paths below /_kiban/ require the token, which only users who can read the data directory know.
   bool has_token(const HttpRequest& request) const;
   bool has_metrics_token(const HttpRequest& request) const;
 
@@ -81,7 +81,7 @@ class Frontend {
   void authenticate(const Shared& exchange);
   void with_session(const Shared& exchange, const std::optional<SessionKey>& session);
   void submit(const Shared& exchange);
-  // What the operation `wants_copy` reads is hashed before it is asked for.
+  // Hashes the source object of an operation that copies (wants_copy), then runs the operation.
   void prepare_copy(const Shared& exchange, api::Request request);
   void keep_body(const Shared& exchange, api::Request request);
   void ask(const Shared& exchange, api::Request request);

@@ -188,7 +188,8 @@ class ThreadFetcher final : public Fetcher {
     Result<HttpReply> reply = fail("FetchFailed", job.request.url + ": failed inside");
     try {
       reply = co_await fetch_once(std::move(job.request));
-    } catch (const std::exception& thrown) {  // Our mistake; whoever waits must hear of it.
+    } catch (
+        const std::exception& thrown) {  // A bug of kiban; the waiting caller must get an error.
       reply = fail("FetchFailed", std::string("failed inside: ") + thrown.what());
     }
     --running_;
@@ -200,7 +201,7 @@ class ThreadFetcher final : public Fetcher {
 
   // Used on the thread.
   std::map<std::string, Host> hosts_{};  // By "host:port".
-  std::string last_{};                   // The host whose turn was last.
+  std::string last_{};                   // The host that was served last.
   std::size_t running_{0};
   std::atomic<std::size_t> waiting_{0};
 

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A server that keeps what is asked until the test lets it answer.
+// A server that holds requests until the test lets it answer.
 class Slow {
  public:
   Slow() {

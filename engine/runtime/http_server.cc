@@ -54,7 +54,7 @@ constexpr auto sweep_interval = std::chrono::milliseconds{250};  // How late a d
 constexpr std::size_t piece_bytes_max = 64UL * 1024;
 constexpr std::size_t descriptors_reserved = 256;  // For files, databases and outgoing requests.
 
-// One connection, and what others may ask or tell it.
+// One connection, and the requests that other threads make of it.
 struct Connection {
   explicit Connection(Tcp::socket socket) : stream(std::move(socket)) {}
   void expires_never() { deadline = Clock::time_point::max(); }
@@ -63,8 +63,8 @@ struct Connection {
   asio::ip::address peer{};
   std::string local{};
   beast::flat_buffer buffer{};
-  // A single sweep closes what is past its deadline: a timer of its own would be set several times
-  // for each request.
+  // One sweep closes all connections past their deadlines: a timer per connection would be set
+  // several times for each request.
   Clock::time_point deadline{Clock::time_point::max()};
   bool answering{false};        // From the first byte of a request on.
   bool reading_header{false};   // Until the header is there.
@@ -221,8 +221,7 @@ void Server::close_overdue() {
     if (connection->deadline <= now) connection->stream.cancel(ignored);
 }
 
-// Sleeps until the earliest deadline, so that connections which wait for their next request wake
-// nobody.
+// Sleeps until the earliest deadline, so that idle connections cause no wake-ups.
 asio::awaitable<void> Server::sweep() {
   while (!stopping_ || !connections_.empty()) {
     sweep_timer_.expires_at(sweep_at_);
@@ -257,7 +256,8 @@ bool Server::close_oldest_idle(const asio::ip::address* peer) {
   return true;
 }
 
-// False when there is no room for one more connection from `peer`, as none of the others is idle.
+// Closes an idle connection when there are too many. False: none is idle, so the connection from
+// `peer` cannot be accepted.
 bool Server::make_room(const asio::ip::address& peer) {
   const std::size_t each_max = std::max<std::size_t>(
       1, limits_.connections_max * limits_.connections_per_address_percent / 100);
@@ -310,8 +310,8 @@ asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection) {
   if (stopping_ && connections_.empty()) io_.stop();
 }
 
-// To close on bytes that nobody read resets the connection, and the client may lose the reply that
-// says why: RFC 9112, 9.6.
+// Reads the rest of the client's bytes before closing. Closing with unread bytes resets the
+// connection, and the client may lose the reply: RFC 9112, 9.6.
 asio::awaitable<void> Server::read_away(Connection& connection) {
   error_code ignored;
   connection.stream.shutdown(Tcp::socket::shutdown_send, ignored);
@@ -371,7 +371,7 @@ std::optional<HttpReply> check_header(const HttpRequest& request, unsigned versi
   return std::nullopt;
 }
 
-// What the client got wrong, as opposed to the connection having ended.
+// Whether the client sent malformed HTTP, as opposed to the connection having ended.
 bool is_malformed(error_code error) {
   return error.category() == http::make_error_code(http::error::bad_method).category() &&
          error != http::error::end_of_stream && error != http::error::partial_message;
@@ -477,7 +477,7 @@ asio::awaitable<std::optional<HttpReply>> Server::read_body(
   };
   const std::optional<std::uint64_t> length = content_length(request);
   if (!request.sink && length && *length > bytes_max) co_return too_large();
-  // Also when there is no body: botocore takes an early final reply for the next request's.
+  // Also without a body: botocore takes an early final reply for that of the next request.
   if (beast::iequals(parser.get()[http::field::expect], "100-continue") &&
       parser.get().version() >= 11) {
     http::response<http::empty_body> go_on{http::status::continue_, parser.get().version()};

@@ -1,5 +1,5 @@
 // HTTP/1.1 on one I/O thread: keep-alive, Expect: 100-continue, chunked bodies, limits, slow-client
-// timeouts, a graceful end. What the requests mean is the handler's business.
+// timeouts, a graceful end. The handler interprets the requests.
 //
 // Strict where RFC 9112 lets a proxy and a server disagree: one Host (HTTP/1.1), a target that
 // begins with '/', no Transfer-Encoding but "chunked", not together with Content-Length.
@@ -56,11 +56,12 @@ struct HttpReply {
   std::vector<FilePart> files{};
 };
 
-// Call `respond` once, from any thread; what it is given makes the reply on the I/O thread.
+// Call `respond` once, from any thread; the function passed to it makes the reply on the I/O
+// thread.
 using Respond = std::function<void(std::function<HttpReply()>)>;
 using Handler = std::function<void(HttpRequest, Respond)>;
 
-// What to do with a body, decided when the header is there.
+// How a body is received, decided once the header was read.
 struct BodyPlan {
   std::optional<HttpReply> refused{};  // Reply this and don't read the body.
   std::shared_ptr<BodySink> sink{};    // nullptr: the body is held in memory.
@@ -88,13 +89,13 @@ struct HttpLimits {
   std::chrono::seconds idle{75};           // Between requests.
   std::chrono::seconds header{20};         // From a request's first byte to the end of its header.
   std::chrono::seconds body_progress{30};  // Between two pieces of a body; for writing likewise.
-  std::chrono::seconds read_away{1};       // What a refused client goes on sending.
+  std::chrono::seconds read_away{1};       // How long a refused client's bytes are read.
   std::chrono::seconds drain{5};           // For requests in flight when the end was asked for.
 };
 
 class HttpServer {
  public:
-  // Binds at once. Error `ListenFailed` when the address is no address, or taken.
+  // Binds at once. Error `ListenFailed` when the address is malformed or in use.
   static Result<std::unique_ptr<HttpServer>> listen(const std::string& address, std::uint16_t port,
                                                     Handler handler, HttpLimits limits = {});
   virtual ~HttpServer() = default;
@@ -106,8 +107,8 @@ class HttpServer {
   // Called on the thread that serves when the end begins, before requests in flight are waited for:
   // the time to answer long polls. Before run().
   virtual void at_stop(std::function<void()> work) = 0;
-  // Serves on this thread until stop(), SIGTERM or SIGINT, and until what is in flight is answered.
-  // The signal; 0: stop().
+  // Serves on this thread until stop(), SIGTERM or SIGINT, then until the requests in flight are
+  // answered. Returns the signal; 0 after stop().
   virtual int run() = 0;
   // From any thread: how many connections are open.
   virtual std::size_t connections() const = 0;

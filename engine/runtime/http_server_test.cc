@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-// A raw client: what is sent byte by byte, and what comes back until the server closes or is still.
+// A raw client: sends given bytes, and reads until the server closes or sends nothing more.
 class Wire {
  public:
   explicit Wire(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {

@@ -117,7 +117,7 @@ void KernelThread::run() {
     std::ranges::move(taken.visits, std::back_inserter(visits));
     std::erase_if(visits, [this](auto& work) { return work(kernel_); });
   }
-  // What is left over waits for the next start, except for what a visit wants kept.
+  // Work left over waits for the next start, except for rows that a visit wants kept.
   if (kernel_.busy() && !kernel_.failed())
     check(kernel_.run_batch(clock_.step(std::nullopt, Work::Waits), fresh_seed()));
 }

@@ -1,4 +1,4 @@
-// Runs a kernel on a thread of its own: what other threads submit becomes the next batch.
+// Runs a kernel on its own thread: commands that other threads submit form the next batch.
 #pragma once
 
 #include <condition_variable>
@@ -24,7 +24,7 @@ class KernelThread {
   KernelThread(const KernelThread&) = delete;
   KernelThread& operator=(const KernelThread&) = delete;
 
-  // Starts the thread, once. What was submitted before waits for it.
+  // Starts the thread, once. Commands submitted earlier wait for it.
   void begin();
   // Any thread.
   void submit(kernel::Command command);
@@ -39,7 +39,7 @@ class KernelThread {
   void measure(KernelMetrics& metrics) { metrics_ = &metrics; }
   // Any thread: commands and outcomes that wait for the next batch.
   std::size_t waiting() const;
-  // Decides what was submitted so far and ends the thread.
+  // Decides the commands submitted so far and ends the thread.
   void stop();
 
  private:

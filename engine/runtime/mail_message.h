@@ -22,7 +22,7 @@ struct Mail {
 // The text, its lines ended by \r\n. A control character in a header's value becomes a space, so
 // that no value can begin another header. Error `InvalidMail` for an address that is none.
 Result<std::string> format_mail(const Mail& mail);
-// What format_mail wrote. A header that is missing is empty: somebody else may have written it.
+// Reads the output of format_mail. A missing header is empty: the file may be of another program.
 Mail read_mail(std::string_view text);
 
 }  // namespace kiban::runtime

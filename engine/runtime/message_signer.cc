@@ -37,7 +37,7 @@ std::string pem_of(Write write) {
   return text_of(memory.get());
 }
 
-// For nobody to trust but who was told to.
+// Self-signed: only clients that were configured to trust it do.
 X509Holder self_signed(EVP_PKEY* key) {
   X509Holder certificate{::X509_new(), ::X509_free};
   X509* const made = certificate.get();
@@ -54,7 +54,7 @@ X509Holder self_signed(EVP_PKEY* key) {
   return certificate;
 }
 
-// Names in alphabetical order, each on a line above its value; what is not there is left out.
+// Names in alphabetical order, each on a line above its value; absent members are left out.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message-verify-message-signature.html
 std::string text_to_sign(const json::object& message) {
   const json::string* type = find_string(message, "Type");

@@ -1,6 +1,6 @@
 // Signs what SNS posts, as AWS does: RSA over SHA-1 (SignatureVersion 1) or SHA-256 (2) of the
-// message's fields, with a certificate that the message names. It is one of our own, so a client
-// that checks for a host of amazonaws.com must be told to trust this server's.
+// message's fields, with a certificate that the message names. It is self-signed, so a client
+// that checks for a host of amazonaws.com must be configured to trust this server's.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 #pragma once
 

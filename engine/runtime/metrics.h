@@ -1,8 +1,8 @@
-// What the server measures about itself, and Prometheus' text format, in which it tells it.
+// The server's own metrics, and their output in Prometheus' text format.
 // https://prometheus.io/docs/instrumenting/exposition_formats/
 //
-// Whoever measures adds to relaxed atomics, from any thread; nothing else happens on the way of a
-// request. GET /_kiban/metrics (cli/metrics_route.h) reads them.
+// Measuring adds to relaxed atomics, from any thread; a request does no other work for metrics. GET
+// /_kiban/metrics (cli/metrics_route.h) reads them.
 #pragma once
 
 #include <array>
@@ -29,10 +29,10 @@ inline void add(Count& count, std::uint64_t more = 1) {
 
 constexpr std::size_t bounds_max = 14;
 
-// Upper bounds of a histogram's buckets, ascending, in units of what it observes.
+// Upper bounds of a histogram's buckets, ascending, in the unit of its observations.
 struct Bounds {
   std::array<std::uint64_t, bounds_max> upper{};
-  double scale{1};  // A unit in what is shown: 1e-6 for microseconds that are shown as seconds.
+  double scale{1};  // Of the unit in the output: 1e-6 for microseconds that are shown as seconds.
 };
 // 100 µs to 60 s, and 1 to 8192.
 extern const Bounds duration_bounds;

@@ -1,6 +1,6 @@
 // Performs "host.pause": {"Milliseconds": n} to {}, after that much of the host's time. The
-// kernel's timers follow the clock that users see, which may be frozen; what only paces kiban's own
-// work waits by this effect. After a restart a pause begins anew.
+// kernel's timers follow the clock that users see, which may be frozen; pauses that only pace
+// kiban's own work use this effect. After a restart a pause begins anew.
 #pragma once
 
 #include <chrono>

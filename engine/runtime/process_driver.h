@@ -1,7 +1,7 @@
 // Runs ECS tasks as plain processes of this host, from a source directory: the inner development
 // loop, chosen with `kiban serve --tasks process --source DIR`. Nothing of an image is used; a
 // container's command, environment and exit code are. Where the task definition leaves the command
-// to the image, ENTRYPOINT and CMD of DIR/Dockerfile stand in.
+// to the image, ENTRYPOINT and CMD of DIR/Dockerfile are used.
 //
 // Each container is a shell in a session of its own that writes DIR/TASK/CONTAINER/{pid,log,exit},
 // so it outlives the engine: performing the same effect again adopts it. Logs are read up to the
@@ -20,14 +20,14 @@ namespace kiban::runtime {
 class ProcessDriver {
  public:
   // `directory` keeps the tasks' files; `source` is where commands run unless the container has an
-  // own WorkingDirectory. Error `NoSource` when `source` is no directory.
+  // own WorkingDirectory. Error `NoSource` when `source` is not a directory.
   static Result<std::unique_ptr<ProcessDriver>> create(const std::string& directory,
                                                        const std::string& source);
   virtual ~ProcessDriver() = default;
   // Adds "task.run" and "task.stop".
   virtual void add_to(Effects& effects) = 0;
-  // Erases the files of tasks that nobody asked for since the start: they had ended, and the server
-  // with them before it could. To be called once all pending effects were handed over.
+  // Erases the files of tasks without an effect since the start: they had ended, but the server
+  // ended before it erased them. To be called once all pending effects were handed over.
   virtual void sweep() = 0;
   // Ends all tasks, some seconds at most, and reports that. Others that are asked for then wait for
   // the next run of the engine. Without it they go on.
@@ -37,8 +37,8 @@ class ProcessDriver {
 // Where this server answers tasks.
 constexpr std::string_view task_credentials_path = "/_kiban/tasks/credentials/";
 constexpr std::string_view task_metadata_path = "/v4/";
-// What a container finds in its environment as Fargate sets it, beneath the task definition's own;
-// the endpoint beside it. `endpoint` is this server's as the task sees it.
+// The environment variables that Fargate sets in a container, with the endpoint; the task
+// definition's own override them. `endpoint` is this server's as the task reaches it.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-metadata.html
 json::object task_environment(const json::object& payload, const json::object& container,
                               const std::string& endpoint);
@@ -48,8 +48,8 @@ json::object task_environment(const json::object& payload, const json::object& c
 json::object eviction_error();
 constexpr std::chrono::seconds eviction_grace{3};  // Between SIGTERM and SIGKILL then, at most.
 
-// What "task.run" answers when nobody runs tasks: the task fails to start, and says why and what to
-// do.
+// Performs "task.run" on a server without a task driver: the task fails to start, and its reason
+// says why and what to do.
 void add_refusing_driver(Effects& effects, const std::string& why);
 
 }  // namespace kiban::runtime

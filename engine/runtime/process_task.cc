@@ -123,7 +123,8 @@ Result<void> start_monitor(const fs::path& directory, const std::string& source,
   return {};
 }
 
-// A name of one folder: a path is never made of what a request says as it is.
+// Whether the text is the name of one folder: texts of requests become parts of paths only after
+// this check.
 bool is_folder_name(const std::string& name) {
   return !name.empty() && name.front() != '.' && name.find('/') == std::string::npos;
 }
@@ -300,7 +301,8 @@ void ProcessTask::report_running() {
        .payload = {{"Status", "RUNNING"}, {"Containers", containers}, {"HealthChecks", "none"}}});
 }
 
-// A line's position lets the kernel drop what it has already: after a crash lines are read again.
+// A line's position lets the kernel drop lines that it has already: they are read again after a
+// crash.
 json::array ProcessTask::next_lines(bool ended) {
   json::array lines;
   std::size_t bytes = 0;
@@ -344,7 +346,7 @@ void ProcessTask::bound_backlog(Process& process) {
   const std::uintmax_t size = fs::file_size(process.directory / "log", failed);
   const std::uintmax_t backlog = failed || size < process.offset ? 0 : size - process.offset;
   const json::object* log = find_object(process.plan, "Log");
-  // One that was told to end must not be stopped: it loses lines instead.
+  // A process that was asked to end must not be suspended: it loses lines instead.
   if (log && text(*log, "Mode") == "blocking" && !process.kill_at) {
     const bool held = backlog > (process.held ? backlog_bytes_max / 2 : backlog_bytes_max);
     if (held != process.held) hold(process, held);

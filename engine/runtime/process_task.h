@@ -1,4 +1,4 @@
-// One ECS task as processes of this host: runtime/process_driver.h says what it does for whom.
+// One ECS task as processes of this host; see runtime/process_driver.h.
 #pragma once
 
 #include <atomic>

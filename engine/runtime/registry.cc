@@ -96,7 +96,7 @@ std::uint64_t number_of(const json::object& object, std::string_view key) {
   return found && found->is_number() ? found->to_number<std::uint64_t>() : 0;
 }
 
-// "0-99" of 100 bytes; there is no way to write none, and registries say 0-0.
+// "0-99" of 100 bytes. The header cannot express an empty range; registries answer 0-0.
 std::string range_of(std::uint64_t size) { return fmt::format("0-{}", size == 0 ? 0 : size - 1); }
 
 }  // namespace
@@ -118,7 +118,7 @@ struct Registry::Exchange {
   void refuse_method() const {
     answer(error_reply(405, "UNSUPPORTED", request.method + " is not served here"));
   }
-  // What tells a client where its blob is now.
+  // The reply that contains the blob's location.
   void answer_blob(const std::string& digest) const {
     answer(reply(201, {{"Location", place("blobs/" + digest)}, {"Docker-Content-Digest", digest}}));
   }
@@ -338,7 +338,7 @@ void Registry::put_manifest(const Shared& exchange) {
   ask_raw(
       exchange, "PutImage", std::move(input),
       [exchange, digest](const Result<json::object>& result) {
-        // A push of what is there already is no mistake for this protocol.
+        // Pushing an image that exists already is not an error in this protocol.
         const bool done = result || result.error().name == "ImageAlreadyExistsException";
         if (done)
           return exchange->answer(

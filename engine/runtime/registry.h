@@ -23,7 +23,7 @@
 
 namespace kiban::runtime {
 
-// Whom a password was given to.
+// The caller to which a password was issued.
 struct RegistryToken {
   std::string caller{};
   std::string region{};
@@ -34,7 +34,7 @@ struct RegistryOptions {
   std::string account{"000000000000"};
   std::string region{"ap-northeast-1"};
   kernel::Auth auth{kernel::Auth::Sigv4};
-  // Looks a password up on the kernel's thread; nullopt: nobody gave it out.
+  // Looks a password up on the kernel's thread; nullopt: it was never issued.
   std::function<std::optional<RegistryToken>(kernel::Kernel&, const std::string& password)>
       find_token{};
   // The kernel's clock is not the host's: a password lives 12 hours of the host's time from when
@@ -52,7 +52,8 @@ class Registry {
   Registry& operator=(const Registry&) = delete;
 
   void handle(HttpRequest request, Respond respond);
-  // Where the body of a request for /v2/ goes: a layer to a file, for who is authenticated.
+  // Decides how the body of a request for /v2/ is received: a layer of an authenticated client goes
+  // to a file.
   void plan(const HttpRequest& request, const Decide& decide);
 
  private:
@@ -63,7 +64,7 @@ class Registry {
     Timestamp first{};  // By the host's clock.
   };
 
-  // Passes on what is known of the request's password; nullopt: nothing.
+  // Passes the token of the request's password to `then`; nullopt: the password is unknown.
   void find_seen(const HttpRequest& request,
                  const std::function<void(const std::optional<Seen>&)>& found);
   std::optional<HttpReply> refusal(const std::optional<Seen>& seen) const;
@@ -81,7 +82,7 @@ class Registry {
   void upload(const Shared& exchange);
   void finish_upload(const Shared& exchange, const std::string& id);
 
-  // An operation of the ecr service in the exchange's name; what it returns goes to `done` on the
+  // Runs an operation of the ecr service as the exchange's caller; its reply goes to `done` on the
   // kernel's thread, its Error to the client.
   void ask(const Shared& exchange, std::string operation, json::object input,
            std::function<void(const json::object&)> done);

@@ -27,7 +27,7 @@ std::optional<std::uint64_t> read_number(std::string_view digits) {
   return value;
 }
 
-// What the last parts of a path say, and how many of them are not the repository's name.
+// The meaning of a path's last parts, and how many of them do not belong to the repository's name.
 struct Ending {
   RegistryPath::Kind kind{RegistryPath::Kind::Base};
   std::size_t parts{0};

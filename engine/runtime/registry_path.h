@@ -20,11 +20,12 @@ struct RegistryPath {
   std::string parameter(std::string_view name) const;  // "" when it is not there.
 };
 
-// `target` as HTTP has it: percent-encoded, with the query. nullopt: there is no such path.
+// `target` is HTTP's: percent-encoded, with the query. nullopt: the registry does not have the
+// path.
 std::optional<RegistryPath> parse_registry_path(std::string_view target);
 
 // "bytes=0-9", "bytes=10-", "bytes=-5" of `size` bytes: first byte and count. nullopt: cannot be
-// satisfied. What is no single range asks for everything, as RFC 9110 allows.
+// satisfied. Headers other than a single range select all bytes, as RFC 9110 allows.
 struct ByteRange {
   std::uint64_t offset{0};
   std::uint64_t size{0};

@@ -8,7 +8,7 @@
 
 namespace kiban::runtime {
 
-// An exception out of `task` is our mistake: it is told on stderr, the rest goes on.
+// An exception out of `task` is a bug of kiban: it is printed to stderr, and the program goes on.
 template <typename Executor>
 void spawn(Executor& executor, boost::asio::awaitable<void> task) {
   boost::asio::co_spawn(executor, std::move(task), [](const std::exception_ptr& thrown) {

@@ -9,9 +9,9 @@
 
 namespace kiban::runtime {
 
-// One report of a task is on its way to the kernel at a time, so this bounds what a task that
-// writes without end costs: memory, and the time of the batch that takes it. PutLogEvents takes 1
-// MiB.
+// One report of a task is on its way to the kernel at a time, so this bounds the cost of a task
+// that writes without end: memory, and the time of the batch that takes the report. PutLogEvents
+// takes 1 MiB.
 constexpr std::size_t report_bytes_max = std::size_t{128} * 1024;
 constexpr std::size_t log_line_overhead = 100;  // Of a short line in memory and in a batch.
 // "Default value: 10m". The buffer is the unread part of the log file.
@@ -31,14 +31,14 @@ struct WrittenLine {
 
 enum class Written { More, All };
 
-// The lines of `log` from `offset` on, which moves behind them: not many more than `bytes_max`,
-// whatever the file holds. Longer lines than one event takes are cut into several; empty ones are
-// left out. A line without its end waits for the rest unless all is written.
+// The lines of `log` from `offset` on, which moves behind them: about `bytes_max` bytes at most.
+// Longer lines than one event takes are cut into several; empty ones are left out. A line without
+// its end waits for the rest unless all is written.
 std::vector<WrittenLine> read_lines(const std::filesystem::path& log, std::uint64_t& offset,
                                     std::size_t bytes_max, Written written);
 
 // DIRECTORY/log was reported up to `end`: writes that to DIRECTORY/offset, then gives the disk
-// space back. In this order, as the next run of the engine must not begin in what was released.
+// space back. In this order, as the next run of the engine must not begin in a released range.
 void release_log(const std::filesystem::path& directory, std::uint64_t end);
 
 }  // namespace kiban::runtime

@@ -48,7 +48,7 @@ TEST(TaskLog, NotesWhatWasReportedAndKeepsWhatWasNot) {
   EXPECT_EQ(offset, "9");
   std::ifstream log{directory / "log"};
   const std::string content{std::istreambuf_iterator<char>{log}, {}};
-  ASSERT_EQ(content.size(), 17U);  // Offsets stay what they are.
+  ASSERT_EQ(content.size(), 17U);  // Offsets do not change.
   EXPECT_EQ(content.substr(9), "not yet\n");
   fs::remove_all(directory);
 }

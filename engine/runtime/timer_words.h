@@ -1,4 +1,4 @@
-// What a waiting timer is for, in words for `kiban clock show`.
+// Describes a waiting timer's purpose for `kiban clock show`.
 #pragma once
 
 #include <string>

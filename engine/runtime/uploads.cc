@@ -117,7 +117,7 @@ Result<std::unique_ptr<Uploads>> Uploads::open(std::string directory, store::Blo
   if (error)
     return fail("StoreFailed", fmt::format("can't create {}: {}", directory, error.message()));
   const auto oldest = fs::file_time_type::clock::now() - upload_lifetime;
-  // What a killed engine left goes, so that Spool finds its names free.
+  // Removes files of a killed engine, so that Spool's names are free.
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
     const bool upload = entry.path().filename().string().starts_with("upload-");
     std::error_code ignored;

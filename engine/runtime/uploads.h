@@ -1,7 +1,8 @@
-// Layers on their way in: files that grow piece by piece until their digest is known.
+// Uploads of layers: files that grow piece by piece until their digest is known.
 //
 // Bodies are spooled on the I/O thread; everything else is for one other thread, as it reads,
-// copies and syncs whole layers. Uploads outlive the process: what was acknowledged can go on.
+// copies and syncs whole layers. Uploads outlive the process: a client can continue from the last
+// acknowledged byte.
 #pragma once
 
 #include <openssl/evp.h>
@@ -62,13 +63,13 @@ class Spool final : public BodySink {
 class Uploads {
  public:
   // Below `directory`, which is on the file system of the blobs. Bodies of a former process and
-  // uploads that nobody touched for a day are removed. Error `StoreFailed`.
+  // uploads without a request for a day are removed. Error `StoreFailed`.
   static Result<std::unique_ptr<Uploads>> open(std::string directory, store::Blobs& blobs);
 
   std::shared_ptr<Spool> spool();
 
   Result<void> begin(const std::string& id);
-  // Error `BLOB_UPLOAD_UNKNOWN` where there is no such upload.
+  // Error `BLOB_UPLOAD_UNKNOWN` when the upload does not exist.
   Result<std::uint64_t> size(const std::string& id) const;
   // The size then. `at`: where the client says that the body belongs; Error `RANGE_INVALID`.
   Result<std::uint64_t> append(const std::string& id, Spool& body, std::optional<std::uint64_t> at);

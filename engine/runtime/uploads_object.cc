@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view checksum_prefix = "x-amz-checksum-";
 
-// CRC64NVME, which S3 gives to what has no other, and what the headers name: x-amz-checksum-crc32,
+// CRC64NVME, S3's default, and the checksums that the headers name: x-amz-checksum-crc32,
 // x-amz-trailer: x-amz-checksum-crc32, x-amz-sdk-checksum-algorithm: CRC32.
 std::vector<api::Checksum> announced(const api::HttpRequest& head) {
   std::vector<api::ChecksumKind> kinds{api::ChecksumKind::Crc64nvme};

@@ -27,8 +27,8 @@ class ObjectBody final : public BodySink {
   Result<void> finish();
   // After finish(), of the content.
   const std::string& sha256() const { return sha256_; }
-  // What the framing adds to the request and takes from it: ChecksumCRC32 and the like that came in
-  // the trailer, and aws-chunked in ContentEncoding.
+  // Applies the framing to the request: adds ChecksumCRC32 and other members of the trailer,
+  // removes aws-chunked from ContentEncoding.
   void amend(json::object& input) const;
   // {"Digest", "Size", "Md5", "Checksums"}; the bytes are a durable blob then. Blocks: not for the
   // I/O thread.

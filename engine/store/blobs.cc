@@ -203,7 +203,7 @@ class DirectoryBlobs final : public Blobs {
   }
 
  private:
-  // A sweep goes by the time at which somebody last put the bytes (sweep.h).
+  // A sweep compares the time at which the bytes were last put (sweep.h).
   static void touch(const std::string& path) {
     std::error_code ignored;
     std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now(), ignored);

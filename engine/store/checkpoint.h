@@ -8,7 +8,7 @@
 
 namespace kiban::store {
 
-// What a store can do besides, if its rows are on disk.
+// The further interface of a store whose rows are on disk.
 class Checkpointed {
  public:
   virtual ~Checkpointed() = default;

@@ -1,4 +1,4 @@
-// Which rows of a store can't be read, as far as their bytes tell.
+// Finds rows whose bytes can't be read as text or JSON.
 #pragma once
 
 #include <string>
@@ -14,8 +14,9 @@ struct DamagedRows {
   std::vector<std::string> keys{};  // The first of them, repaired to UTF-8.
 };
 
-// Reads every row. Damaged is what is not valid UTF-8, is empty, or begins as a JSON object or
-// array and is none. What such JSON should contain, its service knows.
+// Reads every row. A row is damaged when it is not valid UTF-8, is empty, or begins like a JSON
+// object or array but is not valid JSON. Members are not checked: only the row's service knows
+// them.
 DamagedRows find_damaged_rows(const Store& store, std::size_t keys_max);
 
 }  // namespace kiban::store

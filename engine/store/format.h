@@ -20,8 +20,8 @@ namespace kiban::store {
 constexpr std::string_view format_row = "kernel/format";
 // How far the step under way got.
 constexpr std::string_view migration_row = "kernel/migration";
-// What this kiban reads and writes. A change of what rows mean raises it and adds a Migration to
-// migrations().
+// The format that this kiban reads and writes. A change of the meaning of rows increments it and
+// adds a Migration to migrations().
 constexpr int format_current = 2;
 
 struct Format {
@@ -31,7 +31,7 @@ struct Format {
 };
 
 // From `from` to `from` + 1. All rows whose key begins with one of `prefixes` are visited in the
-// order given. `rewrite` adds to the batch what becomes of one row. A step may be interrupted
+// order given. `rewrite` adds the new form of one row to the batch. A step may be interrupted
 // between any two batches and goes on behind the last row whose changes are durable, so `rewrite`
 // is called once for each row, except for rows which `rewrite` itself adds below the same prefix:
 // these it must leave as they are.

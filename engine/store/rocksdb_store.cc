@@ -41,7 +41,7 @@ std::string behind_prefix(std::string_view prefix) {
   return behind;
 }
 
-// What to tell of a failure, and which advice fits it.
+// The Error for a failure, with advice for the user.
 Error error_of(const rocksdb::Status& status, const std::string& what) {
   const std::string text = status.ToString();
   const auto says = [&text](const char* words) { return text.find(words) != std::string::npos; };

@@ -1,7 +1,7 @@
-// What only rows on disk need.
+// Functions that only rows on disk need.
 //
 // open_rocksdb_store (store.h) fails with `StoreLocked` when another process holds the directory,
-// `StoreCorrupt` when what is there was altered, `StoreFull` when the disk is full, `StoreReadOnly`
+// `StoreCorrupt` when the files were altered, `StoreFull` when the disk is full, `StoreReadOnly`
 // when it can't be written, otherwise `StoreFailed`.
 #pragma once
 
@@ -12,12 +12,12 @@
 
 namespace kiban::store {
 
-// Rewrites what is on disk, so that values which were overwritten or erased are gone from there.
+// Rewrites the files, so that they no longer contain values that were overwritten or erased.
 // Does nothing for rows in memory.
 Result<void> erase_overwritten(Store& rows);
 
-// Ends the process with exit code 1 and a message: what is on disk can't be read any more, and
-// get() and scan() can't return an error. Nothing more is written.
+// Ends the process with exit code 1 and a message: the files can't be read any more, and get() and
+// scan() can't return an error. Nothing more is written.
 [[noreturn]] void end_unreadable(const std::string& why);
 
 }  // namespace kiban::store

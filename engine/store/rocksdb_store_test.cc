@@ -1,4 +1,4 @@
-// What becomes of damage on disk. The behaviour of sound rows is in store_contract_test.cc.
+// Damage on disk. The behaviour of intact rows is tested in store_contract_test.cc.
 #include "store/rocksdb_store.h"
 
 #include <gtest/gtest.h>

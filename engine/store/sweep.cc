@@ -29,7 +29,7 @@ Result<Files> old_files(const std::string& directory, std::chrono::hours age) {
 
 bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
-// Digests may stand anywhere in a row: "sha256:…" in a manifest, {"Digest": "…"} in an object.
+// A digest may occur anywhere in a row: "sha256:…" in a manifest, {"Digest": "…"} in an object.
 void keep_what_is_named(std::string_view text, Files& files) {
   std::size_t begin = 0;
   while (begin < text.size()) {

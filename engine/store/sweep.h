@@ -15,10 +15,10 @@ struct Swept {
   std::uint64_t bytes{0};
 };
 
-// Erases the blobs below `directory` (blobs.h) whose digest stands in no key and no value of
-// `rows`, and that nobody put for `age`: a client may have sent bytes whose row is yet to come.
-// Rows that begin with one of `beside` name no blobs and are not read. Nobody else may use rows or
-// blobs meanwhile. Error `StoreFailed`.
+// Erases the blobs below `directory` (blobs.h) whose digest occurs in no key and no value of `rows`
+// and that were last put at least `age` ago: the row of newer bytes may not be written yet. Rows
+// that begin with one of `beside` name no blobs and are not read. Rows and blobs must not be used
+// otherwise meanwhile. Error `StoreFailed`.
 Result<Swept> sweep_blobs(const Store& rows, const std::string& directory, std::chrono::hours age,
                           const std::vector<std::string>& beside = {});
 
