@@ -82,7 +82,7 @@ struct Compiler {
     return out;
   }
 
-  // `within` is what stands before the name in JSONata's locations: "Catch[0]/".
+  // `within` is the part before the name in JSONata's locations: "Catch[0]/".
   static Result<std::optional<Template>> templated(const json::object& from, std::string_view name,
                                                    Language language,
                                                    std::string_view within = {}) {

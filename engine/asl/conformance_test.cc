@@ -16,7 +16,7 @@
 namespace kiban::asl {
 namespace {
 
-// What was reached; raise it along with the interpreter.
+// The number of cases that pass; raise it when the interpreter improves.
 constexpr int passes_min = 214;
 constexpr int replayed_passes_min = 125;
 
@@ -192,8 +192,8 @@ struct Ran {
   std::string problem{};
 };
 
-// Answers tasks as the recording did: what was submitted, what succeeded or failed. A recorded
-// timeout is no answer. nullopt when the recording lost its order.
+// Answers tasks as the recording did: submitted, succeeded or failed. A recorded timeout gives no
+// answer. nullopt when the order of the recording is unknown.
 std::optional<VirtualRun::Answer> recorded_answers(const json::array& recorded) {
   struct Task {
     std::vector<json::object> events{};
@@ -510,7 +510,7 @@ TEST(Conformance, HistoriesWithReplayedTasksEqualWhatAwsRecorded) {
       const auto answer = recorded_answers(*events);
       const std::string definition = definition_of(test, *events);
       if (definition.empty() || !answer) continue;
-      // A map run's items are what came out, where nothing changed them on the way.
+      // A map run's items are the results, where no state changed them.
       std::optional<Payload> items;
       bool run = false;
       for (const json::value& event : *events) {
@@ -534,8 +534,8 @@ TEST(Conformance, HistoriesWithReplayedTasksEqualWhatAwsRecorded) {
   EXPECT_GE(score.passed, replayed_passes_min);
 }
 
-// What AWS created must be good; what it refused must be refused in its words. (Texts that are
-// Python's, of a test of labels, are not AWS's.)
+// Definitions that AWS created must be accepted; those that it refused must be refused with its
+// text. (Texts made by Python, in a test of labels, are not AWS's.)
 TEST(Conformance, DefinitionsAreTakenAndRefusedAsByAws) {
   const auto folder = recordings();
   if (!folder) GTEST_SKIP() << "no recordings; set KIBAN_CONFORMANCE";

@@ -1,4 +1,4 @@
-// Validates and compiles any text; what is good runs for a bounded number of inputs.
+// Validates and compiles any text; a valid definition runs for a bounded number of inputs.
 #include "asl/interpreter.h"
 #include "asl/json_text.h"
 #include "asl/validate.h"

@@ -19,7 +19,7 @@ json::value item_at(const json::value& items, std::size_t index) {
 // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
 constexpr std::size_t read_item_bytes_max = 8UL * 1024 * 1024;
 
-// How many children the ResultWriter told of; without one AWS counts those that succeeded.
+// How many children the ResultWriter wrote; without one AWS counts those that succeeded.
 // Recorded: test_list_map_runs_and_describe_map_run.
 std::int64_t written(const Counts& of, bool exported) {
   return exported ? of.succeeded + of.failed + of.timed_out + of.aborted : of.succeeded;

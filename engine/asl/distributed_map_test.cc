@@ -107,7 +107,7 @@ TEST(DistributedMap, AnEmptyResultWriterFails) {
                   .starts_with("States.ResultWriterFailed"));
 }
 
-// A redrive goes on with the iteration whose ItemSelector failed, and with the others.
+// A redrive continues the iteration whose ItemSelector failed, and the others.
 TEST(InlineMap, ARedrivePreparesAFailedItemAgain) {
   const std::string definition = R"({"StartAt":"M","States":{"M":{"Type":"Map","MaxConcurrency":1,
       "ItemsPath":"$.l","ItemSelector":{"v.$":"$$.Map.Item.Value.v"},"ItemProcessor":{

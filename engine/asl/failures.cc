@@ -29,8 +29,8 @@ bool covers(const std::vector<std::string>& names, const Failure& failure, State
 }
 
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html: the
-// lengths of `error` and `cause`. What is longer is cut: the cause of a nested execution holds that
-// of the one it started, escaped once more, and would double with each level.
+// lengths of `error` and `cause`. Longer texts are cut: the cause of a nested execution contains
+// that of the execution it started, escaped once more, and would double with each level.
 constexpr std::size_t error_characters_max = 256;
 constexpr std::size_t cause_characters_max = 32'768;
 
@@ -116,7 +116,7 @@ void Machine::fail_state(Track& track, Failure failure) {
     inspection_.cause = failure.cause;
   }
   if (retry(track, failure)) return broken_.clear();
-  // A Map or Parallel that could not run at all, States.Runtime, is not told to have failed itself.
+  // A Map or Parallel that failed with States.Runtime has no event of its own.
   if (!failure.runtime()) {
     if (state.type == StateType::Map) emit(track, EventType::MapStateFailed);
     if (state.type == StateType::Parallel) emit(track, EventType::ParallelStateFailed);
@@ -191,7 +191,7 @@ void Machine::catch_with(Track& track, const Catcher& catcher, const Failure& fa
       json::object{{"Error", text_or_null(failure.error)}, {"Cause", text_or_null(failure.cause)}});
   const bool jsonata = state_of(track).language == Language::Jsonata;
   const auto give_up = [&](Failure why) {
-    // What goes wrong while catching is not caught again.
+    // A failure while catching is not caught again.
     if (why.evaluation) {
       evaluation_failed(track, why);
     }

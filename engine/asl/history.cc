@@ -169,8 +169,8 @@ Result<HistoryEvent> event_from_json(const json::object& object) {
 //
 // `first` is the id of the first event and `at` its time in milliseconds. BACK is how far the
 // previous event's id is behind its own, LATER the milliseconds since the event before it. DATA is
-// a text, or the index of an earlier event whose text it has too, or null. What is empty at the end
-// is left out.
+// a text, or the index of an earlier event whose text it has too, or null. Empty members at
+// the end are left out.
 
 namespace {
 

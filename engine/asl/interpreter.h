@@ -32,13 +32,13 @@ struct TaskResource;
 using ParametersCheck =
     std::function<std::optional<std::string>(const TaskResource&, const json::value&)>;
 
-// Error `InvalidDefinition`, whose cause reads as AWS's. Only what cannot be run is refused here;
-// all that AWS's validator refuses besides is asl/validate.h's business, to be asked first.
+// Error `InvalidDefinition`, with AWS's text as the cause. Only definitions that cannot run are
+// refused here; call validate() (asl/validate.h) first for everything else that AWS refuses.
 Result<std::shared_ptr<const Program>> compile(std::string_view definition, MachineType type,
                                                ParametersCheck check = {});
 
 // The machine that a distributed Map's child executions run: the ItemProcessor of the state with
-// that name. nullptr when there is no such state. Remember it per map run: it is a copy.
+// that name. nullptr when that state does not exist. Keep it for the map run: it is a copy.
 std::shared_ptr<const Program> child_program(const std::shared_ptr<const Program>& program,
                                              std::string_view map_state);
 
@@ -203,7 +203,7 @@ struct Stop {  // StopExecution.
 // Distributed Map; `map` is ReadItems::map (the id of the Map state's entered event).
 struct ItemSource {  // Where `items` successive items came from.
   std::int64_t items{0};
-  std::string uri{};  // "S3://bucket/key", or "S3://bucket" of what was listed.
+  std::string uri{};  // "S3://bucket/key", or "S3://bucket" of a listing.
 };
 struct ItemsRead {
   std::int64_t map{0};
@@ -227,7 +227,7 @@ struct ChildFinished {
 };
 struct ResultsWritten {
   std::int64_t map{0};
-  Payload output{};  // What the Map state returns: MapRunArn and ResultWriterDetails.
+  Payload output{};  // The result of the Map state: MapRunArn and ResultWriterDetails.
 };
 struct ResultsWriteFailed {
   std::int64_t map{0};
@@ -303,7 +303,7 @@ struct StartChild {
   std::string state{};
   Payload input{};
   std::int64_t items{1};  // How many items the input stands for (ItemBatcher).
-  bool redriven{false};   // Go on with the child that there was; `input` is empty.
+  bool redriven{false};   // Continue the existing child; `input` is empty.
 };
 struct StopChild {
   std::int64_t map{0};
@@ -359,8 +359,8 @@ struct ExecutionParameters {
   Payload input{};
   MachineType type{MachineType::Standard};
   std::int64_t redrive_count{0};
-  // TestState: run this state alone. Finished comes after it; inspection() tells the rest. Waits do
-  // not wait, failures are not retried, and a Map or Parallel asks for its result by StartTask
+  // TestState: run this state alone. Finished follows; inspection() has the details. Waits end at
+  // once, failures are not retried, and a Map or Parallel asks for its result by StartTask
   // (resource.service "map" or "parallel"), to be answered by TaskSucceeded or TaskFailed.
   std::string only_state{};
   json::object variables{};               // TestState's `variables`, or a Map child's from outside.
@@ -369,7 +369,7 @@ struct ExecutionParameters {
   std::int64_t retry_count{0};            // TestState's stateConfiguration.retrierRetryCount.
 };
 
-// What the last state did, member by member as TestState's inspectionData names them; filled only
+// The processing steps of the last state, with the names of TestState's inspectionData; filled only
 // when only_state is set.
 struct Inspection {
   std::string next_state{};

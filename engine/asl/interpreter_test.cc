@@ -271,7 +271,7 @@ TEST(Interpreter, EndlessLoopsEndAtTheHistoryLimit) {
   EXPECT_EQ(runner.finished->error, "States.Runtime");
 }
 
-// What a state makes is written and read again: payload_depth_max.
+// A state's result is written and read again, so its depth is limited: payload_depth_max.
 TEST(Interpreter, RefusesWhatIsNestedTooDeep) {
   const std::string call = [] {
     std::string out;

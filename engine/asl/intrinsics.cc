@@ -148,8 +148,7 @@ Outcome array_length(const Arguments& arguments) {
   return json::value(static_cast<std::int64_t>(arguments[0].get_array().size()));
 }
 
-// The value with the members of its objects in one order, for print_json: what is equal prints
-// alike.
+// The value with the members of its objects sorted, for print_json: equal values print alike.
 json::value ordered(const json::value& value) {
   if (const json::array* array = value.if_array()) {
     json::array out;

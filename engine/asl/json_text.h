@@ -1,5 +1,5 @@
-// JSON as a text: what is wrong with it, in the words of the parser that AWS uses (Jackson), and
-// where in it a member stands.
+// JSON as a text: its faults, in the words of the parser that AWS uses (Jackson), and the positions
+// of its members.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,8 @@ TextPosition position_at(std::string_view text, std::size_t offset, std::size_t 
 struct JsonProblem {
   std::string message{};  // "Unrecognized token 'not': was expecting (JSON String, ..."
   std::size_t line{1};
-  std::size_t column{1};  // Where the parser stopped, as Jackson counts: behind what it read.
+  std::size_t column{
+      1};  // Where the parser stopped, as Jackson counts: behind the last character read.
   std::size_t offset{0};
   // "[Source: (String)"..."; line: 1, column: 4]"
   std::string source(std::string_view text) const;

@@ -1,5 +1,5 @@
-// Running a definition without a server: the answers of its tasks come from mocks, and what
-// happened is told, or held against what a test case expects.
+// Runs a definition without a server: mocks answer its tasks, and the result is reported or
+// compared with the expectation of a test case.
 #pragma once
 
 #include <map>
@@ -38,7 +38,7 @@ struct LocalReport {
   std::vector<HistoryEvent> events{};
 };
 
-// A task without an answer fails with Kiban.NotMocked, whose cause says what would help.
+// A task without a mock fails with Kiban.NotMocked, whose cause says how to add one.
 LocalReport run_locally(const std::shared_ptr<const Program>& program, const LocalRun& run);
 
 // One event a line: id, cause, type, name, data, other details as JSON, seconds since the start

@@ -150,7 +150,7 @@ void Machine::run() {
     if (exhausted_ && status_ == Status::Running) break;
   }
   if (exhausted_ && status_ == Status::Running) {
-    // The last event that fits tells why.
+    // The last event that the history can hold gives the reason.
     end_execution(EventType::ExecutionFailed, Status::Failed, last_id_, std::nullopt,
                   "States.Runtime",
                   fmt::format("The execution reached the maximum number of history events ({}).",
@@ -254,7 +254,7 @@ void Machine::redrive_track(Track& track) {
   track.token.clear();
   track.timer = track.heartbeat_timer = 0;
   if (track.phase == Phase::Children) {  // Its branches go on.
-    // One whose ItemSelector failed has no track.
+    // An iteration whose ItemSelector failed has no track.
     if (state_of(track).type == StateType::Map) start_iterations(track, track.last);
     return;
   }
@@ -324,7 +324,7 @@ void Machine::end_execution(EventType type, Status status, std::int64_t previous
   if (status != Status::Succeeded && root != tracks_.end()) {
     Track& track = root->second;
     remember_tracks();
-    // A stopped or timed out execution tells nothing of the states that it was in. Recorded:
+    // A stopped or timed out execution has no events for the states that it was in. Recorded:
     // test_stop_execution; of a timeout github.com/floci-io/floci/issues/2733.
     const Telling telling = type == EventType::ExecutionFailed ? Telling::Events : Telling::Nothing;
     abort_children(track, telling);
@@ -378,7 +378,8 @@ void Machine::enter(Track& track) {
   inspect("input", track.input);
 }
 
-// --- What the query languages see ---------------------------------------------------------------
+// --- The environment of the query languages
+// ---------------------------------------------------------------
 
 const json::value& TrackEnvironment::context() const {
   if (context_) return *context_;

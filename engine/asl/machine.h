@@ -11,7 +11,7 @@
 namespace kiban::asl {
 
 constexpr std::size_t payload_bytes_max = 262'144;  // Step Functions quota: 256 KiB.
-// Our own bound, below json_depth_max: what a state makes is written and must be read again.
+// Our own bound, below json_depth_max: a state's result is written and must be readable.
 constexpr std::size_t payload_depth_max = 400;
 constexpr std::size_t variables_bytes_max = 10U << 20U;  // Of all variables of an execution.
 constexpr std::int64_t history_events_max = 25'000;      // Step Functions quota, per execution.
@@ -93,9 +93,9 @@ struct Track {
   std::size_t state{no_state};
   Phase phase{Phase::Enter};
   std::int64_t entered{0};  // The id of the StateEntered event.
-  std::int64_t before{0};   // What that event had as its cause.
+  std::int64_t before{0};   // The previous event of that event.
   Timestamp entered_time{};
-  std::int64_t last{0};  // What the next event gives as its cause.
+  std::int64_t last{0};  // The previous event of the next event.
   Payload input{};
   std::map<std::string, Payload, std::less<>> variables{};
   std::vector<std::int64_t> attempts{};  // Per retrier of the state.
@@ -125,7 +125,7 @@ class Machine {
   Inspection inspection_{};
 
   std::string save() const;
-  // Whatever `saved` holds: an Error `InvalidState`, or an execution that take() can go on with.
+  // For any text: Error `InvalidState`, or an execution that take() can continue.
   Result<void> load(std::string_view saved);
 
  private:
@@ -246,7 +246,7 @@ class Machine {
   void child_done(Track& parent, Track& child, Payload output);
   void child_failed(Track& parent, Track& child, Failure failure);
   void finish_children(Track& track);
-  enum class Telling : std::uint8_t { Nothing, Events };  // What the history says of it.
+  enum class Telling : std::uint8_t { Nothing, Events };  // Whether the history has events for it.
   void abort_children(Track& track, Telling telling = Telling::Events);
   void abort_track(Track& track, Telling telling);
   void start_map_run(Track& track, const Payload& input);
@@ -270,7 +270,7 @@ class Machine {
 
   // failures.cc
   Failure runtime_failure(const Track& track, std::string_view text) const;
-  // Cuts what is longer than AWS lets it be.
+  // Cuts error and cause to AWS's lengths.
   static void bound(Failure& failure);
   Failure too_large(const Track& track) const;
   // States.Runtime, which nothing catches: payload_depth_max was exceeded.
@@ -306,7 +306,7 @@ class Machine {
   SecretRandom* secrets_{nullptr};
 };
 
-// What the query languages see of a track.
+// The values of a track that the query languages can read.
 class TrackEnvironment : public Environment {
  public:
   TrackEnvironment(const Machine& machine, const Track& track, const Payload& input, Random& random)

@@ -99,7 +99,7 @@ Outcome<Payload> Machine::map_items(Track& track, const Payload& input) {
   if (!items) return items;
   if (items->tree().is_array() || (objects && items->tree().is_object())) return items;
   std::string path = state.map.items_path.reference ? state.map.items_path.reference->text : "$";
-  // A path into the context object is told without its first $. Recorded:
+  // A path into the context object is shown without its first $. Recorded:
   // test_state_map_context_object[ALL].
   if (path.starts_with("$$")) path.erase(0, 1);
   return std::unexpected(

@@ -49,7 +49,7 @@ Result<std::optional<json::object>> find_mock(const json::object& config, std::s
 
 namespace {
 
-// What StartExecution itself answers, of a mock that tells how the execution ended. Recorded:
+// The reply of StartExecution itself, for a mock that gives the end of the execution. Recorded:
 // test_sfn_start_execution_sync[SFN_SYNC].
 Payload submitted(const StartTask& task, const Payload& mocked) {
   if (task.resource.service != "states" || !mocked.tree().is_object()) return mocked;

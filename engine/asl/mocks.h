@@ -11,9 +11,9 @@
 
 namespace kiban::asl {
 
-// What the case says of this state's `invocation` (0 on the first try): {"Return": …} or
+// The case's mock for this state's `invocation` (0 on the first try): {"Return": …} or
 // {"Throw": {"Error", "Cause"}}. nullopt: the state is not mocked in it. Error `MockConfig` when
-// the configuration has no such machine, case, response or invocation.
+// the configuration lacks the machine, the case, the response or the invocation.
 Result<std::optional<json::object>> find_mock(const json::object& config, std::string_view machine,
                                               std::string_view test_case, std::string_view state,
                                               std::int64_t invocation);

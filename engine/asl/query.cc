@@ -195,7 +195,7 @@ Result<Reference> Reference::parse(std::string_view text) {
   } else if (text.size() > 1 && text[0] == '$' && name_char(text[1])) {
     out.root = Root::Variable;
     std::size_t last = 1;
-    // Unicode letters may stand in names as well; anything else ends it.
+    // Names may contain Unicode letters as well; any other character ends the name.
     while (last < text.size() && (name_char(text[last]) || (text[last] & 0x80) != 0)) ++last;
     out.variable = std::string(text.substr(1, last - 1));
     KIBAN_TRY(out.path, jsonpath::Path::parse("$" + std::string(text.substr(last))));

@@ -1,6 +1,6 @@
-// What a state may read (Environment), and what reads it: references ($.a, $$.b, $name.c),
-// intrinsic functions, and templates (payload templates of either query language), all parsed
-// ahead.
+// The values that a state may read (Environment), and the expressions that read them: references
+// ($.a, $$.b, $name.c), intrinsic functions, and templates (payload templates of either query
+// language), all parsed ahead.
 #pragma once
 
 #include <memory>
@@ -30,7 +30,8 @@ class Environment {
   virtual const json::value* variable(std::string_view name) const = 0;
   virtual Random& random() const = 0;
   virtual Timestamp now() const { return {}; }
-  // Told after each evaluation, in nodes visited; what one step of an execution takes is bounded.
+  // Called after each evaluation with the nodes visited; the work of one step of an execution is
+  // bounded.
   virtual void add_work(std::uint64_t /*steps*/) const {}
   // Members of JSONata's $states besides `context`; nullptr where it has none.
   virtual const json::value* states_input() const { return &input(); }
@@ -79,7 +80,7 @@ struct Expression {  // An intrinsic call, or an argument of one.
   Reference reference{};
   std::string function{};  // "States.Format"
   std::vector<Expression> arguments{};
-  std::string text{};  // As written; of a string in quotes what is between them.
+  std::string text{};  // As written; of a quoted string the text between the quotes.
 
   static Result<Expression> parse(std::string_view text);
   QueryResult<json::value> evaluate(const Environment& environment, std::string_view field) const;
@@ -96,8 +97,8 @@ QueryResult<json::value> read_path(const Reference& reference, const Environment
 class Template {
  public:
   Template() = default;
-  // Error `InvalidDefinition`. `location` is where it stands, such as "Output", for JSONata's
-  // words.
+  // Error `InvalidDefinition`. `location` is the template's place, such as "Output", for JSONata's
+  // messages.
   static Result<Template> compile(const json::value& value, Language language,
                                   std::string_view location);
   bool constant() const { return kind_ == Kind::Literal; }

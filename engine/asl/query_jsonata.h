@@ -12,7 +12,7 @@
 
 namespace kiban::asl {
 
-// A JSONata expression, parsed, and what it may read.
+// A parsed JSONata expression and the variables that it may read.
 class Query {
  public:
   std::string text{};
@@ -22,7 +22,7 @@ class Query {
   bool context{false};  // $states.context, which costs more to make.
 };
 
-// Is the text a JSONata expression, "{% ... %}"? Then what stands between the marks.
+// The text between the marks of a JSONata expression, "{% ... %}"; nullopt for other texts.
 std::optional<std::string_view> query_text(std::string_view text);
 
 // Error `InvalidDefinition`.

@@ -1,4 +1,4 @@
-// What a Task state's Resource names.
+// Parsing of a Task state's Resource.
 #include <gtest/gtest.h>
 
 #include "asl/program.h"

@@ -319,8 +319,8 @@ Result<void> Machine::load(std::string_view saved) {
   return {};
 }
 
-// What the interpreter takes for granted of a track: indices within their vectors, a parent that
-// waits for it, a phase that its state has.
+// Whether a track has the invariants of the interpreter: indices within their vectors, a parent
+// that waits for it, a phase that its state has.
 bool Machine::fits(const Track& track, const Tracks& all) const {
   const State& state = program_->states[track.state];
   const Work& work = track.work;

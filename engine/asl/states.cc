@@ -145,7 +145,7 @@ Outcome<std::optional<double>> Machine::number(Track& track, const NumberField& 
 
 namespace {
 
-// "Value out of range" is an evaluation error of its own, whose words are ours.
+// "Value out of range" is an evaluation error of its own; the text is ours.
 // https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 std::optional<QueryFailure> out_of_range(const NumberField& field, const json::value& value) {
   const bool wait = field.name == "Seconds";
@@ -282,7 +282,7 @@ bool Machine::fits(const Track& track, const std::map<std::string, Payload>& ass
 void Machine::exit_state(Track& track, Payload output, json::object variables, std::size_t next) {
   const State& state = state_of(track);
   if (auto failure = refused(track, output)) return fail_state(track, *std::move(failure));
-  // Sorted, as the history tells them.
+  // Sorted, as in the history.
   std::map<std::string, Payload> assigned;
   for (auto& member : variables)
     assigned.emplace(member.key(), Payload::from_tree(std::move(member.value())));
@@ -393,7 +393,7 @@ struct WaitError {
   std::string location{};
 };
 
-// The instant that a Timestamp names, or what is wrong with it.
+// The instant of a Timestamp, or the fault.
 std::expected<Timestamp, WaitError> instant(const State& state, const std::string& text) {
   if (const auto time = strict_timestamp(text)) return *time;
   if (state.timestamp_path) {

@@ -35,7 +35,7 @@ std::vector<Diagnostic> validate(std::string_view definition, MachineType type,
   const bool bad = std::ranges::any_of(
       found, [](const Diagnostic& one) { return one.severity == Severity::Error; });
   if (bad) return found;
-  // What only the compiler sees.
+  // Faults that only the compiler finds.
   const auto program = compile(definition, type);
   if (!program) found.insert(found.begin(), {.message = program.error().cause});
   return found;
@@ -47,7 +47,7 @@ std::optional<std::string> refusal(const std::vector<Diagnostic>& diagnostics) {
     if (diagnostic.severity != Severity::Error) continue;
     if (!all.empty()) all += ", ";
     all += diagnostic.code + ": " + diagnostic.message;
-    // Jackson's message tells its place itself. "at null" is AWS's:
+    // Jackson's message contains its place. "at null" is AWS's:
     // github.com/floci-io/floci/issues/2735.
     if (!diagnostic.location.starts_with('['))
       all += " at " + (diagnostic.location.empty() ? "null" : diagnostic.location);

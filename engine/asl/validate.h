@@ -26,9 +26,9 @@ struct Diagnostic {
   bool operator==(const Diagnostic&) const = default;
 };
 
-// What the server knows of an integration. What nothing answers is a warning of our own,
-// KIBAN_NOT_SERVED: AWS takes the definition, and so do we. An operation that AWS does not have
-// either is refused as by AWS.
+// Whether the server has an integration. A definition with an integration that only AWS has is
+// accepted with a warning of our own, KIBAN_NOT_SERVED; one with an operation that AWS does not
+// have either is refused as by AWS.
 enum class Answer : std::uint8_t { Served, NotServed, NoSuchOperation };
 using Answers = std::function<Answer(const TaskResource&)>;
 

@@ -542,7 +542,7 @@ struct Validator {
     }
   }
 
-  // A rule, or what stands in And, Or and Not of one. Measured.
+  // A rule, or a condition within its And, Or and Not. Measured.
   void condition(const json::object& rule, const std::string& at, std::size_t nested) {
     if (nested > region_depth_max) return;
     if (nested > 0 && rule.contains("Next")) error("Field 'Next' is not supported", at);
@@ -646,7 +646,7 @@ struct Validator {
     }
   }
 
-  // Reported: anything but exactly "JSONPath" counts as JSONata, besides being told.
+  // Reported: anything but exactly "JSONPath" counts as JSONata, besides having a diagnostic.
   bool language(const json::object& from, bool outer, const std::string& location) {
     const json::value* language = find(from, "QueryLanguage");
     if (!language) return outer;
@@ -741,8 +741,8 @@ struct Validator {
     return end && end->is_bool() && end->get_bool();
   }
 
-  // Reported: a missing target is "Next" whatever the field; without a terminal state nothing is
-  // said of unreachable ones.
+  // Reported: a missing target is "Next" for every field; without a terminal state there are no
+  // diagnostics for unreachable states.
   void transitions(const json::object& region, const json::object& states,
                    const std::string& location) {
     const auto lost = [&](std::string message, std::string where) {

@@ -1,4 +1,4 @@
-// What the validator knows of fields: which state has which, in which language, in which range.
+// The validator's tables of fields: the states that have a field, its languages and its range.
 #pragma once
 
 #include <fmt/format.h>

@@ -13,9 +13,9 @@ namespace kiban::asl {
 
 class VirtualRun {
  public:
-  // What a task answers; nullopt leaves it waiting.
+  // The answer of a task; nullopt leaves it waiting.
   using Answer = std::function<std::optional<std::vector<Input>>(const StartTask&)>;
-  // What the ItemReader of the Map state of that name reads; an Error fails the map run.
+  // The items that the ItemReader of that Map state reads; an Error fails the map run.
   using Read = std::function<Result<Payload>(const ReadItems&, const std::string& state)>;
 
   explicit VirtualRun(std::shared_ptr<const Program> program, ExecutionParameters parameters = {},

@@ -106,9 +106,9 @@ struct Node {
   bool thunk{false};
   bool boolean{false};
   bool is_null{false};
-  bool simple{false};        // A step that is a name and nothing else.
-  bool names{false};         // A path of such steps and nothing else.
-  bool plain{false};         // No predicate, group or array mark: what it yields needs no finish.
+  bool simple{false};  // A step that is a name and nothing else.
+  bool names{false};   // A path of such steps and nothing else.
+  bool plain{false};   // No predicate, group or array mark: the result needs no further processing.
   Node* processed{nullptr};  // Set once it was, since `??` and `?:` use one node twice.
   std::size_t position{0};
   double number{0};

@@ -281,7 +281,7 @@ std::optional<int> zone_minutes_of(std::string_view zone) {
   return negative ? -minutes : minutes;
 }
 
-// The pattern of one part; what it captures is read by read_part.
+// The pattern of one part; read_part reads its capture.
 Outcome<std::string> part_pattern(const Part& part) {
   if (part.component == 0) {
     std::string out;
@@ -354,8 +354,8 @@ bool only(const std::map<char, double>& found, std::string_view all, std::string
   return any;
 }
 
-// What was read, to an instant: what is missing before the first given component is now's, what is
-// missing behind the last is the least, and a gap between is refused.
+// The instant of the components read. Missing components before the first given one are those of
+// `now`, missing ones behind the last have their least value; a gap between them is refused.
 Outcome<std::optional<double>> assemble(std::map<char, double>& found, double now) {
   constexpr std::string_view dates = "YXMxWwdD";
   const bool by_day = !only(found, dates, "YMD") && only(found, dates, "Yd");

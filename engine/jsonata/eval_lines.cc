@@ -44,7 +44,7 @@ std::string without_lone_surrogates(std::string_view line) {
   return out;
 }
 
-// And back: what is not UTF-8 by itself is escaped.
+// The inverse: bytes that are not UTF-8 are escaped.
 std::string escape_surrogates(const std::string& text) {
   std::string out;
   constexpr std::string_view hex = "0123456789abcdef";

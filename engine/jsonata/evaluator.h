@@ -1,4 +1,4 @@
-// Walks the tree. Errors are values (Kind::Error) whose story `error()` tells; nothing throws.
+// Walks the tree. Errors are values (Kind::Error); `error()` has the details. Nothing throws.
 #pragma once
 
 #include <initializer_list>
@@ -28,7 +28,7 @@ struct Frame {
   std::uint32_t capacity{0};
 };
 
-// What a built-in function gets: its arguments, checked against its signature.
+// The arguments of a built-in function, checked against its signature.
 struct Call {
   Evaluator& run;
   std::span<const Value> arguments;
@@ -56,7 +56,7 @@ struct Function {
   const Node* node{nullptr};  // Lambda, transform, regular expression.
   Frame* frame{nullptr};
   Value input{};
-  const Function* first{nullptr};  // Of a chain; what a partial application applies.
+  const Function* first{nullptr};  // Of a chain; the function that a partial application applies.
   const Function* second{nullptr};
   const Value* bound{nullptr};  // Of a partial application; holes are Kind::Error.
   std::size_t bound_count{0};
@@ -110,7 +110,7 @@ class Evaluator {
       if (argument.is(Kind::String)) bytes += argument.text().size();
     return spend(bytes / text_bytes_per_step);
   }
-  std::uint64_t fuel() const { return fuel_; }  // What is left.
+  std::uint64_t fuel() const { return fuel_; }  // The remaining steps.
   // Deep equality at the cost of fuel; nullopt: a limit was reached.
   std::optional<bool> same(const Value& a, const Value& b);
   Value append(const Value& a, const Value& b);
@@ -172,7 +172,7 @@ class Evaluator {
   std::vector<std::unique_ptr<json::value>> trees_{};
 };
 
-// Stable merge sort; `behind(a, b)`: must a stand behind b? A negative answer ends it (an error).
+// Stable merge sort; `behind(a, b)`: whether a sorts after b. A negative result ends it (an error).
 template <typename T, typename F>
 bool merge_sort(std::vector<T>& items, F&& behind) {
   std::vector<T> other(items.size());

@@ -92,7 +92,7 @@ Parts split_parts(const Format& format, const Text& picture) {
   return parts;
 }
 
-// The error code of what the picture breaks, or an empty text.
+// The error code of the rule that the picture violates, or an empty text.
 std::string_view refuse(const Format& format, const Parts& parts) {
   const Text& picture = parts.whole;
   const auto twice = [&](const Text& mark) { return picture.find(mark) != picture.rfind(mark); };

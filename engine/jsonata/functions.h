@@ -1,4 +1,4 @@
-// The built-in functions, by the page of docs.jsonata.org that tells of them.
+// The built-in functions, by the page of docs.jsonata.org that documents them.
 #pragma once
 
 #include <vector>

@@ -16,7 +16,7 @@ Value refuse(const Call& call, std::string_view what) {
   return call.run.fail("U1002", 0, {}, {}, what);
 }
 
-// AWS truncates numbers to integers. This and what a zero gives was measured on AWS:
+// AWS truncates numbers to integers. This and the result for zero were measured on AWS:
 // github.com/floci-io/floci/pull/2676.
 double truncated(const Value& value) { return std::trunc(value.number); }
 
@@ -48,7 +48,8 @@ Value range(const Call& call) {
   // The cap of 1000 elements is that of States.ArrayRange alone: the same pull request. What ends
   // a longer array is the memory of the evaluation.
   if (count > range_elements_max) return call.run.limit("memory");
-  Array* out = call.run.arena.sequence();  // One element stands for itself: recorded by AWS.
+  Array* out =
+      call.run.arena.sequence();  // A single element is returned without an array: recorded by AWS.
   for (double i = 0; i < count; ++i) {
     call.run.arena.push(*out, Value::of(from + i * step));
   }

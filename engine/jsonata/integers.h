@@ -25,7 +25,7 @@ struct IntegerFormat {
   char32_t zero{U'0'};
   std::size_t mandatory{0};
   std::size_t optional{0};
-  std::size_t regular{0};  // Digits a group; 0: the separators stand where they stand.
+  std::size_t regular{0};  // Digits a group; 0: the separators have fixed places.
   std::vector<Separator> separators{};
   std::size_t parse_width{0};  // Digits to read where another number follows at once.
   std::string picture{};

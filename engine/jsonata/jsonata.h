@@ -53,9 +53,9 @@ constexpr std::string_view unsupported_result = "K0001";
 struct Limits {
   std::size_t depth_max{2'000};               // Nested evaluations; each costs native stack.
   std::uint64_t fuel{50'000'000};             // Evaluations of a node, and elements touched.
-  std::size_t memory_bytes_max{512U << 20U};  // What one evaluation may allocate.
-  std::function<bool()> past_deadline{};      // Asked now and then; true ends with U1001.
-  std::uint64_t* fuel_used{nullptr};          // Set when the evaluation is over.
+  std::size_t memory_bytes_max{512U << 20U};  // The memory that one evaluation may allocate.
+  std::function<bool()> past_deadline{};  // Called repeatedly; true ends the evaluation with U1001.
+  std::uint64_t* fuel_used{nullptr};      // Set when the evaluation is over.
 };
 
 struct Options {

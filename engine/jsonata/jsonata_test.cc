@@ -72,7 +72,7 @@ TEST(Jsonata, CallsFunctions) {
   });
 }
 
-// An empty match counts once; that a second would follow is an error, whatever the limit.
+// An empty match counts once; a second one would be an error, with any limit.
 TEST(Jsonata, MatchesNothingOnce) {
   expect({
       {"$contains('abc', /z*/)", "true"},

@@ -419,7 +419,7 @@ Outcome<ExpressionPtr> parse(std::string_view text) {
   auto root = process(tree, *expression);
   if (!root) return std::unexpected(root.error());
   expression->root = *root;
-  // Equal names of variables become one text, told by its place.
+  // Equal names of variables share one text, compared by its address.
   std::set<std::string_view> names;
   for (Node& node : expression->nodes) {
     if (node.type == NodeType::Variable && !node.text.empty())

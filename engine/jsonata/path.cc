@@ -6,8 +6,8 @@
 namespace kiban::jsonata {
 namespace {
 
-// What the results of one step become: flattened by one level, unless the last step has yielded one
-// array, which stays itself.
+// Collects the results of one step: flattened by one level, unless the last step yielded a single
+// array, which is kept.
 class Collector {
  public:
   Collector(Arena& arena, std::size_t expected) : arena_(arena), expected_(expected) {}
@@ -28,7 +28,7 @@ class Collector {
   Value result(bool last) {
     if (count_ == 0) return {};
     if (out_ != nullptr) return Value::of(out_);
-    if (!first_.is(Kind::Array)) return first_;  // Stands for a sequence of one.
+    if (!first_.is(Kind::Array)) return first_;  // Treated as a sequence of one.
     if (last && !first_.sequence()) return first_;
     if (!last && (first_.json || !first_.array->cons)) return first_;  // Read element by element.
     out_ = arena_.sequence();
@@ -101,7 +101,7 @@ Value Evaluator::path(const Node* node, const Value& input, Frame* frame) {
     }
     if (current.failed()) return current;
     if (!streaming && empty(current)) {
-      // Nothing is left to step through; what was written as [] stays.
+      // Nothing is left to step through; an array written as [] is kept.
       const bool written = i == 0 && part->cons_array;
       if (!written && i + 1 < node->items.size()) current = Value();
       break;
@@ -417,7 +417,7 @@ int Evaluator::compare_keys(const Node* node, const Value& a, const Value& b) {
     const Value& y = b.array->items[i];
     if (!x.defined() || !y.defined()) {
       if (!x.defined() && !y.defined()) continue;
-      return x.defined() ? 0 : 1;  // What is missing goes last, whatever the direction.
+      return x.defined() ? 0 : 1;  // Missing values sort last in both directions.
     }
     for (const Value* side : {&x, &y}) {
       if (!side->is(Kind::Number) && !side->is(Kind::String)) {

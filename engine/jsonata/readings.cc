@@ -8,7 +8,10 @@
 namespace kiban::jsonata {
 namespace {
 
-enum class Reads : std::uint8_t { Input, Step };  // What a bare name means: the input, or a step's.
+enum class Reads : std::uint8_t {
+  Input,
+  Step
+};  // The context of a bare name: the input, or a step.
 
 // The names bound where the walk is. Nothing here is searched from end to end: an expression may be
 // long.

@@ -8,7 +8,7 @@
 
 namespace kiban::jsonata {
 
-// Each name once, in the order in which they stand.
+// Each name once, in the order of the text.
 struct Readings {
   std::vector<std::string> variables{};  // $name that neither it binds nor JSONata defines.
   std::vector<std::string> fields{};     // Names read from the input itself: `a` of a.b[c].

@@ -53,7 +53,7 @@ inline bool same_text(std::string_view a, std::string_view b) {
 struct Value {
   Kind kind{Kind::Undefined};
   bool json{false};  // Array or object of the input; a whole number that a double can't hold.
-  std::uint32_t length{0};  // Of such a number: what is to be added to it.
+  std::uint32_t length{0};  // Of such a number: the offset to add.
   union {
     double number{0};
     bool boolean;

@@ -8,8 +8,8 @@
 namespace kiban::jsonpath {
 namespace {
 
-// Backtracking steps of one match of a regular expression. Most need few; how many a match took
-// PCRE does not tell, so that one that needs more begins again and counts for the larger limit.
+// Backtracking steps of one match of a regular expression. Most need few. PCRE does not report the
+// steps taken, so a match that needs more is repeated with the larger limit and charged for it.
 constexpr std::uint32_t match_steps_few = 500;
 constexpr std::uint32_t match_steps_most = 10'000;
 constexpr std::size_t match_steps_charged = 50;

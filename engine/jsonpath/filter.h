@@ -44,7 +44,7 @@ struct Filter {
 // Means nothing once the budget is spent.
 bool matches(const Filter& filter, const json::value& node, const json::value& root,
              Budget& budget);
-// Numbers by value, whatever their kind.
+// Compares numbers by value, whatever their types.
 bool same(const json::value& a, const json::value& b);
 
 }  // namespace kiban::jsonpath

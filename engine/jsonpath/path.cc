@@ -29,8 +29,8 @@ struct Parser {
                 fmt::format("{} at position {} of '{}'", what, at, text.substr(0, 1000)));
   }
 
-  // A backslash keeps the quote behind it from ending the text and stands for itself before
-  // anything else. Recorded by AWS: test_escape_sequence_parsing[ESCAPE_SEQUENCES_JSONPATH].
+  // A backslash escapes a quote; before any other character it is an ordinary character. Recorded
+  // by AWS: test_escape_sequence_parsing[ESCAPE_SEQUENCES_JSONPATH].
   Result<std::string> quoted() {
     const char quote = text[at++];
     std::string out;
@@ -55,7 +55,7 @@ struct Parser {
     return number;
   }
 
-  // What may stand in a name behind a dot: in a filter, nothing that belongs to the filter.
+  // The characters of a name behind a dot; in a filter, none that belongs to the filter's syntax.
   static bool name_char(char c, bool in_filter) {
     const std::string_view other =
         in_filter ? " .[]()'\"*?@,:<>=!&|{}~\t\n\r" : " .[]'\"*?@,<>=!&|{}~\t\n\r";
@@ -463,7 +463,7 @@ const json::value* Path::find(const json::value& root) const {
   return node;
 }
 
-// One node after the other; the wordings of what is missing are Jayway's.
+// One node after the other; the texts for missing members are Jayway's.
 Result<json::value> Path::select_one(const json::value& root, Budget& budget) const {
   const json::value* node = &root;
   for (std::size_t i = 0; i < steps_.size(); ++i) {
@@ -500,7 +500,7 @@ std::unexpected<Error> Path::leaf_only(std::size_t step) const {
 }
 
 Result<json::value> Path::select(const json::value& root) const {
-  // What a single path finds is no larger than the root.
+  // The result of a definite path is not larger than the root.
   if (const json::value* node = find(root)) return *node;
   Budget budget{evaluation_steps_max, evaluation_bytes_max};
   return select(root, budget);
@@ -508,7 +508,7 @@ Result<json::value> Path::select(const json::value& root) const {
 
 Result<json::value> Path::select(const json::value& root, Budget& budget) const {
   auto found = visit(root, budget);
-  // A filter that ran out in the middle has found what it must not.
+  // A filter that spent the budget in the middle has an incomplete result.
   if (budget.spent()) return too_costly();
   return found;
 }

@@ -48,7 +48,7 @@ using Step = std::variant<Names, Indices, Slice, Wildcard, Descend, Where>;
 class Path {
  public:
   Path() = default;  // $
-  // Error `InvalidPath`, whose cause says where.
+  // Error `InvalidPath`, whose cause gives the position.
   static Result<Path> parse(std::string_view text);
 
   // At most one result: no wildcard, filter, slice, list of indices or descent. Several names at

@@ -100,7 +100,7 @@ TEST(Path, GivesNullBehindTheEndOfAnArray) {
   EXPECT_EQ(in(R"({"l":[1]})", "$.l[0:5]"), "[1]");
   EXPECT_EQ(in(R"({"l":[[{"a":1}],[]]})", "$.l[*][0].a"), "[1]");
   EXPECT_EQ(in(R"({"l":[]})", "$.l[0].a"), "Property ['a'] not found in path $['l'][0]");
-  // A Choice state tells an empty array by IsPresent: find() has no such leniency.
+  // A Choice state detects an empty array by IsPresent, so find() must not return one.
   EXPECT_EQ(Path::parse("$.l[0]")->find(*parse_json(R"({"l":[]})")), nullptr);
 }
 

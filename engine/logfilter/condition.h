@@ -51,7 +51,7 @@ struct Expression {
 };
 
 // () before && before ||. `read_test` reads one test and gives its number, or nullopt for a fault.
-// Parentheses stand in each other at most 50 times (ours).
+// Parentheses nest at most 50 levels (our limit).
 std::optional<Expression> read_expression(
     Scanner& scanner, const std::function<std::optional<std::size_t>()>& read_test);
 

@@ -29,7 +29,7 @@ std::size_t next_character(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-// Reads one expression; every function returns false for what is not supported.
+// Reads one expression; every function returns false for unsupported syntax.
 class RegexCompiler {
  public:
   explicit RegexCompiler(std::string_view text) : text_(text) {}
@@ -216,7 +216,7 @@ class RegexCompiler {
     return append(set, least, most);
   }
 
-  // {m}, {m,n}, {m,}, {,n}; spaces may stand around the numbers.
+  // {m}, {m,n}, {m,}, {,n}, with optional spaces around the numbers.
   bool bounds(std::size_t& least, std::optional<std::size_t>& most) {
     const std::size_t end = text_.find('}', at_);
     if (end == std::string_view::npos) return false;

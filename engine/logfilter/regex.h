@@ -1,4 +1,4 @@
-// The regular expressions of CloudWatch Logs' filter patterns, which stand between two '%'. They
+// The regular expressions of CloudWatch Logs' filter patterns, written between two '%'. They
 // have no groups, so that a search takes one pass over the text, and steps() for each character.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 #pragma once
@@ -18,14 +18,14 @@ constexpr std::size_t regex_positions_max = 512;
 
 class Regex {
  public:
-  // nullopt for what the page does not support: parentheses, other symbols, multi-byte characters,
-  // a quantifier without a term, a class without an end; and for more than regex_states_max
-  // or regex_positions_max.
+  // nullopt for syntax that the page does not support: parentheses, other symbols, multi-byte
+  // characters, a quantifier without a term, a class without an end; and for more than
+  // regex_states_max or regex_positions_max.
   static std::optional<Regex> compile(std::string_view text);
 
   // Whether the expression matches anywhere in `text`, which is UTF-8.
   bool found_in(std::string_view text) const;
-  // What a character costs, in comparisons of a byte.
+  // The cost of a character, in comparisons of a byte.
   std::size_t steps() const { return 4 * words_; }
 
  private:
@@ -45,8 +45,8 @@ class Regex {
     bool at_end{false};
     bool impossible{false};  // An anchor in the middle.
   };
-  // Sets of positions, `words_` words each. A position stands before a state, or behind the last
-  // one of its alternative.
+  // Sets of positions, `words_` words each. A position is before a state, or behind the last state
+  // of its alternative.
   using Positions = std::vector<std::uint64_t>;
   void lay_out(const std::vector<Alternative>& alternatives);
   template <std::size_t words>

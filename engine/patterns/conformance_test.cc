@@ -109,7 +109,7 @@ RuleFacts placeholder_facts() {
           .rule_name = "<rule-name>"};
 }
 
-// Texts as the recording has them: what is JSON was parsed there; times read "date".
+// Texts as in the recording, where JSON was parsed and times are replaced by "date".
 std::string comparable(const json::value& body) {
   return body.is_string() ? to_string(body.get_string()) : print_json(body);
 }

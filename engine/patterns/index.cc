@@ -17,8 +17,8 @@ std::string_view bytes_of(const std::array<std::uint8_t, 16>& address, std::size
   return {reinterpret_cast<const char*>(address.data()), count};
 }
 
-// The bytes of a network's address that its mask leaves whole, behind a byte that tells IPv4 and
-// IPv6 apart.
+// The bytes of a network's address that its mask covers completely, after a byte that distinguishes
+// IPv4 and IPv6.
 std::string whole_bytes(const Cidr& network) {
   std::size_t whole = 0;
   while (whole < network.bytes && network.low.at(whole) == network.high.at(whole)) ++whole;

@@ -1,5 +1,4 @@
-// Many patterns at once: which of them an event matches, at a cost that hardly grows with their
-// number.
+// Finds which of many patterns an event matches, at a cost that hardly grows with their number.
 //
 // Each alternative of a pattern is filed under one of its keys, the one whose values the fewest
 // other patterns share. An event looks up the values of its own leaves there, and only the
@@ -19,8 +18,8 @@
 
 namespace kiban::patterns {
 
-// Numeric ranges, of which a number wants those that contain it: a segment tree. Bounds count as
-// closed; the caller tests what is found.
+// Finds the numeric ranges that contain a number, by a segment tree. Bounds count as closed; the
+// caller tests the ranges found.
 class RangeIndex {
  public:
   void add(const Range& range, std::uint32_t entry) { ranges_.emplace_back(range, entry); }

@@ -120,7 +120,7 @@ json::object many_elements() {
   return {{"a", a}, {"m", m}, {"z", json::array{json::object{{"d", "r"}}}}, {"c", "1"}};
 }
 
-// What one alternative spends is not missing to another.
+// The steps that one alternative takes do not reduce those of another.
 TEST(PatternIndex, CostlyAlternativesHideNoOther) {
   const std::string_view text =
       R"({"$or":[{"a":{"b":["p"]},"m":{"c":["p"]},"z":{"d":["q"]}},{"c":["1"]}]})";

@@ -33,7 +33,7 @@ std::string without_quotes(std::string text) {
   return text;
 }
 
-// The characters of a string as they stand between JSON quotes.
+// The characters of a string as written between JSON quotes.
 std::string escaped(const json::value& string) {
   const auto text = print_json(string);
   return text.substr(1, text.size() - 2);

@@ -1,15 +1,16 @@
-// What a target of an EventBridge rule is given: the event, a part of it (InputPath), or a text
-// made from it (InputTransformer).
+// The input of a target of an EventBridge rule: the event, a part of it (InputPath), or a text made
+// from it (InputTransformer).
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
 //
 // Paths: `$`, `.name`, `['name']`, `[0]`, `[*]`; a path with `[*]` gives an array.
 // Templates, as recorded by AWS:
 // - One that is a JSON string ("...") takes values as bare text: objects and arrays without their
-//   quotes ({acc_id:0a78,sf_id:baz}), what is not in the event as nothing.
+//   quotes ({acc_id:0a78,sf_id:baz}), values missing in the event as nothing.
 // - Any other must become JSON. Outside quotes a placeholder takes the value as JSON, inside them
 //   the characters of a string; an object or array inside quotes keeps its own quotes, which mostly
 //   ends in invalid JSON, and then AWS delivers nothing.
-// - What is not in the event becomes "" outside quotes (our choice, AWS's answer is not recorded).
+// - A value missing in the event becomes "" outside quotes (our choice, AWS's answer is not
+// recorded).
 #pragma once
 
 #include <map>
@@ -30,7 +31,7 @@ constexpr std::size_t input_template_max = 8192;  // Characters, from the API mo
 
 class EventPath {
  public:
-  // Error InvalidPath, its cause says what is wrong with the text.
+  // Error InvalidPath, whose cause gives the fault.
   static Result<EventPath> parse(std::string_view text);
   // Nothing when the event has nothing there; null is a value.
   std::optional<json::value> read(const json::value& event) const;
@@ -43,7 +44,7 @@ class EventPath {
   std::vector<Step> steps_{};
 };
 
-// What <aws.events.*> stand for.
+// The values of the variables <aws.events.*>.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html#eb-transform-input-predefined
 struct RuleFacts {
   std::string rule_arn{};

@@ -1,4 +1,4 @@
-// Any template and path: refused, or what it makes is JSON (a template that is a string excepted).
+// Any template and path is refused, or its result is JSON (except for a template that is a string).
 #include <cstdlib>
 
 #include "patterns/input.h"

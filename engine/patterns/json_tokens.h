@@ -48,7 +48,7 @@ class JsonTokens {
   struct Scanned {
     Token token{Token::End};
     std::string text{};
-    std::size_t place{0};       // Where the parser stands once it has noticed the token.
+    std::size_t place{0};       // The parser's position once it has noticed the token.
     std::size_t read_place{0};  // Where it stands once the text was read.
   };
 
@@ -67,7 +67,7 @@ class JsonTokens {
   Result<Scanned> literal();
   Result<Scanned> number();
   Result<std::string>
-  string_text();  // Stands behind the opening quote; ends behind the closing one.
+  string_text();  // Begins behind the opening quote, ends behind the closing one.
   Result<std::uint32_t> hex4();
 
   std::string_view source_;

@@ -250,7 +250,7 @@ class PatternParser {
   static constexpr std::string_view anything_but_kinds =
       "Value of anything-but must be an array or single string/number value.";
 
-  // What goes wrong inside a list is reported with its place twice (recorded).
+  // A fault inside a list is reported with its place twice (recorded).
   template <typename T>
   Result<T> placed_again(Result<T> result) const {
     if (result) return result;

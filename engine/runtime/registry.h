@@ -64,7 +64,7 @@ class Registry {
     Timestamp first{};  // By the host's clock.
   };
 
-  // Passes the token of the request's password to `then`; nullopt: the password is unknown.
+  // Passes the token of the request's password to `found`; nullopt: the password is unknown.
   void find_seen(const HttpRequest& request,
                  const std::function<void(const std::optional<Seen>&)>& found);
   std::optional<HttpReply> refusal(const std::optional<Seen>& seen) const;

@@ -23,8 +23,8 @@ constexpr int year_last = 2199;
 
 class Cron {
  public:
-  // The six fields, without the word around them. Error InvalidCron: the cause says which field and
-  // what it takes.
+  // The six fields, without `cron(` and `)`. Error InvalidCron: the cause names the field and its
+  // valid values.
   static Result<Cron> parse(std::string_view fields);
 
   // The first firing after that instant, on a whole minute of the zone's wall clock; nothing when
@@ -34,7 +34,7 @@ class Cron {
   std::optional<Timestamp> next(Timestamp after, const Zone& zone) const;
 
  private:
-  // What a day field says beyond a set of numbers.
+  // The forms of a day field beside a set of numbers.
   enum class Day : std::uint8_t { Set, Any, Last, LastWorkday, NearestWorkday, LastWeekday, Nth };
 
   Result<void> parse_month_day(std::string_view text);

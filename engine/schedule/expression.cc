@@ -9,7 +9,7 @@
 namespace kiban::schedule {
 namespace {
 
-// Ours: about 27 years. AWS does not tell its bound.
+// Our limit: about 27 years. AWS does not document its limit.
 constexpr int rate_days_max = 9'999;
 
 std::unexpected<Error> invalid(std::string cause) {

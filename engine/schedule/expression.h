@@ -37,10 +37,10 @@ class Expression {
   // PutRule), of Scheduler "Invalid Schedule Expression TEXT."; the reason behind it is ours.
   static Result<Expression> parse(std::string_view text, Dialect dialect);
 
-  // The first firing strictly after that instant, if there is one. The zone counts for cron and at,
-  // the anchor (when the rule was made or enabled, or the start date) for rate, whose first firing
-  // is one period behind it. An at() that the clock skips fires as the clock jumps, one that it
-  // shows twice fires the first time (our choice).
+  // The first firing strictly after that instant; nullopt when there is none. The zone applies to
+  // cron and at; the anchor (when the rule was created or enabled, or the start date) to rate,
+  // whose first firing is one period after it. An at() in the hour that a time zone skips fires at
+  // the change; one in a repeated hour fires the first time (our choice).
   std::optional<Timestamp> next(Timestamp after, const Zone& zone, Timestamp anchor) const;
 
   // At most `count` of them, in order.

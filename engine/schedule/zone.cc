@@ -8,8 +8,8 @@ namespace kiban::schedule {
 
 Result<Zone> Zone::load(const std::string& name) {
   absl::TimeZone zone;
-  // Abseil also takes file names, and tells of offsets in names of its own ("Fixed/UTC+09:00:00").
-  // Files beside the zones that name another one are not zones.
+  // Abseil also accepts file names, and has its own names for offsets ("Fixed/UTC+09:00:00"). Other
+  // files of the zone directory are not zones.
   const bool letters = std::ranges::all_of(name, [](char c) {
     return is_letter_or_digit(c) || c == '/' || c == '_' || c == '-' || c == '+';
   });

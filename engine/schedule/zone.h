@@ -14,7 +14,7 @@ namespace kiban::schedule {
 class Zone {
  public:
   Zone() : zone_(absl::UTCTimeZone()) {}
-  // ValidationException when there is no such zone.
+  // ValidationException when the zone does not exist.
   static Result<Zone> load(const std::string& name);
 
   const absl::TimeZone& absl_zone() const { return zone_; }
