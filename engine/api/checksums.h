@@ -51,7 +51,7 @@ class Checksum {
 std::string checksum_of(ChecksumKind kind, std::string_view bytes);
 
 // The CRC of two texts joined, from the base64 CRC of each and the length of the second. Error
-// `InvalidBase64` when one is no CRC of this kind.
+// `InvalidBase64` when one is not a CRC of this kind.
 Result<std::string> join_crcs(ChecksumKind kind, std::string_view first, std::string_view second,
                               std::uint64_t second_size);
 

@@ -151,7 +151,7 @@ std::unexpected<Error> unknown_operation(const Wire& wire, const HttpRequest& re
               fmt::format("kiban does not serve {}:{}", wire.service->folder, name));
 }
 
-// What the client says that the body's MD5 and checksums are. Texts as users quote them of AWS.
+// Checks the MD5 and checksums that the client declares for the body. Texts as users quote AWS's.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 Result<void> check_digests(const HttpRequest& request, const Wire& wire) {
   if (request.body.empty()) return {};

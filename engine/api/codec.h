@@ -45,7 +45,7 @@ struct HttpResponse {
   std::optional<std::vector<Bulk>> bulk{};
 };
 
-// What a request is, before its input is read: enough to answer an error in the right protocol.
+// A request before its input is read: enough to answer an error in the right protocol.
 // Pointers are into the constant tables.
 struct Wire {
   const Service* service{nullptr};      // nullptr: the request names none that we know.
@@ -69,7 +69,7 @@ struct Request {
 // The value first, if any, of a header; names compare without case.
 std::optional<std::string_view> header(const HttpRequest& request, std::string_view name);
 
-// Never fails: what can't be told stays empty.
+// Never fails: members that cannot be determined stay empty.
 Wire identify(const HttpRequest& request);
 
 // The body is one streaming member, which need not be in memory.

@@ -19,7 +19,7 @@ struct Status {
   unsigned status{400};
 };
 
-// What the models leave out, by name on the wire.
+// Statuses that the models lack, by name on the wire.
 constexpr std::array statuses = {
     Status{"AccessDenied", 403},
     Status{"AuthFailure", 401},
@@ -102,7 +102,7 @@ std::string_view in_protocol(std::string_view name, Protocol protocol) {
   return name;
 }
 
-// What the client shall see of an error.
+// The client's view of an error.
 struct Seen {
   std::string name{};  // Of the shape.
   std::string code{};  // On the query wire.
@@ -136,13 +136,13 @@ Seen look_up(const Wire& wire, const Error& error) {
   const unsigned fallback = seen.sender ? status_of(seen.code, wire) : 500;
   seen.status = shape->http_status != 0 ? shape->http_status : fallback;
   if (wire.service->member(*shape, "Message")) seen.message_member = "Message";
-  // json 1.0 and 1.1 answer 400 or 500 and nothing else, whatever a query model said.
+  // json 1.0 and 1.1 answer 400 or 500 only, even where a query model had another status.
   if (wire.protocol == Protocol::Json || wire.protocol == Protocol::RpcV2Cbor)
     seen.status = seen.sender ? 400 : 500;
   return seen;
 }
 
-// A message repeats what the request held. XML 1.0 has no control characters, not even as a
+// A message may repeat text of the request. XML 1.0 has no control characters, not even as a
 // reference (section 2.2), and readers refuse the whole reply, so each becomes a question mark, as
 // does each byte outside of ASCII when the text is not UTF-8.
 std::string escape_message(std::string_view message) {
@@ -197,7 +197,7 @@ std::string ec2_error(const Seen& seen, std::string_view message, std::string_vi
       escape_xml(seen.code), escape_message(message), request_id);
 }
 
-// What a client that once spoke query knows the error as.
+// The name of the error for clients of a service that used the query protocol before.
 // https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait
 void add_query_error(const Wire& wire, const Seen& seen, HttpResponse& response) {
   if (!wire.service || !wire.service->query_compatible) return;
@@ -209,7 +209,7 @@ void add_query_error(const Wire& wire, const Seen& seen, HttpResponse& response)
 
 HttpResponse encode_error(const Wire& wire, const Error& error, std::string_view request_id) {
   const Seen seen = look_up(wire, error);
-  const std::string message = to_utf8(error.cause);  // It may quote what was refused.
+  const std::string message = to_utf8(error.cause);  // It may quote the refused value.
   HttpResponse response{.status = seen.status};
   const auto add = [&](std::string_view name, std::string_view value) {
     response.headers.emplace_back(name, value);

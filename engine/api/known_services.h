@@ -1,4 +1,4 @@
-// The names of all services of AWS, for what to say of a request to one that kiban does not serve.
+// The names of all services of AWS, for the error of a request to a service that kiban lacks.
 #pragma once
 
 #include <span>
@@ -24,7 +24,7 @@ std::span<const KnownService> known_services();
 // The services that a request may be meant for, by its target, its form's Version, its path and
 // the signing name in its credential scope.
 struct Meant {
-  std::string names{};  // "Lambda"; "API Gateway or ApiGatewayV2"; empty: nothing tells.
+  std::string names{};  // "Lambda"; "API Gateway or ApiGatewayV2"; empty: unknown.
   Protocol protocol{Protocol::Json};
 };
 // `form_version` is the Version of a form, or empty.

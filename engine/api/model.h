@@ -106,7 +106,7 @@ struct Operation {
   std::span<const std::uint16_t> errors{};
 };
 
-// An operation of AWS's model, served here or not: what tells a REST request for it from others.
+// An operation of AWS's model, served here or not: the parts that identify a REST request for it.
 struct KnownOperation {
   std::string_view name{};
   std::string_view method{"POST"};
@@ -156,14 +156,14 @@ struct Service {
 
 std::span<const Service* const> services();
 const Service* find_service(std::string_view folder);
-// Two services may share a signing name; `api_version` (may be empty) tells them apart.
+// Two services may share a signing name; `api_version` (may be empty) distinguishes them.
 const Service* find_service_by_signing_name(std::string_view signing_name,
                                             std::string_view api_version = {});
 const Service* find_service_by_target_prefix(std::string_view target_prefix);
 // As the ARN arn:aws:states:::aws-sdk:NAME:… has it: "sfn", "secretsmanager", "cloudwatchlogs".
 const Service* find_service_by_sdk_name(std::string_view sdk_name);
 
-// Services that kiban does not serve, whose replies TestState's mocks are held against
+// Services that kiban does not serve, whose models check the replies of TestState's mocks
 // (engine/services/states/mocked/); by folder or aws-sdk name: "lambda", "dynamodb".
 std::span<const Service* const> unserved_services();
 const Service* find_unserved_service(std::string_view sdk_name);

@@ -53,7 +53,7 @@ std::optional<std::vector<std::pair<std::string_view, std::string_view>>> match_
   return labels;
 }
 
-// How well a request fits an operation whose path it has: -1 not at all, else the more the better.
+// How well a request fits an operation whose path it has: -1 not at all, else higher is better.
 int fitness(const KnownOperation& operation, const HttpRequest& request,
             const Parameters& parameters) {
   int points = 0;

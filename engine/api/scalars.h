@@ -7,8 +7,8 @@
 namespace kiban::api {
 
 // The input of an operation with each number or boolean where a string belongs as its text, and
-// each text where a number or boolean belongs as that, if it is one. What is of another shape
-// altogether stays as it is.
+// each text where a number or boolean belongs as that, if it is one. Values of another shape
+// are not changed.
 json::value with_scalars_of(const Service& service, const Shape& shape, json::value value);
 
 }  // namespace kiban::api

@@ -59,7 +59,7 @@ Digest derive_key(std::string_view secret, std::string_view date, std::string_vi
   return hmac(of_service.data(), of_service.size(), "aws4_request");
 }
 
-// What a request says about its signature, unchecked.
+// A request's signature parameters, unchecked.
 struct Claim {
   Signature signature{};
   std::string scope{};           // 20261124/ap-northeast-1/sts/aws4_request
@@ -372,7 +372,7 @@ bool is_sha256(std::string_view text) {
 }
 
 // The hash that was signed. It must be the body's own, unless S3's client left the body out of it.
-// nullopt: nothing tells it before the body is there.
+// nullopt: unknown until the body was read.
 Result<std::optional<std::string>> payload_hash(const HttpRequest& request, const Wire& wire,
                                                 const Claim& claim, bool whole) {
   const auto given = header(request, "x-amz-content-sha256");

@@ -22,7 +22,7 @@ struct Key {
   std::optional<Timestamp> expires{};  // Of temporary credentials.
 };
 
-// Who signed, as the request claims it.
+// The signer, as the request claims.
 struct Signature {
   std::string access_key_id{};
   std::string date{};  // 20261124
@@ -32,11 +32,11 @@ struct Signature {
   bool presigned{false};
 };
 
-// What the request claims, unchecked, from its Authorization header or X-Amz-Credential; nullopt
-// when it carries no signature that can be read. `--auth any` needs no more than this.
+// The request's claim, unchecked, from its Authorization header or X-Amz-Credential; nullopt
+// without a readable signature. `--auth any` needs no more than this.
 std::optional<Signature> read_signature(const HttpRequest& request);
 
-// What the signatures of a body's chunks are made with: each signs the one before it. The first is
+// The inputs of the signatures of a body's chunks: each signs the one before it. The first is
 // the request's own. docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
 struct ChunkSigning {
   std::array<unsigned char, 32> key{};
@@ -63,7 +63,7 @@ using KeyLookup = std::function<std::optional<Key>(std::string_view access_key_i
 // Not thread-safe: one for each I/O thread.
 class Verifier {
  public:
-  // `own_region` is valid in a credential scope whatever it is.
+  // `own_region` is valid in a credential scope even if it is not a region of AWS.
   explicit Verifier(std::string own_region = {}) : own_region_(std::move(own_region)) {}
 
   // Checks signature, signed headers, clock skew (5 minutes; 15 for S3), expiry, the credential

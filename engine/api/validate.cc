@@ -259,7 +259,8 @@ class Checker {
   }
 
  private:
-  // Members are named in lower camel case, whatever the model's case: 'tableName' (recorded).
+  // Members are named in lower camel case, also where the model's case differs: 'tableName'
+  // (recorded).
   static std::string join(const std::string& path, std::string_view name) {
     std::string out = path.empty() ? std::string() : path + '.';
     out += name;

@@ -10,11 +10,11 @@ namespace kiban::api {
 // Kinds, required members, lengths, ranges, enumerations and patterns, all faults in one error:
 // "2 validation errors detected: Value '…' at 'name' failed to satisfy constraint: Member must have
 // length less than or equal to 80; …". The error's name is the service's: ValidationException,
-// ValidationError, InvalidParameterException, … A rule of rules.txt with a text of its own is told
-// once the model's constraints hold, under that text alone.
+// ValidationError, InvalidParameterException, … A rule of rules.txt with a text of its own is
+// checked once the model's constraints hold, and reported under that text alone.
 //
-// Rules forbid tags that begin with "aws:". CloudFormation alone sets three such tags on what it
-// makes (system_tag_keys): with SystemTags::Allowed those keys pass.
+// Rules forbid tags that begin with "aws:". CloudFormation alone sets three such tags on its
+// resources (system_tag_keys): with SystemTags::Allowed those keys pass.
 // docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html
 enum class SystemTags { Refused, Allowed };
 constexpr std::string_view system_tag_keys[] = {"aws:cloudformation:stack-name",

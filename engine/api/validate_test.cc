@@ -112,7 +112,7 @@ TEST(Rules, EveryBoundRefusesWhatViolatesIt) {
       const auto add = [&bad](std::vector<json::value> more) {
         bad.insert(bad.end(), more.begin(), more.end());
       };
-      // These answer what the model refuses with errors of their own, in their operations.
+      // The operations of these services answer violations of the model with errors of their own.
       if (service->folder != "s3" && service->folder != "sqs") {
         add(violations(shape, shape.kind));
         if (shape.value_count > 0) bad.emplace_back("no-such-value");

@@ -220,8 +220,8 @@ std::size_t behind(std::string_view text, std::size_t from, std::string_view end
   return at == std::string_view::npos ? text.size() : at + end.size();
 }
 
-// "&#55296;" or "&#xD800;" at `at`: not a character that XML allows. Other references, and what is
-// not one, are the parser's.
+// "&#55296;" or "&#xD800;" at `at`: not a character that XML allows. The parser checks other
+// references.
 bool is_bad_reference(std::string_view text, std::size_t at) {
   std::string_view digits = text.substr(at);
   if (!digits.starts_with("&#")) return false;

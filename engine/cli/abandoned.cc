@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Anybody may put things into the temporary directory: only what is ours is touched.
+// Every user may create files in the temporary directory: only our own are touched.
 bool is_ours(const std::string& path) {
   struct stat found{};
   return ::lstat(path.c_str(), &found) == 0 && found.st_uid == ::geteuid();
@@ -34,7 +34,7 @@ std::string prefix_of(std::string_view what) {
   return fmt::format("{}/kiban-{}-", fs::temp_directory_path().string(), what);
 }
 
-// What ends may write once more into what is being erased, so it is tried again.
+// A process that ends may still write into the directory being erased, so it is tried again.
 void erase_databases(const std::string& path) {
   for (int attempt = 0; attempt < 3; ++attempt)
     if (postgres::erase_servers(path)) return;

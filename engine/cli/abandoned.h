@@ -12,7 +12,7 @@ namespace kiban::cli {
 // ("tasks", "databases", "uploads") while it lives. Error `StoreFailed`.
 Result<std::string> make_temporary_directory(std::string_view what);
 
-// Ends and erases what is in such directories of ours whose process is gone.
+// Ends the processes of such directories whose server is gone, and erases the directories.
 void end_abandoned();
 
 }  // namespace kiban::cli

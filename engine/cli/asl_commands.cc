@@ -46,7 +46,7 @@ asl::TextPosition place_of(std::string_view text, const asl::Diagnostic& diagnos
     const auto problem = asl::json_problem(text);
     return asl::position_at(text, problem ? std::min(problem->offset, text.size()) : 0, 1);
   }
-  // A location may name more than the text has (a missing field): then what is around it.
+  // A location may name a missing field: then its parent is marked.
   std::string location = diagnostic.location;
   while (!location.empty()) {
     if (const auto found = asl::find_location(text, location)) return *found;

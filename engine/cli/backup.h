@@ -1,6 +1,6 @@
 // A copy of a data directory while it is served, and back.
 //
-//   BACKUP/backup.json   what it is of; written last: without it the backup is not complete
+//   BACKUP/backup.json   its description; written last: without it the backup is not complete
 //   BACKUP/rows          the rows of one instant, encrypted as they are
 //   BACKUP/blobs         bytes of objects and images: hard links where the file system is the same
 //   BACKUP/databases     PostgreSQL servers, each at an instant after that of the rows
@@ -31,8 +31,8 @@ struct BackupSource {
 };
 
 // POST {"directory": an absolute path that does not exist or is empty} makes a backup there and
-// answers once it is on disk; GET tells how the last one stands. One at a time. Every request
-// passes Frontend::has_token first. The destructor waits for the one that runs, which ends early.
+// answers once it is on disk; GET returns the state of the last one. One at a time. Every request
+// passes Frontend::has_token first. The destructor waits for a running backup, which ends early.
 class BackupRoute {
  public:
   BackupRoute(runtime::KernelThread& kernel, BackupSource source);

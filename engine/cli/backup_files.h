@@ -12,7 +12,7 @@ namespace kiban::cli {
 struct CopyProgress {
   std::atomic<std::uint64_t> files{0};
   std::atomic<std::uint64_t> bytes{0};
-  std::atomic<bool> stopped{false};  // Set by whoever no longer wants the copy: error `Stopped`.
+  std::atomic<bool> stopped{false};  // Set to end the copy early: error `Stopped`.
 };
 
 enum class CopyMode : std::uint8_t {

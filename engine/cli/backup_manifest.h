@@ -1,4 +1,4 @@
-// What a backup's two sides agree on.
+// The names and the manifest that `backup` and `restore` share.
 #pragma once
 
 #include <array>

@@ -122,7 +122,7 @@ void BackupRoute::State::work(const std::string& directory, const Respond& respo
   progress.files = 0;
   progress.bytes = 0;
   const Result<json::object> made = copy_all(directory);
-  if (!made) {  // Half a backup helps nobody.
+  if (!made) {  // An incomplete backup is of no use.
     std::error_code ignored;
     for (const auto* part : {"rows", "blobs", "databases"})
       fs::remove_all(fmt::format("{}/{}", directory, part), ignored);

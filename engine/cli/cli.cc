@@ -523,7 +523,8 @@ int run(int argc, char** argv) {
   add_iam(app, chosen);
   add_simulate(app, chosen);
   add_completion(app, chosen);
-  if (argc > 1 && argv[1] == std::string_view("__complete")) {  // What the shells' scripts ask.
+  if (argc > 1 &&
+      argv[1] == std::string_view("__complete")) {  // Called by the shells' completion scripts.
     std::vector<std::string> words(argv + 2, argv + argc);
     if (!words.empty() && words.front() == "--") words.erase(words.begin());
     for (const std::string& line : complete(app, words, find_names)) fmt::print("{}\n", line);

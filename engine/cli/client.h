@@ -13,7 +13,7 @@
 namespace kiban::cli {
 
 struct ClientOptions {
-  std::string endpoint{};  // Empty: $KIBAN_ENDPOINT, what the data directory says, or the default.
+  std::string endpoint{};  // Empty: $KIBAN_ENDPOINT, the data directory's, or the default.
   std::string data{};      // Empty: the default directory.
 };
 
@@ -43,7 +43,7 @@ struct Client {
 };
 
 Client make_client(const ClientOptions& options);
-// What to tell and to advise when a call failed.
+// Prints the error of a failed call, with advice. Returns the exit code.
 int complain_about_call(const std::string& what, const Client& client, const Error& error);
 
 }  // namespace kiban::cli

@@ -69,7 +69,7 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 
 // "{sigv4,any}", as CLI::IsMember describes itself.
 std::vector<std::string> choices_of(const CLI::Option& option) {
-  // CLI11 gives validators of a const Option to nobody; nothing is changed through it.
+  // CLI11 has no access to validators of a const Option; nothing is changed through the cast.
   const std::string type = option.get_type_name();
   const std::size_t open = type.find('{');
   const std::size_t close = type.find('}', open);
@@ -116,7 +116,7 @@ class Walk {
   const ClientOptions& client() const { return client_; }
   bool was_given(const CLI::Option* option) const { return given_.contains(option); }
 
-  // The argument whose turn it is.
+  // The argument to complete.
   const CLI::Option* argument() const {
     std::size_t place = 0;
     for (const CLI::Option* option : app_->get_options())
@@ -198,7 +198,7 @@ std::vector<std::string> complete(const CLI::App& app, const std::vector<std::st
     if (const CLI::Option* argument = walk.argument())
       candidates.add_values(*argument, walk.client(), find);
   }
-  // Options where nothing else can stand, or where they are asked for.
+  // Options where nothing else is possible, or where the word begins with '-'.
   if (current.starts_with('-') || candidates.lines.empty())
     for (const CLI::Option* option : walk.app().get_options())
       if (!option->get_positional() && !walk.was_given(option))

@@ -1,4 +1,4 @@
-// Where a server keeps its data, and what the other commands read from there.
+// A server's data directory, and the files in it that the other commands read.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace kiban::cli {
 
-// What a running server says about itself, in DIRECTORY/server.json.
+// A running server's address and process, in DIRECTORY/server.json.
 struct ServerFile {
   std::string endpoint{};
   std::string account{};

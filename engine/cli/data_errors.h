@@ -4,8 +4,8 @@
 
 namespace kiban::cli {
 
-// Says why the data directory can't be used, and what to do about an error of open_rows() and of
-// what it calls. Returns exit_failed.
+// Prints why the data directory can't be used and what to do, for an error of open_rows() and the
+// functions that it calls. Returns exit_failed.
 int complain_about_data(const Error& error);
 
 }  // namespace kiban::cli

@@ -1,4 +1,4 @@
-// What a data directory takes on disk.
+// The disk space of a data directory.
 #pragma once
 
 #include <cstdint>

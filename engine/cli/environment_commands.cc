@@ -134,7 +134,7 @@ Check check_tool(const Tool& tool) {
           .what_to_do = std::string("apt-get install ") + tool.package};
 }
 
-// Without it, nobody can read the secrets in a copy of the directory.
+// Without the key file the secrets in a copy of the directory can't be read.
 Check check_key_file(const std::string& path) {
   struct stat found{};
   const bool there = ::lstat(path.c_str(), &found) == 0;
@@ -214,7 +214,7 @@ std::vector<Check> check_rows(const std::string& data) {
            .needed = true}};
 }
 
-// With what is free there, as rows need room to be written.
+// Includes the free space, as writing rows needs it.
 std::vector<Check> check_disk(const std::string& data) {
   std::error_code failed;
   const std::filesystem::space_info space = std::filesystem::space(data, failed);

@@ -40,7 +40,7 @@ const json::object* details_of(const json::object& event) {
   return nullptr;
 }
 
-// What an event is about: why it failed, what was called, and how big its payload is.
+// Summarizes events: the error, the resource called, the size of the payload.
 class HistoryTable {
  public:
   TableRow row(const json::object& event) {

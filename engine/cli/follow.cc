@@ -18,7 +18,7 @@ namespace kiban::cli {
 namespace {
 
 constexpr std::chrono::milliseconds look_interval{200};
-constexpr int looks_told = 15;  // Without anything new: then a frozen clock is told of.
+constexpr int looks_told = 15;  // Without a new event: then a frozen clock is reported.
 constexpr std::size_t cause_shown_max = 300;
 
 // Of an event among the states.
@@ -97,7 +97,7 @@ class Follower {
   }
 
  private:
-  // Once, when nothing new came for a while: what waits for a virtual clock that stands.
+  // Once, without new events for a while: prints what waits for the frozen virtual clock.
   void tell_of_frozen_clock() {
     if (++quiet_looks_ != looks_told) return;
     const auto clock = client_.get_own("/_kiban/clock", std::chrono::seconds{1});
@@ -246,7 +246,7 @@ class Follower {
   std::string arn_;
   std::string page_{};    // Token of the page that is read; empty: the first.
   std::size_t shown_{0};  // Of that page.
-  int quiet_looks_{0};    // Without a new event; goes on counting once the clock was told of.
+  int quiet_looks_{0};    // Without a new event; continues once the frozen clock was reported.
   double began_{0};
   std::map<double, Place> places_{};                                 // By event id.
   std::map<std::pair<std::size_t, std::string>, double> entered_{};  // When, by level and state.

@@ -1,5 +1,5 @@
-// Watches an execution in the terminal: its states as they begin and end, and between them what the
-// containers of its ECS tasks write to their logs.
+// Watches an execution in the terminal: its states as they begin and end, and between them the log
+// lines of its ECS tasks' containers.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What a frozen virtual clock holds up, told to who waits.
+// Describes what waits for a frozen virtual clock.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
-// GET /_kiban/metrics: what the server measures about itself, in Prometheus' text format.
+// GET /_kiban/metrics: the server's own metrics, in Prometheus' text format.
 //
 // Rows and files are counted on a thread of their own, at most once in `sample_age_max`; the kernel
-// is asked for what it has at hand. docs/operate.md lists the families and what to watch.
+// provides counters only. docs/operate.md lists the families and what to watch.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@
 namespace kiban::cli {
 
 constexpr std::string_view metrics_path = "/_kiban/metrics";
-// In the data directory: what a scraper sends as `Authorization: Bearer`.
+// In the data directory: the token that a scraper sends as `Authorization: Bearer`.
 constexpr std::string_view metrics_token_file = "metrics-token";
 
 constexpr std::chrono::seconds sample_age_max{60};

@@ -1,4 +1,4 @@
-// What a server tells of the firings of scheduled rules that came due while none ran.
+// Reports the firings of scheduled rules that came due while no server ran.
 #pragma once
 
 #include <string>

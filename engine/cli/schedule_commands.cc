@@ -52,7 +52,7 @@ std::string host_zone() {
   return failed || at == std::string::npos ? "UTC" : link.substr(at + mark.size());
 }
 
-// What was asked for by name must be there; the host's zone may be one that nobody knows.
+// A zone given by name must exist; the host's zone may be unknown.
 Result<Zone> zone_of(const ScheduleOptions& options) {
   if (!options.zone.empty()) return Zone::load(options.zone);
   return Zone::load(host_zone()).value_or(Zone{});
@@ -93,8 +93,8 @@ Result<std::optional<Timestamp>> due_time(const Client& client, const std::strin
   return std::optional(at);
 }
 
-// The server's timer says when the rule fires next: a rate counts from when the rule was made or
-// enabled, which the API does not tell. What follows is computed from there.
+// The server's timer gives the next firing: a rate counts from the time at which the rule was
+// created or enabled, which the API does not return. The firings after it are computed.
 Result<void> add_rule(const Client& client, const json::object& rule, std::size_t count,
                       Coming& coming) {
   const std::string name = text_of(rule, "Name");

@@ -93,7 +93,7 @@ struct Data {
   runtime::RootKey root{};
 };
 
-// Takes rows of an older format to the one that this kiban writes; tells so every few seconds.
+// Migrates rows of an older format to the one that this kiban writes; prints progress.
 Result<void> migrate_rows(store::Store& rows) {
   KIBAN_TRY(const store::Format before, store::read_format(rows));
   if (before.version < store::format_current)
@@ -171,7 +171,7 @@ runtime::HttpReply certificate_reply(runtime::MessageSigner& signer,
 
 void log_line(const std::string& line) { std::fprintf(stderr, "kiban: %s\n", line.c_str()); }
 
-// Rows must not lie in the future of a clock that nobody can move.
+// Rows must not be from the future of a clock that can't be moved.
 Result<void> check_time(const store::Store& rows, bool is_virtual) {
   const bool was_virtual = !is_virtual && rows.get(runtime::clock_row).has_value();
   const auto kept = was_virtual ? kernel::kept_time(rows) : std::nullopt;

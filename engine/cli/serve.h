@@ -19,8 +19,8 @@ struct ServeOptions {
   std::string tasks{"auto"};
   std::string source{};
   std::vector<std::string> allow_hosts{};    // Further names of this server.
-  std::vector<std::string> allow_origins{};  // Whose pages may call it.
-  bool allow_remote{false};                  // `--auth any` on an address that others reach.
+  std::vector<std::string> allow_origins{};  // Sites whose pages may call the server.
+  bool allow_remote{false};                  // `--auth any` on an address that other hosts reach.
   // Whether HTTP Tasks, API destinations and SNS may call this host's loopback addresses: allow,
   // refuse, or auto: allowed to callers who could do so themselves.
   std::string loopback_targets{"auto"};

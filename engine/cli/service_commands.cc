@@ -54,8 +54,8 @@ void print_log_event(const json::object& event, const OutputOptions& output) {
              harmless_on_terminal(text_of(event, "message")));
 }
 
-// Prints what comes, until Ctrl-C. Asks from the last event's millisecond on, which may bring more:
-// what was shown of it is left out.
+// Prints new events until Ctrl-C. Each request begins at the last event's millisecond, which may
+// have further events: those shown already are skipped.
 int follow_logs(const Client& client, const LogsOptions& logs, json::object input,
                 const OutputOptions& output) {
   std::set<std::string> shown;

@@ -1,4 +1,4 @@
-// Who runs ECS tasks in this server: containers, processes, or nobody.
+// Runs the ECS tasks of this server: as containers, as processes, or not at all.
 #pragma once
 
 #include <memory>
@@ -31,17 +31,17 @@ class TaskRunner {
   std::optional<std::string> task_at(const std::string& address) const;
   // After the server knows its port. `blobs` outlives this.
   Result<void> add_to(runtime::Effects& effects, std::uint16_t port, const store::Blobs& blobs);
-  // Once the kernel has asked again for what was running.
+  // To be called once the kernel has performed the effects of running tasks again.
   void sweep();
   // Ends all tasks, and reports that. Without it they go on, and are taken up by the next run.
   void end_tasks();
-  // Nothing is reported any more. To be called while those who hear reports are still there.
+  // Ends all reports. To be called while the receivers of reports still exist.
   void end();
 
  private:
   TaskRunner() = default;
   std::string directory_{};
-  std::string refusal_{};  // Why nobody runs them.
+  std::string refusal_{};  // Why tasks are not run.
   std::unique_ptr<runtime::ProcessDriver> processes_{};
   std::unique_ptr<containers::Bridge> bridge_{};
   std::unique_ptr<containers::Driver> containers_{};

@@ -38,7 +38,7 @@ bool is_harmless(char32_t c) {
   return c >= 0x20 && (c < 0x7f || c > 0x9f) && !turns_direction(c);
 }
 
-// glibc's own table of widths, whatever the user's locale is.
+// glibc's own table of widths, for every locale of the user.
 class Utf8 {
  public:
   Utf8() : locale_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)) {

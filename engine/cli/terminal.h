@@ -1,4 +1,4 @@
-// What people see: colours, widths, and whether somebody looks at all.
+// Output for people: colours, widths, and whether a stream is a terminal.
 #pragma once
 
 #include <functional>
@@ -15,8 +15,8 @@ std::size_t display_width(std::string_view text);
 // At most `columns` wide, ending in "…" when something was left out. Control characters, which
 // could write anywhere on a terminal, and those that turn the direction of text become spaces.
 std::string fit(std::string_view text, std::size_t columns = std::string_view::npos);
-// For a terminal: control characters (C0 but tabs and line ends, DEL, C1), those that turn the
-// direction of text round, and bytes that are no UTF-8 become '?'.
+// For a terminal: control characters (C0 but tabs and line ends, DEL, C1), those that change
+// the direction of text, and bytes that are not UTF-8 become '?'.
 std::string harmless(std::string_view text);
 // The same if stdout is a terminal; otherwise the text as it is.
 std::string harmless_on_terminal(const std::string& text);
@@ -32,8 +32,8 @@ std::string paint(Colour colour, const std::string& text);
 // SUCCEEDED green, FAILED red, RUNNING yellow, ….
 Colour colour_of_status(std::string_view status);
 
-// While it lives, and once a second has passed, tells on stderr what `work` is doing, if that is a
-// terminal; `detail`, asked every second, adds how it stands.
+// While it exists, and once a second has passed, shows `work` on stderr if that is a terminal;
+// `detail`, called every second, adds the progress.
 class Progress {
  public:
   explicit Progress(std::string work, std::function<std::string()> detail = {});

@@ -17,7 +17,7 @@ TEST(Fit, CutsBetweenCharacters) {
   EXPECT_EQ(fit("batch", 5), "batch");
   EXPECT_EQ(fit("batches", 5), "batc…");
   EXPECT_EQ(fit("基盤基盤", 5), "基盤…");
-  EXPECT_EQ(fit("基盤基盤", 6), "基盤…");  // There is no half of one.
+  EXPECT_EQ(fit("基盤基盤", 6), "基盤…");  // A character is never split.
   EXPECT_EQ(fit("基盤", 4), "基盤");
   EXPECT_EQ(fit("", 0), "");
   EXPECT_EQ(fit("x", 0), "");

@@ -42,12 +42,12 @@ class Feed {
   // `epoch` is unlike that of every other run: ids of another run are not continued.
   explicit Feed(std::string epoch) : epoch_(std::move(epoch)) {}
 
-  // After each commit. One atomic load when nobody listens. Any thread.
+  // After each commit. One atomic load without listeners. Any thread.
   void committed(const store::Batch& rows);
   // Answers with what changed after `last_id`, at once or when something has. Without an id that
   // can be continued the answer is the event "reset": the page reads everything anew. Any thread.
   void poll(const std::string& last_id, const runtime::Respond& respond);
-  // Answers all who wait; later polls are answered at once. For the end of the server.
+  // Answers all waiting polls; later polls are answered at once. For the end of the server.
   void close();
 
  private:

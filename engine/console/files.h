@@ -11,8 +11,8 @@
 
 namespace kiban::console {
 
-// What a request's Accept-Encoding admits: RFC 9110, 12.5.3. A request without the header admits
-// everything; "*" and q-values count.
+// Whether a request's Accept-Encoding admits the coding: RFC 9110, 12.5.3. A request without the
+// header admits everything; "*" and q-values count.
 bool admits_coding(const runtime::HttpRequest& request, std::string_view coding);
 
 // GET or HEAD of `path`, below the prefix and without a query. A path that no asset has is answered

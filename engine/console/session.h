@@ -1,7 +1,7 @@
-// Who may use the console: a link that works once becomes a cookie that expires.
+// Sessions of the console: a link that works once is exchanged for a cookie that expires.
 //
-// A session is not stored: its token holds when it ends, signed with a key derived from the secret
-// of the data directory. So it outlives the process, and ends with the data directory.
+// A session is not stored: its token contains its end, signed with a key derived from the secret of
+// the data directory. So it outlives the process, and ends with the data directory.
 #pragma once
 
 #include <chrono>

@@ -21,7 +21,7 @@ inline constexpr int task_processes_max = 4096;
 // The group of a task, in which those of its containers lie: it bounds them together. `cpu` in
 // units of 1/1024 processor, `memory` in MiB; 0: no limit. Error `ProgramFailed`.
 Result<void> make_group(const std::string& group, std::int64_t cpu, std::int64_t memory);
-// With what is empty below it.
+// Removes the group and the empty groups below it.
 void remove_group(const std::string& group);
 
 // Processes of the group that were killed for want of

@@ -163,7 +163,7 @@ std::string Container::group() const {
   return fmt::format("{}/{}", group_of_task(id_.substr(0, dash)), id_.substr(dash + 1));
 }
 
-// What it writes lies in the storage of its task.
+// The container's writable layer, in the storage of its task.
 std::string Container::layer() const {
   const fs::path folder{directory_};
   return folder.parent_path() / "layer" / folder.filename();
@@ -172,7 +172,7 @@ std::string Container::layer() const {
 bool Container::was_started() const { return fs::exists(directory_ + "/started"); }
 
 Result<void> Container::create(const Image& image, Surroundings surroundings) {
-  remove();  // What a crash left half made.
+  remove();  // The incomplete files of a crash.
   std::error_code failed;
   fs::remove_all(directory_, failed);
   // Only root reaches them: a container can leave setuid files in its layer.
@@ -217,8 +217,8 @@ void Container::give_output(std::uint32_t user) const {
   }
 }
 
-// Where the root file system is mounted for a user namespace. The runtime goes there as the
-// container's root, who may not enter DIR.
+// Where the root file system is mounted for a user namespace. The runtime enters it as the
+// container's root, which has no access to DIR.
 std::string Container::mapped_root() const {
   const std::size_t dash = id_.rfind('-');
   return fmt::format("{}/{}/{}", mapped_roots, id_.substr(0, dash), id_.substr(dash + 1));
@@ -299,8 +299,8 @@ Result<void> Container::start() {
 std::string Container::pipe() const { return fmt::format("{}/{}/exec.fifo", tools_.state, id_); }
 
 // Whether its first process waits for the fifo to be opened: runc's, which holds a descriptor of
-// the fifo until it executes the command. Its name and its executable do not tell: runc runs as a
-// copy of itself, which has no path.
+// the fifo until it executes the command. Its name and its executable do not identify it:
+// runc runs as a copy of itself, which has no path.
 bool Container::waits_for_release() const {
   if (fs::exists(directory_ + "/exits/" + id_)) return false;  // Its process id may be another's.
   struct stat fifo{};
@@ -411,8 +411,8 @@ void Container::release_log(std::uint64_t end) const {
   bound_log(end);
 }
 
-// Holes count as a part of a file's size, so the limit moves with what was reported. conmon goes on
-// when it can't write: lines beyond the limit are lost until there is room again.
+// Holes count as a part of a file's size, so the limit grows with the reported part. conmon
+// continues when it can't write: lines beyond the limit are lost until there is room again.
 void Container::bound_log(std::uint64_t end) const {
   rlimit limit{};
   const bool runs = monitor_ >= 0 &&

@@ -4,10 +4,10 @@
 //   DIR/bundle/config.json    its configuration
 //   DIR/root                  its root file system (mounted)
 //   /run/kiban/TASK/NUMBER    the same, of a container with a user namespace
-//   DIR/../layer/NUMBER       what the container wrote
+//   DIR/../layer/NUMBER       its writable layer
 //   DIR/log                   conmon's k8s-file
 //   DIR/monitor               conmon's process id
-//   DIR/started               it was told to begin
+//   DIR/started               it was released to run its command
 //   DIR/exits/ID              exit code, when it has ended
 #pragma once
 
@@ -51,7 +51,7 @@ class Container {
   bool essential() const;
   std::chrono::seconds stop_timeout() const;
 
-  // Whether an earlier run of the engine told it to begin.
+  // Whether an earlier run of the engine released it.
   bool was_started() const;
   // Makes the container, stopped before its first instruction. `surroundings` without root, passwd,
   // group and cgroup, which it fills in.
@@ -74,7 +74,7 @@ class Container {
   void kill() const;
   // Runs a command in it, with its user, environment and folder.
   Result<Child> execute(const std::vector<std::string>& command) const;
-  // The next lines; none: there are no more for now.
+  // The next lines; empty when there are none at the moment.
   std::vector<LogLine> read_log(bool ended);
   std::uint64_t log_resume() const { return log_.resume(); }
   std::uint64_t log_backlog() const;  // Bytes that read_log() has not seen yet.

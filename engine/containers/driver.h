@@ -21,11 +21,11 @@ namespace kiban::containers {
 struct DriverOptions {
   std::string directory{};  // Keeps images and tasks.
   std::string endpoint{};   // The engine's URL as tasks see it: http://169.254.170.2:4566.
-  // Between two reports of what a service's task uses; AWS has a value each minute.
+  // Between two reports of the resources that a service's task uses; AWS has a value each minute.
   std::chrono::seconds usage_interval{60};
 };
 
-// What is missing here for running containers, in words to show: "root", "runc", …. Empty: nothing.
+// The names of missing prerequisites of containers, to be shown: "root", "runc", …. Empty: none.
 std::vector<std::string> missing_here();
 
 class Driver {
@@ -44,8 +44,8 @@ class Driver {
   // Ends all tasks, some seconds at most, and reports that. Others that are asked for then wait for
   // the next run of the engine. Without it they go on.
   virtual void end_tasks() = 0;
-  // Removes what earlier runs left of tasks that nobody asked for again. To be called once pending
-  // effects were performed again.
+  // Removes the remains of tasks of earlier runs that have no pending effect. To be called once
+  // pending effects were performed again.
   virtual void sweep() = 0;
 };
 

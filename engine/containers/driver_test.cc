@@ -48,7 +48,7 @@ struct TestImage {
   std::string digest{};
 };
 
-// An image with bash and a few tools of this very host, and what they are linked with.
+// An image with bash and a few tools of this host, and their libraries.
 TestImage make_image(store::Blobs& blobs, const std::string& directory) {
   const std::string root = directory + "/layer";
   for (const auto* folder : {"/bin", "/etc", "/tmp"}) fs::create_directories(root + folder);
@@ -90,7 +90,7 @@ TestImage make_image(store::Blobs& blobs, const std::string& directory) {
   return image;
 }
 
-// What a task reported.
+// The reports of a task.
 class Heard {
  public:
   std::atomic<bool> commits{true};  // False: a kernel that dies before its next commit.
@@ -237,7 +237,7 @@ class Containers : public testing::Test {
     const std::vector<std::string> traces{
         fmt::format("{}/state/tasks/{}/0", base, id), "/run/netns/kiban-" + id,
         "/sys/fs/cgroup/memory/kiban/" + id, "/sys/fs/cgroup/pids/kiban/" + id};
-    // It is cleared away after the end was told.
+    // The task is removed after its end was reported.
     for (const std::string& trace : traces) {
       for (int i = 0; i < 200 && fs::exists(trace); ++i) ::usleep(10'000);
       EXPECT_FALSE(fs::exists(trace)) << trace;
@@ -708,7 +708,8 @@ TEST_F(Containers, TellTheEndAndTheLastLinesAgainUntilTheyAreCommitted) {
   Heard again;
   driver_->run(task, again.report());
   EXPECT_EQ(only_container(again.end()).at("ExitCode"), 5);
-  EXPECT_THAT(again.lines(), ElementsAre("one", "two"));  // The kernel tells them by Position.
+  EXPECT_THAT(again.lines(),
+              ElementsAre("one", "two"));  // The kernel recognizes repeated lines by Position.
   expect_nothing_left(task);
   const std::string directory = fmt::format("{}/state/tasks/{}", base, id_of(task));
   for (int i = 0; i < 200 && fs::exists(directory); ++i) ::usleep(10'000);
@@ -749,7 +750,7 @@ TEST_F(Containers, AFullBufferLosesTheOldestLinesAndBlocksNobody) {
   struct stat status{};
   ASSERT_EQ(::stat(log.c_str(), &status), 0);
   EXPECT_GT(status.st_size, 8'000'000);
-  EXPECT_LT(status.st_blocks * 512, 3'000'000);  // What was read or lost takes no disk.
+  EXPECT_LT(status.st_blocks * 512, 3'000'000);  // Lines that were read or lost take no disk space.
 }
 
 TEST_F(Containers, EndWithTheEngineWhenToldTo) {
@@ -791,7 +792,7 @@ TEST_F(Containers, HaveLogsThatEndSomewhereWhenNobodyReadsThem) {
   EXPECT_LT(first, 300U << 20);
   ASSERT_TRUE(heard_.wait_for_line("more"));
   for (int i = 0; i < 200 && limit() == first; ++i) ::usleep(10'000);
-  EXPECT_GT(limit(), first);  // It moves with what was read.
+  EXPECT_GT(limit(), first);  // The limit moves with the lines read.
 }
 
 TEST_F(Containers, SweepsWhatNobodyAsksForAgain) {

@@ -24,7 +24,7 @@ class HealthCheck {
   // `check` is ECS's healthCheck, nullptr: there is none, or its command is ["NONE"].
   static std::optional<HealthCheck> create(const json::object* check, Execute execute, Time now);
 
-  // Begins or ends what is due. The container's health when that changed.
+  // Begins or ends the check that is due. Returns the container's health when it changed.
   std::optional<Health> advance(Time now);
   // When advance() has something to do, at the latest.
   Time next() const { return running_ ? deadline_ : next_; }

@@ -91,8 +91,8 @@ Result<void> Images::unpack(const std::string& target, const json::object& manif
   fs::create_directories(work + "/layout/blobs/sha256", failed);
   if (failed) return refuse(fmt::format("can't create {}: {}", work, failed.message()));
   KIBAN_TRY(const json::object config, write_layout(work + "/layout", manifest));
-  // umoci ends the path at its first colon, so it is told the folder by number. Folders that no
-  // layer names get their mode from the umask.
+  // umoci ends the path at its first colon, so the folder is passed as a descriptor's number.
+  // Folders that no layer names get their mode from the umask.
   const int folder = ::open(work.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   const std::string here = fmt::format("/proc/{}/fd/{}", ::getpid(), folder);
   const auto unpacked =
@@ -106,7 +106,7 @@ Result<void> Images::unpack(const std::string& target, const json::object& manif
     return refuse(unpacked.error().cause);
   }
   KIBAN_TRY_VOID(write_file(work + "/config.json", print_json(config)));
-  // What a power cut leaves must be whole or not there.
+  // After a power cut the folder must be complete or absent.
   const int descriptor = ::open(work.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor >= 0) {
     ::syncfs(descriptor);

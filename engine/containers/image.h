@@ -16,8 +16,8 @@ struct Image {
   json::object config{};  // Member "config" of the image's configuration: Env, Cmd, User, ...
 };
 
-// The manifest as umoci takes it: Docker's media types become OCI's, which mean the same bytes. The
-// error says what is wrong with it.
+// The manifest as umoci takes it: Docker's media types are replaced by OCI's, whose bytes are the
+// same. The error gives the manifest's fault.
 Result<json::object> oci_manifest(std::string_view manifest);
 
 class Images {

@@ -215,7 +215,7 @@ Result<void> Layers::open(const std::string& directory, std::int64_t gib) {
 void close_layer(const std::string& directory) {
   std::error_code failed;
   const std::string target = directory + "/layer";
-  // Of an earlier version. The kernel writes what is cached of a file that has a name.
+  // A file of an earlier version. The kernel writes the cache of files that have a name.
   fs::remove(directory + "/layer.ext4", failed);
   ::umount2(target.c_str(), MNT_DETACH);
   fs::remove_all(target, failed);

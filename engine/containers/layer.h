@@ -19,15 +19,15 @@ namespace kiban::containers {
 // Why storage can't be bounded on this host; empty when it can.
 std::string layers_missing();
 
-// Keeps a few empty file systems ready, of the size that was asked for last, so that the start of a
-// task does not wait for one. They are mounted nowhere and their files have no names: the kernel
-// frees them, their loop devices and their blocks when this process ends, in whatever way.
+// Keeps a few empty file systems ready, of the size last requested, so that the start of a task
+// does not wait for one. They are mounted nowhere and their files have no names: the kernel frees
+// them, their loop devices and their blocks when this process ends, in whatever way.
 class Layers {
  public:
   // `templates` is a folder that keeps one empty file system for each size.
   explicit Layers(std::string templates);
   // Mounts DIRECTORY/layer with `gib` GiB; a folder without bound where layers_missing() says so.
-  // What is mounted there already stays. Error `ResourceInitializationError`.
+  // An existing mount is kept. Error `ResourceInitializationError`.
   Result<void> open(const std::string& directory, std::int64_t gib);
 
  private:

@@ -18,16 +18,16 @@ struct LogLine {
   bool operator==(const LogLine&) const = default;
 };
 
-// Makes lines of what was read from the file, piece by piece.
+// Splits the file's content into lines, piece by piece.
 class LogParser {
  public:
-  // The first piece will come from this offset, which an earlier resume() told.
+  // The first piece begins at this offset, which an earlier resume() returned.
   explicit LogParser(std::uint64_t offset = 0) : offset_(offset) {}
 
   // Whole lines; partial ones ("P") are joined with what follows on the same stream. Empty lines
   // are dropped, as CloudWatch Logs takes no empty message.
   std::vector<LogLine> feed(std::string_view bytes);
-  // What is left when the file is complete.
+  // The remaining lines of a complete file.
   std::vector<LogLine> finish();
 
   std::uint64_t offset() const { return offset_ + rest_.size(); }  // Of the next piece.

@@ -1,5 +1,5 @@
 // Network interfaces and routes of this thread's network namespace, changed through rtnetlink
-// (man 7 rtnetlink): the start of the program `ip` costs more than all of what it would do here.
+// (man 7 rtnetlink): starting the program `ip` costs more than the changes themselves.
 #pragma once
 
 #include <array>

@@ -124,10 +124,11 @@ bool has_tasks() {
   return found;
 }
 
-// What is dropped at the bridge. Sets keep their elements when the rules are made again, as tasks
-// outlive an engine. {0} is the bridge, {1} its address, {2} this server's port, {3} further rules.
+// The packets dropped at the bridge. Sets keep their elements when the rules are made again, as
+// tasks outlive an engine. {0} is the bridge, {1} its address, {2} this server's port, {3} further
+// rules.
 //
-// - `guard`: who may pass between the bridge and the host's other networks.
+// - `guard`: the traffic allowed between the bridge and the host's other networks.
 // - `input`: what reaches the host itself. Linux answers to an address on every interface (the weak
 //   host model, RFC 1122 3.3.4.2), so 169.254.170.2 is closed to all interfaces but the bridge and
 //   loopback. Tasks reach this server's port, and what listens on 169.254.170.2 itself (databases),
@@ -200,8 +201,8 @@ std::string sender_element(const std::string& task, const std::string& address) 
                      fmt::format("{:02x}", fmt::join(hardware_address(address), ":")), address);
 }
 
-// Where others (Docker) made the host's firewall drop what it does not know. Our own guard still
-// decides what passes.
+// For hosts whose firewall drops unknown traffic, as Docker configures it. Our own guard still
+// filters the traffic.
 Result<void> open_firewall() {
   const std::string iptables = find_program("iptables");
   if (iptables.empty()) return {};
@@ -422,7 +423,7 @@ Bridge::~Bridge() {
 
 void Bridge::remove() const {
   if (!nft_.empty()) {
-    // What it was made to forward for tasks it forwards no longer.
+    // Ends the forwarding that was enabled for tasks.
     const auto rules = run_program({nft_, "list", "chain", "ip", "kiban", "unforwarded"});
     for (const std::string& name : uplinks())
       if (rules && rules->find(fmt::format("iifname \"{}\"", name)) != std::string::npos)
@@ -460,7 +461,7 @@ Result<std::string> Bridge::attach(const std::string& task, const std::string& a
     KIBAN_TRY_VOID(replace_route(address, bridge_name, std::string(bridge_address)));
     return path;
   }
-  take_apart(task, address, Route::Remove);  // What a crash left half made.
+  take_apart(task, address, Route::Remove);  // The incomplete state of a crash.
   KIBAN_TRY(const runtime::Descriptor network, new_network(first_id));
   KIBAN_TRY(const runtime::Descriptor socket, socket_inside(network));
   KIBAN_TRY_VOID(add_veth({.name = link_name(task),

@@ -22,8 +22,8 @@ namespace kiban::containers {
 // docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
 constexpr std::string_view bridge_address = "169.254.170.2";
 
-// What a task's /etc/resolv.conf says: the host's, without name servers that only the host reaches;
-// `upstream` (systemd-resolved's own list) where no other is left.
+// The content of a task's /etc/resolv.conf: the host's, without name servers that only the host
+// reaches; `upstream` (systemd-resolved's own list) where none is left.
 std::string name_servers(const std::string& resolv_conf, const std::string& upstream);
 // The same out of this host's files; without a name server names can't be resolved in tasks.
 std::string name_servers_here();
@@ -57,7 +57,7 @@ class Bridge {
   void disconnect(const std::string& task) const;
   // Ends the egress of `address`, before the address may be another task's.
   void revoke_egress(const std::string& address) const;
-  // Undoes attach(), whatever of it is there. The route is kept when another task has the address.
+  // Undoes attach(), also an incomplete one. The route is kept when another task has the address.
   void detach(const std::string& task, const std::string& address, Route route);
 
  private:

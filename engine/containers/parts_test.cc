@@ -242,7 +242,7 @@ TEST(UserNamespace, OwnsTheNetworkThatIsMadeForIt) {
   EXPECT_NE(user_namespaces_missing("/proc"), "");  // Knows no idmapped mounts.
 }
 
-// What the profile does with a call that no arguments are looked at of.
+// The profile's action for a call without conditions on arguments.
 std::string action_of(const json::object& seccomp, std::string_view call) {
   for (const json::value& rule : seccomp.at("syscalls").as_array()) {
     const json::array& names = rule.at("names").as_array();

@@ -32,7 +32,7 @@ class Child {
   Child& operator=(Child&& other) noexcept;
   ~Child();
   int descriptor() const { return descriptor_; }  // Ready to read when it has ended.
-  // As a shell tells it; nothing while it runs.
+  // As in a shell; nullopt while it runs.
   std::optional<int> exit_code();
 
  private:
@@ -43,9 +43,9 @@ class Child {
 
 // Starts `arguments` in a session of its own, in `directory`, with nothing on its standard streams,
 // and descriptor 3 as the write end of a pipe named by the variable `pipe_variable`. Waits for the
-// program itself (a monitor that forks away) but not for what it left behind. A write of it beyond
-// RLIMIT_FSIZE is an error, not a signal. What was written to
-// the pipe up to its first line end.
+// program itself (a monitor that forks away) but not for its children. A write of it beyond
+// RLIMIT_FSIZE is an error, not a signal. Returns the text written to the pipe up to its first line
+// end.
 Result<std::string> start_monitor(const std::vector<std::string>& arguments,
                                   const std::string& directory, const std::string& pipe_variable);
 

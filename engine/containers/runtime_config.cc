@@ -232,7 +232,7 @@ json::object resources(const json::object& container, bool swap_limit) {
   return all;
 }
 
-// Only what the definition asks for: raising one is refused without CAP_SYS_RESOURCE.
+// Only the limits of the definition: raising a limit needs CAP_SYS_RESOURCE.
 json::array limits(const json::object& container) {
   json::array all;
   for (const json::value& value : list_of(container, "Ulimits")) {
@@ -259,8 +259,8 @@ Result<void> check_ids(const User& user) {
                           ids_per_task - 1, highest));
 }
 
-// The container joins the namespace; the mapping tells the runtime which user of the host owns what
-// it makes outside.
+// The container joins the namespace; the mapping tells the runtime which user of the host owns the
+// files that it creates outside.
 void add_user_namespace(json::object& config, const Surroundings& surroundings) {
   json::object& settings = config["linux"].as_object();
   settings["namespaces"].as_array().push_back(

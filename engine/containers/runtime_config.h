@@ -30,7 +30,7 @@ struct UserNamespace {
   std::uint32_t first_id{0};  // Of the host: the container's root.
 };
 
-// What this host gives and allows.
+// The host's paths, limits and capabilities.
 struct Surroundings {
   std::string root{};    // The container's root file system.
   std::string passwd{};  // Text of its /etc/passwd and /etc/group.

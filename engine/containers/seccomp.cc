@@ -107,8 +107,8 @@ Result<json::object> seccomp_config(const json::object& profile,
     }
     rules.push_back(std::move(out));
   }
-  // Without the machine's 32-bit relatives, whose calls are refused then: a filter for them as well
-  // takes runc 30 ms more for each container.
+  // Without the machine's 32-bit architectures, whose calls are refused then: filters for them as
+  // well take runc 30 ms more for each container.
   json::object out{{"defaultAction", action}, {"architectures", {machine}}};
   if (const json::value* code = find(profile, "defaultErrnoRet"); code && code->is_number())
     out["defaultErrnoRet"] = *code;

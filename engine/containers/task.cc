@@ -240,7 +240,7 @@ Result<std::vector<Mount>> Task::volumes_of(const Container& container) const {
     const std::string source = fmt::format("{}/layer/volumes/{}", directory_, name);
     std::error_code failed;
     const bool fresh = fs::create_directories(source, failed);
-    // Whoever the container runs as sees it as on Fargate: owned by root, readable by all.
+    // Every user of the container sees it as on Fargate: owned by root, readable by all.
     if (fresh) fs::permissions(source, fs::perms{0755}, failed);
     if (failed)
       return fail("CannotStartContainerError",
@@ -627,9 +627,9 @@ void Task::report_usage() {
                          {"MemoryMiB", memory / (1024 * 1024)}}}}});
 }
 
-// The address may be another task's as soon as the end is told, so nothing may answer to it then.
+// Another task may get the address once the end is reported, so it must be released before.
 void Task::finish(json::object outcome) {
-  (void)wait_for_admission();  // Or it would admit what is gone.
+  (void)wait_for_admission();  // Otherwise a task that is gone would be admitted.
   host_.bridge->disconnect(id_);
   if (remove_egress_mark(directory_)) host_.bridge->revoke_egress(address_);
   {
@@ -639,7 +639,7 @@ void Task::finish(json::object outcome) {
   if (first_id_) host_.ids.release(*first_id_);
   (void)write_file(directory_ + "/result.json", print_json(outcome));
   send({.payload = std::move(outcome)});
-  // Until then the next run of the engine has to tell it again.
+  // Before the commit the next run of the engine may have to report it again.
   if (wait_for_commit()) take_down();
 }
 

@@ -104,10 +104,10 @@ class Task {
   json::array next_lines(bool ended);
   void report_logs();
   void bound_backlog(Member& member);
-  // What was reported is committed: the next run of the engine need not read it again.
+  // The reported lines are committed: the next run of the engine need not read them again.
   void release_logs();
   void send(services::Outcome outcome);
-  // False when the engine ends before the kernel has committed what was sent.
+  // False when the engine ends before the kernel has committed the report.
   bool wait_for_commit();
   void report_usage();
   void finish(json::object outcome);

@@ -1,4 +1,4 @@
-// What a task asks of the engine besides AWS's own operations.
+// The routes for tasks beside AWS's own operations.
 #pragma once
 
 #include <functional>

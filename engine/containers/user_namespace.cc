@@ -39,7 +39,7 @@ std::unexpected<Error> refuse(const std::string& what) {
   return fail("ProgramFailed", fmt::format("{}: {}", what, std::strerror(errno)));
 }
 
-// What the waiting process does once it is told to go on; its exit code. System calls only.
+// The work of the waiting process once it is released; returns its exit code. System calls only.
 using Work = int (*)();
 
 // A process in new namespaces, which hold it while it waits. It shares this process's memory, whose
@@ -118,8 +118,8 @@ int mount_kernel_files() {
   return ::syscall(SYS_mount, "sysfs", "/sys", "sysfs", 0, nullptr) == 0 ? 0 : 2;
 }
 
-// In a mount namespace of its own, which is gone with this thread: an overlay as a task has it.
-// Names what is not possible.
+// Mounts an overlay like that of a task, in a mount namespace that ends with this thread. Returns
+// what is not possible; empty when everything is.
 std::string try_overlay(const std::string& user_namespace, const std::string& directory) {
   const auto lacking = [](const std::string& what) {
     return fmt::format("{}: {}", what, std::strerror(errno));
@@ -127,7 +127,7 @@ std::string try_overlay(const std::string& user_namespace, const std::string& di
   if (::unshare(CLONE_NEWNS) != 0 || ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return lacking("mount namespaces");
   const Descriptor images{::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-  const std::string place = "/run";  // What is mounted over it is seen here only.
+  const std::string place = "/run";  // A mount over it is visible in this namespace only.
   if (::mount("tmpfs", place.c_str(), "tmpfs", 0, nullptr) != 0) return lacking("tmpfs");
   for (const auto* folder : {"/lower", "/upper", "/work"}) ::mkdir((place + folder).c_str(), 0700);
   if (!mount_with_ids_of(user_namespace, fmt::format("/proc/self/fd/{}", images.number()),

@@ -21,8 +21,8 @@
 
 namespace kiban::containers {
 
-// Which ids of the host are whose: one range for each task, so that a process that gets out of its
-// container is a stranger to the files and processes of other tasks, too. From any thread.
+// Assigns ids of the host to tasks: one range for each task, so that a process that escapes from
+// its container has no access to the files and processes of other tasks either. From any thread.
 class IdRanges {
  public:
   // First id of a range that no other task of this server has; nothing: all are taken. The task's

@@ -33,7 +33,7 @@ struct Operator {
   Set set{Set::None};
   bool if_exists{false};
 };
-// Names are equal whatever their case. Nothing: there is no such operator.
+// Names are compared without case. nullopt: the operator does not exist.
 std::optional<Operator> parse_operator(std::string_view name);
 
 // One operator with one key. Values of another type than the operator's never match, neither those

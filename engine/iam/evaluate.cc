@@ -83,8 +83,8 @@ class Documents {
     return {};
   }
 
-  // A policy without statements allows and denies nothing, whatever the service that keeps it would
-  // say of it.
+  // A policy without statements allows and denies nothing, even if a service would refuse to keep
+  // it.
   static bool is_empty(const json::value& document) {
     if (!document.is_object()) return false;
     const json::value* statements = document.get_object().if_contains("Statement");

@@ -8,7 +8,7 @@ namespace kiban::iam {
 
 // {"principal", "action", "resource", "resourceAccount", "context", "identityPolicies",
 // "resourcePolicy", "permissionBoundaries", "sessionPolicy"} to {"decision", "statements"}, or
-// {"error", "policy"} for what is malformed. docs/iam.md tells what each member holds.
+// {"error", "policy"} for what is malformed. docs/iam.md documents the members.
 std::string evaluate_line(std::string_view line);
 
 }  // namespace kiban::iam

@@ -150,7 +150,7 @@ class Checker {
     const std::string_view rest = name.substr(service + 1);
     if (!rest.starts_with("iam::") && !rest.starts_with("sts::") && !rest.starts_with("cloudfront"))
       return false;
-    // Wildcards stand for a whole principal only.
+    // A wildcard matches a whole principal only.
     return rest.find('*') == std::string_view::npos;
   }
 
@@ -228,7 +228,7 @@ class Checker {
 
   Result<void> resource(const std::string& name) const {
     if (name == "*" || name.starts_with("*:") || name.starts_with("${")) return {};
-    // A * that ends what is there stands for all further parts.
+    // A * at the end matches all further parts.
     const bool arn = name.starts_with("arn:") || name.starts_with("arn*");
     const auto parts = arn_parts(name);
     const bool whole = parts || name.ends_with('*');

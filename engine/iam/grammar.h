@@ -12,15 +12,15 @@ namespace kiban::iam {
 
 enum class PolicyKind : std::uint8_t {
   Identity,    // Of a user or a role, a boundary, of a session: no principal, resources required.
-  Trust,       // Of who may assume a role: principals, STS's AssumeRole actions, no resources.
+  Trust,       // A role's trust policy: principals, STS's AssumeRole actions, no resources.
   Bucket,      // Of a bucket: principals, actions of S3, resources.
   Resource,    // Of another resource: principals and resources.
   Repository,  // Of an ECR repository: principals; resources may be left out.
 };
 
-// The policy as a tree, or what is wrong with it in AWS's words; `error` is the service's name for
-// that: MalformedPolicyDocument, MalformedPolicy. Principals are checked for their form, not for
-// being there. A document without statements is taken of Identity only.
+// The policy as a tree, or its fault in AWS's words; `error` is the service's name of the error:
+// MalformedPolicyDocument, MalformedPolicy. Principals are checked for their form, not for their
+// existence. A document without statements is accepted for Identity only.
 Result<json::object> read_policy(std::string_view document, PolicyKind kind,
                                  std::string_view error);
 // The same of a document that was parsed.

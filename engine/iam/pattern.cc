@@ -112,7 +112,7 @@ std::optional<std::string_view> Pattern::expand(const Scope& scope, std::string&
   for (const Variable& variable : variables_) {
     buffer.append(text_, done, variable.at - done);
     done = variable.at;
-    // A variable stands for one value: a key with several has none to put in.
+    // A variable has one value: a key with several values has none for it.
     const auto* values = scope.context.find(variable.key);
     const std::string* value = values && values->size() == 1  ? &values->front()
                                : !values && variable.fallback ? &*variable.fallback

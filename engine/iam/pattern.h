@@ -13,8 +13,8 @@
 
 namespace kiban::iam {
 
-// What a request says about itself: condition keys, whose names are equal whatever their case, and
-// their values. A key without values is absent.
+// The condition keys of a request and their values. Names are compared without case. A key without
+// values is absent.
 class Context {
  public:
   void set(std::string_view key, std::vector<std::string> values);
@@ -25,13 +25,13 @@ class Context {
   std::map<std::string, std::vector<std::string>, std::less<>> values_{};
 };
 
-// What one decision reads and what it may use up. Once the budget is spent nothing matches.
+// The context and the budget of one decision. Once the budget is spent nothing matches.
 struct Scope {
   const Context& context;
   Budget& budget;
 };
 
-enum class Wildcards : std::uint8_t { No, Yes };  // Whether * and ? stand for other characters.
+enum class Wildcards : std::uint8_t { No, Yes };  // Whether * and ? match other characters.
 enum class Variables : std::uint8_t { No, Yes };  // Version 2012-10-17 has them.
 
 class Pattern {
@@ -42,7 +42,7 @@ class Pattern {
   // The view is valid as long as the pattern and `buffer`. Wildcards are encoded: see glob().
   std::optional<std::string_view> expand(const Scope& scope, std::string& buffer) const;
 
-  // False when a variable has no value. A wildcard stands for any characters, : and / included.
+  // False when a variable has no value. A wildcard matches any characters, : and / included.
   bool matches(std::string_view text, const Scope& scope) const;
   bool equals_ignoring_case(std::string_view text, const Scope& scope) const;
   // Each of an ARN's six parts by itself; `text` must be an ARN. A lone * matches every ARN.
@@ -64,7 +64,7 @@ class Pattern {
   std::vector<Variable> variables_{};
 };
 
-// Wildcards are bytes that UTF-8 never has, so that a literal * can stand beside them.
+// Wildcards are bytes that UTF-8 never has, so that a pattern can also contain a literal *.
 constexpr char any_text = '\xff';
 constexpr char any_character = '\xfe';
 bool glob(std::string_view pattern, std::string_view text, Budget& budget);

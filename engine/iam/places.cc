@@ -13,7 +13,7 @@ class Walk {
       if (text_[at_] == '"') {
         const std::string_view key = string();
         skip_space();
-        // Member names stand before a colon, one level deep.
+        // Member names are texts before a colon, one level deep.
         if (depth_ == 1 && key == "Statement" && !done() && text_[at_] == ':') return values();
       } else {
         step();

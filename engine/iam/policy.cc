@@ -29,7 +29,7 @@ Statement::Statement(const json::object& statement, Variables variables)
   if (const json::string* sid = find_string(statement, "Sid"); sid && !sid->empty())
     sid_ = to_string(*sid);
   other_actions_ = statement.contains("NotAction");
-  // Variables stand in resources and conditions only.
+  // Only resources and conditions may contain variables.
   for (const json::value& action : listed(statement, other_actions_ ? "NotAction" : "Action"))
     actions_.emplace_back(lower_case(to_string(action.as_string())), Wildcards::Yes, Variables::No);
   other_resources_ = statement.contains("NotResource");

@@ -30,7 +30,7 @@ class Statement {
  public:
   Statement(const json::object& statement, Variables variables);
 
-  // Whether action, resource and conditions are those of the request, whoever asks. `action` is in
+  // Whether action, resource and conditions match the request, for any requester. `action` is in
   // lower case.
   bool applies(const Request& request, std::string_view action, Budget& budget) const;
   Naming names(const Requester& requester, bool limited) const {
@@ -53,8 +53,8 @@ class Statement {
   std::vector<Condition> conditions_{};
 };
 
-// Where a statement stands in its document, lines and columns from 1: from behind what precedes it
-// to behind its end, as SimulateCustomPolicy tells it.
+// A statement's position in its document, lines and columns from 1: from the end of the preceding
+// token to its own end, as SimulateCustomPolicy returns it.
 struct Place {
   struct Position {
     std::int64_t line{1};

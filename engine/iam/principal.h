@@ -1,4 +1,4 @@
-// Who asks, and whom a statement names.
+// The principal of a request, and the principals of a statement.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 #pragma once
 
@@ -20,7 +20,7 @@ struct Requester {
     FederatedUser,
     Root,
     Service,
-    Federated,  // An identity provider, for whom only a trust policy speaks.
+    Federated,  // An identity provider; only trust policies apply to it.
     CanonicalUser,
     Anonymous,
     Unnamed,  // Not said: an identity of the resource's account.
@@ -46,7 +46,7 @@ enum class Naming : std::uint8_t {
   None,
   Account,  // By its account, which leaves the decision to the identity policies.
   Role,     // By its role: boundaries and session policies limit what is granted.
-  Itself,   // Itself, or everyone: what is granted is limited by nothing but a deny.
+  Itself,   // Itself, or everyone: only a deny limits the grant.
 };
 
 // The Principal or NotPrincipal of a statement; everyone when it has neither.

@@ -10,10 +10,10 @@
 
 namespace kiban::postgres {
 
-// Writes what is below `directory` (Options::directory) to `target`, which must not exist: a
-// running server as TARGET/NAME/base.tar (pg_basebackup), everything else (stopped servers,
-// snapshots) as it is. Nothing is written when there are no servers. `stopped` is asked between two
-// servers and ends the work with `Stopped`. Returns how many servers ran. Errors: `PostgresFailed`,
+// Copies `directory` (Options::directory) to `target`, which must not exist: a running server as
+// TARGET/NAME/base.tar (pg_basebackup), everything else (stopped servers, snapshots) as files.
+// Nothing is written when there are no servers. `stopped` is called between two servers and ends
+// the work with `Stopped`. Returns how many servers ran. Errors: `PostgresFailed`,
 // `PostgresMissing`.
 Result<std::size_t> back_up_servers(const std::string& directory,
                                     const std::vector<std::string>& folders,

@@ -179,8 +179,8 @@ bool perform(const Step& step) {
 }
 
 // Refuses every execve, and execveat but of the descriptor with which the program itself begins:
-// that one is closed by then. Also refuses what no database needs and what widens the kernel's
-// surface.
+// that one is closed by then. Also refuses calls that no database needs and calls that widen the
+// kernel's attack surface.
 bool refuse_programs() {
   constexpr std::uint32_t number = offsetof(seccomp_data, nr);
   constexpr std::uint32_t first_argument = offsetof(seccomp_data, args);

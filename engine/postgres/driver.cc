@@ -43,7 +43,7 @@ class Home {
     return root_ = found;
   }
 
-  // Servers of an earlier engine too, which nobody asked us to look after yet.
+  // Also servers of an earlier engine that were not adopted yet.
   void stop_all(const std::vector<std::string>& folders) const {
     std::error_code none;
     const fs::path root = fs::canonical(wanted_, none);

@@ -5,7 +5,7 @@
 //                      "Version"} each time that it came up, {"Status": "failed", "Error", "Cause"}
 //                      when it can't, which is tried again; {"Logs": [{"Timestamp", "Message"}]} of
 //                      what the server wrote. Final, {"Status": "ended"}, before the
-//                      end of what ended it.
+//                      outcome of the effect that ended it.
 //   postgres.stop      payload Directory. {"Status": "stopped"}
 //   postgres.delete    payload Directory, Snapshot? (where its data is kept then). {"Status":
 //                      "deleted"}, when nothing else is left.

@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-// What was reported of one effect; a driver may outlive it and report on.
+// The reports of one effect; a driver may outlive this object and report more.
 class Reports {
  public:
   runtime::Report report() {
@@ -182,7 +182,7 @@ TEST_F(PostgresDriver, ReadsNothingThatAClientPutInPlaceOfItsFiles) {
   EXPECT_EQ(pid(), number);
 }
 
-// As the superuser, which no client can be: what a client could make the server do in other ways.
+// As the superuser, which no client can be: calls that a client could reach in other ways.
 TEST_F(PostgresDriver, AServerConnectsToDatabasesOnly) {
   if (::geteuid() != 0 || nft_program().empty()) GTEST_SKIP() << "egress is open here";
   Reports run;

@@ -1,6 +1,6 @@
-// What a database's server may connect to. Its master user can make it a client: by roles that
-// write its settings, a server becomes the standby of another host. The servers share the host's
-// network, where services may trust whoever comes by way of loopback.
+// Limits the connections that a database server may open. Its master user can make it a client: by
+// roles that write its settings, a server becomes the standby of another host. The servers share
+// the host's network, where services may trust every connection over loopback.
 #pragma once
 
 #include <cstdint>

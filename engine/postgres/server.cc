@@ -41,7 +41,7 @@ constexpr std::chrono::milliseconds stop_time_max{30'000};
 constexpr std::uint32_t uid_first = 1'900'000'000;
 constexpr std::uint32_t uid_count = 200'000'000;
 constexpr const char* bridge_address = "169.254.170.2";
-constexpr const char* superuser = "rdsadmin";  // As in RDS, where nobody but AWS can log in as it.
+constexpr const char* superuser = "rdsadmin";  // As in RDS, where only AWS can log in as it.
 
 // In that order, of which the first that fits counts.
 constexpr const char* client_authentication =
@@ -109,7 +109,7 @@ Result<pid_t> spawn_program(const std::vector<std::string>& arguments, const std
                                .session = runtime::Session::Own});
 }
 
-// Waits for the process that `spawn` makes of two descriptors, and returns what it printed.
+// Waits for the process that `spawn` starts with two descriptors, and returns its output.
 template <typename Spawn>
 Result<std::string> run_to_end(const std::string& name, const std::string& input, Spawn spawn) {
   const int in = memory_file(input);
@@ -181,7 +181,7 @@ std::string identifier(std::string_view text) {
 // What an error would log of a statement with a password in it: nothing.
 constexpr const char* sql_preamble = "SET log_min_error_statement = panic;\n";
 
-// Repeated as often as need be. The master user is no superuser, as in RDS.
+// May run again on the same server. The master user is not a superuser, as in RDS.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.html
 std::string set_up_sql(const Plan& plan) {
   const std::string user = identifier(plan.user);
@@ -325,7 +325,7 @@ std::uint32_t Server::recorded_user() const {
 }
 
 // The user that DIRECTORY/uid names, or else a new one: a number far above those of people, of
-// packages and of systemd's containers (systemd.io/UIDS-GIDS), told by the directory's name.
+// packages and of systemd's containers (systemd.io/UIDS-GIDS), derived from the directory's name.
 Result<void> Server::choose_user() {
   if (user_ || ::geteuid() != 0) return {};
   const fs::path file = directory_ / "uid";
@@ -356,7 +356,7 @@ Result<void> Server::own_data() const {
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator{data(), failed})
     KIBAN_TRY_VOID(own(entry.path()));
   if (failed) return fail("PostgresFailed", data().string() + ": " + failed.message());
-  return own(data());  // Last, as it tells that all of it was given.
+  return own(data());  // Last: its owner shows that the ownership of all files was changed.
 }
 
 Confined Server::confined(const fs::path& data, std::vector<std::string> arguments) const {
@@ -423,7 +423,7 @@ Result<void> Server::make_folders() const {
               fmt::format("can't create {}: {}", directory_.string(), failed.message()));
 }
 
-// In another place first, so that what is in `data` is whole.
+// Made in another place first, so that `data` is always complete.
 Result<void> Server::make(const Plan& plan) {
   std::error_code failed;
   // A program that a killed engine left behind loses its ground here.
@@ -480,7 +480,7 @@ bool Server::ready() const {
 }
 
 // pg_ctl would need a shell where the server runs.
-// A client that granted itself pg_write_server_files may have written who is let in, and settings.
+// A client that granted itself pg_write_server_files may have changed pg_hba.conf and settings.
 Result<void> Server::restore_guards() const {
   for (const auto& [name, content] :
        {std::pair("pg_hba.conf", client_authentication), std::pair("postgresql.auto.conf", "")}) {
@@ -502,7 +502,7 @@ Result<void> Server::start_process(std::uint16_t port) const {
   const int output =
       ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
   const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  // Arguments win over what stands in files that a client may have written.
+  // Arguments override files that a client may have written.
   std::vector<std::string> words{program("postgres"), "-D", data().string()};
   for (const std::string& setting :
        {fmt::format("port={}", port),
@@ -668,7 +668,7 @@ Result<void> Server::remove(const std::string& snapshot) {
   if (failed)
     return fail("PostgresFailed",
                 fmt::format("can't remove {}: {}", directory_.string(), failed.message()));
-  user_.reset();  // What is made here next records its own.
+  user_.reset();  // The next server made here records its own.
   return {};
 }
 

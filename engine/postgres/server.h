@@ -23,8 +23,8 @@
 
 namespace kiban::postgres {
 
-// Runs to the end, in a session of its own, with `input` as stdin, without our environment. What it
-// printed, or Error `ProgramFailed` with that as cause.
+// Runs a program to its end, in a session of its own, with `input` as stdin, without our
+// environment. Returns its output, or Error `ProgramFailed` with the output as cause.
 Result<std::string> run_program(const std::vector<std::string>& arguments,
                                 const std::string& directory, const std::string& input = {});
 

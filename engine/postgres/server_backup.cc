@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The server reads pg_hba.conf again a moment after it is told to.
+// The server reads pg_hba.conf again a moment after the signal.
 constexpr int attempts_max = 5;
 constexpr std::chrono::milliseconds attempt_interval{300};
 constexpr std::chrono::hours time_max{24};
@@ -34,7 +34,7 @@ std::string read_messages(int file) {
 
 std::string last_error() { return std::generic_category().message(errno); }
 
-// Closes what it holds.
+// Closes its descriptor.
 struct Descriptor {
   explicit Descriptor(int opened) : number(opened) {}
   ~Descriptor() {

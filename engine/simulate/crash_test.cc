@@ -1,5 +1,5 @@
-// The process stops after each commit of a scenario in turn; what comes of it must not differ from
-// the run without a stop.
+// The process stops after each commit of a scenario in turn; the result must equal that of the run
+// without a stop.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ struct Scenario {
   std::string name{};
   std::vector<Call> setup{};
   std::vector<Step> steps{};
-  // What is compared, and what it has to contain without a stop.
+  // The summary to compare, and the text that it must contain without a stop.
   std::function<std::string(World&)> summary{};
   std::string expected{"SUCCEEDED"};
 };
@@ -79,7 +79,7 @@ std::vector<Call> with_containers() {
                 {"containerDefinitions", json::array{container}}})};
 }
 
-// The token lies in a queue; whoever has it answers.
+// Receives the token from a queue and answers it.
 class TokenHolder {
  public:
   static void answer_task(World& world) {

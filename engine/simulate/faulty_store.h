@@ -28,8 +28,8 @@ class FaultyStore final : public store::Store {
 
   // The commit after the next `commits` has this fault.
   void plan(Fault fault, std::uint64_t commits);
-  // The process is gone: what the disk keeps of a commit that failed is decided by chance.
-  // True: the last batch, which the kernel did not see committed, is durable.
+  // The process has ended: chance decides whether a failed commit is on the disk. Returns true when
+  // the last batch, which the kernel did not see committed, is durable.
   bool restart();
   bool fault_happened() const { return happened_; }
 

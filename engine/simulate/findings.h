@@ -1,4 +1,4 @@
-// What the simulator found wrong: the first violation of an invariant ends a run.
+// The simulator's findings: the first violation of an invariant ends a run.
 #pragma once
 
 #include <optional>

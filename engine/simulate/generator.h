@@ -1,6 +1,6 @@
 // Makes requests of every operation that is served, from the API models, from values that earlier
-// replies gave, and from samples of what the models do not tell: state machines, templates,
-// policies.
+// replies gave, and from samples of texts that the models do not describe: state machines,
+// templates, policies.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ class Generator {
   // Streaming members are {"kiban:Bytes": text}.
   json::object make(Random& random, const api::Service& service, const api::Operation& operation,
                     Timestamp now);
-  // What was asked, and what came of it.
+  // Takes values for later requests from a request and its reply.
   void learn(const api::Service& service, const api::Operation& operation,
              const json::object& input, const json::object& reply);
   // The token of a task or of a subscription in a message.

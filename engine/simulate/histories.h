@@ -1,4 +1,4 @@
-// Checks what GetExecutionHistory tells of each execution whose history grew.
+// Checks the reply of GetExecutionHistory for each execution whose history grew.
 #pragma once
 
 #include <cstdint>

@@ -98,7 +98,7 @@ std::vector<Hosts::Answer> Hosts::take(Timestamp now) {
     events_.erase(events_.begin());
     const auto job = jobs_.find(event.job);
     if (job == jobs_.end() && !event.again) continue;
-    // Lines of logs are not said again; what a task became is.
+    // A host reports a task's status again, but not its log lines.
     if (!event.again && (event.outcome.payload.contains("Status") || event.outcome.final))
       job->second.said.push_back(event.outcome);
     answers.push_back({.service = std::move(event.service),

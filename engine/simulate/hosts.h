@@ -20,9 +20,9 @@ class Hosts {
   explicit Hosts(const Seed& seed) : seed_(seed) {}
 
   // A new process hands an effect over again under the same generation: a job that outlives the
-  // process goes on and repeats what it said last; others begin anew.
+  // process continues and repeats its last report; others begin anew.
   void perform(const services::Effect& effect, std::uint64_t generation, Timestamp now);
-  // The engine's process is gone: what was on its way there is lost.
+  // The engine's process has ended: reports in flight are lost.
   void on_restart();
   // When the next answer arrives.
   std::optional<Timestamp> next() const;

@@ -45,7 +45,7 @@ void Ledger::begin_batch(Timestamp now) {
 }
 
 void Ledger::end_batch() {
-  // A batch that writes nothing is not committed: whatever fired or came back has a row to erase.
+  // A batch that writes nothing is not committed. Timers and outcomes always erase a row.
   if (!doings_.outcomes.empty())
     findings_.report("an outcome is heard once", doings_.outcomes.begin()->first +
                                                      " had an outcome in a batch without a commit");

@@ -63,8 +63,8 @@ class Ledger final : public store::Store {
   void begin_batch(Timestamp now);
   // After each batch of the kernel: services did nothing that was not committed.
   void end_batch();
-  // After the store has restarted: what it holds must be what was acknowledged, and the batch in
-  // doubt as a whole if `durable` says so.
+  // After a restart of the store: it must hold exactly what was acknowledged, and the whole batch
+  // in doubt if `durable`.
   void check_restart(bool durable);
   // An effect is handed over.
   void hand_over(const services::Effect& effect);

@@ -1,4 +1,4 @@
-// Tells the ledger what a service does, as the service sees it.
+// Records a service's operations, timers and outcomes in the ledger.
 #pragma once
 
 #include <memory>

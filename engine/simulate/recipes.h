@@ -1,4 +1,4 @@
-// Requests and values that the API models do not tell how to make: written by hand.
+// Hand-written requests and values that can't be derived from the API models.
 #pragma once
 
 #include <optional>

@@ -12,8 +12,8 @@
 
 namespace kiban::simulate {
 
-// Of the process, or of the store when it commits. After each of them the process starts anew on
-// what is durable.
+// Of the process, or of the store when it commits. After each of them the process starts anew with
+// the durable rows.
 enum class Fault {
   None,
   Restart,           // Between two batches.

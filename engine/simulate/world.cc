@@ -13,12 +13,12 @@ namespace {
 constexpr std::size_t batches_per_drain_max = 500;
 constexpr std::size_t batches_per_step_max = 1'500;
 constexpr std::size_t histories_per_step = 12;
-// Machines and rules that start one another grow without end: time stands still then.
+// Machines and rules that start one another grow without end: the clock is not advanced then.
 constexpr std::size_t rows_max = 30'000;
 
 using namespace std::chrono_literals;
 
-// {"kiban:Bytes": text} becomes what the codec makes of a streaming member.
+// Replaces {"kiban:Bytes": text} by the codec's form of a streaming member.
 void store_bytes(json::value& value, store::Blobs& blobs) {
   if (value.is_array())
     for (json::value& each : value.get_array()) store_bytes(each, blobs);

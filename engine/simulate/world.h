@@ -1,4 +1,5 @@
-// One simulated engine: its process, which comes and goes, what is durable, and the world outside.
+// One simulated engine: its process, which stops and starts, the durable rows, and the outside
+// world.
 #pragma once
 
 #include <map>

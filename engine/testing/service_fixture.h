@@ -1,5 +1,5 @@
-// For tests of services: a kernel with those that a test names, in memory, under a clock that
-// stands still until the test moves it.
+// For tests of services: a kernel with the given services, in memory, with a clock that only the
+// test moves.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ class ServiceTest : public testing::Test {
     restart();
   }
 
-  // As after a kill: what was durable is there, nothing else.
+  // As after a kill: only durable rows are left.
   void restart() {
     kernel_.reset();
     std::vector<std::unique_ptr<Service>> made;
