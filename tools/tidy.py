@@ -49,6 +49,15 @@ PLAIN_SECRET = re.compile(
     re.IGNORECASE,
 )
 ASIO = re.compile(r"#include <boost/(asio|beast)")
+# Phrases of comments that style.md's plain English does not have: "is no directory", "nobody", "told", "stands",
+# comments that begin with "What is". Folders of UNREVISED are not checked yet.
+UNPLAIN = re.compile(
+    r"(?<!there )\b(?:is|are|was) no\b(?! (?:longer|more))|\b(?:nobody|somebody|told)\b|\bstands\b(?! for)"
+    r"|^[ /#]*what (?:is|are|was|were|comes|came|it|a|an)\b",
+    re.IGNORECASE,
+)
+UNREVISED = ("engine/services/", "engine/kernel/", "engine/cfn/")
+COMMENT = re.compile(r"(?:^|\s)//(.*)")
 INCLUDE = re.compile(r'^#include "([^"/]+)/', re.MULTILINE)
 IS_TEST = re.compile(r"(_(test|fuzz|bench|main)\.cc|fixture\.h)$")
 
@@ -56,6 +65,15 @@ IS_TEST = re.compile(r"(_(test|fuzz|bench|main)\.cc|fixture\.h)$")
 def tracked() -> list[Path]:
     names = subprocess.run(["git", "ls-files"], cwd=ROOT, text=True, capture_output=True, check=True)
     return [ROOT / name for name in names.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def unplain_comments(text: str) -> list[str]:
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        comment = COMMENT.search(line)
+        if comment and (phrase := UNPLAIN.search(re.sub(r'"[^"]*"', "", comment.group(1)))):
+            found.append(f"line {number}: a comment says '{phrase.group().strip()}'; use plain terms (CONTRIBUTING.md)")
+    return found
 
 
 def offences(path: Path) -> list[str]:
@@ -66,6 +84,8 @@ def offences(path: Path) -> list[str]:
         found.append(f"{lines} lines, at most {LINES_MAX}: is there a second responsibility to move out?")
     if relative.parts[0] != "engine" or path.suffix not in {".cc", ".h"}:
         return found
+    if not relative.as_posix().startswith(UNREVISED):
+        found.extend(unplain_comments(text))
     layer = relative.parts[1]
     if layer not in LAYERS:
         return [*found, f"engine/{layer} is in no layer: say in tools/tidy.py what it may include"]

@@ -145,7 +145,7 @@ bool Machine::retry(Track& track, const Failure& failure) {
     // The first retrier that names the error decides.
     const bool single = alone(track);
     const std::int64_t done = single ? parameters_.retry_count : track.attempts[i];
-    // Told even when its attempts are used up. Recorded:
+    // Reported even when its attempts are used up. Recorded:
     // test_state_configuration_retrier_retry_count.
     if (single) inspection_.retry_index = static_cast<std::int64_t>(i);
     if (done >= retrier.attempts_max) return false;

@@ -261,7 +261,7 @@ struct StartTask {
   std::string region{};            // The machine's region.
   std::int64_t retry_count{0};     // $$.State.RetryCount.
 };
-struct StopTask {  // Nobody waits for it any more: timeout, failed sibling, StopExecution.
+struct StopTask {  // Its result is no longer needed: timeout, failed sibling, StopExecution.
   std::int64_t task{0};
 };
 struct StartTimer {  // Setting an id again moves it.

@@ -146,7 +146,7 @@ void Machine::task_started(Track& track) {
       emit(track, EventType::LambdaFunctionStarted);
       return;
     case TaskKind::Activity:
-      return;  // Told by ActivityStarted, when a worker took it.
+      return;  // ActivityStarted follows when a worker takes it.
     case TaskKind::Integration:
       task_fields(emit(track, EventType::TaskStarted), track);
   }

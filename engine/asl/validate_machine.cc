@@ -69,7 +69,7 @@ struct Validator {
   bool machine_jsonata{false};
   bool in_catcher{false};
   std::vector<Diagnostic> found{};
-  std::vector<Diagnostic> graph{};  // Told only when every state is good in itself.
+  std::vector<Diagnostic> graph{};  // Reported only when every state is valid by itself.
   std::set<std::string, std::less<>> labels{};
   std::set<std::string, std::less<>> state_names{};
   std::size_t depth{0};

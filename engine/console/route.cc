@@ -27,7 +27,7 @@ std::string_view header_of(const HttpRequest& request, std::string_view wanted) 
   return {};
 }
 
-// A request of the console's own page, or of a program that is no browser. Stricter than
+// A request of the console's own page, or of a program that is not a browser. Stricter than
 // runtime::Admission, which also admits the pages of --allow-origin.
 bool is_same_origin(const HttpRequest& request) {
   const std::string_view site = header_of(request, "sec-fetch-site");

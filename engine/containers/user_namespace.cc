@@ -119,7 +119,7 @@ int mount_kernel_files() {
 }
 
 // Mounts an overlay like that of a task, in a mount namespace that ends with this thread. Returns
-// what is not possible; empty when everything is.
+// the step that failed; empty when all succeeded.
 std::string try_overlay(const std::string& user_namespace, const std::string& directory) {
   const auto lacking = [](const std::string& what) {
     return fmt::format("{}: {}", what, std::strerror(errno));

@@ -1,4 +1,4 @@
-// What an expression reads from outside, without evaluating it.
+// The names that an expression reads: its variables and the paths of its input.
 #pragma once
 
 #include <string>

@@ -318,8 +318,8 @@ bool Regex::found_in(std::string_view text) const {
   }
 }
 
-// Follows all ways through the states at once: a position is in `active` when the states before it
-// have matched what stands right before this character. From a position of a run all later ones of
+// Follows all paths through the states at once: a position is in `active` when the states before it
+// have matched the text that ends at this character. From a position of a run all later ones of
 // the run are reached, which a subtraction finds: Navarro and Raffinot, "Fast and Simple Character
 // Classes and Bounded Gaps Pattern Matching" (2003).
 template <std::size_t words>

@@ -49,7 +49,7 @@ class JsonTokens {
     Token token{Token::End};
     std::string text{};
     std::size_t place{0};       // The parser's position once it has noticed the token.
-    std::size_t read_place{0};  // Where it stands once the text was read.
+    std::size_t read_place{0};  // The position once the text was read.
   };
 
   std::string with_place_at(std::string_view message, std::size_t offset) const;

@@ -178,7 +178,7 @@ std::string identifier(std::string_view text) {
   return quoted + "\"";
 }
 
-// What an error would log of a statement with a password in it: nothing.
+// Keeps statements, which may contain a password, out of the log of errors.
 constexpr const char* sql_preamble = "SET log_min_error_statement = panic;\n";
 
 // May run again on the same server. The master user is not a superuser, as in RDS.
@@ -553,7 +553,7 @@ Result<std::uint16_t> Server::start(const Plan& plan) {
     if (started) return port;
     if (alive())
       return fail("PostgresFailed", "the server still starts; it may recover from a crash");
-    // Somebody else was quicker to take the port.
+    // Another process took the port first.
     if (is_free(port)) return std::unexpected(failed_with(started.error().cause, {"", log_tail()}));
     refused = port;
   }

@@ -103,7 +103,7 @@ TEST(FrozenClock, GivesUpAMoveThatIsHeldTooLongAndNamesWhy) {
   EXPECT_FALSE(f.clock.moving());
   EXPECT_EQ(f.clock.overdue(), std::vector<std::string>{"task"});
   f.in_flight.clear();
-  EXPECT_EQ(f.at(), 0s);  // Nobody moves it any more.
+  EXPECT_EQ(f.at(), 0s);  // The move has ended.
   ASSERT_TRUE(f.clock.move_to(start + 1h, 5s));
   EXPECT_EQ(f.at(), 1h);
   EXPECT_TRUE(f.clock.overdue().empty());

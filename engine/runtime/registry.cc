@@ -53,7 +53,7 @@ HttpReply error_reply(int status, std::string_view code, std::string_view messag
   return reply(status, std::move(headers), print_json(json::object{{"errors", errors}}));
 }
 
-// What an Error of the ecr service, or of an upload, is in this protocol.
+// The registry protocol's reply for an Error of the ecr service or of an upload.
 HttpReply error_reply(const Error& error) {
   struct Known {
     std::string_view name{};

@@ -14,7 +14,7 @@
 
 namespace kiban::simulate {
 
-// What an operation is about: "DescribeTaskDefinition" is about TaskDefinition.
+// The noun of an operation's name: TaskDefinition of "DescribeTaskDefinition".
 std::string noun_of(std::string_view operation);
 
 class Pools {
