@@ -1,5 +1,5 @@
-"""Checks what no compiler checks: layers against includes, calls that only the shell may make, code
-without a test beside it, files that have outgrown a reader.
+"""Checks the rules of the code that no compiler checks: layers against includes, calls that only the
+shell may make, code without a test beside it, folders without a README, long files, unplain comments.
 
 Prints one line for each offence, then 'N passed, N failed', counting files.
 """
@@ -117,6 +117,25 @@ def folders_without_tests(paths: list[Path]) -> list[str]:
     ]
 
 
+def faulty_readmes(paths: list[Path]) -> list[str]:
+    """Each folder of engine/ and engine/services/ has a README, which names files that exist."""
+    found = []
+    folders = {path.parent for path in paths if path.suffix == ".h" and path.is_relative_to(ROOT / "engine")}
+    services = ROOT / "engine/services"
+    for folder in sorted(f for f in folders if f.parent in {ROOT / "engine", services}) + [services]:
+        readme = folder / "README.md"
+        if not readme.is_file():
+            found.append(f"{folder.relative_to(ROOT)}: no README.md")
+            continue
+        named = re.findall(r"`([\w*.]+\.(?:cc|h|txt))`", readme.read_text())
+        found.extend(
+            f"{readme.relative_to(ROOT)}: {name} does not exist"
+            for name in named
+            if folder != services and not list(folder.glob(name))
+        )
+    return found
+
+
 def main() -> int:
     paths = [p for p in tracked() if p.suffix in {".cc", ".h", ".py", ".ts", ".tsx"}]
     passed = failed = 0
@@ -125,10 +144,10 @@ def main() -> int:
         passed, failed = passed + (not found), failed + bool(found)
         for offence in found:
             print(f"{path.relative_to(ROOT)}: {offence}")
-    untested = folders_without_tests(paths)
-    print("\n".join(untested))
-    print(f"{passed} passed, {failed + len(untested)} failed")
-    return int(bool(failed or untested))
+    of_folders = folders_without_tests(paths) + faulty_readmes(paths)
+    print("\n".join(of_folders))
+    print(f"{passed} passed, {failed + len(of_folders)} failed")
+    return int(bool(failed or of_folders))
 
 
 if __name__ == "__main__":
