@@ -122,7 +122,7 @@ def faulty_readmes(paths: list[Path]) -> list[str]:
     found = []
     folders = {path.parent for path in paths if path.suffix == ".h" and path.is_relative_to(ROOT / "engine")}
     services = ROOT / "engine/services"
-    for folder in sorted(f for f in folders if f.parent in {ROOT / "engine", services}) + [services]:
+    for folder in [services, *sorted(f for f in folders if f.parent in {ROOT / "engine", services})]:
         readme = folder / "README.md"
         if not readme.is_file():
             found.append(f"{folder.relative_to(ROOT)}: no README.md")
