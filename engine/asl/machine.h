@@ -195,6 +195,11 @@ class Machine {
   void enter(Track& track);
   void run_pass(Track& track);
   void run_choice(Track& track);
+  // The instants at which a Wait state ends.
+  Outcome<Timestamp> wait_of_seconds_path(Track& track, const Payload& input);
+  Outcome<Timestamp> wait_of_seconds(Track& track, const Payload& input);
+  Outcome<Timestamp> wait_of_timestamp(Track& track, const Payload& input);
+  Outcome<std::string> timestamp_text(Track& track, const Payload& input);
   void run_wait(Track& track);
   void run_succeed(Track& track);
   void run_fail(Track& track);
@@ -218,6 +223,7 @@ class Machine {
   void exit_state(Track& track, Payload output, json::object variables, std::size_t next);
 
   // tasks.cc
+  Outcome<Payload> task_parameters(Track& track, const Payload& input);
   void run_task(Track& track);
   Track* task_track(std::int64_t task);
   void task_started(Track& track);

@@ -11,6 +11,7 @@ namespace kiban::asl {
 namespace {
 
 constexpr double number_max = 1e15;  // Our own bound.
+constexpr std::string_view wait_too_long = "Wait state delay is too long.";
 constexpr double wait_seconds_max =
     2'147'483'647;  // Recorded: test_timestamp_too_far_in_future_boundary.
 // As of the constant fields, validate_tables.h.
@@ -413,77 +414,82 @@ std::expected<Timestamp, WaitError> instant(const State& state, const std::strin
 
 }  // namespace
 
+Outcome<Timestamp> Machine::wait_of_seconds_path(Track& track, const Payload& input) {
+  const Reference& path = *state_of(track).seconds.path;
+  const TrackEnvironment environment(*this, track, input, *random_);
+  auto value = path.select(environment);
+  const auto refused = [&](const std::string& problem) {
+    return std::unexpected(
+        runtime_failure(track, fmt::format("The SecondsPath parameter {}", problem)));
+  };
+  if (!value) return refused(fmt::format("does not reference an input value: {}", path.text));
+  if (is_exact_number(*value)) *value = number_of(*value);
+  const double seconds = value->is_number() ? value->to_number<double>() : -1;
+  // Recorded: test_base_wait_seconds_path[1.5], [-1.5].
+  if (!value->is_number() || seconds != std::floor(seconds))
+    return refused(
+        fmt::format("cannot be parsed as a long value: {} == {}", path.text, value_text(*value)));
+  if (seconds < 0)
+    return refused(
+        fmt::format("references a negative value: {} == {}", path.text, value_text(*value)));
+  if (seconds > wait_seconds_max)
+    return std::unexpected(runtime_failure(track, std::string(wait_too_long)));
+  return now_ + Duration(static_cast<std::int64_t>(seconds) * 1000);
+}
+
+Outcome<Timestamp> Machine::wait_of_seconds(Track& track, const Payload& input) {
+  auto seconds = number(track, state_of(track).seconds, input);
+  if (!seconds) return std::unexpected(std::move(seconds).error());
+  if (**seconds > wait_seconds_max || !(**seconds >= 0))
+    return std::unexpected(runtime_failure(track, std::string(wait_too_long)));
+  return now_ + Duration(static_cast<std::int64_t>(**seconds * 1000));
+}
+
+Outcome<std::string> Machine::timestamp_text(Track& track, const Payload& input) {
+  const State& state = state_of(track);
+  if (!state.timestamp_path) {
+    auto made = text(track, state.timestamp, input);
+    if (!made) return std::unexpected(std::move(made).error());
+    return **std::move(made);
+  }
+  const TrackEnvironment environment(*this, track, input, *random_);
+  auto value = state.timestamp_path->select(environment);
+  if (value) return value_text(*value);
+  return std::unexpected(runtime_failure(
+      track, fmt::format("The TimestampPath parameter does not reference an input value: {}",
+                         state.timestamp_path->text)));
+}
+
+Outcome<Timestamp> Machine::wait_of_timestamp(Track& track, const Payload& input) {
+  const State& state = state_of(track);
+  const auto stamp = timestamp_text(track, input);
+  if (!stamp) return std::unexpected(stamp.error());
+  const auto time = instant(state, *stamp);
+  if (!time) {
+    Failure failure = runtime_failure(track, time.error().text);
+    if (state.language == Language::Jsonata) {
+      failure.error = "States.QueryEvaluationError";
+      failure.location = time.error().location;
+      failure.evaluation = true;
+    }
+    return std::unexpected(std::move(failure));
+  }
+  if (std::chrono::duration<double>(*time - now_).count() > wait_seconds_max)
+    return std::unexpected(runtime_failure(track, std::string(wait_too_long)));
+  return *time;
+}
+
 void Machine::run_wait(Track& track) {
   const State& state = state_of(track);
   auto input = effective_input(track);
   if (!input) return fail_state(track, std::move(input).error());
-  Timestamp until = now_;
-  if (state.seconds.path) {
-    const TrackEnvironment environment(*this, track, *input, *random_);
-    auto value = state.seconds.path->select(environment);
-    if (!value)
-      return fail_state(
-          track,
-          runtime_failure(track, fmt::format("The SecondsPath parameter does not reference an "
-                                             "input value: {}",
-                                             state.seconds.path->text)));
-    if (is_exact_number(*value)) *value = number_of(*value);
-    const double seconds = value->is_number() ? value->to_number<double>() : -1;
-    // Recorded: test_base_wait_seconds_path[1.5], [-1.5].
-    if (!value->is_number() || seconds != std::floor(seconds))
-      return fail_state(
-          track,
-          runtime_failure(track, fmt::format("The SecondsPath parameter cannot be parsed as a "
-                                             "long value: {} == {}",
-                                             state.seconds.path->text, value_text(*value))));
-    if (seconds < 0)
-      return fail_state(
-          track, runtime_failure(track, fmt::format("The SecondsPath parameter references "
-                                                    "a negative value: {} == {}",
-                                                    state.seconds.path->text, value_text(*value))));
-    if (seconds > wait_seconds_max)
-      return fail_state(track, runtime_failure(track, "Wait state delay is too long."));
-    until = now_ + Duration(static_cast<std::int64_t>(seconds) * 1000);
-  } else if (state.seconds.given()) {
-    auto seconds = number(track, state.seconds, *input);
-    if (!seconds) return fail_state(track, std::move(seconds).error());
-    if (**seconds > wait_seconds_max || !(**seconds >= 0))
-      return fail_state(track, runtime_failure(track, "Wait state delay is too long."));
-    until = now_ + Duration(static_cast<std::int64_t>(**seconds * 1000));
-  } else {
-    std::string stamp;
-    if (state.timestamp_path) {
-      const TrackEnvironment environment(*this, track, *input, *random_);
-      auto value = state.timestamp_path->select(environment);
-      if (!value)
-        return fail_state(
-            track,
-            runtime_failure(track, fmt::format("The TimestampPath parameter does not reference "
-                                               "an input value: {}",
-                                               state.timestamp_path->text)));
-      stamp = value_text(*value);
-    } else {
-      auto made = text(track, state.timestamp, *input);
-      if (!made) return fail_state(track, std::move(made).error());
-      stamp = **made;
-    }
-    const auto time = instant(state, stamp);
-    if (!time) {
-      Failure failure = runtime_failure(track, time.error().text);
-      if (state.language == Language::Jsonata) {
-        failure.error = "States.QueryEvaluationError";
-        failure.location = time.error().location;
-        failure.evaluation = true;
-      }
-      return fail_state(track, std::move(failure));
-    }
-    until = *time;
-    if (std::chrono::duration<double>(until - now_).count() > wait_seconds_max)
-      return fail_state(track, runtime_failure(track, "Wait state delay is too long."));
-  }
+  const auto until = state.seconds.path      ? wait_of_seconds_path(track, *input)
+                     : state.seconds.given() ? wait_of_seconds(track, *input)
+                                             : wait_of_timestamp(track, *input);
+  if (!until) return fail_state(track, until.error());
   track.phase = Phase::Waiting;
-  if (until <= now_ || !parameters_.only_state.empty()) return wait_over(track);
-  track.timer = set_timer(track, Alarm::State, until);
+  if (*until <= now_ || !parameters_.only_state.empty()) return wait_over(track);
+  track.timer = set_timer(track, Alarm::State, *until);
 }
 
 void Machine::wait_over(Track& track) {

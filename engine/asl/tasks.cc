@@ -55,27 +55,24 @@ Track* Machine::task_track(std::int64_t task) {
   return nullptr;
 }
 
+Outcome<Payload> Machine::task_parameters(Track& track, const Payload& input) {
+  const State& state = state_of(track);
+  const bool jsonata = state.language == Language::Jsonata;
+  const auto& written = jsonata ? state.arguments : state.parameters;
+  if (!written) return jsonata && state.resource.kind == TaskKind::Integration ? Payload() : input;
+  auto made = evaluate(track, *written, input);
+  if (made) inspect(jsonata ? "afterArguments" : "afterParameters", *made);
+  return made;
+}
+
 void Machine::run_task(Track& track) {
   const State& state = state_of(track);
   track.token = secrets_->pick(token_alphabet, token_length);
   auto input = effective_input(track);
   if (!input) return fail_state(track, std::move(input).error());
-  Payload parameters = *input;
-  if (state.language == Language::Jsonata) {
-    if (state.arguments) {
-      auto made = evaluate(track, *state.arguments, *input);
-      if (!made) return fail_state(track, std::move(made).error());
-      parameters = *std::move(made);
-      inspect("afterArguments", parameters);
-    } else if (state.resource.kind == TaskKind::Integration) {
-      parameters = Payload();
-    }
-  } else if (state.parameters) {
-    auto made = evaluate(track, *state.parameters, *input);
-    if (!made) return fail_state(track, std::move(made).error());
-    parameters = *std::move(made);
-    inspect("afterParameters", parameters);
-  }
+  auto made = task_parameters(track, *input);
+  if (!made) return fail_state(track, std::move(made).error());
+  Payload parameters = *std::move(made);
   auto problem = parameters_problem(state.resource, parameters);
   if (!problem && program_->check && state.resource.kind == TaskKind::Integration)
     problem = program_->check(state.resource, parameters.tree());

@@ -128,7 +128,7 @@ std::optional<std::size_t> width(std::string_view text) {
   return std::min<std::size_t>(value, 300);
 }
 
-Outcome<Part> parse_marker(std::string marker) {
+OrError<Part> parse_marker(std::string marker) {
   std::erase_if(marker, [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; });
   Part part{.component = marker.empty() ? '?' : marker[0]};
   std::string_view presentation = std::string_view(marker).substr(marker.empty() ? 0 : 1);
@@ -174,7 +174,7 @@ Outcome<Part> parse_marker(std::string marker) {
   return part;
 }
 
-Outcome<std::vector<Part>> parse_picture(std::string_view picture) {
+OrError<std::vector<Part>> parse_picture(std::string_view picture) {
   if (picture.size() > picture_bytes_max) {
     return std::unexpected(make_error("U1001", 0, {}, {}, "length of a picture"));
   }
@@ -224,7 +224,7 @@ Error not_a_name(char component) {
   return make_error("D3133", 0, {}, json::value(json::string(std::string_view(&component, 1))));
 }
 
-Outcome<std::string> print_zone(const Part& part, int minutes) {
+OrError<std::string> print_zone(const Part& part, int minutes) {
   const int sign = minutes < 0 ? -1 : 1;
   const int hours = std::abs(minutes) / 60;
   const int rest = std::abs(minutes) % 60;
@@ -232,7 +232,7 @@ Outcome<std::string> print_zone(const Part& part, int minutes) {
   if (!part.integer) return std::unexpected(not_a_name(part.component));
   IntegerFormat format = *part.integer;
   const std::size_t digits = format.mandatory;
-  Outcome<std::string> printed;
+  OrError<std::string> printed;
   if (format.regular > 0 || digits == 3 || digits == 4) {
     printed = print_integer(hours * 100 + rest, format);
   } else if (digits == 1 || digits == 2) {
@@ -246,7 +246,7 @@ Outcome<std::string> print_zone(const Part& part, int minutes) {
   return (part.component == 'z' ? "GMT" : "") + std::string(sign < 0 ? "-" : "+") + *printed;
 }
 
-Outcome<std::string> print_part(const Part& part, double local, int zone_minutes) {
+OrError<std::string> print_part(const Part& part, double local, int zone_minutes) {
   const char c = part.component;
   if (c == 'Z' || c == 'z') return print_zone(part, zone_minutes);
   if (c == 'P') return cased(fragment(local, 'P') == 1 ? "pm" : "am", part.names);
@@ -282,7 +282,7 @@ std::optional<int> zone_minutes_of(std::string_view zone) {
 }
 
 // The pattern of one part; read_part reads its capture.
-Outcome<std::string> part_pattern(const Part& part) {
+OrError<std::string> part_pattern(const Part& part) {
   if (part.component == 0) {
     std::string out;
     for (const char c : part.literal) {
@@ -319,7 +319,7 @@ std::optional<double> name_index(std::span<const std::string_view> names, std::s
   return std::nullopt;
 }
 
-Outcome<std::optional<double>> read_part(const Part& part, std::string_view text) {
+OrError<std::optional<double>> read_part(const Part& part, std::string_view text) {
   switch (part.component) {
     case 'Z':
     case 'z': {
@@ -356,7 +356,7 @@ bool only(const std::map<char, double>& found, std::string_view all, std::string
 
 // The instant of the components read. Missing components before the first given one are those of
 // `now`, missing ones behind the last have their least value; a gap between them is refused.
-Outcome<std::optional<double>> assemble(std::map<char, double>& found, double now) {
+OrError<std::optional<double>> assemble(std::map<char, double>& found, double now) {
   constexpr std::string_view dates = "YXMxWwdD";
   const bool by_day = !only(found, dates, "YMD") && only(found, dates, "Yd");
   if (only(found, dates, "Xxw") || only(found, dates, "XW")) {
@@ -402,7 +402,7 @@ Outcome<std::optional<double>> assemble(std::map<char, double>& found, double no
 
 }  // namespace
 
-Outcome<std::string> print_date(double milliseconds, std::string_view picture,
+OrError<std::string> print_date(double milliseconds, std::string_view picture,
                                 std::string_view zone) {
   const auto parts = parse_picture(picture);
   if (!parts) return std::unexpected(parts.error());
@@ -424,7 +424,7 @@ Outcome<std::string> print_date(double milliseconds, std::string_view picture,
   return out;
 }
 
-Outcome<std::optional<double>> read_date(std::string_view text, std::string_view picture,
+OrError<std::optional<double>> read_date(std::string_view text, std::string_view picture,
                                          double now) {
   const auto parts = parse_picture(picture);
   if (!parts) return std::unexpected(parts.error());

@@ -47,7 +47,7 @@ std::optional<bool> Evaluator::same(const Value& a, const Value& b) {
   return result;
 }
 
-Outcome<ExpressionPtr> Evaluator::keep(std::string_view text) {
+OrError<ExpressionPtr> Evaluator::keep(std::string_view text) {
   auto parsed = parse(text);
   if (parsed) kept_.push_back(*parsed);
   return parsed;
@@ -187,15 +187,8 @@ Value Evaluator::dispatch(const Node* node, const Value& input, Frame* frame) {
       if (truthy(condition)) return evaluate(node->right, input, frame);
       return node->third != nullptr ? evaluate(node->third, input, frame) : Value();
     }
-    case NodeType::Block: {
-      Frame* inner = make_frame(frame, 0);
-      Value result;
-      for (const Node* item : node->items) {
-        result = evaluate(item, input, inner);
-        if (result.failed()) break;
-      }
-      return result;
-    }
+    case NodeType::Block:
+      return block(node, input, frame);
     case NodeType::Bind: {
       const Value value = evaluate(node->right, input, frame);
       if (!value.failed()) bind(*frame, node->left->text, value);
@@ -226,21 +219,34 @@ Value Evaluator::dispatch(const Node* node, const Value& input, Frame* frame) {
       return wildcard(input);
     case NodeType::Descendant:
       return descendants(input);
-    case NodeType::Parent: {
-      for (const Frame* at = frame; at != nullptr; at = at->parent) {
-        for (std::uint32_t i = 0; i < at->size; ++i) {
-          if (at->items[i].name == node->slot->label) return at->items[i].value;
-        }
-      }
-      return {};
-    }
+    case NodeType::Parent:
+      return ancestor(node->slot->label, frame);
     default:
       return {};
   }
 }
 
-// Names that lead from object to object need no sequences. Kind::Error, without a story: they do
-// not, there is an array on the way.
+Value Evaluator::block(const Node* node, const Value& input, Frame* frame) {
+  Frame* inner = make_frame(frame, 0);
+  Value result;
+  for (const Node* item : node->items) {
+    result = evaluate(item, input, inner);
+    if (result.failed()) break;
+  }
+  return result;
+}
+
+Value Evaluator::ancestor(std::string_view label, const Frame* frame) {
+  for (const Frame* at = frame; at != nullptr; at = at->parent) {
+    for (std::uint32_t i = 0; i < at->size; ++i) {
+      if (at->items[i].name == label) return at->items[i].value;
+    }
+  }
+  return {};
+}
+
+// Follows names from object to object, which needs no sequences. Returns Kind::Error without
+// setting error_ when a step yields an array; the caller falls back to the general path.
 Value Evaluator::follow(const Node* path, const Value& input) {
   Value at = input;
   for (const Node* step : path->items) {
@@ -513,7 +519,7 @@ Value Evaluator::chain(const Node* node, const Value& input, Frame* frame) {
   return Value::of(static_cast<const Function*>(made));
 }
 
-Outcome<std::optional<json::value>> evaluate_in(const Expression& expression,
+OrError<std::optional<json::value>> evaluate_in(const Expression& expression,
                                                 const json::value* input, const Scope& scope,
                                                 const Limits& limits, const Options& options) {
   Evaluator evaluator(limits, options);
@@ -531,7 +537,7 @@ Outcome<std::optional<json::value>> evaluate_in(const Expression& expression,
   return out;
 }
 
-Outcome<std::optional<json::value>> evaluate(const Expression& expression, const json::value* input,
+OrError<std::optional<json::value>> evaluate(const Expression& expression, const json::value* input,
                                              const Bindings& bindings, const Limits& limits,
                                              const Options& options) {
   Scope scope;

@@ -117,7 +117,7 @@ class Evaluator {
   Value text(std::string&& made) { return Value::of(arena.copy(made)); }
   void bind(Frame& frame, std::string_view name, const Value& value);
   Frame* make_frame(const Frame* parent, std::size_t capacity);
-  Outcome<ExpressionPtr> keep(std::string_view text);
+  OrError<ExpressionPtr> keep(std::string_view text);
   const json::value& keep(json::value&& tree) {
     return *trees_.emplace_back(std::make_unique<json::value>(std::move(tree)));
   }
@@ -142,7 +142,13 @@ class Evaluator {
   Value concat(const Node* node, const Value& left, const Value& right);
   Value range(const Node* node, const Value& left, const Value& right);
   Value array(const Node* node, const Value& input, Frame* frame);
+  Value block(const Node* node, const Value& input, Frame* frame);
   Value path(const Node* node, const Value& input, Frame* frame);
+  // The focus of each tuple.
+  Value focused_items(const Array& tuples);
+  // The value as an array that is kept when it has one item.
+  Value kept_singleton(Value value);
+  static Value ancestor(std::string_view label, const Frame* frame);
   Value step(const Node* node, const Elements& elements, Frame* frame, bool last);
   Value tuple_step(const Node* node, const Value& input, bool whole, Array* tuples, Frame* frame);
   Value stages(const Node* node, Value result, Frame* frame);

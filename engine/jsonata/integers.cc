@@ -249,7 +249,7 @@ std::string to_narrow(std::u32string_view text) {
   return out;
 }
 
-Outcome<IntegerFormat> parse_integer_format(std::string_view picture) {
+OrError<IntegerFormat> parse_integer_format(std::string_view picture) {
   IntegerFormat format;
   const auto semicolon = picture.rfind(';');
   const std::string_view primary = picture.substr(0, semicolon);
@@ -299,7 +299,7 @@ Outcome<IntegerFormat> parse_integer_format(std::string_view picture) {
   return format;
 }
 
-Outcome<std::string> print_integer(double value, const IntegerFormat& format) {
+OrError<std::string> print_integer(double value, const IntegerFormat& format) {
   value = std::floor(value);
   const bool negative = value < 0;
   value = std::fabs(value);
@@ -338,7 +338,7 @@ Outcome<std::string> print_integer(double value, const IntegerFormat& format) {
   return negative ? "-" + out : out;
 }
 
-Outcome<std::optional<double>> read_integer(std::string_view text, const IntegerFormat& format) {
+OrError<std::optional<double>> read_integer(std::string_view text, const IntegerFormat& format) {
   const bool capital = format.letter_case == IntegerFormat::Case::Upper;
   switch (format.style) {
     case IntegerFormat::Style::Letters:
@@ -370,7 +370,7 @@ Outcome<std::optional<double>> read_integer(std::string_view text, const Integer
   return std::strtod(digits.c_str(), nullptr);
 }
 
-Outcome<std::string> integer_pattern(const IntegerFormat& format) {
+OrError<std::string> integer_pattern(const IntegerFormat& format) {
   switch (format.style) {
     case IntegerFormat::Style::Letters:
       return "[A-Za-z]+";

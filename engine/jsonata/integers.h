@@ -32,12 +32,12 @@ struct IntegerFormat {
 };
 
 // Error: D3131.
-Outcome<IntegerFormat> parse_integer_format(std::string_view picture);
+OrError<IntegerFormat> parse_integer_format(std::string_view picture);
 // Error: D3130.
-Outcome<std::string> print_integer(double value, const IntegerFormat& format);
-Outcome<std::optional<double>> read_integer(std::string_view text, const IntegerFormat& format);
+OrError<std::string> print_integer(double value, const IntegerFormat& format);
+OrError<std::optional<double>> read_integer(std::string_view text, const IntegerFormat& format);
 // A regular expression for what print_integer makes.
-Outcome<std::string> integer_pattern(const IntegerFormat& format);
+OrError<std::string> integer_pattern(const IntegerFormat& format);
 
 std::u32string to_wide(std::string_view text);
 std::string to_narrow(std::u32string_view text);

@@ -28,14 +28,14 @@ struct Error {
 };
 
 template <typename T>
-using Outcome = std::expected<T, Error>;
+using OrError = std::expected<T, Error>;
 
 class Expression;  // Immutable; threads may share it.
 using ExpressionPtr = std::shared_ptr<const Expression>;
 
 constexpr std::size_t expression_bytes_max = 1U << 20U;  // Our own bound.
 
-Outcome<ExpressionPtr> parse(std::string_view text);
+OrError<ExpressionPtr> parse(std::string_view text);
 
 using Bindings = std::map<std::string, json::value, std::less<>>;  // Names without `$`.
 
@@ -68,11 +68,11 @@ struct Options {
 
 // Undefined input is nullptr; an undefined result is nullopt. Input and bindings are referenced,
 // not copied, while it runs.
-Outcome<std::optional<json::value>> evaluate(const Expression& expression, const json::value* input,
+OrError<std::optional<json::value>> evaluate(const Expression& expression, const json::value* input,
                                              const Bindings& bindings = {},
                                              const Limits& limits = {},
                                              const Options& options = {});
-Outcome<std::optional<json::value>> evaluate_in(const Expression& expression,
+OrError<std::optional<json::value>> evaluate_in(const Expression& expression,
                                                 const json::value* input, const Scope& scope,
                                                 const Limits& limits, const Options& options);
 

@@ -43,7 +43,7 @@ void append_utf8(std::string& out, std::uint32_t c) {
   }
 }
 
-Outcome<bool> Lexer::skip_blanks() {
+OrError<bool> Lexer::skip_blanks() {
   for (;;) {
     while (at_ < text_.size() && blanks.contains(text_[at_])) ++at_;
     if (!text_.substr(at_).starts_with("/*")) return true;
@@ -54,7 +54,7 @@ Outcome<bool> Lexer::skip_blanks() {
   }
 }
 
-Outcome<Token> Lexer::regex() {
+OrError<Token> Lexer::regex() {
   const std::size_t start = ++at_;
   int depth = 0;
   for (; at_ < text_.size(); ++at_) {
@@ -78,7 +78,7 @@ Outcome<Token> Lexer::regex() {
   return std::unexpected(make_error("S0302", at_));
 }
 
-Outcome<Token> Lexer::string(char quote) {
+OrError<Token> Lexer::string(char quote) {
   ++at_;
   std::string out;
   while (at_ < text_.size()) {
@@ -173,7 +173,7 @@ Token Lexer::name() {
   return token;
 }
 
-Outcome<Token> Lexer::quoted_name() {
+OrError<Token> Lexer::quoted_name() {
   const std::size_t end = text_.find('`', ++at_);
   if (end == std::string_view::npos) return std::unexpected(make_error("S0105", text_.size()));
   const std::string_view word = text_.substr(at_, end - at_);
@@ -181,7 +181,7 @@ Outcome<Token> Lexer::quoted_name() {
   return Token{.type = TokenType::Name, .text = word, .position = at_};
 }
 
-Outcome<Token> Lexer::next(bool behind_operand) {
+OrError<Token> Lexer::next(bool behind_operand) {
   if (auto skipped = skip_blanks(); !skipped) return std::unexpected(skipped.error());
   if (at_ >= text_.size()) {
     return Token{.type = TokenType::End, .text = "(end)", .position = text_.size()};

@@ -34,13 +34,13 @@ class Lexer {
  public:
   Lexer(std::string_view text, std::deque<std::string>& texts) : text_(text), texts_(texts) {}
   // Behind an operand a slash divides; elsewhere it begins a regular expression.
-  Outcome<Token> next(bool behind_operand);
+  OrError<Token> next(bool behind_operand);
 
  private:
-  Outcome<Token> string(char quote);
-  Outcome<Token> regex();
-  Outcome<Token> quoted_name();
-  Outcome<bool> skip_blanks();
+  OrError<Token> string(char quote);
+  OrError<Token> regex();
+  OrError<Token> quoted_name();
+  OrError<bool> skip_blanks();
   bool number(Token& token, std::size_t& end) const;
   Token name();
 

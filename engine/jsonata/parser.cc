@@ -407,7 +407,7 @@ class Parser {
 
 }  // namespace
 
-Outcome<ExpressionPtr> parse(std::string_view text) {
+OrError<ExpressionPtr> parse(std::string_view text) {
   if (text.size() > expression_bytes_max) {
     return std::unexpected(make_error("U1001", 0, {}, {}, "length of the expression"));
   }

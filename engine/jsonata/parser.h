@@ -7,6 +7,6 @@ namespace kiban::jsonata {
 
 // From the grammar's tree to the one that is evaluated: dots become paths, brackets predicates,
 // `%` is resolved to slots, calls in tail position become thunks.
-Outcome<Node*> process(Node* tree, Expression& expression);
+OrError<Node*> process(Node* tree, Expression& expression);
 
 }  // namespace kiban::jsonata

@@ -108,32 +108,34 @@ Value Evaluator::path(const Node* node, const Value& input, Frame* frame) {
     }
     whole = false;
   }
-  if (streaming && tuples != nullptr) {
-    if (node->tuple) {
-      current = Value::of(tuples);
-    } else {
-      Array* out = arena.sequence(tuples->size);
-      for (std::uint32_t i = 0; i < tuples->size; ++i) {
-        const Value* item = tuples->items[i].object->find(at);
-        arena.push(*out, item != nullptr ? *item : Value());
-      }
-      current = Value::of(out);
-    }
-  }
-  if (node->keep_singleton && current.defined()) {
-    const bool constructed =
-        current.is(Kind::Array) && !current.json && current.array->cons && !current.array->sequence;
-    if (!current.is(Kind::Array) || constructed) {
-      Array* out = arena.sequence(1);
-      arena.push(*out, current);
-      current = Value::of(out);
-    }
-    if (!current.json) current.array->keep_singleton = true;
-  }
+  if (streaming && tuples != nullptr)
+    current = node->tuple ? Value::of(tuples) : focused_items(*tuples);
+  if (node->keep_singleton && current.defined()) current = kept_singleton(current);
   if (node->group) {
     current = group(*node->group, streaming ? Value::of(tuples) : current, frame);
   }
   return current;
+}
+
+Value Evaluator::focused_items(const Array& tuples) {
+  Array* out = arena.sequence(tuples.size);
+  for (std::uint32_t i = 0; i < tuples.size; ++i) {
+    const Value* item = tuples.items[i].object->find(at);
+    arena.push(*out, item != nullptr ? *item : Value());
+  }
+  return Value::of(out);
+}
+
+Value Evaluator::kept_singleton(Value value) {
+  const bool constructed =
+      value.is(Kind::Array) && !value.json && value.array->cons && !value.array->sequence;
+  if (!value.is(Kind::Array) || constructed) {
+    Array* out = arena.sequence(1);
+    arena.push(*out, value);
+    value = Value::of(out);
+  }
+  if (!value.json) value.array->keep_singleton = true;
+  return value;
 }
 
 Value Evaluator::step(const Node* node, const Elements& elements, Frame* frame, bool last) {

@@ -97,12 +97,21 @@ class Process {
         node->right = walk(node->right);
         node->third = walk(node->third);
         return node;
-      case NodeType::Apply: {
+      case NodeType::Apply:
         node->left = walk(node->left);
         node->right = walk(node->right);
         if (!error_) node->keep_array = node->left->keep_array || node->right->keep_array;
         return node;
-      }
+      case NodeType::Block:
+        return block(node);
+      default:
+        return with_children(node);
+    }
+  }
+
+  // Processes the parts of a node whose type needs no other work.
+  Node* with_children(Node* node) {
+    switch (node->type) {
       case NodeType::Object:
         for (auto& [key, value] : node->group->pairs) {
           key = child(node, key);
@@ -112,8 +121,6 @@ class Process {
       case NodeType::Array:
         for (Node*& item : node->items) item = child(node, item);
         return node;
-      case NodeType::Block:
-        return block(node);
       case NodeType::Function:
       case NodeType::Partial:
         for (Node*& item : node->items) item = child(node, item);
@@ -408,7 +415,7 @@ class Process {
 
 }  // namespace
 
-Outcome<Node*> process(Node* tree, Expression& expression) {
+OrError<Node*> process(Node* tree, Expression& expression) {
   Process pass(expression);
   Node* root = pass.walk(tree);
   if (pass.error_) return std::unexpected(*pass.error_);

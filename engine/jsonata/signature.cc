@@ -31,7 +31,7 @@ std::string symbols_of(char kind) {
 
 }  // namespace
 
-Outcome<Signature> parse_signature(std::string_view text) {
+OrError<Signature> parse_signature(std::string_view text) {
   Signature signature;
   auto& list = signature.parameters;
   for (std::size_t i = 1; i < text.size(); ++i) {

@@ -23,6 +23,6 @@ struct Signature {
 };
 
 // From '<' to '>' both included. `position` of an error counts from the '<'.
-Outcome<Signature> parse_signature(std::string_view text);
+OrError<Signature> parse_signature(std::string_view text);
 
 }  // namespace kiban::jsonata
