@@ -347,7 +347,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                           .root = data.root,
                           .bodies = uploads_directory,
                           .metrics = &requests,
-                          .find_session = find_session}};
+                          .find_key = find_key}};
   const auto post = [&server](std::function<void()> work) { server->post(std::move(work)); };
   made.set_post(post);
   auto uploads = runtime::Uploads::open(uploads_directory, *data.blobs);

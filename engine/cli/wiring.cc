@@ -54,34 +54,58 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
   return all;
 }
 
-std::optional<runtime::SessionKey> find_session(kernel::Kernel& kernel,
-                                                std::string_view access_key_id) {
-  const std::optional<std::string> row = kernel.read("sts/session/" + std::string(access_key_id));
+namespace {
+
+std::optional<json::object> read_object(kernel::Kernel& kernel, const std::string& key) {
+  const std::optional<std::string> row = kernel.read(key);
   if (!row) return std::nullopt;
-  const Result<json::value> value = parse_json(*row);
+  Result<json::value> value = parse_json(*row);
   if (!value || !value->is_object()) return std::nullopt;
-  const auto text = [&](std::string_view key) {
-    const json::string* found = find_string(value->get_object(), key);
-    return found == nullptr ? std::string{} : to_string(*found);
-  };
-  const std::string session_arn = text("Arn");
+  return std::move(value->get_object());
+}
+
+std::string member(const json::object& row, std::string_view key) {
+  const json::string* found = find_string(row, key);
+  return found == nullptr ? std::string{} : to_string(*found);
+}
+
+// A user's key; one that is inactive is as if it did not exist:
+// docs.aws.amazon.com/IAM/latest/UserGuide/access-keys-admin-managed.html
+std::optional<runtime::StoredKey> find_user_key(kernel::Kernel& kernel, const std::string& id) {
+  const auto key = read_object(kernel, "iam/access-key/" + id);
+  if (!key || member(*key, "Status") != "Active") return std::nullopt;
+  const auto user = read_object(kernel, "iam/user/" + member(*key, "UserName"));
+  if (!user) return std::nullopt;
+  return runtime::StoredKey{.key = {.secret = member(*key, "SecretAccessKey")},
+                            .arn = member(*user, "Arn")};
+}
+
+std::optional<runtime::StoredKey> find_session(kernel::Kernel& kernel, const std::string& id) {
+  const auto row = read_object(kernel, "sts/session/" + id);
+  if (!row) return std::nullopt;
+  const std::string session_arn = member(*row, "Arn");
   const auto arn = parse_arn(session_arn);
   const std::string path = arn ? arn->resource : "";  // assumed-role/ROLE/SESSION
   const std::size_t from = path.find('/') + 1;
   // A role made again under the same name is another role, with another id.
-  const auto role = kernel.read("iam/role/" + path.substr(from, path.find('/', from) - from));
-  const auto role_row = role ? parse_json(*role) : Result<json::value>{json::object{}};
-  const json::string* id =
-      role_row && role_row->is_object() ? find_string(role_row->get_object(), "RoleId") : nullptr;
-  const bool alive = id != nullptr && text("UserId").starts_with(to_string(*id) + ":");
-  runtime::SessionKey session{
-      .key = {.secret = text("SecretAccessKey"), .session_token = text("SessionToken")},
-      .arn = session_arn,
-      .revoked = !alive};
-  const json::value* expires = find(value->get_object(), "Expiration");
+  const auto role =
+      read_object(kernel, "iam/role/" + path.substr(from, path.find('/', from) - from));
+  const bool alive = role && member(*row, "UserId").starts_with(member(*role, "RoleId") + ":");
+  runtime::StoredKey session{.key = {.secret = member(*row, "SecretAccessKey"),
+                                     .session_token = member(*row, "SessionToken")},
+                             .arn = session_arn,
+                             .revoked = !alive};
+  const json::value* expires = find(*row, "Expiration");
   if (expires != nullptr && expires->is_number())
     session.key.expires = from_epoch_seconds(expires->to_number<double>());
   return session;
+}
+
+}  // namespace
+
+std::optional<runtime::StoredKey> find_key(kernel::Kernel& kernel, std::string_view access_key_id) {
+  const std::string id(access_key_id);
+  return id.starts_with("ASIA") ? find_session(kernel, id) : find_user_key(kernel, id);
 }
 
 std::optional<runtime::RegistryToken> find_registry_token(kernel::Kernel& kernel,

@@ -27,9 +27,9 @@ struct WiringOptions {
 std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions& options);
 
 // Temporary keys in the rows of STS, "sts/session/ACCESS_KEY_ID": {"SecretAccessKey",
-// "SessionToken", "Expiration" (seconds since 1970), "Arn"}. On the kernel's thread.
-std::optional<runtime::SessionKey> find_session(kernel::Kernel& kernel,
-                                                std::string_view access_key_id);
+// "SessionToken", "Expiration" (seconds since 1970), "Arn"}, and keys of users in those of IAM,
+// "iam/access-key/ACCESS_KEY_ID". On the kernel's thread.
+std::optional<runtime::StoredKey> find_key(kernel::Kernel& kernel, std::string_view access_key_id);
 
 // Passwords of ecr:GetAuthorizationToken. On the kernel's thread.
 std::optional<runtime::RegistryToken> find_registry_token(kernel::Kernel& kernel,

@@ -175,16 +175,16 @@ void Frontend::plan(const HttpRequest& request, const Decide& decide) {
   const auto signature = api::read_signature(*head);
   if (options_.auth == kernel::Auth::Any || (!signature && needs_no_signature(wire)))
     return decide(planned(*head, wire, std::nullopt));
-  find_session(signature ? signature->access_key_id : "",
-               [this, head, wire, decide](const std::optional<SessionKey>& session) {
-                 plan_authenticated(head, wire, session, decide);
-               });
+  find_key(signature ? signature->access_key_id : "",
+           [this, head, wire, decide](const std::optional<StoredKey>& stored) {
+             plan_authenticated(head, wire, stored, decide);
+           });
 }
 
 void Frontend::plan_authenticated(const std::shared_ptr<api::HttpRequest>& head,
-                                  const api::Wire& wire, const std::optional<SessionKey>& session,
+                                  const api::Wire& wire, const std::optional<StoredKey>& stored,
                                   const Decide& decide) {
-  auto verified = verifier_.verify_head(*head, wire, lookup(session), host_now());
+  auto verified = verifier_.verify_head(*head, wire, lookup(stored), host_now());
   if (verified) return decide(planned(*head, wire, *std::move(verified)));
   decide({.refused = to_reply({.wire = wire},
                               api::encode_error(wire, verified.error(), request_ids_.uuid()))});
@@ -209,50 +209,48 @@ void Frontend::authenticate(const Shared& exchange) {
                       .region = options_.region,
                       .arn = fmt::format("arn:aws:iam::{}:root", options_.account)};
   if (!exchange->signature) {
-    with_session(exchange, std::nullopt);
+    with_key(exchange, std::nullopt);
     return;
   }
   if (!exchange->signature->region.empty()) exchange->caller.region = exchange->signature->region;
   exchange->caller.access_key_id = exchange->signature->access_key_id;
-  find_session(exchange->signature->access_key_id,
-               [this, exchange](const std::optional<SessionKey>& session) {
-                 with_session(exchange, session);
-               });
+  find_key(
+      exchange->signature->access_key_id,
+      [this, exchange](const std::optional<StoredKey>& stored) { with_key(exchange, stored); });
 }
 
-void Frontend::find_session(const std::string& id,
-                            std::function<void(const std::optional<SessionKey>&)> found) {
-  if (id == options_.root.access_key_id || !options_.find_session || !id.starts_with("ASIA"))
+void Frontend::find_key(const std::string& id,
+                        std::function<void(const std::optional<StoredKey>&)> found) {
+  if (id == options_.root.access_key_id || !options_.find_key ||
+      (!id.starts_with("ASIA") && !id.starts_with("AKIA")))
     return found(std::nullopt);
-  // Temporary keys live in the kernel's rows.
+  // Keys of users and of sessions live in the kernel's rows.
   kernel_.visit([this, id, found = std::move(found)](kernel::Kernel& kernel) mutable {
-    post_([found = std::move(found), session = options_.find_session(kernel, id)] {
-      found(session);
-    });
+    post_([found = std::move(found), stored = options_.find_key(kernel, id)] { found(stored); });
   });
 }
 
-api::KeyLookup Frontend::lookup(const std::optional<SessionKey>& session) const {
-  return [this, session](std::string_view id) -> std::optional<api::Key> {
+api::KeyLookup Frontend::lookup(const std::optional<StoredKey>& stored) const {
+  return [this, stored](std::string_view id) -> std::optional<api::Key> {
     if (id == options_.root.access_key_id)
       return api::Key{.secret = options_.root.secret_access_key};
-    if (session) return session->key;
+    if (stored) return stored->key;
     return std::nullopt;
   };
 }
 
-void Frontend::with_session(const Shared& exchange, const std::optional<SessionKey>& session) {
-  if (session) exchange->caller.arn = session->arn;
+void Frontend::with_key(const Shared& exchange, const std::optional<StoredKey>& stored) {
+  if (stored) exchange->caller.arn = stored->arn;
   if (options_.auth == kernel::Auth::Sigv4 && !exchange->signature)
     exchange->caller.arn = "anonymous";
   if (options_.auth == kernel::Auth::Sigv4 &&
       (exchange->signature || !needs_no_signature(exchange->wire))) {
     const Result<api::Signature> verified =
-        verifier_.verify(exchange->request, exchange->wire, lookup(session), host_now());
+        verifier_.verify(exchange->request, exchange->wire, lookup(stored), host_now());
     if (!verified) return refuse(*exchange, verified.error());
     // Deleting a role takes all permissions from its sessions; GetCallerIdentity needs none:
     // docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-    if (session && session->revoked && exchange->wire.operation != nullptr &&
+    if (stored && stored->revoked && exchange->wire.operation != nullptr &&
         exchange->wire.operation->name != "GetCallerIdentity")
       return refuse(*exchange, without_permissions(exchange->caller, exchange->wire).error());
   }

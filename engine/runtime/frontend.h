@@ -20,8 +20,8 @@
 
 namespace kiban::runtime {
 
-// A temporary key, as the kernel's rows have it.
-struct SessionKey {
+// The key of a user or of a role's session, as the kernel's rows have it.
+struct StoredKey {
   api::Key key{};
   std::string arn{};
   bool revoked{false};  // Its role was deleted.
@@ -35,8 +35,8 @@ struct FrontendOptions {
   std::string bodies{"/tmp"};  // Where bodies of objects lie on their way, beside the blobs.
   std::string version{"0.1.0"};
   RequestMetrics* metrics{nullptr};  // Outlives the front end.
-  // Looks a temporary key up on the kernel's thread; empty: there are none.
-  std::function<std::optional<SessionKey>(kernel::Kernel&, std::string_view)> find_session{};
+  // Looks up the key of a user or session on the kernel's thread; empty: only root's key exists.
+  std::function<std::optional<StoredKey>(kernel::Kernel&, std::string_view)> find_key{};
 };
 
 // The value that the header X-Kiban-Token must have; it is derived from the secret.
@@ -67,19 +67,18 @@ class Frontend {
   struct Exchange;
   using Shared = std::shared_ptr<Exchange>;
 
-  // Passes on the temporary key that `id` names, nullopt where there is none.
-  void find_session(const std::string& id,
-                    std::function<void(const std::optional<SessionKey>&)> found);
+  // Passes on the key that `id` names, nullopt where there is none.
+  void find_key(const std::string& id, std::function<void(const std::optional<StoredKey>&)> found);
   void plan_authenticated(const std::shared_ptr<api::HttpRequest>& head, const api::Wire& wire,
-                          const std::optional<SessionKey>& session, const Decide& decide);
+                          const std::optional<StoredKey>& stored, const Decide& decide);
   BodyPlan planned(const api::HttpRequest& head, const api::Wire& wire,
                    std::optional<api::ChunkSigning> signing);
-  api::KeyLookup lookup(const std::optional<SessionKey>& session) const;
+  api::KeyLookup lookup(const std::optional<StoredKey>& stored) const;
   void decode(const Shared& exchange);
   // Ours, below /_kiban/.
   bool handle_own(const HttpRequest& request, const Respond& respond);
   void authenticate(const Shared& exchange);
-  void with_session(const Shared& exchange, const std::optional<SessionKey>& session);
+  void with_key(const Shared& exchange, const std::optional<StoredKey>& stored);
   void submit(const Shared& exchange);
   // Hashes the source object of an operation that copies (wants_copy), then runs the operation.
   void prepare_copy(const Shared& exchange, api::Request request);

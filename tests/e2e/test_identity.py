@@ -145,3 +145,22 @@ def test_requests_are_evaluated_without_a_server(tmp_path):
     assert denied == {"decision": "ImplicitlyDenied", "statements": []}
     missing = kiban("iam", "evaluate", tmp_path / "none")
     assert missing.returncode == 1 and "cannot be read" in missing.stderr
+
+
+def test_a_users_key_signs_as_the_user_until_it_is_inactive(serve, tmp_path):
+    server = serve("--data", tmp_path).use_key_of(tmp_path)
+    iam = server.client("iam")
+    user = iam.create_user(UserName="ada", Path="/team/")["User"]
+    iam.attach_user_policy(UserName="ada", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    made = iam.create_access_key(UserName="ada")["AccessKey"]
+    keys = {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
+    found = server.client("sts", **keys).get_caller_identity()
+    assert (found["Arn"], found["UserId"]) == (f"arn:aws:iam::{ACCOUNT}:user/team/ada", user["UserId"])
+    server.kill()
+    again = serve("--data", tmp_path).use_key_of(tmp_path)
+    assert again.client("iam", **keys).get_user()["User"]["UserName"] == "ada"
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        again.client("sts", **{**keys, "aws_secret_access_key": "x"}).get_caller_identity()
+    again.client("iam").update_access_key(UserName="ada", AccessKeyId=made["AccessKeyId"], Status="Inactive")
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        again.client("sts", **keys).get_caller_identity()

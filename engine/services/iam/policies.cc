@@ -18,24 +18,24 @@ Result<json::object> load_policy(const Context& context, std::string_view arn) {
   return fail("NoSuchEntityException", fmt::format("Policy {} was not found.", arn));
 }
 
-// How many roles have it as their boundary.
-std::size_t boundaries_with(const Context& context, std::string_view arn) {
+// Users, groups and roles that `uses` holds for.
+std::size_t count_entities(const Context& context, std::string_view arn,
+                           bool (*uses)(const json::object& row, std::string_view policy_arn)) {
   std::size_t count = 0;
-  for (const json::object& role : list_json(context, role_key(""))) {
-    const json::object* boundary = find_object(role, "PermissionsBoundary");
-    if (boundary && text(*boundary, "PermissionsBoundaryArn") == arn) ++count;
-  }
+  for (const Kind* kind : {&role_kind, &user_kind, &group_kind})
+    for (const json::object& row : list_json(context, entity_key(*kind, "")))
+      if (uses(row, arn)) ++count;
   return count;
 }
 
-json::object described(const Context& context, const json::object& row) {
+json::object described_policy(const Context& context, const json::object& row) {
   json::object policy = row;
   policy.erase("Versions");
   policy.erase("NextVersion");
   policy["AttachmentCount"] =
-      static_cast<std::int64_t>(roles_with(context, text(row, "Arn")).size());
+      static_cast<std::int64_t>(count_entities(context, text(row, "Arn"), has_attached));
   policy["PermissionsBoundaryUsageCount"] =
-      static_cast<std::int64_t>(boundaries_with(context, text(row, "Arn")));
+      static_cast<std::int64_t>(count_entities(context, text(row, "Arn"), has_boundary));
   return policy;
 }
 
@@ -86,12 +86,12 @@ Result<json::object> create_policy(Context& context, const json::object& input) 
   if (input.contains("Description")) row["Description"] = input.at("Description");
   if (input.contains("Tags")) row["Tags"] = input.at("Tags");
   put_json(context, policy_key(arn), row);
-  return json::object{{"Policy", described(context, row)}};
+  return json::object{{"Policy", described_policy(context, row)}};
 }
 
 Result<json::object> get_policy(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object row, load_policy(context, text(input, "PolicyArn")));
-  return json::object{{"Policy", described(context, row)}};
+  return json::object{{"Policy", described_policy(context, row)}};
 }
 
 Result<json::object> list_policies(Context& context, const json::object& input) {
@@ -100,7 +100,7 @@ Result<json::object> list_policies(Context& context, const json::object& input) 
   json::array policies;
   for (const json::object& row : list_json(context, policy_key(""))) {
     if (!text(row, "Path").starts_with(text(input, "PathPrefix", "/"))) continue;
-    json::object policy = described(context, row);
+    json::object policy = described_policy(context, row);
     // API_ListPolicies.html: these are left to GetPolicy.
     policy.erase("Tags");
     policy.erase("Description");
@@ -116,7 +116,7 @@ Result<json::object> list_policies(Context& context, const json::object& input) 
 Result<json::object> delete_policy(Context& context, const json::object& input) {
   const std::string arn = text(input, "PolicyArn");
   KIBAN_TRY(const json::object row, load_policy(context, arn));
-  if (!roles_with(context, arn).empty() || boundaries_with(context, arn) > 0) {
+  if (count_entities(context, arn, has_attached) + count_entities(context, arn, has_boundary) > 0) {
     return fail("DeleteConflictException", "Cannot delete a policy attached to entities.");
   }
   if (row.at("Versions").as_array().size() > 1) {

@@ -10,24 +10,66 @@
 
 namespace kiban::services::iam {
 
-std::string role_key(std::string_view name) { return fmt::format("iam/role/{}", name); }
+std::string entity_key(const Kind& kind, std::string_view name) {
+  return fmt::format("iam/{}/{}", kind.name, name);
+}
+std::string role_key(std::string_view name) { return entity_key(role_kind, name); }
 std::string policy_key(std::string_view arn) { return fmt::format("iam/policy/{}", arn); }
+std::string access_key_key(std::string_view id) { return fmt::format("iam/access-key/{}", id); }
 
-Result<json::object> load_role(const Context& context, std::string_view name) {
-  auto row = get_json(context, role_key(name));
+Result<json::object> load(const Context& context, const Kind& kind, std::string_view name) {
+  auto row = get_json(context, entity_key(kind, name));
   if (row) return *std::move(row);
-  return fail("NoSuchEntityException", fmt::format("The role with name {} cannot be found.", name));
+  return fail("NoSuchEntityException",
+              fmt::format("The {} with name {} cannot be found.", kind.name, name));
 }
 
-std::vector<json::object> roles_with(const Context& context, std::string_view policy_arn) {
-  std::vector<json::object> out;
-  for (json::object& row : list_json(context, role_key(""))) {
-    const json::array& attached = row.at("Attached").as_array();
-    if (std::ranges::find(attached, json::value(policy_arn)) != attached.end()) {
-      out.push_back(std::move(row));
-    }
-  }
-  return out;
+Result<json::object> load(const Context& context, const Kind& kind, const json::object& input) {
+  return load(context, kind, text(input, kind.member));
+}
+
+Result<void> check_new_name(const Context& context, const Kind& kind, std::string_view name) {
+  const std::string prefix = entity_key(kind, "");
+  const auto rows = context.scan(prefix);
+  const bool taken = std::ranges::any_of(rows, [&](const store::Row& row) {
+    return same_letters(std::string_view(row.key).substr(prefix.size()), name);
+  });
+  if (taken)
+    return fail("EntityAlreadyExistsException",
+                fmt::format("{} with name {} already exists.", kind.title, name));
+  if (rows.size() >= kind.most)
+    return fail("LimitExceededException",
+                fmt::format("Cannot exceed quota for {}sPerAccount: {}", kind.title, kind.most));
+  return {};
+}
+
+Result<void> check_without_policies(const json::object& row) {
+  if (!row.at("Attached").as_array().empty())
+    return fail("DeleteConflictException", "Cannot delete entity, must detach all policies first.");
+  if (!row.at("Policies").as_object().empty())
+    return fail("DeleteConflictException", "Cannot delete entity, must delete policies first.");
+  return {};
+}
+
+bool has_attached(const json::object& row, std::string_view policy_arn) {
+  const json::array& attached = row.at("Attached").as_array();
+  return std::ranges::find(attached, json::value(policy_arn)) != attached.end();
+}
+
+bool has_boundary(const json::object& row, std::string_view policy_arn) {
+  const json::object* boundary = find_object(row, "PermissionsBoundary");
+  return boundary != nullptr && text(*boundary, "PermissionsBoundaryArn") == policy_arn;
+}
+
+void set_boundary(json::object& row, const json::object& input) {
+  row["PermissionsBoundary"] = {{"PermissionsBoundaryType", "Policy"},
+                                {"PermissionsBoundaryArn", text(input, "PermissionsBoundary")}};
+}
+
+json::object described(json::object row) {
+  for (const std::string_view member : {"Policies", "Attached", "Groups"}) row.erase(member);
+  if (const json::array* tags = find_array(row, "Tags"); tags && tags->empty()) row.erase("Tags");
+  return row;
 }
 
 std::string make_id(Context& context, std::string_view prefix) {
@@ -65,16 +107,18 @@ Result<void> check_trust(const Context& context, std::string_view document) {
   if (size_of_document(document) > size_max)
     return fail("LimitExceededException",
                 fmt::format("Cannot exceed quota for ACLSizePerRole: {}", size_max));
-  const std::string own = fmt::format("arn:aws:iam::{}:role/", context.caller().account);
+  const std::string own = fmt::format("arn:aws:iam::{}:", context.caller().account);
   for (const json::value& statement : statements_of(policy)) {
     const json::object* principal = find_object(statement.as_object(), "Principal");
     for (const json::value& value : principal ? listed(*principal, "AWS") : json::array{}) {
       const std::string arn = to_string(value.as_string());
-      if (!arn.starts_with(own)) continue;
-      const auto role = get_json(context, role_key(arn.substr(arn.rfind('/') + 1)));
-      if (role && text(*role, "Arn") == arn) continue;
-      return fail("MalformedPolicyDocumentException",
-                  fmt::format("Invalid principal in policy: \"AWS\":\"{}\"", arn));
+      for (const Kind* kind : {&role_kind, &user_kind}) {
+        if (!arn.starts_with(fmt::format("{}{}/", own, kind->name))) continue;
+        const auto row = get_json(context, entity_key(*kind, arn.substr(arn.rfind('/') + 1)));
+        if (row && text(*row, "Arn") == arn) continue;
+        return fail("MalformedPolicyDocumentException",
+                    fmt::format("Invalid principal in policy: \"AWS\":\"{}\"", arn));
+      }
     }
   }
   return {};

@@ -2,53 +2,23 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "api/codec.h"
-#include "core/letters.h"
 #include "services/base/table_service.h"
 #include "services/iam/rows.h"
 
 namespace kiban::services::iam {
 namespace {
 
-// Roles ------------------------------------------------------------------------------------------
-
 json::object described_role(const json::object& row) {
-  json::object role = row;
+  json::object role = described(row);
   role["AssumeRolePolicyDocument"] = api::encode_uri(text(row, "AssumeRolePolicyDocument"));
-  role.erase("Policies");
-  role.erase("Attached");
   role["RoleLastUsed"] = json::object{};
-  if (find_array(role, "Tags") && find_array(role, "Tags")->empty()) role.erase("Tags");
   return role;
-}
-
-void set_boundary(json::object& row, const json::object& input) {
-  row["PermissionsBoundary"] = {{"PermissionsBoundaryType", "Policy"},
-                                {"PermissionsBoundaryArn", text(input, "PermissionsBoundary")}};
-}
-
-// Names are distinguished by case nowhere but in what is returned: API_CreateRole.html
-Result<void> check_new_role(const Context& context, std::string_view name) {
-  constexpr std::size_t roles_max = 1'000;
-  const auto rows = context.scan(role_key(""));
-  const std::string prefix = role_key("");
-  const bool taken = std::ranges::any_of(rows, [&](const store::Row& row) {
-    return same_letters(std::string_view(row.key).substr(prefix.size()), name);
-  });
-  if (taken)
-    return fail("EntityAlreadyExistsException",
-                fmt::format("Role with name {} already exists.", name));
-  if (rows.size() >= roles_max)
-    return fail("LimitExceededException",
-                fmt::format("Cannot exceed quota for RolesPerAccount: {}", roles_max));
-  return {};
 }
 
 Result<json::object> create_role(Context& context, const json::object& input) {
   const std::string name = text(input, "RoleName");
-  KIBAN_TRY_VOID(check_new_role(context, name));
+  KIBAN_TRY_VOID(check_new_name(context, role_kind, name));
   KIBAN_TRY_VOID(check_trust(context, text(input, "AssumeRolePolicyDocument")));
   const std::string path = text(input, "Path", "/");
   const json::array* tags = find_array(input, "Tags");
@@ -72,7 +42,7 @@ Result<json::object> create_role(Context& context, const json::object& input) {
 }
 
 Result<json::object> get_role(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object row, load_role(context, text(input, "RoleName")));
+  KIBAN_TRY(const json::object row, load(context, role_kind, input));
   return json::object{{"Role", described_role(row)}};
 }
 
@@ -91,7 +61,7 @@ Result<json::object> list_roles(Context& context, const json::object& input) {
 }
 
 Result<json::object> update_role(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
+  KIBAN_TRY(json::object row, load(context, role_kind, input));
   for (const std::string_view member : {"Description", "MaxSessionDuration"}) {
     if (input.contains(member)) row[member] = input.at(member);
   }
@@ -106,27 +76,8 @@ Result<json::object> update_description(Context& context, const json::object& in
   return get_role(context, input);
 }
 
-Result<json::object> put_boundary(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
-  KIBAN_TRY_VOID(check_attachable(context, text(input, "PermissionsBoundary")));
-  set_boundary(row, input);
-  put_json(context, role_key(text(input, "RoleName")), row);
-  return json::object{};
-}
-
-Result<json::object> delete_boundary(Context& context, const json::object& input) {
-  const std::string name = text(input, "RoleName");
-  KIBAN_TRY(json::object row, load_role(context, name));
-  if (row.erase("PermissionsBoundary") == 0) {
-    return fail("NoSuchEntityException",
-                fmt::format("Role {} does not have a permissions boundary.", name));
-  }
-  put_json(context, role_key(name), row);
-  return json::object{};
-}
-
 Result<json::object> update_trust(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
+  KIBAN_TRY(json::object row, load(context, role_kind, input));
   KIBAN_TRY_VOID(check_trust(context, text(input, "PolicyDocument")));
   row["AssumeRolePolicyDocument"] = text(input, "PolicyDocument");
   put_json(context, role_key(text(input, "RoleName")), row);
@@ -134,160 +85,14 @@ Result<json::object> update_trust(Context& context, const json::object& input) {
 }
 
 Result<json::object> delete_role(Context& context, const json::object& input) {
-  const std::string name = text(input, "RoleName");
-  KIBAN_TRY(const json::object row, load_role(context, name));
-  if (!row.at("Attached").as_array().empty()) {
-    return fail("DeleteConflictException", "Cannot delete entity, must detach all policies first.");
-  }
-  if (!row.at("Policies").as_object().empty()) {
-    return fail("DeleteConflictException", "Cannot delete entity, must delete policies first.");
-  }
-  context.erase(role_key(name));
+  KIBAN_TRY(const json::object row, load(context, role_kind, input));
+  KIBAN_TRY_VOID(check_without_policies(row));
+  context.erase(role_key(text(input, "RoleName")));
   return json::object{};
-}
-
-// Tags of roles ----------------------------------------------------------------------------------
-
-Result<json::object> tag_role(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
-  KIBAN_TRY_VOID(add_tags(row, *find_array(input, "Tags")));
-  put_json(context, role_key(text(input, "RoleName")), row);
-  return json::object{};
-}
-
-Result<json::object> untag_role(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
-  remove_tags(row, *find_array(input, "TagKeys"));
-  put_json(context, role_key(text(input, "RoleName")), row);
-  return json::object{};
-}
-
-Result<json::object> list_role_tags(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object row, load_role(context, text(input, "RoleName")));
-  return page_of(row.at("Tags").as_array(), "Tags", input);
-}
-
-// Inline policies --------------------------------------------------------------------------------
-
-Result<json::object> put_role_policy(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
-  KIBAN_TRY_VOID(check_document(text(input, "PolicyDocument"), PolicyKind::Identity));
-  json::object& policies = row["Policies"].as_object();
-  policies[text(input, "PolicyName")] = text(input, "PolicyDocument");
-  constexpr std::size_t size_max = 10'240;  // Of all inline policies of a role together.
-  std::size_t size = 0;
-  for (const auto& [name, document] : policies)
-    size += size_of_document(std::string_view(document.as_string()));
-  if (size > size_max)
-    return fail("LimitExceededException",
-                fmt::format("Maximum policy size of {} bytes exceeded for role {}", size_max,
-                            text(input, "RoleName")));
-  put_json(context, role_key(text(input, "RoleName")), row);
-  return json::object{};
-}
-
-std::unexpected<Error> no_such_role_policy(const json::object& input) {
-  return fail("NoSuchEntityException", fmt::format("The role policy with name {} cannot be found.",
-                                                   text(input, "PolicyName")));
-}
-
-Result<json::object> get_role_policy(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object row, load_role(context, text(input, "RoleName")));
-  const json::string* document =
-      find_string(row.at("Policies").as_object(), text(input, "PolicyName"));
-  if (!document) return no_such_role_policy(input);
-  return json::object{{"RoleName", text(input, "RoleName")},
-                      {"PolicyName", text(input, "PolicyName")},
-                      {"PolicyDocument", api::encode_uri(*document)}};
-}
-
-Result<json::object> delete_role_policy(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
-  if (row["Policies"].as_object().erase(text(input, "PolicyName")) == 0) {
-    return no_such_role_policy(input);
-  }
-  put_json(context, role_key(text(input, "RoleName")), row);
-  return json::object{};
-}
-
-Result<json::object> list_role_policies(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object row, load_role(context, text(input, "RoleName")));
-  json::array names;
-  for (const auto& [name, document] : row.at("Policies").as_object()) names.push_back(name);
-  return page_of(names, "PolicyNames", input);
-}
-
-// Attached policies ------------------------------------------------------------------------------
-
-Result<json::object> attach_role_policy(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
-  const std::string arn = text(input, "PolicyArn");
-  KIBAN_TRY_VOID(check_attachable(context, arn));
-  json::array& attached = row["Attached"].as_array();
-  constexpr std::size_t attached_max = 10;
-  if (std::ranges::find(attached, json::value(arn)) == attached.end()) {
-    if (attached.size() >= attached_max)
-      return fail("LimitExceededException",
-                  fmt::format("Cannot exceed quota for PoliciesPerRole: {}", attached_max));
-    attached.emplace_back(arn);
-  }
-  put_json(context, role_key(text(input, "RoleName")), row);
-  return json::object{};
-}
-
-Result<json::object> detach_role_policy(Context& context, const json::object& input) {
-  KIBAN_TRY(json::object row, load_role(context, text(input, "RoleName")));
-  json::array& attached = row["Attached"].as_array();
-  const auto found = std::ranges::find(attached, json::value(text(input, "PolicyArn")));
-  if (found == attached.end()) {
-    return fail("NoSuchEntityException",
-                fmt::format("Policy {} was not found.", text(input, "PolicyArn")));
-  }
-  attached.erase(found);
-  put_json(context, role_key(text(input, "RoleName")), row);
-  return json::object{};
-}
-
-// "/team/" of arn:aws:iam::000000000000:policy/team/NAME.
-std::string path_of(std::string_view policy_arn) {
-  const std::size_t start = policy_arn.find('/');
-  return std::string(policy_arn.substr(start, policy_arn.rfind('/') + 1 - start));
-}
-
-Result<json::object> list_attached(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object row, load_role(context, text(input, "RoleName")));
-  json::array list;
-  for (const json::value& arn : row.at("Attached").as_array()) {
-    const std::string name = to_string(arn.as_string());
-    if (!path_of(name).starts_with(text(input, "PathPrefix", "/"))) continue;
-    list.push_back(
-        json::object{{"PolicyName", name.substr(name.rfind('/') + 1)}, {"PolicyArn", name}});
-  }
-  return page_of(list, "AttachedPolicies", input);
-}
-
-Result<json::object> list_entities(Context& context, const json::object& input) {
-  const std::string arn = text(input, "PolicyArn");
-  KIBAN_TRY_VOID(check_attachable(context, arn));
-  const std::string usage = text(input, "PolicyUsageFilter");
-  const std::string kind = text(input, "EntityFilter", "Role");
-  json::array roles;
-  for (const json::object& row : list_json(context, role_key(""))) {
-    const json::array& attached = row.at("Attached").as_array();
-    const bool permits = std::ranges::find(attached, json::value(arn)) != attached.end();
-    const json::object* boundary = find_object(row, "PermissionsBoundary");
-    const bool bounds = boundary && text(*boundary, "PermissionsBoundaryArn") == arn;
-    const bool wanted =
-        usage.empty() ? permits || bounds : (usage == "PermissionsBoundary" ? bounds : permits);
-    if (!wanted || kind != "Role") continue;
-    if (!text(row, "Path").starts_with(text(input, "PathPrefix", "/"))) continue;
-    roles.push_back(json::object{{"RoleName", row.at("RoleName")}, {"RoleId", row.at("RoleId")}});
-  }
-  return page_of(roles, "PolicyRoles", input);
 }
 
 Result<json::object> list_instance_profiles(Context& context, const json::object& input) {
-  KIBAN_TRY([[maybe_unused]] const json::object row, load_role(context, text(input, "RoleName")));
+  KIBAN_TRY([[maybe_unused]] const json::object row, load(context, role_kind, input));
   return json::object{{"InstanceProfiles", json::array{}}, {"IsTruncated", false}};
 }
 
@@ -298,25 +103,14 @@ namespace {
 const OperationTable& operations() {
   static const OperationTable table = [] {
     OperationTable all = policy_operations();
-    all.insert(simulation_operations().begin(), simulation_operations().end());
-    all.insert({{"AttachRolePolicy", attach_role_policy},
-                {"CreateRole", create_role},
+    for (const OperationTable* more : {&simulation_operations(), &identity_operations(),
+                                       &user_operations(), &access_key_operations()})
+      all.insert(more->begin(), more->end());
+    all.insert({{"CreateRole", create_role},
                 {"DeleteRole", delete_role},
-                {"DeleteRolePermissionsBoundary", delete_boundary},
-                {"DeleteRolePolicy", delete_role_policy},
-                {"DetachRolePolicy", detach_role_policy},
                 {"GetRole", get_role},
-                {"GetRolePolicy", get_role_policy},
-                {"ListAttachedRolePolicies", list_attached},
-                {"ListEntitiesForPolicy", list_entities},
                 {"ListInstanceProfilesForRole", list_instance_profiles},
-                {"ListRolePolicies", list_role_policies},
-                {"ListRoleTags", list_role_tags},
                 {"ListRoles", list_roles},
-                {"PutRolePermissionsBoundary", put_boundary},
-                {"PutRolePolicy", put_role_policy},
-                {"TagRole", tag_role},
-                {"UntagRole", untag_role},
                 {"UpdateAssumeRolePolicy", update_trust},
                 {"UpdateRole", update_role},
                 {"UpdateRoleDescription", update_description}});

@@ -208,36 +208,47 @@ Result<std::string> managed_document(const Context& context, const std::string& 
   return fail("NoSuchEntityException", fmt::format("Policy {} was not found.", arn));
 }
 
-// The role of PolicySourceArn. Users and groups are not served, so there are none.
-Result<json::object> load_source(const Context& context, const std::string& arn) {
+// The identity of PolicySourceArn.
+struct Principal {
+  const Kind* kind{nullptr};
+  json::object row{};
+};
+
+Result<Principal> load_source(const Context& context, const std::string& arn) {
   const auto parsed = parse_arn(arn);
   const std::string_view resource = parsed ? std::string_view(parsed->resource) : "";
   const std::size_t slash = resource.find('/');
-  const std::string_view kind = resource.substr(0, slash);
-  if (!parsed || parsed->service != "iam" || slash == std::string_view::npos ||
-      (kind != "role" && kind != "user" && kind != "group"))
-    return fail("InvalidInputException", fmt::format("Invalid Entity Arn: {}", arn));
   const std::string_view name = resource.substr(resource.rfind('/') + 1);
-  if (kind != "role")
+  for (const Kind* kind : {&role_kind, &user_kind, &group_kind}) {
+    if (!parsed || parsed->service != "iam" || resource.substr(0, slash) != kind->name ||
+        slash == std::string_view::npos)
+      continue;
+    KIBAN_TRY(json::object row, load(context, *kind, name));
+    if (text(row, "Arn") == arn) return Principal{.kind = kind, .row = std::move(row)};
     return fail("NoSuchEntityException",
-                fmt::format("The {} with name {} cannot be found.", kind, name));
-  KIBAN_TRY(json::object row, load_role(context, name));
-  if (text(row, "Arn") == arn) return row;
-  return fail("NoSuchEntityException", fmt::format("The role with name {} cannot be found.", name));
+                fmt::format("The {} with name {} cannot be found.", kind->name, name));
+  }
+  return fail("InvalidInputException", fmt::format("Invalid Entity Arn: {}", arn));
 }
 
 std::string last_name(std::string_view arn) { return std::string(arn.substr(arn.rfind('/') + 1)); }
 
-// Inline and attached policies of a role; their ids are those of the AWS simulator.
-Result<void> add_policies(const Context& context, const json::object& role, Simulation& to) {
-  for (const auto& [name, document] : role.at("Policies").as_object())
-    KIBAN_TRY_VOID(
-        to.add_identity(fmt::format("role_{}_{}", text(role, "RoleName"), std::string_view(name)),
-                        to_string(document.as_string())));
-  for (const json::value& attached : role.at("Attached").as_array()) {
+// Inline and attached policies, a user's groups' too; their ids are those of the AWS simulator.
+Result<void> add_policies(const Context& context, const Principal& principal, Simulation& to) {
+  for (const auto& [name, document] : principal.row.at("Policies").as_object())
+    KIBAN_TRY_VOID(to.add_identity(
+        fmt::format("{}_{}_{}", principal.kind->name, text(principal.row, principal.kind->member),
+                    std::string_view(name)),
+        to_string(document.as_string())));
+  for (const json::value& attached : principal.row.at("Attached").as_array()) {
     const std::string arn = to_string(attached.as_string());
     KIBAN_TRY(const std::string document, managed_document(context, arn));
     KIBAN_TRY_VOID(to.add_identity(last_name(arn), document));
+  }
+  const json::array* groups = find_array(principal.row, "Groups");
+  for (const json::value& group : groups ? *groups : json::array{}) {
+    KIBAN_TRY(json::object row, load(context, group_kind, to_string(group.as_string())));
+    KIBAN_TRY_VOID(add_policies(context, {.kind = &group_kind, .row = std::move(row)}, to));
   }
   return {};
 }
@@ -250,11 +261,11 @@ Result<json::object> simulate_custom(Context&, const json::object& input) {
 }
 
 Result<json::object> simulate_principal(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object role, load_source(context, text(input, "PolicySourceArn")));
+  KIBAN_TRY(const Principal principal, load_source(context, text(input, "PolicySourceArn")));
   Simulation simulation;
-  KIBAN_TRY_VOID(add_policies(context, role, simulation));
+  KIBAN_TRY_VOID(add_policies(context, principal, simulation));
   KIBAN_TRY_VOID(simulation.add_list(input, "PolicyInputList"));
-  if (const json::object* boundary = find_object(role, "PermissionsBoundary");
+  if (const json::object* boundary = find_object(principal.row, "PermissionsBoundary");
       boundary && !input.contains("PermissionsBoundaryPolicyInputList")) {
     const std::string arn = text(*boundary, "PermissionsBoundaryArn");
     KIBAN_TRY(const std::string document, managed_document(context, arn));
@@ -271,9 +282,9 @@ Result<json::object> keys_of_custom(Context&, const json::object& input) {
 }
 
 Result<json::object> keys_of_principal(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object role, load_source(context, text(input, "PolicySourceArn")));
+  KIBAN_TRY(const Principal principal, load_source(context, text(input, "PolicySourceArn")));
   Simulation simulation;
-  KIBAN_TRY_VOID(add_policies(context, role, simulation));
+  KIBAN_TRY_VOID(add_policies(context, principal, simulation));
   KIBAN_TRY_VOID(simulation.add_list(input, "PolicyInputList"));
   return json::object{{"ContextKeyNames", simulation.context_keys()}};
 }

@@ -157,6 +157,12 @@ Result<json::object> get_caller_identity(Context& context, const json::object&) 
   std::string user_id = caller.account;  // The root's own id is its account's.
   if (const auto session = get_json(context, session_key(caller.access_key_id))) {
     user_id = text(*session, "UserId");
+  } else if (caller.arn.find(":user/") != std::string::npos) {
+    Caller root = caller;
+    root.arn = fmt::format("arn:aws:iam::{}:root", caller.account);
+    const json::object named{{"UserName", caller.arn.substr(caller.arn.rfind('/') + 1)}};
+    KIBAN_TRY(const json::object reply, context.call("iam", "GetUser", named, root));
+    user_id = text(reply.at("User").as_object(), "UserId");
   }
   return json::object{{"UserId", user_id}, {"Account", caller.account}, {"Arn", caller.arn}};
 }
