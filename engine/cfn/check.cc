@@ -90,8 +90,12 @@ class Functions {
  private:
   Result<void> check_name(std::string_view name) const {
     if (std::ranges::find(known_functions, name) != std::end(known_functions)) return {};
-    if (std::ranges::find(unserved_functions, name) != std::end(unserved_functions) ||
-        name.starts_with("Fn::ForEach"))
+    if (name.starts_with("Fn::ForEach"))
+      return invalid(fmt::format(
+          "Template error: {} needs the transform AWS::LanguageExtensions, and is served in "
+          "Conditions, Resources and Outputs",
+          name));
+    if (std::ranges::find(unserved_functions, name) != std::end(unserved_functions))
       return invalid(fmt::format("kiban does not honour the function {}", name));
     const bool more = std::ranges::find(extended_functions, name) != std::end(extended_functions);
     if (more && extended_) return {};

@@ -571,6 +571,18 @@ Result<void> each_text(json::value& value,
 }
 }  // namespace
 
+Result<std::string> Evaluator::policy(const json::object& declared, std::string_view attribute,
+                                      std::string_view fallback) {
+  const json::value* given = find(declared, attribute);
+  if (!given) return std::string(fallback);
+  KIBAN_TRY(const auto value, evaluate(*given));
+  if (!value) return std::string(fallback);
+  KIBAN_TRY(std::string policy, text_of(*value));
+  if (is_policy(attribute, policy)) return policy;
+  return invalid(
+      fmt::format("Template format error: Unrecognized {} {}", attribute, print_json(*value)));
+}
+
 Result<json::object> Evaluator::properties(const std::string& logical_id) {
   const json::object& resource = find_object(tree_, "Resources")->at(logical_id).as_object();
   const json::value* declared = find(resource, "Properties");

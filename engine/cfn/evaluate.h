@@ -78,6 +78,10 @@ class Evaluator {
   // has changed. References to secrets stay as they are: what a stack remembers and compares holds
   // none.
   Result<json::object> properties(const std::string& logical_id);
+  // DeletionPolicy or UpdateReplacePolicy of a resource's declaration: with AWS::LanguageExtensions
+  // a function may give it. ValidationError.
+  Result<std::string> policy(const json::object& declared, std::string_view attribute,
+                             std::string_view fallback);
   std::set<std::string> imports() const;  // Export names this evaluator was asked for.
 
  private:

@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "cfn/check.h"
+#include "cfn/transform.h"
 #include "core/exact_json.h"
 #include "core/letters.h"
 
@@ -136,15 +137,14 @@ Result<json::value> read_yaml(std::string_view text) {
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
-Result<void> check_policies(const std::string& id, const json::object& body) {
+Result<void> check_policies(const std::string& id, const json::object& body, bool extended) {
   for (const std::string_view name : {"DeletionPolicy", "UpdateReplacePolicy"}) {
     const json::value* value = find(body, name);
-    if (!value) continue;
+    // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html
+    if (!value || (extended && !intrinsic_of(*value).empty())) continue;
     const std::string_view policy =
         value->is_string() ? std::string_view(value->get_string()) : std::string_view{};
-    const bool known = policy == "Delete" || policy == "Retain" || policy == "Snapshot" ||
-                       (policy == "RetainExceptOnCreate" && name == "DeletionPolicy");
-    if (!known) {
+    if (!is_policy(name, policy)) {
       return invalid(fmt::format("Template format error: Unrecognized {} {} for resource {}", name,
                                  print_json(*value), id));
     }
@@ -152,7 +152,7 @@ Result<void> check_policies(const std::string& id, const json::object& body) {
   return {};
 }
 
-Result<void> check_resource(const std::string& id, const json::value& resource) {
+Result<void> check_resource(const std::string& id, const json::value& resource, bool extended) {
   const bool alphanumeric = std::ranges::all_of(
       id, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; });
   if (!alphanumeric) {
@@ -191,24 +191,10 @@ Result<void> check_resource(const std::string& id, const json::value& resource) 
     return invalid(
         fmt::format("Template format error: [/Resources/{}/Properties] must be an object.", id));
   }
-  return check_policies(id, body);
+  return check_policies(id, body, extended);
 }
 
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html
-// adds functions, of which Fn::ForEach is not served. Other transforms (macros) are not run. True:
-// the transform is there.
-Result<bool> check_transform(const json::object& tree) {
-  const json::value* transform = find(tree, "Transform");
-  json::array names;
-  if (transform) names = transform->is_array() ? transform->get_array() : json::array{*transform};
-  for (const json::value& name : names) {
-    if (name == "AWS::LanguageExtensions") continue;
-    return invalid(fmt::format("kiban does not run the transform (macro) {}", print_json(name)));
-  }
-  return !names.empty();
-}
-
-Result<void> check_sections(const json::object& tree) {
+Result<void> check_sections(const json::object& tree, bool extended) {
   constexpr std::string_view known[] = {"AWSTemplateFormatVersion",
                                         "Description",
                                         "Metadata",
@@ -246,7 +232,7 @@ Result<void> check_sections(const json::object& tree) {
     }
   }
   for (const auto& resource : *resources) {
-    KIBAN_TRY_VOID(check_resource(resource.key(), resource.value()));
+    KIBAN_TRY_VOID(check_resource(resource.key(), resource.value(), extended));
   }
   return {};
 }
@@ -339,7 +325,12 @@ std::string_view intrinsic_of(const json::value& value) {
   return {};
 }
 
-Result<json::object> parse_template(std::string_view text) {
+bool is_policy(std::string_view attribute, std::string_view policy) {
+  return policy == "Delete" || policy == "Retain" || policy == "Snapshot" ||
+         (policy == "RetainExceptOnCreate" && attribute == "DeletionPolicy");
+}
+
+Result<json::object> read_template(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) {
     return invalid("Template format error: At least one Resources member must be defined.");
@@ -364,10 +355,28 @@ Result<json::object> parse_template(std::string_view text) {
   }
   if (!value.is_object()) return invalid("Template format error: unsupported structure.");
   KIBAN_TRY_VOID(check_nulls(value.get_object()));
-  KIBAN_TRY(const bool extended, check_transform(value.get_object()));
-  KIBAN_TRY_VOID(check_sections(value.get_object()));
-  KIBAN_TRY_VOID(check_template(value.get_object(), extended));
   return std::move(value.get_object());
+}
+
+Result<void> check_tree(const json::object& tree) {
+  const bool extended = has_transform(tree, "AWS::LanguageExtensions");
+  KIBAN_TRY_VOID(check_sections(tree, extended));
+  return check_template(tree, extended);
+}
+
+bool has_transform(const json::object& tree, std::string_view name) {
+  const json::value* transform = find(tree, "Transform");
+  if (!transform) return false;
+  const json::value wanted(json::string{name});
+  if (!transform->is_array()) return *transform == wanted;
+  return std::ranges::find(transform->get_array(), wanted) != transform->get_array().end();
+}
+
+Result<json::object> parse_template(std::string_view text) {
+  KIBAN_TRY(json::object tree, read_template(text));
+  KIBAN_TRY_VOID(check_transforms(tree));
+  KIBAN_TRY_VOID(check_tree(tree));
+  return tree;
 }
 
 Result<json::value> parse_yaml(std::string_view text) { return read_yaml(text); }

@@ -13,8 +13,19 @@
 
 namespace kiban::cfn {
 
-// The tree, its sections checked for shape. Errors: `ValidationError` with AWS's text.
+// The tree as written, its transforms neither run nor checked. Errors: `ValidationError` with AWS's
+// text.
+Result<json::object> read_template(std::string_view text);
+// Of a tree whose transforms were run (transform.h): its sections, and arguments of functions.
+Result<void> check_tree(const json::object& tree);
+// Both, of a template without transforms, or one that only uses the functions which
+// AWS::LanguageExtensions adds.
 Result<json::object> parse_template(std::string_view text);
+
+// Whether its section Transform names it.
+bool has_transform(const json::object& tree, std::string_view name);
+// Whether the attribute (DeletionPolicy or UpdateReplacePolicy) may have that value.
+bool is_policy(std::string_view attribute, std::string_view policy);
 
 // Any YAML document as JSON, CloudFormation's short tags as functions. Error `ValidationError`.
 Result<json::value> parse_yaml(std::string_view text);

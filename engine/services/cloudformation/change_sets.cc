@@ -17,9 +17,8 @@ constexpr std::string_view no_changes =
     "The submitted information didn't contain changes. Submit different information to create a "
     "change set.";
 
-std::string change_set_key(const json::object& stack, std::string_view name) {
-  return row_key(text(stack, "Region"), "changeset",
-                 fmt::format("{}/{}", text(stack, "Uuid"), name));
+std::string change_set_key(const Stack& stack, std::string_view name) {
+  return row_key(stack.region, "changeset", fmt::format("{}/{}", stack.uuid, name));
 }
 
 std::string text_of(const json::value& value) {
@@ -46,8 +45,7 @@ json::object property_detail(const cfn::PropertyChange& change, bool with_values
           {"ChangeSource", change.dynamic() ? "ResourceReference" : "DirectModification"}};
 }
 
-json::object shown(const cfn::ResourceChange& change, const json::object& tree_resource,
-                   bool with_values) {
+json::object shown(const cfn::ResourceChange& change, const Resource& resource, bool with_values) {
   using Action = cfn::ResourceChange::Action;
   json::object out{{"LogicalResourceId", change.logical_id},
                    {"ResourceType", change.type},
@@ -64,7 +62,7 @@ json::object shown(const cfn::ResourceChange& change, const json::object& tree_r
     return out;
   }
   if (change.action == Action::Remove) {
-    const std::string policy = text(tree_resource, "DeletionPolicy", "Delete");
+    const std::string policy = resource.deletion_policy;
     out["Action"] = "Remove";
     out["PolicyAction"] = policy.starts_with("Retain") ? "Retain"
                           : policy == "Snapshot"       ? "Snapshot"
@@ -92,7 +90,7 @@ json::object shown(const cfn::ResourceChange& change, const json::object& tree_r
   }
   out["Replacement"] = certain ? "True" : possible ? "Conditional" : "False";
   if (possible) {
-    const std::string policy = text(tree_resource, "UpdateReplacePolicy", "Delete");
+    const std::string policy = resource.update_replace_policy;
     out["PolicyAction"] = policy == "Retain"     ? "ReplaceAndRetain"
                           : policy == "Snapshot" ? "ReplaceAndSnapshot"
                                                  : "ReplaceAndDelete";
@@ -104,31 +102,31 @@ json::object shown(const cfn::ResourceChange& change, const json::object& tree_r
 
 // Both faces are kept, so that describing it later tells what was planned then.
 void keep_changes(json::object& change_set, const std::vector<cfn::ResourceChange>& changes,
-                  const json::object& stack) {
+                  const Stack& stack) {
   json::array brief;
   json::array full;
   for (const cfn::ResourceChange& change : changes) {
-    const json::object* row = find_object(stack.at("Resources").as_object(), change.logical_id);
+    const Resource* row = find_resource(stack.resources, change.logical_id);
     for (const bool with_values : {false, true}) {
       (with_values ? full : brief)
           .push_back(json::object{
               {"Type", "Resource"},
-              {"ResourceChange", shown(change, row ? *row : json::object{}, with_values)}});
+              {"ResourceChange", shown(change, row ? *row : Resource{}, with_values)}});
     }
   }
   change_set["Changes"] = std::move(brief);
   change_set["FullChanges"] = std::move(full);
 }
 
-Result<json::object> stack_for(Context& context, const json::object& input, bool create) {
+Result<Stack> stack_for(Context& context, const json::object& input, bool create) {
   const std::string name = text(input, "StackName");
   auto stack = find_stack(context, name);
   if (!create) {
     if (!stack) return fail("ValidationError", fmt::format("Stack [{}] does not exist", name));
-    const std::string status = text(*stack, "Status");
+    const std::string status = stack->status;
     if (!may_update(status)) {
       return fail("ValidationError", fmt::format("Stack:{} is in {} state and can not be updated.",
-                                                 text(*stack, "StackId"), status));
+                                                 stack->id, status));
     }
     return stack;
   }
@@ -136,7 +134,7 @@ Result<json::object> stack_for(Context& context, const json::object& input, bool
     if (name.starts_with("arn:")) return stack;
     return new_stack(context, name);
   }
-  if (text(*stack, "Status") != "REVIEW_IN_PROGRESS") {
+  if (stack->status != "REVIEW_IN_PROGRESS") {
     return fail("ValidationError", fmt::format("Stack [{}] already exists and cannot be created "
                                                "again with the changeSet [{}].",
                                                name, text(input, "ChangeSetName")));
@@ -156,23 +154,23 @@ Result<json::object> create_change_set(Context& context, const json::object& inp
                      "ClientToken", "Description", "IncludeNestedStacks", "NotificationARNs",
                      "OnStackFailure", "ImportExistingResources"}));
   const bool update = type == "UPDATE";
-  KIBAN_TRY(json::object stack, stack_for(context, input, !update));
+  KIBAN_TRY(Stack stack, stack_for(context, input, !update));
   const std::string name = text(input, "ChangeSetName");
   const std::string key = change_set_key(stack, name);
   if (const auto old = get_json(context, key);
       old && text(*old, "ExecutionStatus") != "EXECUTE_COMPLETE") {
     const std::string token = text(input, "ClientToken");
     if (!token.empty() && token == text(*old, "Token")) {
-      return json::object{{"Id", old->at("ChangeSetId")}, {"StackId", stack.at("StackId")}};
+      return json::object{{"Id", old->at("ChangeSetId")}, {"StackId", stack.id}};
     }
     return fail("AlreadyExistsException", fmt::format("ChangeSet {} already exists", name));
   }
-  KIBAN_TRY(const json::object desired, make_desired(context, stack, input, update));
-  if (text(stack, "Status").empty()) {
-    stack["Description"] = desired.at("Description");
-    stack["Parameters"] = desired.at("Parameters");
-    stack["Tags"] = desired.at("Tags");
-    stack["Token"] = text(input, "ClientToken");
+  KIBAN_TRY(const Desired desired, make_desired(context, stack, input, update));
+  if (stack.status.empty()) {
+    stack.desired.description = desired.description;
+    stack.desired.parameters = desired.parameters;
+    stack.desired.tags = desired.tags;
+    stack.token = text(input, "ClientToken");
     set_status(context, stack, "REVIEW_IN_PROGRESS", "User Initiated");
     save_stack(context, stack);
   }
@@ -180,11 +178,11 @@ Result<json::object> create_change_set(Context& context, const json::object& inp
                                   fmt::format("changeSet/{}/{}", name, context.random().uuid()));
   json::object change_set{{"ChangeSetName", name},
                           {"ChangeSetId", id},
-                          {"StackId", stack.at("StackId")},
-                          {"StackName", stack.at("StackName")},
+                          {"StackId", stack.id},
+                          {"StackName", stack.name},
                           {"CreationTime", epoch_seconds(context.now())},
                           {"Type", type},
-                          {"Desired", desired},
+                          {"Desired", print_desired(desired)},
                           {"IncludeNestedStacks", flag(input, "IncludeNestedStacks")},
                           {"Status", "CREATE_COMPLETE"},
                           {"ExecutionStatus", "AVAILABLE"},
@@ -205,7 +203,7 @@ Result<json::object> create_change_set(Context& context, const json::object& inp
     change_set["ExecutionStatus"] = "UNAVAILABLE";
   }
   put_json(context, key, change_set);
-  return json::object{{"Id", id}, {"StackId", stack.at("StackId")}};
+  return json::object{{"Id", id}, {"StackId", stack.id}};
 }
 
 struct Found {
@@ -222,7 +220,7 @@ Result<Found> find_change_set(Context& context, const json::object& input) {
     if (!stack && name.starts_with("arn:"))
       return fail("ChangeSetNotFound", fmt::format("ChangeSet [{}] does not exist", name));
     if (!stack) return std::unexpected(stack.error());
-    prefix += text(*stack, "Uuid") + "/";
+    prefix += stack->uuid + "/";
   } else if (!name.starts_with("arn:")) {
     return fail("ValidationError",
                 "StackName must be specified if ChangeSetName is not specified as an ARN.");
@@ -250,13 +248,14 @@ json::object summary(const json::object& change_set) {
 Result<json::object> describe_change_set(Context& context, const json::object& input) {
   KIBAN_TRY(const Found found, find_change_set(context, input));
   const json::object& change_set = found.change_set;
-  const json::object& desired = change_set.at("Desired").as_object();
+  const Desired desired = read_desired(found.key, change_set.at("Desired").as_object());
   json::object out = summary(change_set);
   if (change_set.contains("OnStackFailure"))
     out["OnStackFailure"] = change_set.at("OnStackFailure");
-  for (const std::string_view member : {"Parameters", "Capabilities", "NotificationARNs", "Tags"}) {
-    out[member] = desired.at(member);
-  }
+  out["Parameters"] = desired.parameters;
+  out["Capabilities"] = desired.capabilities;
+  out["NotificationARNs"] = desired.notification_arns;
+  out["Tags"] = desired.tags;
   const bool values = flag(input, "IncludePropertyValues");
   auto page = paginate(change_set.at(values ? "FullChanges" : "Changes").as_array(),
                        changes_per_page, find_string(input, "NextToken"));
@@ -272,10 +271,10 @@ Result<json::object> execute_change_set(Context& context, const json::object& in
                                 "DisableRollback", "RetainExceptOnCreate"}));
   KIBAN_TRY(Found found, find_change_set(context, input));
   json::object& change_set = found.change_set;
-  KIBAN_TRY(json::object stack, find_stack(context, text(change_set, "StackId")));
+  KIBAN_TRY(Stack stack, find_stack(context, text(change_set, "StackId")));
   const std::string token = text(input, "ClientRequestToken");
   if (text(change_set, "ExecutionStatus") == "EXECUTE_COMPLETE" && !token.empty() &&
-      text(stack, "Token") == token && text(stack, "TokenOf") == "ExecuteChangeSet") {
+      stack.token == token && stack.token_of == "ExecuteChangeSet") {
     return json::object{};  // Asked for once more.
   }
   if (text(change_set, "ExecutionStatus") != "AVAILABLE") {
@@ -286,33 +285,32 @@ Result<json::object> execute_change_set(Context& context, const json::object& in
                             text(change_set, made ? "ExecutionStatus" : "Status")));
   }
   const bool create = text(change_set, "Type") == "CREATE";
-  const std::string status = text(stack, "Status");
+  const std::string status = stack.status;
   if (create ? status != "REVIEW_IN_PROGRESS" : !may_update(status)) {
-    return fail("ValidationError", fmt::format("Stack:{} is in {} state and can not be updated.",
-                                               text(stack, "StackId"), status));
+    return fail("ValidationError",
+                fmt::format("Stack:{} is in {} state and can not be updated.", stack.id, status));
   }
   const bool keep = flag(input, "DisableRollback");
   if (!create) KIBAN_TRY_VOID(check_failed_stack(stack, keep));
   // The others were made for a stack that is no more.
-  for (const store::Row& row :
-       context.scan(row_key(text(stack, "Region"), "changeset", text(stack, "Uuid") + "/"))) {
+  for (const store::Row& row : context.scan(row_key(stack.region, "changeset", stack.uuid + "/"))) {
     if (row.key != found.key) context.erase(row.key);
   }
   change_set["ExecutionStatus"] = "EXECUTE_COMPLETE";
   put_json(context, found.key, change_set);
-  stack["ChangeSetId"] = change_set.at("ChangeSetId");
-  stack["Token"] = token;
-  stack["TokenOf"] = "ExecuteChangeSet";
-  stack["KeepOnFailure"] = keep;
-  if (create) stack["DisableRollback"] = keep;
-  stack["OnFailure"] = keep ? "DO_NOTHING" : text(change_set, "OnStackFailure", "ROLLBACK");
-  const json::object& desired = change_set.at("Desired").as_object();
+  stack.change_set_id = text(change_set, "ChangeSetId");
+  stack.token = token;
+  stack.token_of = "ExecuteChangeSet";
+  stack.keep_on_failure = keep;
+  if (create) stack.disable_rollback = keep;
+  stack.on_failure = keep ? "DO_NOTHING" : text(change_set, "OnStackFailure", "ROLLBACK");
+  const Desired desired = read_desired(found.key, change_set.at("Desired").as_object());
   if (create) {
     begin_create(context, stack, desired);
   } else {
     begin_update(context, stack, desired);
   }
-  stack["RetainExceptOnCreate"] = flag(input, "RetainExceptOnCreate");
+  stack.retain_except_on_create = flag(input, "RetainExceptOnCreate");
   advance(context, stack);
   return json::object{};
 }
@@ -327,7 +325,7 @@ Result<json::object> delete_change_set(Context& context, const json::object& inp
 }
 
 Result<json::object> list_change_sets(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object stack, find_stack(context, text(input, "StackName")));
+  KIBAN_TRY(const Stack stack, find_stack(context, text(input, "StackName")));
   json::array all;
   for (const json::object& change_set : list_json(context, change_set_key(stack, ""))) {
     if (text(change_set, "ExecutionStatus") != "EXECUTE_COMPLETE")
@@ -348,10 +346,10 @@ bool may_update(std::string_view status) {
          status == "CREATE_FAILED";
 }
 
-Result<void> check_failed_stack(const json::object& stack, bool disable_rollback) {
-  const std::string status = text(stack, "Status");
+Result<void> check_failed_stack(const Stack& stack, bool disable_rollback) {
+  const std::string status = stack.status;
   if (status != "CREATE_FAILED" && status != "UPDATE_FAILED") return {};
-  if (status == "CREATE_FAILED" && !flag(stack, "DisableRollback")) {
+  if (status == "CREATE_FAILED" && !stack.disable_rollback) {
     return fail("ValidationError",
                 fmt::format("This stack cannot be updated from [{}] state because it contains "
                             "[on-failure: DO_NOTHING]. Please use disable-rollback option instead "
@@ -367,7 +365,7 @@ Result<void> check_failed_stack(const json::object& stack, bool disable_rollback
                           status));
 }
 
-void make_obsolete(Context& context, const json::object& stack) {
+void make_obsolete(Context& context, const Stack& stack) {
   for (const store::Row& row : context.scan(change_set_key(stack, ""))) {
     auto change_set = get_json(context, row.key);
     if (!change_set || text(*change_set, "ExecutionStatus") != "AVAILABLE") continue;
@@ -376,9 +374,9 @@ void make_obsolete(Context& context, const json::object& stack) {
   }
 }
 
-Result<std::string> template_of_change_set(Context& context, const json::object& input) {
+Result<Desired> desired_of_change_set(Context& context, const json::object& input) {
   KIBAN_TRY(const Found found, find_change_set(context, input));
-  return text(found.change_set.at("Desired").as_object(), "Template");
+  return read_desired(found.key, found.change_set.at("Desired").as_object());
 }
 
 const OperationTable& change_set_operations() {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "cfn/template.h"
+#include "cfn/transform.h"
 #include "cfn/types.h"
 #include "services/cloudformation/desired.h"
 #include "services/cloudformation/operations.h"
@@ -32,27 +33,44 @@ Result<json::object> page_of(const json::array& all, const json::object& input,
   return out;
 }
 
-json::object described(const json::object& stack) {
-  json::object out{
-      {"StackId", stack.at("StackId")},
-      {"StackName", stack.at("StackName")},
-      {"StackStatus", stack.at("Status")},
-      {"CreationTime", stack.at("CreationTime")},
-      {"Parameters", stack.at("Parameters")},
-      {"Tags", stack.at("Tags")},
-      {"DisableRollback", text(stack, "OnFailure") == "DO_NOTHING"},
-      {"RollbackConfiguration", json::object{}},
-      {"NotificationARNs", stack.contains("NotificationARNs") ? stack.at("NotificationARNs")
-                                                              : json::value(json::array{})},
-      {"EnableTerminationProtection", flag(stack, "TerminationProtection")},
-      {"DriftInformation", {{"StackDriftStatus", "NOT_CHECKED"}}}};
+void set_if(json::object& out, std::string_view member, const std::string& value) {
+  if (!value.empty()) out[member] = value;
+}
+
+void set_if(json::object& out, std::string_view member, const std::optional<Timestamp>& value) {
+  if (value) out[member] = epoch_seconds(*value);
+}
+
+// Of DescribeStacks and ListStacks.
+json::object identified(const Stack& stack) {
+  json::object out{{"StackId", stack.id},
+                   {"StackName", stack.name},
+                   {"StackStatus", stack.status},
+                   {"CreationTime", epoch_seconds(stack.creation_time)},
+                   {"DriftInformation", {{"StackDriftStatus", "NOT_CHECKED"}}}};
+  set_if(out, "StackStatusReason", stack.reason);
+  set_if(out, "LastUpdatedTime", stack.last_updated_time);
+  set_if(out, "DeletionTime", stack.deletion_time);
+  set_if(out, "ParentId", stack.parent_id);
+  set_if(out, "RootId", stack.root_id);
+  return out;
+}
+
+json::object described(const Stack& stack) {
+  json::object out = identified(stack);
+  out["Parameters"] = stack.desired.parameters;
+  out["Tags"] = stack.desired.tags;
+  out["DisableRollback"] = stack.on_failure == "DO_NOTHING";
+  out["RollbackConfiguration"] = json::object{};
+  out["NotificationARNs"] = stack.desired.notification_arns;
+  out["EnableTerminationProtection"] = stack.termination_protection;
   // Outputs are there once an operation completed.
-  if (text(stack, "Status") != "DELETE_COMPLETE") out["Outputs"] = stack.at("Outputs");
-  copy_if(out, "StackStatusReason", stack, "Reason");
-  for (const std::string_view member : {"LastUpdatedTime", "DeletionTime", "RoleARN", "Description",
-                                        "Capabilities", "ChangeSetId", "TimeoutInMinutes"}) {
-    copy_if(out, member, stack, member);
-  }
+  if (stack.status != "DELETE_COMPLETE") out["Outputs"] = stack.outputs;
+  set_if(out, "RoleARN", stack.desired.role_arn);
+  set_if(out, "Description", stack.desired.description);
+  if (!stack.desired.body.empty()) out["Capabilities"] = stack.desired.capabilities;
+  set_if(out, "ChangeSetId", stack.change_set_id);
+  if (stack.timeout_in_minutes > 0) out["TimeoutInMinutes"] = stack.timeout_in_minutes;
   return out;
 }
 
@@ -60,33 +78,25 @@ Result<json::object> describe_stacks(Context& context, const json::object& input
   const std::string name = text(input, "StackName");
   json::array all;
   if (!name.empty()) {
-    KIBAN_TRY(const json::object stack, find_stack(context, name));
+    KIBAN_TRY(const Stack stack, find_stack(context, name));
     all.push_back(described(stack));
   } else {
-    for (const json::object& stack : list_json(context, stack_key(context.caller().region, ""))) {
-      if (text(stack, "Status") != "DELETE_COMPLETE") all.push_back(described(stack));
-    }
+    for (const Stack& stack : list_stacks(context))
+      if (stack.status != "DELETE_COMPLETE") all.push_back(described(stack));
   }
   return page_of(all, input, "Stacks");
 }
 
-Result<json::object> list_stacks(Context& context, const json::object& input) {
+Result<json::object> list_stack_summaries(Context& context, const json::object& input) {
   const json::array* filter = find_array(input, "StackStatusFilter");
   json::array all;
-  for (const json::object& stack : list_json(context, stack_key(context.caller().region, ""))) {
+  for (const Stack& stack : list_stacks(context)) {
     if (filter && !filter->empty() &&
-        std::ranges::find(*filter, stack.at("Status")) == filter->end()) {
+        std::ranges::find(*filter, json::value(json::string(stack.status))) == filter->end()) {
       continue;
     }
-    json::object out{{"StackId", stack.at("StackId")},
-                     {"StackName", stack.at("StackName")},
-                     {"StackStatus", stack.at("Status")},
-                     {"CreationTime", stack.at("CreationTime")},
-                     {"DriftInformation", {{"StackDriftStatus", "NOT_CHECKED"}}}};
-    copy_if(out, "StackStatusReason", stack, "Reason");
-    copy_if(out, "TemplateDescription", stack, "Description");
-    copy_if(out, "LastUpdatedTime", stack, "LastUpdatedTime");
-    copy_if(out, "DeletionTime", stack, "DeletionTime");
+    json::object out = identified(stack);
+    set_if(out, "TemplateDescription", stack.desired.description);
     all.push_back(std::move(out));
   }
   return page_of(all, input, "StackSummaries");
@@ -98,7 +108,7 @@ Result<json::object> describe_stack_events(Context& context, const json::object&
   if (!stack) return fail("ValidationError", fmt::format("Stack [{}] does not exist", name));
   // The newest first. A token is the number of the oldest event shown, so that new events move
   // nothing from one page to another.
-  const std::string prefix = row_key(text(*stack, "Region"), "event", text(*stack, "Uuid") + "/");
+  const std::string prefix = row_key(stack->region, "event", stack->uuid + "/");
   const std::string before = text(input, "NextToken");
   std::vector<store::Row> rows = context.scan(prefix);
   if (!before.empty()) {
@@ -119,18 +129,26 @@ Result<json::object> describe_stack_events(Context& context, const json::object&
   return out;
 }
 
-json::object resource_of(const json::object& stack, const json::object& row,
-                         std::string_view time_member) {
-  json::object out{{"StackId", stack.at("StackId")},
-                   {"StackName", stack.at("StackName")},
-                   {"LogicalResourceId", row.at("LogicalId")},
-                   {"ResourceType", row.at("Type")},
-                   {"ResourceStatus", text(row, "Status")},
-                   {time_member, row.contains("Time") ? row.at("Time") : stack.at("CreationTime")},
+json::object resource_of(const Stack& stack, const Resource& row, std::string_view time_member) {
+  json::object out{{"StackId", stack.id},
+                   {"StackName", stack.name},
+                   {"LogicalResourceId", row.logical_id},
+                   {"ResourceType", row.type},
+                   {"ResourceStatus", row.status},
+                   {time_member, epoch_seconds(row.time.value_or(stack.creation_time))},
                    {"DriftInformation", {{"StackResourceDriftStatus", "NOT_CHECKED"}}}};
-  copy_if(out, "PhysicalResourceId", row, "PhysicalId");
-  copy_if(out, "ResourceStatusReason", row, "Reason");
+  set_if(out, "PhysicalResourceId", row.physical_id);
+  set_if(out, "ResourceStatusReason", row.reason);
   return out;
+}
+
+Result<Stack> owner_of(const Context& context, const std::string& physical_id) {
+  for (Stack& stack : list_stacks(context)) {
+    const bool owns = std::ranges::any_of(
+        stack.resources, [&](const Resource& row) { return row.physical_id == physical_id; });
+    if (owns && stack.status != "DELETE_COMPLETE") return std::move(stack);
+  }
+  return fail("ValidationError", fmt::format("Stack for {} does not exist", physical_id));
 }
 
 Result<json::object> describe_stack_resources(Context& context, const json::object& input) {
@@ -139,27 +157,13 @@ Result<json::object> describe_stack_resources(Context& context, const json::obje
     return fail("ValidationError",
                 "You must specify either StackName or PhysicalResourceId, but not both.");
   }
-  std::vector<json::object> stacks;
-  if (physical.empty()) {
-    KIBAN_TRY(json::object stack, find_stack(context, text(input, "StackName")));
-    stacks.push_back(std::move(stack));
-  } else {
-    for (json::object& stack : list_json(context, stack_key(context.caller().region, ""))) {
-      const json::object& rows = stack.at("Resources").as_object();
-      const bool owns = std::ranges::any_of(rows, [&](const auto& row) {
-        return text(row.value().as_object(), "PhysicalId") == physical;
-      });
-      if (owns && text(stack, "Status") != "DELETE_COMPLETE") stacks.push_back(std::move(stack));
-    }
-    if (stacks.empty()) {
-      return fail("ValidationError", fmt::format("Stack for {} does not exist", physical));
-    }
-  }
+  KIBAN_TRY(const Stack stack, physical.empty() ? find_stack(context, text(input, "StackName"))
+                                                : owner_of(context, physical));
   const std::string logical = text(input, "LogicalResourceId");
   json::array out;
-  for (const auto& row : stacks.front().at("Resources").as_object()) {
-    if (!logical.empty() && logical != std::string_view(row.key())) continue;
-    out.push_back(resource_of(stacks.front(), row.value().as_object(), "Timestamp"));
+  for (const Resource& row : stack.resources) {
+    if (!logical.empty() && logical != row.logical_id) continue;
+    out.push_back(resource_of(stack, row, "Timestamp"));
   }
   return json::object{{"StackResources", std::move(out)}};
 }
@@ -171,26 +175,25 @@ Result<json::object> describe_stack_resource(Context& context, const json::objec
                 fmt::format("Stack '{}' does not exist", text(input, "StackName")));
   }
   const std::string id = text(input, "LogicalResourceId");
-  const json::object* row = find_object(stack->at("Resources").as_object(), id);
+  const Resource* row = find_resource(stack->resources, id);
   if (!row) {
-    return fail("ValidationError", fmt::format("Resource {} does not exist for stack {}", id,
-                                               text(*stack, "StackName")));
+    return fail("ValidationError",
+                fmt::format("Resource {} does not exist for stack {}", id, stack->name));
   }
   json::object detail = resource_of(*stack, *row, "LastUpdatedTimestamp");
   detail["Metadata"] = "{}";
-  if (const auto tree = cfn::parse_template(text(*stack, "Template"))) {
-    const json::object* declared = find_object(tree->at("Resources").as_object(), id);
-    const json::value* metadata = declared ? find(*declared, "Metadata") : nullptr;
-    if (metadata) detail["Metadata"] = print_json(*metadata);
-  }
+  const json::object* resources = find_object(stack->desired.tree, "Resources");
+  const json::object* declared = resources ? find_object(*resources, id) : nullptr;
+  const json::value* metadata = declared ? find(*declared, "Metadata") : nullptr;
+  if (metadata) detail["Metadata"] = print_json(*metadata);
   return json::object{{"StackResourceDetail", std::move(detail)}};
 }
 
 Result<json::object> list_stack_resources(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object stack, find_stack(context, text(input, "StackName")));
+  KIBAN_TRY(const Stack stack, find_stack(context, text(input, "StackName")));
   json::array all;
-  for (const auto& row : stack.at("Resources").as_object()) {
-    json::object out = resource_of(stack, row.value().as_object(), "LastUpdatedTimestamp");
+  for (const Resource& row : stack.resources) {
+    json::object out = resource_of(stack, row, "LastUpdatedTimestamp");
     out.erase("StackId");
     out.erase("StackName");
     all.push_back(std::move(out));
@@ -198,13 +201,20 @@ Result<json::object> list_stack_resources(Context& context, const json::object& 
   return page_of(all, input, "StackResourceSummaries");
 }
 
+// The template as given, or with its transforms applied.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplate.html
 Result<json::object> get_template(Context& context, const json::object& input) {
-  std::string body;
+  Desired desired;
   if (input.contains("ChangeSetName")) {
-    KIBAN_TRY(body, template_of_change_set(context, input));
+    KIBAN_TRY(desired, desired_of_change_set(context, input));
   } else {
-    KIBAN_TRY(const json::object stack, find_stack(context, text(input, "StackName")));
-    body = text(stack, "Template");
+    KIBAN_TRY(Stack stack, find_stack(context, text(input, "StackName")));
+    desired = std::move(stack.desired);
+  }
+  std::string body = desired.body;
+  if (text(input, "TemplateStage") == "Processed" && desired.tree.contains("Transform")) {
+    desired.tree.erase("Transform");
+    body = print_json(desired.tree);
   }
   // A stack in review has no template yet; AWS answers with an empty one.
   return json::object{{"TemplateBody", body},
@@ -273,7 +283,11 @@ void tell_capabilities(json::object& out, const json::object& tree) {
 
 // A template without parameters' values: every resource counts, whatever its condition.
 Result<json::object> checked_template(std::string_view body) {
-  KIBAN_TRY(json::object tree, cfn::parse_template(body));
+  KIBAN_TRY(json::object tree, cfn::read_template(body));
+  KIBAN_TRY_VOID(cfn::check_transforms(tree));
+  // Such a template is checked when its parameters have values.
+  if (cfn::needs_transform(tree)) return tree;
+  KIBAN_TRY_VOID(cfn::check_tree(tree));
   KIBAN_TRY_VOID(cfn::check_resources(tree));
   std::set<std::string> all;
   for (const auto& resource : tree.at("Resources").as_object()) all.emplace(resource.key());
@@ -307,15 +321,17 @@ Result<json::object> get_template_summary(Context& context, const json::object& 
       return fail("ValidationError",
                   "You must specify only one of the following parameters: StackName, TemplateBody, "
                   "or TemplateURL.");
-    KIBAN_TRY(const json::object stack, find_stack(context, text(input, "StackName")));
-    body = text(stack, "Template");
+    KIBAN_TRY(const Stack stack, find_stack(context, text(input, "StackName")));
+    body = stack.desired.body;
   } else {
     KIBAN_TRY(body, template_of(context, input, nullptr));
   }
   KIBAN_TRY(const json::object tree, checked_template(body));
   std::set<std::string> types;
-  for (const auto& resource : tree.at("Resources").as_object()) {
-    types.insert(text(resource.value().as_object(), "Type"));
+  const json::object* resources = find_object(tree, "Resources");
+  for (const auto& resource : resources ? *resources : json::object{}) {
+    if (!resource.value().is_object()) continue;  // A loop.
+    types.insert(text(resource.value().get_object(), "Type"));
   }
   json::array names;
   for (const std::string& type : types) names.push_back(json::string(type));
@@ -334,7 +350,7 @@ Result<json::object> get_template_summary(Context& context, const json::object& 
 const OperationTable& description_operations() {
   static const auto* const table =
       new OperationTable{{"DescribeStacks", describe_stacks},
-                         {"ListStacks", list_stacks},
+                         {"ListStacks", list_stack_summaries},
                          {"DescribeStackEvents", describe_stack_events},
                          {"DescribeStackResources", describe_stack_resources},
                          {"DescribeStackResource", describe_stack_resource},

@@ -10,6 +10,7 @@
 #include "cfn/check.h"
 #include "cfn/parameters.h"
 #include "cfn/template.h"
+#include "cfn/transform.h"
 #include "cfn/types.h"
 #include "core/letters.h"
 #include "services/base/bulk.h"
@@ -75,9 +76,10 @@ Result<void> check_tags(const json::array& tags) {
   return {};
 }
 
-Result<json::object> given_in(const json::object& input, const json::object& stack, bool update) {
-  json::object given;
-  const json::object& previous = stack.at("Given").as_object();
+Result<std::map<std::string, std::string>> given_in(const json::object& input, const Stack& stack,
+                                                    bool update) {
+  std::map<std::string, std::string> given;
+  const std::map<std::string, std::string>& previous = stack.desired.given;
   const json::array* parameters = find_array(input, "Parameters");
   for (const json::value& entry : parameters ? *parameters : json::array{}) {
     const json::object& one = entry.as_object();
@@ -163,8 +165,8 @@ Result<void> check_values(const json::object& tree, cfn::Evaluator& evaluator) {
 }
 
 // Ports for checking: an import that is not there yet is unknown.
-cfn::Ports checking_ports(Context& context, const json::object& stack, const Caller& as) {
-  cfn::Ports ports = make_ports(context, stack, as);
+cfn::Ports checking_ports(Context& context, const Stack& stack, const Caller& as) {
+  cfn::Ports ports = make_ports(context, stack.region, {}, as);
   ports.import_value = [import = ports.import_value](const std::string& name) {
     auto value = import(name);
     return value ? value : Result<json::value>(json::string(cfn::known_after_apply));
@@ -213,15 +215,14 @@ Result<void> check_existing(Context& context, const Caller& as, const cfn::Param
 
 bool same(const json::value* a, const json::value* b) { return a && b ? *a == *b : a == b; }
 
-std::map<std::string, cfn::Existing> existing_in(const json::object& stack) {
+std::map<std::string, cfn::Existing> existing_in(const Stack& stack) {
   std::map<std::string, cfn::Existing> out;
-  for (const auto& one : stack.at("Resources").as_object()) {
-    const json::object& row = one.value().as_object();
-    if (!row.contains("PhysicalId") || flag(row, "Partial")) continue;
-    out[one.key()] = {.type = text(row, "Type"),
-                      .physical_id = text(row, "PhysicalId"),
-                      .properties = row.at("Properties").as_object(),
-                      .attributes = row.at("Attributes").as_object()};
+  for (const Resource& row : stack.resources) {
+    if (row.physical_id.empty() || row.partial) continue;
+    out[row.logical_id] = {.type = row.type,
+                           .physical_id = row.physical_id,
+                           .properties = row.properties,
+                           .attributes = row.attributes};
   }
   return out;
 }
@@ -247,8 +248,10 @@ Needed needed_capability(const json::object& tree) {
   // Capabilities.
   Needed needed;
   std::set<std::string> types;
-  for (const auto& resource : *find_object(tree, "Resources")) {
-    const json::object& body = resource.value().as_object();
+  const json::object* resources = find_object(tree, "Resources");
+  for (const auto& resource : resources ? *resources : json::object{}) {
+    if (!resource.value().is_object()) continue;  // A loop.
+    const json::object& body = resource.value().get_object();
     const std::string type = text(body, "Type");
     if (!type.starts_with("AWS::IAM::")) continue;
     types.insert(type);
@@ -264,15 +267,14 @@ Needed needed_capability(const json::object& tree) {
   return needed;
 }
 
-Result<std::string> template_of(Context& context, const json::object& input,
-                                const json::object* old) {
+Result<std::string> template_of(Context& context, const json::object& input, const Stack* old) {
   const bool body = input.contains("TemplateBody");
   const bool url = input.contains("TemplateURL");
   if (flag(input, "UsePreviousTemplate")) {
     if (body || url || !old) {
       return invalid("You cannot specify both usePreviousTemplate and Template Body/Template URL.");
     }
-    return text(*old, "Template");
+    return old->desired.body;
   }
   if (body == url) return invalid("Either Template URL or Template Body must be specified.");
   if (url) return fetch(context, text(input, "TemplateURL"));
@@ -286,52 +288,90 @@ Result<std::string> template_of(Context& context, const json::object& input,
   return given;
 }
 
-Result<json::object> make_desired(Context& context, const json::object& stack,
-                                  const json::object& input, bool update) {
-  KIBAN_TRY(const std::string body, template_of(context, input, update ? &stack : nullptr));
-  KIBAN_TRY(const json::object tree, cfn::parse_template(body));
-  KIBAN_TRY_VOID(cfn::check_resources(tree));
-  KIBAN_TRY(const json::object given, given_in(input, stack, update));
-  const json::array* tags = find_array(input, "Tags");
-  if (!tags && update) tags = &stack.at("Tags").as_array();
-  if (tags) KIBAN_TRY_VOID(check_tags(*tags));
-  json::object desired{{"Template", body},
-                       {"Tags", tags ? *tags : json::array{}},
-                       {"Given", json::object{}},
-                       {"Ssm", json::object{}},
-                       {"Parameters", json::array{}},
-                       {"RoleARN", text(input, "RoleARN", update ? text(stack, "RoleARN") : "")},
-                       {"Description", text(tree, "Description")}};
-  for (const std::string_view member : {"Capabilities", "NotificationARNs"}) {
-    const json::array* list = find_array(input, member);
-    desired[member] = list ? *list : json::array{};
-  }
-  if (!find_array(input, "NotificationARNs") && update && stack.contains("NotificationARNs"))
-    desired["NotificationARNs"] = stack.at("NotificationARNs");
-  for (const json::value& arn : desired["NotificationARNs"].as_array()) {
+namespace {
+
+json::array list_in(const json::object& input, std::string_view member,
+                    const json::array& fallback) {
+  const json::array* list = find_array(input, member);
+  return list ? *list : fallback;
+}
+
+// The members of a request that the template does not need, checked.
+Result<Desired> asked_for(Context& context, const Stack& stack, const json::object& input,
+                          bool update) {
+  const Desired previous = update ? stack.desired : Desired{};
+  Desired desired;
+  KIBAN_TRY(desired.body, template_of(context, input, update ? &stack : nullptr));
+  KIBAN_TRY(desired.given, given_in(input, stack, update));
+  desired.tags = list_in(input, "Tags", previous.tags);
+  KIBAN_TRY_VOID(check_tags(desired.tags));
+  desired.role_arn = text(input, "RoleARN", previous.role_arn);
+  desired.capabilities = list_in(input, "Capabilities", {});
+  desired.notification_arns = list_in(input, "NotificationARNs", previous.notification_arns);
+  for (const json::value& arn : desired.notification_arns) {
     const auto topic = context.call("sns", "GetTopicAttributes", {{"TopicArn", arn}},
                                     notifier(context.caller().account, arn.as_string()));
     if (!topic)
       return invalid(fmt::format("Invalid notification ARN {}: {}",
                                  std::string_view(arn.as_string()), topic.error().cause));
   }
+  return desired;
+}
+
+Result<Caller> caller_for(Context& context, const Desired& desired) {
   Caller as = context.caller();
-  if (const std::string role = text(desired, "RoleARN"); !role.empty()) {
-    const auto session =
-        context.assume_role(role, "cloudformation.amazonaws.com", "AWSCloudFormation");
-    if (!session) {
-      return invalid(
-          fmt::format("Role {} is invalid or cannot be assumed ({})", role, session.error().cause));
-    }
-    as.arn = session->arn;
-    as.account = session->account;
-    as.access_key_id = session->access_key_id;
+  if (desired.role_arn.empty()) return as;
+  const auto session =
+      context.assume_role(desired.role_arn, "cloudformation.amazonaws.com", "AWSCloudFormation");
+  if (!session) {
+    return invalid(fmt::format("Role {} is invalid or cannot be assumed ({})", desired.role_arn,
+                               session.error().cause));
   }
-  json::object bare{{"Region", text(stack, "Region")}};
-  cfn::Evaluator evaluator(tree, identity(stack), checking_ports(context, bare, as));
-  std::map<std::string, std::string> given_map;
-  for (const auto& one : given) given_map.emplace(one.key(), text(given, one.key()));
-  KIBAN_TRY_VOID(evaluator.prepare(given_map));
+  as.arn = session->arn;
+  as.account = session->account;
+  as.access_key_id = session->access_key_id;
+  return as;
+}
+
+// The template's transforms applied, and what they made checked.
+Result<json::object> processed(Context& context, const Stack& stack, const Desired& desired,
+                               const Caller& as) {
+  KIBAN_TRY(json::object tree, cfn::read_template(desired.body));
+  KIBAN_TRY(tree, cfn::apply_transforms(std::move(tree), desired.given,
+                                        {.stack = identity(stack),
+                                         .ports = checking_ports(context, stack, as),
+                                         .fetch = [&](const std::string& location) {
+                                           return fetch(context, location);
+                                         }}));
+  KIBAN_TRY_VOID(cfn::check_tree(tree));
+  KIBAN_TRY_VOID(cfn::check_resources(tree));
+  return tree;
+}
+
+void show_parameters(const cfn::Parameters& parameters, Desired& desired) {
+  for (const auto& [key, parameter] : parameters) {
+    desired.given[key] = parameter.given;
+    json::object shown{{"ParameterKey", key},
+                       {"ParameterValue", parameter.no_echo ? "****" : parameter.given}};
+    if (parameter.type.starts_with("AWS::SSM::Parameter::Value<")) {
+      shown["ResolvedValue"] = parameter.no_echo ? "****" : parameter.resolved;
+      desired.ssm[parameter.given] = parameter.resolved;
+    }
+    desired.parameters.push_back(std::move(shown));
+  }
+}
+
+}  // namespace
+
+Result<Desired> make_desired(Context& context, const Stack& stack, const json::object& input,
+                             bool update) {
+  KIBAN_TRY(Desired desired, asked_for(context, stack, input, update));
+  KIBAN_TRY(const Caller as, caller_for(context, desired));
+  KIBAN_TRY(desired.tree, processed(context, stack, desired, as));
+  const json::object& tree = desired.tree;
+  desired.description = text(tree, "Description");
+  cfn::Evaluator evaluator(tree, identity(stack), checking_ports(context, stack, as));
+  KIBAN_TRY_VOID(evaluator.prepare(desired.given));
   KIBAN_TRY_VOID(cfn::make_graph(tree, evaluator.present()));
   KIBAN_TRY_VOID(cfn::check_references(
       tree, evaluator.present(),
@@ -339,46 +379,30 @@ Result<json::object> make_desired(Context& context, const json::object& stack,
   KIBAN_TRY_VOID(check_capabilities(tree, input));
   KIBAN_TRY_VOID(check_existing(context, as, evaluator.parameters()));
   KIBAN_TRY_VOID(check_values(tree, evaluator));
-  for (const auto& [key, parameter] : evaluator.parameters()) {
-    desired["Given"].as_object()[key] = parameter.given;
-    json::object shown{{"ParameterKey", key},
-                       {"ParameterValue", parameter.no_echo ? "****" : parameter.given}};
-    if (parameter.type.starts_with("AWS::SSM::Parameter::Value<")) {
-      shown["ResolvedValue"] = parameter.no_echo ? "****" : parameter.resolved;
-      desired["Ssm"].as_object()[parameter.given] = parameter.resolved;
-    }
-    desired["Parameters"].as_array().push_back(std::move(shown));
-  }
+  show_parameters(evaluator.parameters(), desired);
   return desired;
 }
 
 Result<std::optional<std::vector<cfn::ResourceChange>>> changes_of(Context& context,
-                                                                   const json::object& stack,
-                                                                   const json::object& desired) {
-  KIBAN_TRY(const json::object tree, cfn::parse_template(text(desired, "Template")));
-  json::object old_tree;
-  const bool first = text(stack, "Template").empty();
-  if (!first) {
-    KIBAN_TRY(old_tree, cfn::parse_template(text(stack, "Template")));
-  }
-  json::object wanted{{"Region", text(stack, "Region")},
-                      {"Ssm", desired.at("Ssm")},
-                      {"Given", desired.at("Given")}};
-  cfn::Evaluator evaluator(tree, identity(stack), make_ports(context, wanted, context.caller()));
-  KIBAN_TRY_VOID(evaluator.prepare(given_of(wanted)));
+                                                                   const Stack& stack,
+                                                                   const Desired& desired) {
+  const json::object& tree = desired.tree;
+  const json::object& old_tree = stack.desired.tree;
+  const bool first = stack.desired.body.empty();
+  cfn::Evaluator evaluator(tree, identity(stack),
+                           make_ports(context, stack.region, desired.ssm, context.caller()));
+  KIBAN_TRY_VOID(evaluator.prepare(desired.given));
   evaluator.plan_only(true);
-  KIBAN_TRY(
-      std::vector<cfn::ResourceChange> changes,
-      cfn::plan(tree, old_tree, evaluator, existing_in(stack), desired.at("Tags").as_array()));
-  const bool failed = text(stack, "Status").ends_with("_FAILED");
+  KIBAN_TRY(std::vector<cfn::ResourceChange> changes,
+            cfn::plan(tree, old_tree, evaluator, existing_in(stack), desired.tags));
+  const bool failed = stack.status.ends_with("_FAILED");
   // References to parameters may have new values: such an update is done even when it changes
   // nothing. docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html
-  const bool live = text(desired, "Template").find("{{resolve:ssm:") != std::string::npos;
+  const bool live = desired.body.find("{{resolve:ssm:") != std::string::npos;
   const bool quiet = changes.empty() && !first && !failed && !live &&
                      same(find(tree, "Outputs"), find(old_tree, "Outputs")) &&
-                     desired.at("Tags") == stack.at("Tags") &&
-                     desired.at("Given") == stack.at("Given") &&
-                     desired.at("Ssm") == stack.at("Ssm");
+                     desired.tags == stack.desired.tags && desired.given == stack.desired.given &&
+                     desired.ssm == stack.desired.ssm;
   if (quiet) return std::nullopt;
   return changes;
 }

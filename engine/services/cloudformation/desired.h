@@ -5,24 +5,22 @@
 #include <string>
 
 #include "cfn/plan.h"
-#include "services/base/service.h"
+#include "services/cloudformation/stack.h"
 
 namespace kiban::services::cloudformation {
 
 // TemplateBody, TemplateURL (an object of our own S3) or, with an old stack, UsePreviousTemplate.
-Result<std::string> template_of(Context& context, const json::object& input,
-                                const json::object* old);
+Result<std::string> template_of(Context& context, const json::object& input, const Stack* old);
 
-// The members that deployment.h takes as `desired`. `stack` is the row it will be applied to; with
-// `update` its values count as previous ones. Errors: ValidationError,
-// InsufficientCapabilitiesException.
-Result<json::object> make_desired(Context& context, const json::object& stack,
-                                  const json::object& input, bool update);
+// `stack` is the one it will be applied to; with `update` its values count as previous ones.
+// Errors: ValidationError, InsufficientCapabilitiesException.
+Result<Desired> make_desired(Context& context, const Stack& stack, const json::object& input,
+                             bool update);
 
 // What would change. nullopt: nothing at all.
 Result<std::optional<std::vector<cfn::ResourceChange>>> changes_of(Context& context,
-                                                                   const json::object& stack,
-                                                                   const json::object& desired);
+                                                                   const Stack& stack,
+                                                                   const Desired& desired);
 
 // Capabilities that the template asks for: "", "CAPABILITY_IAM" or "CAPABILITY_NAMED_IAM", and
 // which types ask.

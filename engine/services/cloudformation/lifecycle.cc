@@ -24,7 +24,7 @@ bool holds(const json::object& entry, std::string_view list, const json::value& 
 
 // LogicalResourceId and a random tail behind the stack's name:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
-std::string generated_name(Context& context, const json::object& stack, const std::string& id,
+std::string generated_name(Context& context, const Stack& stack, const std::string& id,
                            const json::object& type, const json::object& properties) {
   const auto limit = static_cast<std::size_t>(number(type, "NameMax", 255));
   constexpr std::string_view letters =
@@ -35,7 +35,7 @@ std::string generated_name(Context& context, const json::object& stack, const st
     const json::value* value = find(properties, suffix.key());
     if (value && (*value == true || *value == "true")) tail += suffix.value().as_string();
   }
-  std::string name = text(stack, "StackName") + "-" + id;
+  std::string name = stack.name + "-" + id;
   if (name.size() + tail.size() > limit) name.resize(limit - tail.size());
   name += tail;
   return flag(type, "Lower") ? lower_case(name) : name;
@@ -148,37 +148,33 @@ struct Lifecycle::Work {
 
 // What CloudFormation tags all that it makes with.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html
-json::array Lifecycle::system_tags(const json::object& resource) const {
+json::array Lifecycle::system_tags(const Resource& resource) const {
   const auto tag = [](std::string_view name, std::string value) {
     return json::object{{"Key", fmt::format("aws:cloudformation:{}", name)},
                         {"Value", std::move(value)}};
   };
-  return {tag("stack-name", text(stack_, "StackName")),
-          tag("logical-id", text(resource, "LogicalId")), tag("stack-id", text(stack_, "StackId"))};
+  return {tag("stack-name", stack_.name), tag("logical-id", resource.logical_id),
+          tag("stack-id", stack_.id)};
 }
 
-Result<Lifecycle::Work> Lifecycle::work_on(const json::object& resource,
+Result<Lifecycle::Work> Lifecycle::work_on(const Resource& resource,
                                            const json::object& properties) {
-  const json::object* type = cfn::find_type(text(resource, "Type"));
+  const json::object* type = cfn::find_type(resource.type);
   if (type == nullptr)
     return fail("ValidationError",
-                fmt::format("kiban does not know the resource type {}", text(resource, "Type")));
+                fmt::format("kiban does not know the resource type {}", resource.type));
   Work work{.type = *type};
   KIBAN_TRY(work.scope.properties,
-            cfn::resolve_references(properties, make_ports(context_, stack_, as_)));
-  work.scope.own = {{"account", text(stack_, "Account")}, {"region", text(stack_, "Region")}};
-  if (resource.contains("PhysicalId")) work.scope.own["id"] = resource.at("PhysicalId");
-  if (resource.contains("Name")) {
-    work.scope.own["name"] = resource.at("Name");
-    work.scope.own["generated"] = resource.at("Name");
+            cfn::resolve_references(properties,
+                                    make_ports(context_, stack_.region, stack_.desired.ssm, as_)));
+  work.scope.own = {{"account", stack_.account}, {"region", stack_.region}};
+  if (!resource.physical_id.empty()) work.scope.own["id"] = resource.physical_id;
+  if (!resource.name.empty()) {
+    work.scope.own["name"] = resource.name;
+    work.scope.own["generated"] = resource.name;
   }
-  if (resource.contains("Attributes")) work.scope.own["attributes"] = resource.at("Attributes");
-  if (const json::object* applied = find_object(resource, "Properties")) {
-    work.before.applied = *applied;
-  }
-  if (const json::object* attempted = find_object(resource, "Attempted")) {
-    work.before.attempted = *attempted;
-  }
+  work.scope.own["attributes"] = resource.attributes;
+  work.before = {.applied = resource.properties, .attempted = resource.attempted};
   work.tags_differ = work.before.differs("Tags", work.scope.properties);
   if (cfn::has_system_tags(*type)) {
     work.scope.properties =
@@ -263,42 +259,44 @@ Result<void> Lifecycle::run(Work& work, std::string_view list) {
 }
 
 namespace {
-void finish_attributes(const json::object& type, const cfn::Scope& scope, json::object& resource) {
+void finish_attributes(const json::object& type, const cfn::Scope& scope, Resource& resource) {
   const auto filled = cfn::fill(type.at("Attributes"), scope);
-  const json::object* old = find_object(resource, "Attributes");
-  json::object all = old ? *old : json::object{};
-  for (const auto& one : filled->as_object()) all[one.key()] = one.value();
-  resource["Attributes"] = std::move(all);
+  for (const auto& one : filled->as_object()) resource.attributes[one.key()] = one.value();
 }
 }  // namespace
 
-Result<Progress> Lifecycle::create(json::object& resource, const json::object& properties) {
-  const json::object& type = *cfn::find_type(text(resource, "Type"));
+// As long as AWS waits for an ECS service.
+// https://repost.aws/knowledge-center/cloudformation-ecs-service-stabilize
+Duration Lifecycle::settle_max(const Resource&) { return std::chrono::hours(3); }
+
+Result<Progress> Lifecycle::create(Resource& resource, const json::object& properties) {
+  const json::object& type = *cfn::find_type(resource.type);
   const std::string property = text(type, "Name");
   const std::string given = property.empty() ? "" : text(properties, property);
-  resource["Name"] = given.empty() ? generated_name(context_, stack_, text(resource, "LogicalId"),
-                                                    type, properties)
-                                   : given;
+  resource.name = given.empty()
+                      ? generated_name(context_, stack_, resource.logical_id, type, properties)
+                      : given;
   KIBAN_TRY(Work work, work_on(resource, properties));
   KIBAN_TRY_VOID(prepare(work));
   const auto made = run(work, "Create");
-  if (work.scope.own.contains("id")) resource["PhysicalId"] = work.scope.own["id"];
-  resource["Properties"] = properties;
-  resource["Attributes"] = json::object{};
+  if (work.scope.own.contains("id")) resource.physical_id = text(work.scope.own, "id");
+  resource.properties = properties;
+  resource.attributes = {};
   if (!made) return std::unexpected(made.error());
-  if (!resource.contains("PhysicalId")) {
+  if (resource.physical_id.empty()) {
     const auto id = cfn::fill(type.at("Id"), work.scope);
     if (!id || !id->is_string()) {
-      return fail("InternalFailure", fmt::format("{} gave no id for {}", text(type, "Service"),
-                                                 text(resource, "LogicalId")));
+      return fail("InternalFailure",
+                  fmt::format("{} gave no id for {}", text(type, "Service"), resource.logical_id));
     }
-    resource["PhysicalId"] = work.scope.own["id"] = *id;
+    work.scope.own["id"] = *id;
+    resource.physical_id = text(work.scope.own, "id");
   }
   finish_attributes(type, work.scope, resource);
   return settled(resource);
 }
 
-Result<Progress> Lifecycle::update(json::object& resource, const json::object& properties) {
+Result<Progress> Lifecycle::update(Resource& resource, const json::object& properties) {
   KIBAN_TRY(Work work, work_on(resource, properties));
   json::object& now = work.scope.properties;
   const json::object* defaults = find_object(work.type, "Defaults");
@@ -307,7 +305,7 @@ Result<Progress> Lifecycle::update(json::object& resource, const json::object& p
   }
   // What an update that failed wanted is what may be there.
   work.scope.own["before"] = work.before.attempted.value_or(work.before.applied);
-  resource["Attempted"] = properties;
+  resource.attempted = properties;
   KIBAN_TRY_VOID(prepare(work));
   const auto mutable_differs = [&](const json::value& name) {
     return work.before.differs(std::string_view(name.as_string()), properties);
@@ -317,8 +315,8 @@ Result<Progress> Lifecycle::update(json::object& resource, const json::object& p
     KIBAN_TRY_VOID(run(work, "Update"));
   }
   KIBAN_TRY_VOID(change_tags(work));
-  resource.erase("Attempted");
-  resource["Properties"] = properties;
+  resource.attempted.reset();
+  resource.properties = properties;
   finish_attributes(work.type, work.scope, resource);
   return settled(resource);
 }
@@ -346,8 +344,8 @@ Result<void> Lifecycle::change_tags(Work& work) {
   return any ? once(work, steps->at("Tag").as_object()) : Result<void>{};
 }
 
-Result<Progress> Lifecycle::settled(json::object& resource) {
-  KIBAN_TRY(Work work, work_on(resource, resource.at("Properties").as_object()));
+Result<Progress> Lifecycle::settled(Resource& resource) {
+  KIBAN_TRY(Work work, work_on(resource, resource.properties));
   if (const json::object* step = find_object(work.type, "Wait")) {
     KIBAN_TRY(work.scope.own["reply"], ask(work, *step));
     const auto state = replied(work.scope, text(*step, "at"));
@@ -356,11 +354,11 @@ Result<Progress> Lifecycle::settled(json::object& resource) {
         return fail("GeneralServiceException", fault);
       const auto why = replied(work.scope, text(*step, "why"));
       return fail("NotStabilized",
-                  fmt::format("{} did not stabilize: it is {}{}", text(resource, "LogicalId"),
+                  fmt::format("{} did not stabilize: it is {}{}", resource.logical_id,
                               print_json(*state), why ? " because of " + print_json(*why) : ""));
     }
     if (!state || !holds(*step, "ready", *state)) {
-      resource["Reason"] =
+      resource.reason =
           fmt::format("waits for {} to be {}; it is {}", text(*step, "at"),
                       print_json(step->at("ready")), state ? print_json(*state) : "not there");
       return Progress::Waiting;
@@ -373,19 +371,18 @@ Result<Progress> Lifecycle::settled(json::object& resource) {
   return Progress::Done;
 }
 
-Result<Progress> Lifecycle::remove(json::object& resource, const std::string& policy) {
-  const json::object* properties = find_object(resource, "Properties");
-  const json::object& type = *cfn::find_type(text(resource, "Type"));
+Result<Progress> Lifecycle::remove(Resource& resource, const std::string& policy) {
+  const json::object& type = *cfn::find_type(resource.type);
   // What it refers to may be gone already; deletion seldom needs the values.
   Work work{.type = type};
-  if (auto whole = work_on(resource, properties ? *properties : json::object{})) {
+  if (auto whole = work_on(resource, resource.properties)) {
     work.scope = std::move(whole->scope);
   } else {
     KIBAN_TRY(Work bare, work_on(resource, json::object{}));
-    bare.scope.properties = properties ? *properties : json::object{};
+    bare.scope.properties = resource.properties;
     work.scope = std::move(bare.scope);
   }
-  if (!flag(resource, "Deleting")) {
+  if (!resource.deleting) {
     if (text(type, "Prepare") == "policy") {
       if (const auto pruned = prune_versions(work, 1);
           !pruned && pruned.error().name != "NoSuchEntityException") {
@@ -395,9 +392,8 @@ Result<Progress> Lifecycle::remove(json::object& resource, const std::string& po
     const bool snapshot = policy == "Snapshot" && type.contains("Snapshot");
     const std::string_view list = snapshot ? "Snapshot" : "Delete";
     if (snapshot) {
-      work.scope.own["snapshot"] =
-          lower_case(fmt::format("{}-snapshot-{}-{}", text(stack_, "StackName"),
-                                 text(resource, "LogicalId"), context_.random().hex(12)));
+      work.scope.own["snapshot"] = lower_case(fmt::format(
+          "{}-snapshot-{}-{}", stack_.name, resource.logical_id, context_.random().hex(12)));
     }
     if (auto done = run(work, list); !done) {
       const json::value code(json::string(done.error().name));
@@ -407,11 +403,11 @@ Result<Progress> Lifecycle::remove(json::object& resource, const std::string& po
       });
       // Others still hold it, such as interfaces of tasks that stop. AWS waits as well.
       constexpr std::int64_t tries_max = 120;
-      resource["Tries"] = number(resource, "Tries", 0) + 1;
-      if (later && number(resource, "Tries", 0) < tries_max) return Progress::Waiting;
+      ++resource.tries;
+      if (later && resource.tries < tries_max) return Progress::Waiting;
       return std::unexpected(done.error());
     }
-    resource["Deleting"] = true;
+    resource.deleting = true;
   }
   const json::object* step = find_object(type, "Gone");
   if (!step) return Progress::Done;
@@ -426,7 +422,7 @@ Result<Progress> Lifecycle::remove(json::object& resource, const std::string& po
   return !state || holds(*step, "is", *state) ? Progress::Done : Progress::Waiting;
 }
 
-// What is more than a mapping.
+// Types that need code before their steps run (the catalogue's "Prepare").
 Result<void> Lifecycle::prepare(Work& work) {
   const std::string how = text(work.type, "Prepare");
   if (how == "secret") return generate_secret(work);

@@ -1,34 +1,37 @@
 // One resource's life in operations of our services, as the type catalogue tells it.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "cfn/evaluate.h"
 #include "cfn/types.h"
-#include "services/base/service.h"
+#include "services/cloudformation/stack.h"
 
 namespace kiban::services::cloudformation {
 
-// What evaluating a template asks for, as `as`.
-cfn::Ports make_ports(Context& context, const json::object& stack, const Caller& as);
+// What evaluating a template asks for in `region`, as `as`; `ssm`: values of the Parameter Store
+// that are known already.
+cfn::Ports make_ports(Context& context, const std::string& region,
+                      std::map<std::string, std::string> ssm, const Caller& as);
 
 enum class Progress { Done, Waiting };
 
-// Works on a resource's row: "LogicalId", "Type", "PhysicalId"?, "Name", "Properties" (as applied,
-// dynamic references unresolved), "Attributes", "Attempted"? (the properties of an update that
-// failed on its way). What was made is in the row even when a later step failed. Waiting: call
-// settled() again later; the row's "Reason" says what for.
+// Works on a resource's row. What was made is in the row even when a later step failed. Waiting:
+// call settled() again later; the row's reason says what for.
 class Lifecycle {
  public:
-  Lifecycle(Context& context, const json::object& stack, Caller as)
+  Lifecycle(Context& context, const Stack& stack, Caller as)
       : context_(context), stack_(stack), as_(std::move(as)) {}
 
-  Result<Progress> create(json::object& resource, const json::object& properties);
-  Result<Progress> update(json::object& resource, const json::object& properties);
-  Result<Progress> settled(json::object& resource);
+  Result<Progress> create(Resource& resource, const json::object& properties);
+  Result<Progress> update(Resource& resource, const json::object& properties);
+  Result<Progress> settled(Resource& resource);
   // By DeletionPolicy "Snapshot" with a last snapshot, where the type has such. Waiting: call
   // again.
-  Result<Progress> remove(json::object& resource, const std::string& policy);
+  Result<Progress> remove(Resource& resource, const std::string& policy);
+  // How long it may take to settle, or to go.
+  static Duration settle_max(const Resource& resource);
 
  private:
   struct Work;
@@ -42,13 +45,13 @@ class Lifecycle {
   Result<void> attach_secret(Work& work);
   Result<void> load_definition(Work& work);
   Result<std::string> read_definition(const json::object& place);
-  json::array system_tags(const json::object& resource) const;
+  json::array system_tags(const Resource& resource) const;
   Result<void> change_tags(Work& work);
   Result<void> prune_versions(const Work& work, std::size_t kept);
-  Result<Work> work_on(const json::object& resource, const json::object& properties);
+  Result<Work> work_on(const Resource& resource, const json::object& properties);
 
   Context& context_;
-  const json::object& stack_;
+  const Stack& stack_;
   Caller as_;
 };
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "services/base/table_service.h"
+#include "services/cloudformation/stack.h"
 
 namespace kiban::services::cloudformation {
 
@@ -17,9 +18,9 @@ const OperationTable& description_operations();
 bool may_update(std::string_view status);
 // What a failed operation left is updated only with DisableRollback. ValidationError.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
-Result<void> check_failed_stack(const json::object& stack, bool disable_rollback);
+Result<void> check_failed_stack(const Stack& stack, bool disable_rollback);
 // Change sets that were made of a stack as it no longer is.
-void make_obsolete(Context& context, const json::object& stack);
-Result<std::string> template_of_change_set(Context& context, const json::object& input);
+void make_obsolete(Context& context, const Stack& stack);
+Result<Desired> desired_of_change_set(Context& context, const json::object& input);
 
 }  // namespace kiban::services::cloudformation

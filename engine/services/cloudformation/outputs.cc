@@ -37,16 +37,14 @@ Result<json::array> evaluate_outputs(const json::object& tree, cfn::Evaluator& e
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-exports.html
-Result<void> check_exports(const Context& context, const json::object& stack,
-                           const json::array& outputs) {
-  const std::string region = text(stack, "Region");
+Result<void> check_exports(const Context& context, const Stack& stack, const json::array& outputs) {
   json::object now;
   for (const json::value& output : outputs) {
     const std::string name = text(output.as_object(), "ExportName");
     if (name.empty()) continue;
     now[name] = output.at("OutputValue");
-    const auto other = get_json(context, row_key(region, "export", name));
-    if (other && other->at("ExportingStackId") != stack.at("StackId")) {
+    const auto other = get_json(context, row_key(stack.region, "export", name));
+    if (other && text(*other, "ExportingStackId") != stack.id) {
       const std::string id = text(*other, "ExportingStackId");
       return fail("ValidationError",
                   fmt::format("Export with name {} is already exported by stack {}. Rollback "
@@ -54,10 +52,10 @@ Result<void> check_exports(const Context& context, const json::object& stack,
                               name, id.substr(id.find('/') + 1, id.rfind('/') - id.find('/') - 1)));
     }
   }
-  for (const json::value& output : stack.at("Outputs").as_array()) {
+  for (const json::value& output : stack.outputs) {
     const std::string name = text(output.as_object(), "ExportName");
     if (name.empty() || (now.contains(name) && now[name] == output.at("OutputValue"))) continue;
-    const auto used = importers(context, region, name);
+    const auto used = importers(context, stack.region, name);
     if (used.empty()) continue;
     return fail("ValidationError",
                 fmt::format("Export {} cannot be {} as it is in use by {}", name,
@@ -68,33 +66,20 @@ Result<void> check_exports(const Context& context, const json::object& stack,
 
 }  // namespace
 
-cfn::Stack identity(const json::object& stack) {
-  return {.name = text(stack, "StackName"),
-          .id = text(stack, "StackId"),
-          .account = text(stack, "Account"),
-          .region = text(stack, "Region")};
+cfn::Stack identity(const Stack& stack) {
+  return {.name = stack.name, .id = stack.id, .account = stack.account, .region = stack.region};
 }
 
-std::map<std::string, std::string> given_of(const json::object& stack) {
-  std::map<std::string, std::string> out;
-  for (const auto& one : stack.at("Given").as_object()) {
-    out.emplace(one.key(), std::string(one.value().as_string()));
-  }
-  return out;
-}
-
-Result<void> finish_outputs(Context& context, json::object& stack, const json::object& tree,
-                            cfn::Evaluator& evaluator) {
-  KIBAN_TRY(json::array outputs, evaluate_outputs(tree, evaluator));
+Result<void> finish_outputs(Context& context, Stack& stack, cfn::Evaluator& evaluator) {
+  KIBAN_TRY(json::array outputs, evaluate_outputs(stack.desired.tree, evaluator));
   KIBAN_TRY_VOID(check_exports(context, stack, outputs));
   // Once more over all resources: earlier ones were evaluated in steps long gone.
   for (const std::string& id : evaluator.present()) {
     KIBAN_TRY([[maybe_unused]] const json::object properties, evaluator.properties(id));
   }
-  json::array imports;
-  for (const std::string& name : evaluator.imports()) imports.push_back(json::string(name));
-  stack["Outputs"] = std::move(outputs);
-  stack["Imports"] = std::move(imports);
+  const std::set<std::string> imports = evaluator.imports();
+  stack.imports.assign(imports.begin(), imports.end());
+  stack.outputs = std::move(outputs);
   return {};
 }
 

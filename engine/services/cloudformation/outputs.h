@@ -5,16 +5,14 @@
 #include <string>
 
 #include "cfn/evaluate.h"
-#include "services/base/service.h"
+#include "services/cloudformation/stack.h"
 
 namespace kiban::services::cloudformation {
 
-cfn::Stack identity(const json::object& stack);
-std::map<std::string, std::string> given_of(const json::object& stack);
+cfn::Stack identity(const Stack& stack);
 
-// Fills "Outputs" and "Imports" once every resource is made. Errors: an export of a name that
+// Fills outputs and imports once every resource is made. Errors: an export of a name that
 // another stack exports, or one changed or gone that other stacks import.
-Result<void> finish_outputs(Context& context, json::object& stack, const json::object& tree,
-                            cfn::Evaluator& evaluator);
+Result<void> finish_outputs(Context& context, Stack& stack, cfn::Evaluator& evaluator);
 
 }  // namespace kiban::services::cloudformation

@@ -44,12 +44,12 @@ Result<std::string> secret_value(Context& context, const Caller& as, const std::
 
 }  // namespace
 
-cfn::Ports make_ports(Context& context, const json::object& stack, const Caller& as) {
-  const std::string region = text(stack, "Region");
-  const json::object* known = find_object(stack, "Ssm");
+cfn::Ports make_ports(Context& context, const std::string& region,
+                      std::map<std::string, std::string> ssm, const Caller& as) {
   return {
-      .ssm_parameter = [&context, known, as](const std::string& name) -> Result<std::string> {
-        if (known && known->contains(name)) return text(*known, name);
+      .ssm_parameter = [&context, ssm = std::move(ssm),
+                        as](const std::string& name) -> Result<std::string> {
+        if (const auto known = ssm.find(name); known != ssm.end()) return known->second;
         auto got = context.call("ssm", "GetParameter", {{"Name", name}}, as);
         if (!got) {
           return fail("ValidationError",
@@ -67,8 +67,8 @@ cfn::Ports make_ports(Context& context, const json::object& stack, const Caller&
       .stack_output = [&context](const std::string& name, const std::string& where,
                                  const std::string& output) -> Result<json::value> {
         const auto uuid = context.get(row_key(where, "name", name));
-        const auto row = uuid ? get_json(context, stack_key(where, *uuid)) : std::nullopt;
-        for (const json::value& one : row ? row->at("Outputs").as_array() : json::array{}) {
+        const auto stack = uuid ? get_stack(context, where, *uuid) : std::nullopt;
+        for (const json::value& one : stack ? stack->outputs : json::array{}) {
           if (text(one.as_object(), "OutputKey") == output) return one.at("OutputValue");
         }
         return fail("ValidationError",

@@ -17,7 +17,21 @@ std::string stack_key(std::string_view region, std::string_view uuid) {
   return row_key(region, "stack", uuid);
 }
 
-Result<json::object> find_stack(Context& context, const std::string& given) {
+std::optional<Stack> get_stack(const Context& context, std::string_view region,
+                               std::string_view uuid) {
+  const std::string key = stack_key(region, uuid);
+  const auto row = get_json(context, key);
+  return row ? std::optional(read_stack(key, *row)) : std::nullopt;
+}
+
+std::vector<Stack> list_stacks(const Context& context) {
+  const std::string prefix = stack_key(context.caller().region, "");
+  std::vector<Stack> out;
+  for (const json::object& row : list_json(context, prefix)) out.push_back(read_stack(prefix, row));
+  return out;
+}
+
+Result<Stack> find_stack(const Context& context, const std::string& given) {
   const std::string& region = context.caller().region;
   std::optional<std::string> uuid;
   if (given.starts_with("arn:")) {
@@ -25,39 +39,27 @@ Result<json::object> find_stack(Context& context, const std::string& given) {
   } else {
     uuid = context.get(row_key(region, "name", given));
   }
-  auto stack = uuid ? get_json(context, stack_key(region, *uuid)) : std::nullopt;
-  if (stack && (!given.starts_with("arn:") || text(*stack, "StackId") == given)) {
-    return *std::move(stack);
-  }
+  auto stack = uuid ? get_stack(context, region, *uuid) : std::nullopt;
+  if (stack && (!given.starts_with("arn:") || stack->id == given)) return *std::move(stack);
   return fail("ValidationError", fmt::format("Stack with id {} does not exist", given));
 }
 
-json::object new_stack(Context& context, const std::string& name) {
+Stack new_stack(Context& context, const std::string& name) {
   const std::string uuid = context.random().uuid();
   const Caller& caller = context.caller();
   context.put(row_key(caller.region, "name", name), uuid);
-  return {{"Uuid", uuid},
-          {"StackName", name},
-          {"StackId", make_arn(context, "cloudformation", fmt::format("stack/{}/{}", name, uuid))},
-          {"Account", caller.account},
-          {"Region", caller.region},
-          {"CreationTime", epoch_seconds(context.now())},
-          {"Status", ""},
-          {"Reason", ""},
-          {"Kind", ""},
-          {"Template", ""},
-          {"Given", json::object{}},
-          {"Ssm", json::object{}},
-          {"Parameters", json::array{}},
-          {"Tags", json::array{}},
-          {"RoleARN", ""},
-          {"Resources", json::object{}},
-          {"Outputs", json::array{}},
-          {"Imports", json::array{}}};
+  Stack stack;
+  stack.uuid = uuid;
+  stack.name = name;
+  stack.id = make_arn(context, "cloudformation", fmt::format("stack/{}/{}", name, uuid));
+  stack.account = caller.account;
+  stack.region = caller.region;
+  stack.creation_time = context.now();
+  return stack;
 }
 
-void save_stack(Context& context, const json::object& stack) {
-  put_json(context, stack_key(text(stack, "Region"), text(stack, "Uuid")), stack);
+void save_stack(Context& context, const Stack& stack) {
+  put_json(context, stack_key(stack.region, stack.uuid), print_stack(stack));
 }
 
 Caller notifier(std::string_view account, std::string_view topic_arn) {
@@ -70,9 +72,8 @@ Caller notifier(std::string_view account, std::string_view topic_arn) {
 namespace {
 
 // The text that AWS sends: one member of the event a line.
-void notify_topics(Context& context, const json::object& stack, const json::object& event) {
-  const json::array* topics = find_array(stack, "NotificationARNs");
-  if (!topics || topics->empty()) return;
+void notify_topics(Context& context, const Stack& stack, const json::object& event) {
+  if (stack.desired.notification_arns.empty()) return;
   std::string message;
   const auto line = [&](std::string_view name, const std::string& value) {
     message += fmt::format("{}='{}'\n", name, value);
@@ -81,7 +82,7 @@ void notify_topics(Context& context, const json::object& stack, const json::obje
   line("Timestamp", format_iso8601(from_epoch_seconds(event.at("Timestamp").to_number<double>())));
   line("EventId", text(event, "EventId"));
   line("LogicalResourceId", text(event, "LogicalResourceId"));
-  line("Namespace", text(stack, "Account"));
+  line("Namespace", stack.account);
   line("PhysicalResourceId", text(event, "PhysicalResourceId"));
   line("ResourceProperties", "null\n");
   line("ResourceStatus", text(event, "ResourceStatus"));
@@ -89,82 +90,72 @@ void notify_topics(Context& context, const json::object& stack, const json::obje
   line("ResourceType", text(event, "ResourceType"));
   line("StackName", text(event, "StackName"));
   line("ClientRequestToken", text(event, "ClientRequestToken", "null"));
-  for (const json::value& arn : *topics) {
+  for (const json::value& arn : stack.desired.notification_arns) {
     // A topic that is gone does not stop the stack.
     (void)context.call(
         "sns", "Publish",
         {{"TopicArn", arn}, {"Subject", "AWS CloudFormation Notification"}, {"Message", message}},
-        notifier(text(stack, "Account"), arn.as_string()));
+        notifier(stack.account, arn.as_string()));
   }
 }
 
 }  // namespace
 
-void add_event(Context& context, json::object& stack, const json::object* resource,
-               const std::string& logical_id, const std::string& status,
+void add_event(Context& context, Stack& stack, const Resource* resource, const std::string& status,
                const std::string& reason) {
-  const std::int64_t number_of = number(stack, "Events", 0) + 1;
-  stack["Events"] = number_of;
+  ++stack.events;
   // Clients sort by time, the CDK CLI among them: no two of a stack happen in one millisecond.
-  const double last = stack.contains("EventTime") ? stack.at("EventTime").to_number<double>() : 0;
-  const Timestamp time =
-      std::max(context.now(), from_epoch_seconds(last) + std::chrono::milliseconds(1));
-  stack["EventTime"] = epoch_seconds(time);
-  json::object event{
-      {"EventId", resource ? fmt::format("{}-{}-{}", logical_id, status, context.random().uuid())
-                           : context.random().uuid()},
-      {"StackId", text(stack, "StackId")},
-      {"StackName", text(stack, "StackName")},
-      {"LogicalResourceId", resource ? logical_id : text(stack, "StackName")},
-      {"PhysicalResourceId", resource ? text(*resource, "PhysicalId") : text(stack, "StackId")},
-      {"ResourceType", resource ? text(*resource, "Type") : "AWS::CloudFormation::Stack"},
-      {"Timestamp", epoch_seconds(time)},
-      {"ResourceStatus", status}};
+  const Timestamp time = std::max(
+      context.now(), stack.event_time.value_or(Timestamp{}) + std::chrono::milliseconds(1));
+  stack.event_time = time;
+  json::object event{{"EventId", resource ? fmt::format("{}-{}-{}", resource->logical_id, status,
+                                                        context.random().uuid())
+                                          : context.random().uuid()},
+                     {"StackId", stack.id},
+                     {"StackName", stack.name},
+                     {"LogicalResourceId", resource ? resource->logical_id : stack.name},
+                     {"PhysicalResourceId", resource ? resource->physical_id : stack.id},
+                     {"ResourceType", resource ? resource->type : "AWS::CloudFormation::Stack"},
+                     {"Timestamp", epoch_seconds(time)},
+                     {"ResourceStatus", status}};
   if (!reason.empty()) event["ResourceStatusReason"] = reason;
-  if (const std::string token = text(stack, "Token"); !token.empty()) {
-    event["ClientRequestToken"] = token;
-  }
+  if (!stack.token.empty()) event["ClientRequestToken"] = stack.token;
   put_json(context,
-           row_key(text(stack, "Region"), "event",
-                   fmt::format("{}/{:08}", text(stack, "Uuid"), number_of)),
+           row_key(stack.region, "event", fmt::format("{}/{:08}", stack.uuid, stack.events)),
            event);
   notify_topics(context, stack, event);
 }
 
-void set_status(Context& context, json::object& stack, const std::string& status,
+void set_status(Context& context, Stack& stack, const std::string& status,
                 const std::string& reason) {
-  stack["Status"] = status;
-  stack["Reason"] = reason;
-  add_event(context, stack, nullptr, {}, status, reason);
+  stack.status = status;
+  stack.reason = reason;
+  add_event(context, stack, nullptr, status, reason);
 }
 
-std::vector<std::string> exports_of(const json::object& stack) {
+std::vector<std::string> exports_of(const Stack& stack) {
   std::vector<std::string> out;
-  for (const json::value& output : stack.at("Outputs").as_array()) {
+  for (const json::value& output : stack.outputs) {
     const std::string name = text(output.as_object(), "ExportName");
     if (!name.empty()) out.push_back(name);
   }
   return out;
 }
 
-void index_exports(Context& context, const json::object& before, const json::object& after) {
-  const std::string region = text(after, "Region");
-  const std::string name = text(after, "StackName");
+void index_exports(Context& context, const Stack& before, const Stack& after) {
+  const std::string& region = after.region;
   for (const std::string& old : exports_of(before)) context.erase(row_key(region, "export", old));
-  for (const json::value& old : before.at("Imports").as_array()) {
-    context.erase(row_key(region, "import", std::string(old.as_string()) + "/" + name));
-  }
-  for (const json::value& output : after.at("Outputs").as_array()) {
+  for (const std::string& old : before.imports)
+    context.erase(row_key(region, "import", old + "/" + after.name));
+  for (const json::value& output : after.outputs) {
     const std::string exported = text(output.as_object(), "ExportName");
     if (exported.empty()) continue;
-    put_json(context, row_key(region, "export", exported),
-             {{"Name", exported},
-              {"Value", output.at("OutputValue")},
-              {"ExportingStackId", after.at("StackId")}});
+    put_json(
+        context, row_key(region, "export", exported),
+        {{"Name", exported}, {"Value", output.at("OutputValue")}, {"ExportingStackId", after.id}});
   }
-  for (const json::value& used : after.at("Imports").as_array()) {
-    context.put(row_key(region, "import", std::string(used.as_string()) + "/" + name), name);
-  }
+  for (const std::string& used : after.imports)
+    context.put(row_key(region, "import", used + "/" + after.name), after.name);
 }
 
 std::vector<std::string> importers(const Context& context, std::string_view region,

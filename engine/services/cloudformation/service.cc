@@ -34,8 +34,8 @@ class CloudFormation final : public TableService {
 
  private:
   static void go_on(Context& context, const std::string& region, const std::string& uuid) {
-    auto stack = get_json(context, stack_key(region, uuid));
-    if (stack && !text(*stack, "Kind").empty()) advance(context, *stack);
+    auto stack = get_stack(context, region, uuid);
+    if (stack && stack->operation != StackOperation::None) advance(context, *stack);
   }
 };
 
