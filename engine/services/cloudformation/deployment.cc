@@ -7,9 +7,11 @@
 
 #include "cfn/plan.h"
 #include "cfn/template.h"
+#include "services/base/rights.h"
 #include "services/base/table_service.h"
 #include "services/cloudformation/lifecycle.h"
 #include "services/cloudformation/outputs.h"
+#include "services/cloudformation/refusals.h"
 #include "services/cloudformation/rows.h"
 
 namespace kiban::services::cloudformation {
@@ -42,11 +44,13 @@ void keep_caller(const Context& context, json::object& stack) {
   stack["Caller"] = {{"account", caller.account},
                      {"region", caller.region},
                      {"arn", caller.arn},
-                     {"key", caller.access_key_id}};
+                     {"key", caller.access_key_id},
+                     {"source", caller.source_arn}};
 }
 
 // What CloudFormation itself finds wrong is told as it is; a handler's message is quoted.
-std::string reason_of(const Error& error) {
+std::string reason_of(Context& context, const Error& error) {
+  if (is_refusal(error)) return refusal_reason(context, error);
   const bool own =
       error.name == "ValidationError" && error.cause.find("(Service: ") == std::string::npos;
   if (own) return error.cause;
@@ -210,7 +214,7 @@ class Machine {
       const auto progress = one(tree, graph, evaluator, id);
       if (!progress) {
         broken.push_back(id);
-        give_up(id, reason_of(progress.error()));
+        give_up(id, reason_of(context_, progress.error()));
         break;
       }
       if (*progress == Progress::Waiting) continue;
@@ -464,7 +468,7 @@ class Machine {
         settle(resource, id, lifecycle.update(resource, before.at("Properties").as_object()));
     if (!progress) {
       resource.erase("Reverting");
-      set_resource(resource, id, "UPDATE_FAILED", reason_of(progress.error()));
+      set_resource(resource, id, "UPDATE_FAILED", reason_of(context_, progress.error()));
       return fail("ResourceFailed",
                   fmt::format("The following resource(s) failed to update: [{}]. ", id));
     }
@@ -553,7 +557,7 @@ class Machine {
                                                    std::chrono::hours(settle_max / 1h).count()));
     }
     if (!progress) {
-      tell("DELETE_FAILED", reason_of(progress.error()));
+      tell("DELETE_FAILED", reason_of(context_, progress.error()));
       row["End"] = kind() == "DELETE" && flag(stack_, "ForceDelete") ? "GONE" : "FAILED";
     } else if (*progress == Progress::Done) {
       tell("DELETE_COMPLETE");
@@ -625,11 +629,12 @@ Result<Caller> acting(Context& context, const json::object& stack) {
     return Caller{.account = text(from, "account"),
                   .region = text(from, "region"),
                   .arn = text(from, "arn"),
-                  .access_key_id = text(from, "key")};
+                  .access_key_id = text(from, "key"),
+                  .source_arn = text(from, "source"),
+                  .acts_for = text(stack, "StackId")};
   }
   KIBAN_TRY(Caller caller,
-            context.assume_role(text(stack, "RoleARN"), "cloudformation.amazonaws.com",
-                                "AWSCloudFormation"));
+            assume_stack_role(context, text(stack, "RoleARN"), text(stack, "StackId")));
   caller.region = text(stack, "Region");
   return caller;
 }

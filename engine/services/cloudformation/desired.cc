@@ -13,10 +13,12 @@
 #include "cfn/types.h"
 #include "core/letters.h"
 #include "services/base/bulk.h"
+#include "services/base/rights.h"
 #include "services/base/table_service.h"
 #include "services/cloudformation/deployment.h"
 #include "services/cloudformation/lifecycle.h"
 #include "services/cloudformation/outputs.h"
+#include "services/cloudformation/refusals.h"
 #include "services/cloudformation/rows.h"
 
 namespace kiban::services::cloudformation {
@@ -211,6 +213,27 @@ Result<void> check_existing(Context& context, const Caller& as, const cfn::Param
   return {};
 }
 
+// Whoever makes the stack's resources must be allowed to publish to its topics.
+// Seen in awslabs/aws-service-catalog-puppet#19.
+Result<void> check_topics(Context& context, const json::array& topics, const Caller& as) {
+  for (const json::value& arn : topics) {
+    const auto topic = context.call("sns", "GetTopicAttributes", {{"TopicArn", arn}},
+                                    notifier(context.caller().account, arn.as_string()));
+    if (!topic)
+      return invalid(fmt::format("Invalid notification ARN {}: {}",
+                                 std::string_view(arn.as_string()), topic.error().cause));
+    const auto allowed =
+        decide_as(context, "cloudformation",
+                  {{.action = "sns:Publish", .resource = to_string(arn.as_string())}}, as);
+    if (!allowed)
+      return invalid(
+          fmt::format("{} (Service: AmazonSNS; Status Code: 403; Error Code: "
+                      "AuthorizationError; Request ID: {}; Proxy: null)",
+                      allowed.error().cause, context.random().uuid()));
+  }
+  return {};
+}
+
 bool same(const json::value* a, const json::value* b) { return a && b ? *a == *b : a == b; }
 
 std::map<std::string, cfn::Existing> existing_in(const json::object& stack) {
@@ -308,25 +331,17 @@ Result<json::object> make_desired(Context& context, const json::object& stack,
   }
   if (!find_array(input, "NotificationARNs") && update && stack.contains("NotificationARNs"))
     desired["NotificationARNs"] = stack.at("NotificationARNs");
-  for (const json::value& arn : desired["NotificationARNs"].as_array()) {
-    const auto topic = context.call("sns", "GetTopicAttributes", {{"TopicArn", arn}},
-                                    notifier(context.caller().account, arn.as_string()));
-    if (!topic)
-      return invalid(fmt::format("Invalid notification ARN {}: {}",
-                                 std::string_view(arn.as_string()), topic.error().cause));
-  }
   Caller as = context.caller();
   if (const std::string role = text(desired, "RoleARN"); !role.empty()) {
-    const auto session =
-        context.assume_role(role, "cloudformation.amazonaws.com", "AWSCloudFormation");
+    const auto session = assume_stack_role(context, role, text(stack, "StackId"));
     if (!session) {
       return invalid(
           fmt::format("Role {} is invalid or cannot be assumed ({})", role, session.error().cause));
     }
-    as.arn = session->arn;
-    as.account = session->account;
-    as.access_key_id = session->access_key_id;
+    as = *session;
+    as.region = context.caller().region;
   }
+  KIBAN_TRY_VOID(check_topics(context, desired.at("NotificationARNs").as_array(), as));
   json::object bare{{"Region", text(stack, "Region")}};
   cfn::Evaluator evaluator(tree, identity(stack), checking_ports(context, bare, as));
   std::map<std::string, std::string> given_map;
