@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "services/base/rights.h"
 #include "services/cloudformation/machine.h"
+#include "services/cloudformation/refusals.h"
 #include "services/cloudformation/rows.h"
 
 namespace kiban::services::cloudformation {
@@ -29,7 +31,8 @@ void begin(Context& context, Stack& stack, StackOperation operation) {
 
 }  // namespace
 
-std::string reason_of(const Error& error) {
+std::string reason_of(Context& context, const Error& error) {
+  if (is_refusal(error)) return refusal_reason(context, error);
   const bool own =
       error.name == "ValidationError" && error.cause.find("(Service: ") == std::string::npos;
   if (own) return error.cause;
@@ -134,10 +137,12 @@ void Machine::set_resource(Resource& resource, const std::string& status, const 
 }
 
 Result<Caller> acting(Context& context, const Stack& stack) {
-  if (stack.desired.role_arn.empty()) return stack.caller;
-  KIBAN_TRY(Caller caller,
-            context.assume_role(stack.desired.role_arn, "cloudformation.amazonaws.com",
-                                "AWSCloudFormation"));
+  if (stack.desired.role_arn.empty()) {
+    Caller caller = stack.caller;
+    caller.acts_for = stack.id;
+    return caller;
+  }
+  KIBAN_TRY(Caller caller, assume_stack_role(context, stack.desired.role_arn, stack.id));
   caller.region = stack.region;
   return caller;
 }

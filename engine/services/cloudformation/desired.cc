@@ -14,10 +14,12 @@
 #include "cfn/types.h"
 #include "core/letters.h"
 #include "services/base/bulk.h"
+#include "services/base/rights.h"
 #include "services/base/table_service.h"
 #include "services/cloudformation/deployment.h"
 #include "services/cloudformation/lifecycle.h"
 #include "services/cloudformation/outputs.h"
+#include "services/cloudformation/refusals.h"
 #include "services/cloudformation/rows.h"
 
 namespace kiban::services::cloudformation {
@@ -308,29 +310,39 @@ Result<Desired> asked_for(Context& context, const Stack& stack, const json::obje
   desired.role_arn = text(input, "RoleARN", previous.role_arn);
   desired.capabilities = list_in(input, "Capabilities", {});
   desired.notification_arns = list_in(input, "NotificationARNs", previous.notification_arns);
-  for (const json::value& arn : desired.notification_arns) {
+  return desired;
+}
+
+Result<Caller> caller_for(Context& context, const Stack& stack, const Desired& desired) {
+  if (desired.role_arn.empty()) return context.caller();
+  auto session = assume_stack_role(context, desired.role_arn, stack.id);
+  if (!session) {
+    return invalid(fmt::format("Role {} is invalid or cannot be assumed ({})", desired.role_arn,
+                               session.error().cause));
+  }
+  session->region = context.caller().region;
+  return session;
+}
+
+// The principal that makes the stack's resources must be allowed to publish to its topics.
+// Seen in awslabs/aws-service-catalog-puppet#19.
+Result<void> check_topics(Context& context, const json::array& topics, const Caller& as) {
+  for (const json::value& arn : topics) {
     const auto topic = context.call("sns", "GetTopicAttributes", {{"TopicArn", arn}},
                                     notifier(context.caller().account, arn.as_string()));
     if (!topic)
       return invalid(fmt::format("Invalid notification ARN {}: {}",
                                  std::string_view(arn.as_string()), topic.error().cause));
+    const auto allowed =
+        decide_as(context, "cloudformation",
+                  {{.action = "sns:Publish", .resource = to_string(arn.as_string())}}, as);
+    if (!allowed)
+      return invalid(
+          fmt::format("{} (Service: AmazonSNS; Status Code: 403; Error Code: "
+                      "AuthorizationError; Request ID: {}; Proxy: null)",
+                      allowed.error().cause, context.random().uuid()));
   }
-  return desired;
-}
-
-Result<Caller> caller_for(Context& context, const Desired& desired) {
-  Caller as = context.caller();
-  if (desired.role_arn.empty()) return as;
-  const auto session =
-      context.assume_role(desired.role_arn, "cloudformation.amazonaws.com", "AWSCloudFormation");
-  if (!session) {
-    return invalid(fmt::format("Role {} is invalid or cannot be assumed ({})", desired.role_arn,
-                               session.error().cause));
-  }
-  as.arn = session->arn;
-  as.account = session->account;
-  as.access_key_id = session->access_key_id;
-  return as;
+  return {};
 }
 
 // The template's transforms applied, and what they made checked.
@@ -366,7 +378,8 @@ void show_parameters(const cfn::Parameters& parameters, Desired& desired) {
 Result<Desired> make_desired(Context& context, const Stack& stack, const json::object& input,
                              bool update) {
   KIBAN_TRY(Desired desired, asked_for(context, stack, input, update));
-  KIBAN_TRY(const Caller as, caller_for(context, desired));
+  KIBAN_TRY(const Caller as, caller_for(context, stack, desired));
+  KIBAN_TRY_VOID(check_topics(context, desired.notification_arns, as));
   KIBAN_TRY(desired.tree, processed(context, stack, desired, as));
   const json::object& tree = desired.tree;
   desired.description = text(tree, "Description");

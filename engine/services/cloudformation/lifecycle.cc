@@ -10,7 +10,9 @@
 #include "cfn/template.h"
 #include "core/letters.h"
 #include "services/base/bulk.h"
+#include "services/base/rights.h"
 #include "services/base/table_service.h"
+#include "services/cloudformation/refusals.h"
 
 namespace kiban::services::cloudformation {
 namespace {
@@ -191,7 +193,10 @@ Result<json::object> Lifecycle::ask(const Work& work, const json::object& step) 
   const api::Operation* operation = model ? model->operation(text(step, "op")) : nullptr;
   if (operation && operation->input != api::no_shape)
     input = api::with_scalars_of(*model, model->shape(operation->input), std::move(input));
-  return context_.call(service, text(step, "op"), input.as_object(), as_);
+  auto reply = context_.call(service, text(step, "op"), input.as_object(), as_);
+  if (!reply && is_refusal(reply.error()))
+    return std::unexpected(refusal_of(context_, service, text(step, "op"), reply.error()));
+  return reply;
 }
 
 // False: the step's "find" found nothing.
@@ -220,6 +225,7 @@ Result<void> Lifecycle::once(Work& work, const json::object& step) {
     const json::value code(json::string(reply.error().name));
     if (holds(step, "ignore", code)) return {};
     if (work.before.attempted && holds(step, "again", code)) return {};
+    if (is_refusal(reply.error())) return std::unexpected(reply.error());  // Told by ask().
     return fail(reply.error().name,
                 fmt::format("{} (Service: {}, Operation: {}, Error Code: {})", reply.error().cause,
                             text(work.type, "Service"), text(step, "op"), reply.error().name));

@@ -66,7 +66,7 @@ class Machine {
 };
 
 // A validation error's cause as it is; a handler's message is quoted.
-std::string reason_of(const Error& error);
+std::string reason_of(Context& context, const Error& error);
 // What becomes of a resource that the operation created when it is rolled back. With the option
 // RetainExceptOnCreate all go, those of the policy Retain too:
 // docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackStack.html

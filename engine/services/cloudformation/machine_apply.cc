@@ -61,7 +61,7 @@ Result<bool> Machine::apply() {
     const auto progress = one(graph, evaluator, id);
     if (!progress) {
       broken.push_back(id);
-      give_up(*find_resource(stack_.resources, id), reason_of(progress.error()));
+      give_up(*find_resource(stack_.resources, id), reason_of(context_, progress.error()));
       break;
     }
     if (*progress == Progress::Waiting) continue;

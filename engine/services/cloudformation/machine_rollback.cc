@@ -78,7 +78,7 @@ Result<Progress> Machine::revert_update(const std::string& id, const json::objec
   const auto progress = settle(resource, lifecycle.update(resource, properties));
   if (!progress) {
     resource.reverting = false;
-    set_resource(resource, "UPDATE_FAILED", reason_of(progress.error()));
+    set_resource(resource, "UPDATE_FAILED", reason_of(context_, progress.error()));
     return fail("ResourceFailed",
                 fmt::format("The following resource(s) failed to update: [{}]. ", id));
   }
@@ -150,7 +150,7 @@ Result<Progress> Machine::remove(Resource& resource) {
                                 std::chrono::hours(Lifecycle::settle_max(resource) / 1h).count()));
   }
   if (!progress) {
-    tell("DELETE_FAILED", reason_of(progress.error()));
+    tell("DELETE_FAILED", reason_of(context_, progress.error()));
     const bool forced = stack_.operation == StackOperation::Delete && stack_.force_delete;
     resource.end = forced ? End::Gone : End::Failed;
   } else if (*progress == Progress::Done) {

@@ -1,5 +1,6 @@
 #include "services/cloudformation/service.h"
 
+#include "services/base/rights.h"
 #include "services/cloudformation/deployment.h"
 #include "services/cloudformation/operations.h"
 #include "services/cloudformation/rows.h"
@@ -12,6 +13,7 @@ const OperationTable& all_operations() {
     auto* all = new OperationTable(stack_operations());
     all->insert(change_set_operations().begin(), change_set_operations().end());
     all->insert(description_operations().begin(), description_operations().end());
+    all->emplace(decide_operation, decide_given);
     return all;
   }();
   return *table;

@@ -4,6 +4,7 @@
 #include "services/cloudformation/deployment.h"
 #include "services/cloudformation/desired.h"
 #include "services/cloudformation/operations.h"
+#include "services/cloudformation/refusals.h"
 #include "services/cloudformation/rows.h"
 
 namespace kiban::services::cloudformation {
@@ -99,8 +100,7 @@ Result<json::object> update_stack(Context& context, const json::object& input) {
 Result<void> take_role(Context& context, Stack& stack, const json::object& input) {
   const std::string role = text(input, "RoleARN");
   if (role.empty()) return {};
-  const auto session =
-      context.assume_role(role, "cloudformation.amazonaws.com", "AWSCloudFormation");
+  const auto session = assume_stack_role(context, role, stack.id);
   if (!session) {
     return fail("ValidationError", fmt::format("Role {} is invalid or cannot be assumed ({})", role,
                                                session.error().cause));

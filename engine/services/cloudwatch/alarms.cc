@@ -77,9 +77,13 @@ void tell(Context& context, const json::object& alarm, std::string_view old_stat
                              {"AlarmArn", text(alarm, "AlarmArn")},
                              {"OldStateValue", old_state},
                              {"Trigger", to_json(metric_from(alarm))}};
+  // The topic's policy decides.
+  // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
   const Caller cloudwatch{.account = context.caller().account,
                           .region = context.caller().region,
-                          .arn = "cloudwatch.amazonaws.com"};
+                          .arn = "cloudwatch.amazonaws.com",
+                          .source_arn = text(alarm, "AlarmArn"),
+                          .acts_for = text(alarm, "AlarmArn")};
   for (const json::value& action : *actions) {
     const std::string arn = to_string(action.as_string());
     if (!arn.starts_with("arn:aws:sns:")) continue;  // put_alarm lets no other pass.

@@ -24,7 +24,9 @@ Result<json::object> open_session(Context& context, const json::object& row) {
                                                     {"DurationSeconds", session_seconds}},
                                                    {.account = text(row, "Account"),
                                                     .region = text(row, "Region"),
-                                                    .arn = "ecs-tasks.amazonaws.com"}));
+                                                    .arn = "ecs-tasks.amazonaws.com",
+                                                    .source_arn = text(row, "TaskArn"),
+                                                    .acts_for = text(row, "TaskArn")}));
   const json::object* credentials = find_object(reply, "Credentials");
   if (!credentials) return fail("NotFound", "STS gave no credentials");
   return *credentials;
@@ -38,6 +40,7 @@ std::string offer_credentials(Context& context, const json::object& task,
   put_json(context, key_of(id),
            {{"RoleArn", role_arn},
             {"Session", last_part(text(task, "taskArn"))},
+            {"TaskArn", task.at("taskArn")},
             {"Account", context.caller().account},
             {"Region", context.caller().region}});
   return id;

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "services/base/rights.h"
 #include "services/base/table_service.h"
+#include "services/ecs/execution_role.h"
 
 namespace kiban::services::ecs {
 namespace {
@@ -130,7 +132,12 @@ Result<Image> resolve_image(Context& context, std::string_view name, const Calle
         name, endpoint.substr(endpoint.find("://") + 3)));
   Caller as = role;
   if (region) as.region = *region;
+  KIBAN_TRY_VOID(check_registry(
+      context,
+      fmt::format("arn:aws:ecr:{}:{}:repository/{}", as.region, as.account, parsed.repository),
+      name, as));
   auto found = get_image(context, parsed, parsed.id, as);
+  if (!found && is_refusal(found.error())) return pull_refused(name);
   if (!found)
     return unresolved(
         name, is_missing(found.error()) ? fmt::format("{}: not found", name) : found.error().cause);

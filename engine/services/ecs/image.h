@@ -12,8 +12,8 @@ struct Image {
   std::string digest{};    // "sha256:…", of what the name led to.
 };
 
-// Asked of ECR as `role`. The error's cause is a task's stoppedReason: "CannotPullContainerError:
-// …".
+// Asked of ECR as `role`. The error's cause is a task's stoppedReason: CannotPullContainerError
+// when there is no such image, or another error's name when the role is refused.
 Result<Image> resolve_image(Context& context, std::string_view name, const Caller& role);
 
 }  // namespace kiban::services::ecs

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "services/base/table_service.h"
+#include "services/ecs/execution_role.h"
 #include "services/ecs/image.h"
 #include "services/ecs/metadata.h"
 #include "services/ecs/names.h"
@@ -17,18 +18,36 @@ constexpr std::int64_t stop_timeout_default = 30;  // Seconds between SIGTERM an
 // Where tasks reach this host: the bridge that the container driver makes.
 constexpr std::string_view host_address = "169.254.170.2";
 
+std::unexpected<Error> not_retrieved(std::string_view what, const std::string& why) {
+  return fail(
+      "ResourceInitializationError",
+      fmt::format("ResourceInitializationError: unable to pull secrets or registry auth: "
+                  "execution resource retrieval failed: unable to retrieve {}: service call "
+                  "has been retried 1 time(s): {}",
+                  what, why));
+}
+
+Result<std::string> read_parameter(Context& context, const Caller& role,
+                                   std::string_view value_from) {
+  const std::size_t at = value_from.find(":parameter");
+  const std::string name(at == std::string_view::npos ? value_from : value_from.substr(at + 10));
+  const auto reply =
+      context.call("ssm", "GetParameters", {{"Names", {name}}, {"WithDecryption", true}}, role);
+  if (!reply) return not_retrieved("secrets from ssm", quoted_error(context, reply.error()));
+  const json::array* found = find_array(*reply, "Parameters");
+  if (!found || found->empty())
+    return not_retrieved("secrets from ssm", fmt::format("invalid ssm parameters: {}", name));
+  return text(found->front().as_object(), "Value");
+}
+
 // Secrets of one container as environment: ARN, or ARN:KEY:STAGE:VERSION, read as the execution
 // role.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
+// The error's cause is a task's stoppedReason. Its texts: aws/copilot-cli#4504 (Parameter Store),
+// aws-samples/dify-self-hosted-on-aws#35 (Secrets Manager).
 Result<std::string> read_secret(Context& context, const Caller& role, std::string_view value_from) {
-  if (value_from.starts_with("arn:aws:ssm:") || !value_from.starts_with("arn:")) {
-    const std::size_t at = value_from.find(":parameter");
-    const std::string name(at == std::string_view::npos ? value_from : value_from.substr(at + 10));
-    KIBAN_TRY(
-        const json::object reply,
-        context.call("ssm", "GetParameter", {{"Name", name}, {"WithDecryption", true}}, role));
-    return text(*find_object(reply, "Parameter"), "Value");
-  }
+  if (value_from.starts_with("arn:aws:ssm:") || !value_from.starts_with("arn:"))
+    return read_parameter(context, role, value_from);
   std::vector<std::string> parts{""};
   for (const char c : value_from) {
     if (c == ':')
@@ -41,16 +60,19 @@ Result<std::string> read_secret(Context& context, const Caller& role, std::strin
   json::object request{{"SecretId", arn}};
   if (parts.size() > 8 && !parts[8].empty()) request["VersionStage"] = parts[8];
   if (parts.size() > 9 && !parts[9].empty()) request["VersionId"] = parts[9];
-  KIBAN_TRY(const json::object reply,
-            context.call("secretsmanager", "GetSecretValue", request, role));
-  std::string secret = text(reply, "SecretString");
+  const auto reply = context.call("secretsmanager", "GetSecretValue", request, role);
+  if (!reply)
+    return not_retrieved("secret from asm",
+                         fmt::format("failed to fetch secret {} from secrets manager: {}", arn,
+                                     quoted_error(context, reply.error())));
+  std::string secret = text(*reply, "SecretString");
   if (parts.size() < 8 || parts[7].empty()) return secret;
   const auto fields = parse_json(secret);
   const json::value* value =
       fields && fields->is_object() ? find(fields->get_object(), parts[7]) : nullptr;
   if (!value)
-    return fail(
-        "ResourceInitializationError",
+    return not_retrieved(
+        "secret from asm",
         fmt::format("retrieved secret from Secrets Manager did not contain json key {}", parts[7]));
   return value->is_string() ? to_string(value->get_string()) : print_json(*value);
 }
@@ -94,8 +116,10 @@ Result<json::object> container_plan(Context& context, const json::object& contai
     if (!value) value = find(container, member);
     if (value) plan[name] = *value;
   }
-  // A driver that needs no image need not care that there is none.
+  // A driver that needs no image need not care that there is none, but a refusal is one anyhow.
   const auto image = resolve_image(context, text(container, "image"), role);
+  if (!image && image.error().name != "CannotPullContainerError")
+    return std::unexpected(image.error());
   if (image) {
     plan["ImageManifest"] = image->manifest;
     plan["ImageDigest"] = image->digest;
@@ -142,11 +166,8 @@ json::object container_override(const json::object& input, std::string_view name
 
 Result<json::object> task_plan(Context& context, const json::object& input,
                                const json::object& definition, const json::object& task) {
-  const std::string role_arn = text(definition, "executionRoleArn");
-  Caller role = principal(context, "ecs-tasks.amazonaws.com");
-  if (!role_arn.empty()) {
-    KIBAN_TRY(role, context.assume_role(role_arn, "ecs-tasks.amazonaws.com", "ecs-task"));
-  }
+  const std::string task_arn = text(task, "taskArn");
+  KIBAN_TRY(const Caller role, assume_execution_role(context, definition, task_arn));
   json::array plans;
   for (const json::value& value : definition.at("containerDefinitions").as_array()) {
     const json::object& container = value.as_object();
@@ -156,7 +177,8 @@ Result<json::object> task_plan(Context& context, const json::object& input,
     plan["MetadataId"] = metadata_id(task, plans.size());
     plans.push_back(std::move(plan));
   }
-  return json::object{{"TaskArn", task.at("taskArn")},
+  KIBAN_TRY_VOID(check_log_streams(context, definition, task_arn, role));
+  return json::object{{"TaskArn", task_arn},
                       {"Cluster", last_part(text(task, "clusterArn"))},
                       {"Region", context.caller().region},
                       {"Account", context.caller().account},

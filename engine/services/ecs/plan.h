@@ -19,7 +19,8 @@
 namespace kiban::services::ecs {
 
 // Secrets and images are read as the execution role; `definition` has the overrides of the task as
-// a whole. `task` is the new task's row. The error is that of a secret.
+// a whole. `task` is the new task's row. The error's cause is the task's stoppedReason: a secret,
+// an image or a log stream that the role may not have, or a role that ECS can't assume.
 Result<json::object> task_plan(Context& context, const json::object& input,
                                const json::object& definition, const json::object& task);
 

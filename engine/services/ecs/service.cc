@@ -1,5 +1,6 @@
 #include "services/ecs/service.h"
 
+#include "services/base/rights.h"
 #include "services/base/table_service.h"
 #include "services/ecs/cluster.h"
 #include "services/ecs/credentials.h"
@@ -89,6 +90,7 @@ const OperationTable operations = {
     {"kiban:PutCapacityProviders", put_cluster_providers},
     {"kiban:ServiceRollout", service_rollout},
     {"kiban:TaskCredentials", task_credentials},
+    {decide_operation, decide_given},
     {"kiban:TaskMetadata", task_metadata},
 };
 

@@ -7,6 +7,7 @@
 
 #include "services/base/table_service.h"
 #include "services/ecs/credentials.h"
+#include "services/ecs/execution_role.h"
 #include "services/ecs/interface.h"
 #include "services/ecs/launch.h"
 #include "services/ecs/metadata.h"
@@ -217,7 +218,9 @@ std::vector<json::array> batches_of(json::array events) {
 void write_logs(Context& context, const json::object& task, const json::array& lines) {
   const auto definition = load_task_definition(context, text(task, "taskDefinitionArn"));
   if (!definition) return;
-  Caller ecs = principal(context, "ecs-tasks.amazonaws.com");
+  const json::object overridden = with_overrides(task, *definition);
+  auto role = assume_execution_role(context, overridden, text(task, "taskArn"));
+  if (!role) return;  // The role was changed while the task ran: its log ends.
   for (const json::value& value : definition->at("containerDefinitions").as_array()) {
     const json::object& container = value.as_object();
     const std::string name = text(container, "name");
@@ -231,19 +234,17 @@ void write_logs(Context& context, const json::object& task, const json::array& l
     }
     if (events.empty()) continue;
     const std::string group = text(*options, "awslogs-group");
-    ecs.region = text(*options, "awslogs-region", context.caller().region);
-    // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
-    const std::string stream = fmt::format("{}/{}/{}", text(*options, "awslogs-stream-prefix"),
-                                           name, last_part(text(task, "taskArn")));
+    role->region = text(*options, "awslogs-region", context.caller().region);
+    const std::string stream = log_stream_name(*options, name, text(task, "taskArn"));
     if (text(*options, "awslogs-create-group") == "true")
-      (void)context.call("logs", "CreateLogGroup", {{"logGroupName", group}}, ecs);
+      (void)context.call("logs", "CreateLogGroup", {{"logGroupName", group}}, *role);
     (void)context.call("logs", "CreateLogStream",
-                       {{"logGroupName", group}, {"logStreamName", stream}}, ecs);
+                       {{"logGroupName", group}, {"logStreamName", stream}}, *role);
     for (json::array& batch : batches_of(std::move(events)))
       (void)context.call(
           "logs", "PutLogEvents",
           {{"logGroupName", group}, {"logStreamName", stream}, {"logEvents", std::move(batch)}},
-          ecs);
+          *role);
   }
 }
 
@@ -265,11 +266,7 @@ json::object start_task(Context& context, const json::object& input, const json:
     return task;
   };
   auto plan = task_plan(context, input, definition, task);
-  if (!plan)
-    return not_started(
-        fmt::format("ResourceInitializationError: unable to pull secrets or registry auth: "
-                    "execution resource retrieval failed: {}: {}",
-                    plan.error().name, plan.error().cause));
+  if (!plan) return not_started(plan.error().cause);
   auto interface = take_interface(context, input, task);
   if (!interface)
     return not_started(
@@ -346,6 +343,8 @@ Result<json::object> run_task(Context& context, const json::object& input) {
     return fail("InvalidParameterException", "TaskDefinition is inactive");
   KIBAN_TRY_VOID(check_run(context, input, cluster_row, *definition));
   KIBAN_TRY_VOID(context.authorise("ecs:RunTask", text(*definition, "taskDefinitionArn")));
+  KIBAN_TRY_VOID(
+      check_roles(context, with_overrides(input, *definition), text(cluster_row, "clusterArn")));
   const std::string given = text(input, "clientToken");
   const std::string token = given.empty() ? "" : fmt::format("{}/{}", cluster, given);
   const std::string digest = store::sha256_hex(print_json(input));

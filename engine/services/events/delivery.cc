@@ -52,7 +52,7 @@ void give_up(Context& context, const Delivery& delivery, const Failure& failure,
       {{"QueueUrl", fmt::format("{}/{}/{}", context.endpoint(), queue->account, queue->resource)},
        {"MessageBody", print_json(delivery.event)},
        {"MessageAttributes", std::move(attributes)}},
-      events_caller(context.caller().account, queue->region));
+      events_caller(context.caller().account, queue->region, arn_of_rule(context, delivery.rule)));
   count(context, delivery.rule, {sent ? "InvocationsSentToDlq" : "InvocationsFailedToBeSentToDlq"});
 }
 
@@ -75,11 +75,13 @@ void attempt(Context& context, Delivery delivery) {
       conclude(context, std::move(delivery), failure);
     return;
   }
-  const std::optional<Failure> failure = invoke(context, {.rule_name = text(delivery.rule, "Name"),
-                                                          .target = delivery.target,
-                                                          .event = delivery.event,
-                                                          .input = delivery.input,
-                                                          .hops = delivery.hops});
+  const std::optional<Failure> failure =
+      invoke(context, {.rule_name = text(delivery.rule, "Name"),
+                       .rule_arn = arn_of_rule(context, delivery.rule),
+                       .target = delivery.target,
+                       .event = delivery.event,
+                       .input = delivery.input,
+                       .hops = delivery.hops});
   conclude(context, std::move(delivery), failure);
 }
 

@@ -298,7 +298,10 @@ std::optional<Failure> call_destination(Context& context, const Delivery& delive
                    .message = fmt::format("API destination {} does not exist.", arn),
                    .may_pass = false};
   const auto as =
-      caller_for(context, {.rule_name = text(delivery.rule, "Name"), .target = delivery.target});
+      caller_for(context, {.rule_name = text(delivery.rule, "Name"),
+                           .rule_arn = rule_arn(context, text(delivery.rule, "EventBusName"),
+                                                text(delivery.rule, "Name")),
+                           .target = delivery.target});
   if (!as)
     return Failure{.code = "FAILED_TO_ASSUME_ROLE", .message = as.error().cause, .may_pass = false};
   const auto begun =

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/codec.h"
+#include "services/base/rights.h"
 #include "services/base/table_service.h"
 #include "services/events/connections.h"
 #include "services/events/http_request.h"
@@ -209,9 +210,7 @@ void on_refused(Context& context, const json::object& call, std::int64_t status)
 }  // namespace
 
 Result<json::object> call_http(Context& context, const json::object& call) {
-  const json::array* rights = find_array(call, "Authorise");
-  for (const json::value& right : rights ? *rights : json::array{})
-    KIBAN_TRY_VOID(context.authorise(right.at(0).as_string(), right.at(1).as_string()));
+  if (call.contains("Requests")) KIBAN_TRY_VOID(decide_given(context, call));
   if (const std::string complaint = complaint_about(text(call, "Url")); !complaint.empty())
     return fail("States.Runtime", fmt::format("The endpoint is not valid: {}.", complaint));
   KIBAN_TRY(const Connection connection,

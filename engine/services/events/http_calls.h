@@ -12,9 +12,10 @@
 namespace kiban::services::events {
 
 // Not in the API. Called as whoever needs the right to use the connection. The input is a call as
-// build_request takes it (http_request.h) and {"ConnectionArn", "Authorise": [[action, resource]],
-// "Deauthorizes": does a 401 deauthorise a connection without OAuth?, "Owner": {"Service",
-// "Operation", "Region", "Account", "Payload"}}. Errors as of open_connection, States.Runtime.
+// build_request takes it (http_request.h) and {"ConnectionArn", "Requests": what the caller needs
+// besides (services/base/rights.h), "Deauthorizes": does a 401 deauthorise a connection without
+// OAuth?, "Owner": {"Service", "Operation", "Region", "Account", "Payload"}}. Errors as of
+// open_connection, States.Runtime.
 constexpr std::string_view call_operation = "kiban:CallHttp";
 Result<json::object> call_http(Context& context, const json::object& call);
 

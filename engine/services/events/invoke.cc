@@ -28,8 +28,9 @@ Failure classify(const Error& error) {
     std::string_view code{};
     bool may_pass{false};
   };
-  static constexpr std::array<Rule, 14> rules{{
+  static constexpr std::array<Rule, 15> rules{{
       {"AccessDenied", "NO_PERMISSIONS"},
+      {"AuthorizationError", "NO_PERMISSIONS"},
       {"DoesNotExist", "NO_RESOURCE"},
       {"NotFound", "NO_RESOURCE"},
       {"AlreadyExists", "RESOURCE_ALREADY_EXISTS"},
@@ -169,10 +170,14 @@ std::optional<Failure> write_log(Context& context, const Invocation& invocation,
 Result<Caller> caller_for(Context& context, const Invocation& invocation) {
   KIBAN_TRY(const Arn arn, parse_arn(text(invocation.target, "Arn")));
   const std::string role = text(invocation.target, "RoleArn");
-  if (role.empty()) return events_caller(arn.account, arn.region);
+  if (role.empty()) return events_caller(arn.account, arn.region, invocation.rule_arn);
   const std::string session =
       fmt::format("AWSEvents_{}", invocation.rule_name).substr(0, session_name_max);
-  KIBAN_TRY(Caller caller, context.assume_role(role, "events.amazonaws.com", session));
+  KIBAN_TRY(Caller caller, context.assume({.role_arn = role,
+                                           .principal = "events.amazonaws.com",
+                                           .session_name = session,
+                                           .source_arn = invocation.rule_arn,
+                                           .acts_for = invocation.rule_arn}));
   caller.region = arn.region;
   return caller;
 }

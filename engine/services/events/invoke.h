@@ -10,6 +10,7 @@ namespace kiban::services::events {
 
 struct Invocation {
   std::string rule_name{};
+  std::string rule_arn{};  // aws:SourceArn of the call.
   json::object target{};
   json::object event{};
   std::string input{};
@@ -25,7 +26,9 @@ struct Failure {
   Duration not_before{0};  // Which comes after so long at the earliest.
 };
 
-// The target's role, assumed, or EventBridge itself when it has none.
+// The target's role, assumed on behalf of the rule, or EventBridge itself when it has none. Then
+// the target's resource policy decides.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
 Result<Caller> caller_for(Context& context, const Invocation& invocation);
 
 // Nothing when the target took it.

@@ -132,10 +132,12 @@ void rules_changed(Context& context) {
 
 std::string format_event_time(Timestamp time) { return format_iso8601(time).substr(0, 19) + "Z"; }
 
-Caller events_caller(std::string_view account, std::string_view region) {
+Caller events_caller(std::string_view account, std::string_view region, std::string_view rule_arn) {
   return {.account = std::string(account),
           .region = std::string(region),
-          .arn = "events.amazonaws.com"};
+          .arn = "events.amazonaws.com",
+          .source_arn = std::string(rule_arn),
+          .acts_for = std::string(rule_arn)};
 }
 
 Result<void> refuse_members(const json::object& input, std::string_view what,

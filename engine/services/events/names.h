@@ -57,7 +57,9 @@ void rules_changed(Context& context);
 std::string format_event_time(Timestamp time);
 
 // What EventBridge does of its own accord: EventBridge itself is the caller.
-Caller events_caller(std::string_view account, std::string_view region);
+// `rule_arn`: the rule on whose behalf EventBridge calls; empty: EventBridge's own affairs.
+Caller events_caller(std::string_view account, std::string_view region,
+                     std::string_view rule_arn = {});
 
 // Refuses, by name, the first of these members that the request has.
 Result<void> refuse_members(const json::object& input, std::string_view what,

@@ -111,7 +111,10 @@ Result<json::object> put_targets(Context& context, const json::object& input) {
     if (!seen.insert(id).second) return invalid(fmt::format("Target Id {} occurs twice.", id));
     KIBAN_TRY_VOID(check_target(target.as_object()));
     if (const std::string role = text(target.as_object(), "RoleArn"); !role.empty())
-      KIBAN_TRY_VOID(context.authorise("iam:PassRole", role));
+      KIBAN_TRY_VOID(context.decide(
+          {.action = "iam:PassRole",
+           .resource = role,
+           .keys = {{.name = "iam:PassedToService", .values = {"events.amazonaws.com"}}}}));
     put_json(context, target_key(context, bus, rule, id), target.as_object());
   }
   if (context.scan(target_key(context, bus, rule, "")).size() > targets_max)

@@ -161,14 +161,21 @@ std::string address(const Context& context, const Arn& arn) {
   return fmt::format("{}/{}/{}", context.endpoint(), arn.account, arn.resource);
 }
 
-// Into a queue or a topic, as S3.
-Result<json::object> send(Context& context, std::string_view destination, std::string message) {
+// Into a queue or a topic, as S3 on behalf of the bucket: the policy of the queue or topic decides.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
+Result<json::object> send(Context& context, std::string_view bucket, std::string_view destination,
+                          std::string message) {
   const auto arn = parse_arn(destination);
   if (!arn) return std::unexpected(arn.error());
   // No other account's queues and topics are here.
   if (arn->account != context.caller().account)
     return fail("NotFound", fmt::format("{} does not exist.", destination));
-  const Caller s3{.account = arn->account, .region = arn->region, .arn = "s3.amazonaws.com"};
+  const std::string source = fmt::format("arn:aws:s3:::{}", bucket);
+  const Caller s3{.account = arn->account,
+                  .region = arn->region,
+                  .arn = "s3.amazonaws.com",
+                  .source_arn = source,
+                  .acts_for = source};
   if (arn->service == "sqs")
     return context.call("sqs", "SendMessage",
                         {{"QueueUrl", address(context, *arn)}, {"MessageBody", std::move(message)}},
@@ -324,7 +331,7 @@ void announce(Context& context, const json::object& bucket, const Change& change
     for (const json::value& value : entries ? *entries : json::array{}) {
       const json::object& entry = value.as_object();
       if (!wants(entry, change, text(row, "Key"))) continue;
-      (void)send(context, text(entry, destination.arn),
+      (void)send(context, text(bucket, "Name"), text(entry, destination.arn),
                  record(context, bucket, change, row, facts, text(entry, "Id")));
     }
   }
@@ -371,7 +378,8 @@ Result<void> test_destinations(Context& context, const json::object& bucket,
                                  {"Bucket", bucket.at("Name")},
                                  {"RequestId", id},
                                  {"HostId", api::encode_base64(id)}};
-      if (!send(context, text(value.as_object(), destination.arn), print_json(message)))
+      if (!send(context, text(bucket, "Name"), text(value.as_object(), destination.arn),
+                print_json(message)))
         return invalid("Unable to validate the following destination configurations");
     }
   }

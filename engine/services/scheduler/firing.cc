@@ -78,9 +78,10 @@ Failure failure_of(const Call& call, const Error& error) {
   if (error.name == "InternalFailure")
     return {.code = "AWS.Scheduler.InternalServerError",
             .message = "Unexpected error occurred while processing the request"};
-  static constexpr std::array<std::string_view, 9> permanent{
-      "AccessDenied", "Validation",  "Invalid",          "ClientException", "Malformed",
-      "Missing",      "Unsupported", "UnknownOperation", "AlreadyExists"};
+  static constexpr std::array<std::string_view, 10> permanent{
+      "AccessDenied",     "AuthorizationError", "Validation", "Invalid",
+      "ClientException",  "Malformed",          "Missing",    "Unsupported",
+      "UnknownOperation", "AlreadyExists"};
   const auto has = [&](std::string_view part) {
     return error.name.find(part) != std::string::npos;
   };
@@ -118,19 +119,22 @@ std::optional<Failure> failure_in(const Call& call, const json::object& reply) {
 }
 
 // A caller that is a session of the schedule's role.
-Result<Caller> assume(Context& context, const json::object& target, std::string_view region) {
+Result<Caller> assume(Context& context, const json::object& target, const Delivery& delivery,
+                      std::string_view region) {
   KIBAN_TRY(Caller caller,
-            context.assume_role(text(target, "RoleArn"), principal, context.random().hex(32)));
+            assume_target_role(context, text(target, "RoleArn"), delivery.group,
+                               schedule_arn(context, delivery.group, delivery.name)));
   caller.region = std::string(region);
   return caller;
 }
 
 std::optional<Failure> invoke(Context& context, const json::object& target,
-                              const std::string& input, const Moment& moment) {
+                              const Delivery& delivery, const std::string& input,
+                              const Moment& moment) {
   const auto call = call_of(context, target, input, moment);
   if (!call)
     return Failure{.code = call.error().name, .message = call.error().cause, .may_pass = false};
-  const auto as = assume(context, target, call->region);
+  const auto as = assume(context, target, delivery, call->region);
   if (!as) return failure_of(*call, as.error());
   const auto reply = context.call(call->service, call->operation, call->input, *as);
   return reply ? failure_in(*call, *reply) : failure_of(*call, reply.error());
@@ -166,7 +170,7 @@ void give_up(Context& context, const json::object& target, const Delivery& deliv
   constexpr std::size_t body_max = message_bytes_max - attribute_bytes_max;
   const bool truncated = input.size() > body_max;
   Result<json::object> sent;
-  const auto as = assume(context, target, queue->region);
+  const auto as = assume(context, target, delivery, queue->region);
   if (as)
     sent = context.call(
         "sqs", "SendMessage",
@@ -229,7 +233,7 @@ void attempt(Context& context, const json::object& row, const Delivery& delivery
                       .attempt = delivery.retries + 1};
   const std::string input = input_of(context, target, moment);
   std::vector<std::string> metrics{"InvocationAttemptCount"};
-  const std::optional<Failure> failure = invoke(context, target, input, moment);
+  const std::optional<Failure> failure = invoke(context, target, delivery, input, moment);
   if (failure) metrics.emplace_back("TargetErrorCount");
   if (failure && failure->throttled) metrics.emplace_back("TargetErrorThrottledCount");
   count(context, delivery, metrics);

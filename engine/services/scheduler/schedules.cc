@@ -102,7 +102,8 @@ Result<Calendar> check_content(Context& context, const json::object& content,
   if (calendar.next(calendar.before_first(context.now())) > date_max)
     return invalid("The schedule must fire before the year 10000.");
   KIBAN_TRY_VOID(check_window(content.at("FlexibleTimeWindow").as_object()));
-  KIBAN_TRY_VOID(check_target(context, content.at("Target").as_object()));
+  KIBAN_TRY_VOID(check_target(context, content.at("Target").as_object(),
+                              text(content, "GroupName", "default")));
   KIBAN_TRY_VOID(check_key(context, content));
   return calendar;
 }

@@ -261,12 +261,14 @@ Result<void> check_input(const json::object& target, const Target& read) {
 }
 
 // The text is AWS's: github.com/aws/aws-sdk-js-v3/issues/6494
-Result<void> check_role(Context& context, const json::object& target) {
+Result<void> check_role(Context& context, const json::object& target, std::string_view group) {
   const std::string role = text(target, "RoleArn");
-  KIBAN_TRY_VOID(context.authorise("iam:PassRole", role));
+  KIBAN_TRY_VOID(context.decide(
+      {.action = "iam:PassRole",
+       .resource = role,
+       .keys = {{.name = "iam:PassedToService", .values = {std::string(principal)}}}}));
   const auto arn = parse_arn(role);
-  if (arn && arn->account == context.caller().account &&
-      context.assume_role(role, principal, "kiban-check"))
+  if (arn && arn->account == context.caller().account && assume_target_role(context, role, group))
     return {};
   return invalid(
       "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.");
@@ -319,14 +321,25 @@ std::string service_arn(const json::object& target) {
   return fmt::format("{}{}:{}", universal_prefix, service, action);
 }
 
-Result<void> check_target(Context& context, const json::object& target) {
+Result<Caller> assume_target_role(Context& context, std::string_view role, std::string_view group,
+                                  std::string_view schedule_arn) {
+  std::string source = group_arn(context, group);
+  std::string acts_for = schedule_arn.empty() ? source : std::string(schedule_arn);
+  return context.assume({.role_arn = std::string(role),
+                         .principal = std::string(principal),
+                         .session_name = context.random().hex(32),
+                         .source_arn = std::move(source),
+                         .acts_for = std::move(acts_for)});
+}
+
+Result<void> check_target(Context& context, const json::object& target, std::string_view group) {
   KIBAN_TRY(const Target read, read_target(text(target, "Arn")));
   if (read.templated && read.arn.account != context.caller().account)
     return invalid(fmt::format("kiban serves targets of account {}: {} is not one",
                                context.caller().account, text(target, "Arn")));
   KIBAN_TRY_VOID(check_parameters(target, read));
   KIBAN_TRY_VOID(check_input(target, read));
-  return check_role(context, target);
+  return check_role(context, target, group);
 }
 
 }  // namespace kiban::services::scheduler

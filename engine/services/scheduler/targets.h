@@ -41,8 +41,14 @@ Result<Call> call_of(Context& context, const json::object& target, const std::st
 // arn:aws:scheduler:::aws-sdk:sqs:sendMessage, of templated targets too.
 std::string service_arn(const json::object& target);
 
-// Whether a schedule may have the target: ARN, parameters, input, role. Errors:
-// ValidationException.
-Result<void> check_target(Context& context, const json::object& target);
+// A session of a schedule's role. aws:SourceArn is the ARN of the schedule's group:
+// https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+// `schedule_arn`: what the session acts for; empty: the group. Error AccessDenied.
+Result<Caller> assume_target_role(Context& context, std::string_view role, std::string_view group,
+                                  std::string_view schedule_arn = {});
+
+// Whether a schedule of the group may have the target: ARN, parameters, input, role. Errors:
+// ValidationException; AccessDeniedException when the caller may not pass the role.
+Result<void> check_target(Context& context, const json::object& target, std::string_view group);
 
 }  // namespace kiban::services::scheduler

@@ -24,12 +24,19 @@ std::string dead_letters_of(const Subscription& subscription) {
                                        : std::string();
 }
 
-Result<void> send_to_queue(Context& context, std::string_view queue_arn, json::object input) {
+// As SNS on behalf of the topic: the queue's policy decides.
+// https://docs.aws.amazon.com/sns/latest/dg/subscribe-sqs-queue-to-sns-topic.html
+Result<void> send_to_queue(Context& context, std::string_view topic_arn, std::string_view queue_arn,
+                           json::object input) {
   const auto queue = parse_arn(queue_arn);
   if (!queue) return fail("InvalidQueue", "it has no ARN");
   if (queue->account != context.caller().account)  // No other account's queues are here.
     return fail("QueueDoesNotExist", "The specified queue does not exist.");
-  const Caller sns{.account = queue->account, .region = queue->region, .arn = "sns.amazonaws.com"};
+  const Caller sns{.account = context.caller().account,
+                   .region = queue->region,
+                   .arn = "sns.amazonaws.com",
+                   .source_arn = std::string(topic_arn),
+                   .acts_for = std::string(topic_arn)};
   input["QueueUrl"] = fmt::format("{}/{}/{}", context.endpoint(), queue->account, queue->resource);
   // Only a FIFO queue knows a message again.
   if (!queue_arn.ends_with(".fifo")) input.erase("MessageDeduplicationId");
@@ -39,8 +46,8 @@ Result<void> send_to_queue(Context& context, std::string_view queue_arn, json::o
 
 // Without a dead-letter queue the message is lost, as on AWS.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
-void send_to_dead_letters(Context& context, std::string_view queue_arn, json::object input,
-                          const Error& error) {
+void send_to_dead_letters(Context& context, std::string_view topic_arn, std::string_view queue_arn,
+                          json::object input, const Error& error) {
   if (queue_arn.empty()) return;
   const auto attribute = [](std::string_view value) {
     return json::object{{"DataType", "String"}, {"StringValue", value.empty() ? "-" : value}};
@@ -51,7 +58,7 @@ void send_to_dead_letters(Context& context, std::string_view queue_arn, json::ob
   attributes["ErrorCode"] = attribute(error.name);
   attributes["ErrorMessage"] = attribute(error.cause);
   input["MessageAttributes"] = std::move(attributes);
-  (void)send_to_queue(context, queue_arn, std::move(input));
+  (void)send_to_queue(context, topic_arn, queue_arn, std::move(input));
 }
 
 // Group and deduplication of a message, for the queues that want them.
@@ -68,15 +75,17 @@ void deliver_to_queue(Context& context, const Subscription& subscription, const 
     json::object input = order_of(message);
     input["MessageBody"] = message.text;
     if (!message.attributes.empty()) input["MessageAttributes"] = message.attributes;
-    const auto sent = send_to_queue(context, subscription.endpoint, input);
+    const auto sent = send_to_queue(context, subscription.topic_arn, subscription.endpoint, input);
     if (!sent)
-      send_to_dead_letters(context, dead_letters_of(subscription), std::move(input), sent.error());
+      send_to_dead_letters(context, subscription.topic_arn, dead_letters_of(subscription),
+                           std::move(input), sent.error());
     return;
   }
   context.perform({.service = "sns",
                    .kind = "sns.sign",
                    .id = fmt::format("{}/{}", message.id, subscription.arn),
-                   .payload = {{"Queue", subscription.endpoint},
+                   .payload = {{"TopicArn", subscription.topic_arn},
+                               {"Queue", subscription.endpoint},
                                {"DeadLetters", dead_letters_of(subscription)},
                                {"Order", order_of(message)},
                                {"Body", print_json(envelope(context, subscription, message))},
@@ -116,6 +125,12 @@ std::optional<std::chrono::seconds> retry_delay(const json::object& payload, std
   if (payload.contains("To")) return mail_retry_delay(tries);
   if (tries > post_retries_max) return std::nullopt;
   return post_retry_delay;
+}
+
+// The topic of a post, which its headers name, or of a mail.
+std::string topic_of(const json::object& payload) {
+  const json::object* headers = find_object(payload, "Headers");
+  return headers ? text(*headers, "x-amz-sns-topic-arn") : text(payload, "TopicArn");
 }
 
 // The administrator hears of mails that do not go out: the first time and the last.
@@ -217,9 +232,11 @@ void on_outcome(Context& context, const json::object& payload, const Outcome& ou
     if (const json::object* order = find_object(payload, "Order")) input = *order;
     // Unsigned when it could not be signed: better than lost.
     input["MessageBody"] = text(outcome.payload, "Body", text(payload, "Body"));
-    const auto sent = send_to_queue(context, queue, input);
+    const std::string topic = text(payload, "TopicArn");
+    const auto sent = send_to_queue(context, topic, queue, input);
     if (!sent)
-      send_to_dead_letters(context, text(payload, "DeadLetters"), std::move(input), sent.error());
+      send_to_dead_letters(context, topic, text(payload, "DeadLetters"), std::move(input),
+                           sent.error());
     return;
   }
   if (!outcome.final) return;
@@ -235,7 +252,8 @@ void on_outcome(Context& context, const json::object& payload, const Outcome& ou
   if (mail && (tries == 1 || !delay)) log_failed_mail(context, payload, outcome, !delay);
   if (!delay)
     return send_to_dead_letters(
-        context, text(payload, "DeadLetters"), {{"MessageBody", text(payload, "Body")}},
+        context, topic_of(payload), text(payload, "DeadLetters"),
+        {{"MessageBody", text(payload, "Body")}},
         {.name = status == 0 ? text(outcome.payload, "Error") : std::to_string(status),
          .cause = text(outcome.payload, "Cause", text(outcome.payload, "Reason"))});
   json::object next = payload;

@@ -7,6 +7,7 @@
 
 #include "core/exact_json.h"
 #include "core/letters.h"
+#include "services/base/rights.h"
 #include "services/base/table_service.h"
 #include "services/states/executions.h"
 #include "services/states/names.h"
@@ -17,6 +18,7 @@ namespace {
 
 // https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html#service-limits-http-task
 constexpr std::int64_t timeout_seconds = 60;
+constexpr std::string_view invoke_endpoint = "states:InvokeHTTPEndpoint";
 
 // "You can't use the following headers in your HTTP Task definition."
 bool is_forbidden(std::string_view header) {
@@ -181,16 +183,31 @@ std::variant<Called, Refused> call_http(Context& context, const asl::StartTask& 
                   : Result<json::object>{unfit("Parameters of an HTTP Task must be an object.")};
   if (!call) return Refused{call.error().name, call.error().cause};
   const std::string connection = text(*call, "ConnectionArn");
-  (*call)["Authorise"] = {{"states:InvokeHTTPEndpoint", origin.machine_arn},
-                          {"events:RetrieveConnectionCredentials", connection}};
+  // https://docs.aws.amazon.com/step-functions/latest/dg/call-https-apis.html#connect-http-task-permissions
+  (*call)["Requests"] = {{{"Action", invoke_endpoint},
+                          {"Resource", origin.machine_arn},
+                          {"Keys",
+                           {{"states:HTTPEndpoint", {text(*call, "Url")}},
+                            {"states:HTTPMethod", {text(*call, "Method")}}}}},
+                         {{"Action", "events:RetrieveConnectionCredentials"},
+                          {"Resource", connection},
+                          {"Keys", json::object{}}}};
   (*call)["Owner"] = {{"Service", "states"},
                       {"Operation", answered_operation},
                       {"Region", context.caller().region},
                       {"Account", context.caller().account},
                       {"Payload", payload}};
   const auto begun = context.call("events", "kiban:CallHttp", *call, as);
-  if (!begun) return Refused{begun.error().name, begun.error().cause};
-  return Called{};
+  if (begun) return Called{};
+  // Seen in serverless-operations/serverless-step-functions#599.
+  if (is_refusal(begun.error()) && begun.error().cause.find(invoke_endpoint) != std::string::npos)
+    return Refused{
+        "States.TaskFailed",
+        fmt::format("AWS Step Functions is not authorized to perform states:InvokeHTTPEndpoint on "
+                    "API Endpoint {}. Ensure that the StateMachine role contains the "
+                    "states:InvokeHTTPEndpoint permission for the given API Endpoint",
+                    text(*call, "Url"))};
+  return Refused{begun.error().name, begun.error().cause};
 }
 
 std::variant<Called, Refused> read_http_answer(const json::object& answer) {

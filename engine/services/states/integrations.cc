@@ -8,6 +8,7 @@
 #include "api/model.h"
 #include "core/exact_json.h"
 #include "services/base/bulk.h"
+#include "services/base/rights.h"
 #include "services/base/table_service.h"
 #include "services/states/http_task.h"
 #include "services/states/parameters.h"
@@ -33,7 +34,8 @@ constexpr Title titles[] = {{"sns", "SNS", "AmazonSNS"},
                             {"sqs", "SQS", "AmazonSQS"},
                             {"states", "StepFunctions", "AWSStepFunctions"},
                             {"ecs", "ECS", "AmazonECS"},
-                            {"events", "EventBridge", "AmazonCloudWatchEvents"}};
+                            {"events", "EventBridge", "AmazonCloudWatchEvents"},
+                            {"lambda", "Lambda", "AWSLambda"}};
 
 const api::Member* member_shown(const asl::TaskResource& resource, const api::Service& model,
                                 const api::Shape& shape, std::string_view key) {
@@ -161,6 +163,13 @@ Refused head_found_nothing(Context& context, std::string_view operation) {
                   context.random().uuid(), context.random().hex(32))};
 }
 
+// A refusal is a 403, but a 400 in AWS's JSON protocols, of which SQS alone keeps the 403.
+int status_of(const api::Service& model, const api::Shape* shape, const Error& error) {
+  if (shape && shape->http_status != 0) return shape->http_status;
+  const bool json = model.protocol == api::Protocol::Json && model.folder != "sqs";
+  return is_refusal(error) && !json ? 403 : 400;
+}
+
 // An error that the model does not know is the service's own exception. Recorded by AWS for SQS.
 Refused refused_by(Context& context, const api::Service& model, const api::Operation* operation,
                    const asl::TaskResource& resource, const Error& error) {
@@ -169,7 +178,7 @@ Refused refused_by(Context& context, const api::Service& model, const api::Opera
   if (model.folder == "s3" && error.name == "NotFound")
     return head_found_nothing(context, operation->name);
   const api::Shape* shape = model.error(operation, error.name);
-  const int status = shape && shape->http_status != 0 ? shape->http_status : 400;
+  const int status = status_of(model, shape, error);
   const std::string id = context.random().uuid();
   if (resource.service.starts_with("aws-sdk:")) {
     const std::string service = sdk_class(model.service_id);

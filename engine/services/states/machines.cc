@@ -7,6 +7,7 @@
 #include "core/arn.h"
 #include "services/base/table_service.h"
 #include "services/states/integrations.h"
+#include "services/states/machine_role.h"
 #include "services/states/names.h"
 #include "services/states/variable_references.h"
 #include "services/states/versions.h"
@@ -90,7 +91,7 @@ void save_revision(Context& context, json::object& machine) {
   put_json(context, row_key(context, "revision", text(machine, "name") + "/" + id), revision);
 }
 
-// A machine runs as a role of IAM; whether it exists is asked when it runs.
+// A machine runs as a role of IAM; check_machine_role asks for the role itself.
 Result<void> check_role(const json::object& input) {
   if (!input.contains("roleArn")) return {};
   const std::string arn = text(input, "roleArn");
@@ -195,6 +196,7 @@ Result<json::object> create_machine(Context& context, const json::object& input)
     KIBAN_TRY_VOID(publish_if_asked(context, input, *old, reply));
     return reply;
   }
+  KIBAN_TRY_VOID(check_machine_role(context, machine));
   save_revision(context, machine);
   put_json(context, key, machine);
   tell_not_served(context, machine, found);
@@ -255,6 +257,7 @@ Result<json::object> update_machine(Context& context, const json::object& input)
   if (machine.at("definition") != before.at("definition") ||
       machine.at("roleArn") != before.at("roleArn") ||
       machine.at("loggingConfiguration") != before.at("loggingConfiguration")) {
+    KIBAN_TRY_VOID(check_machine_role(context, machine));
     save_revision(context, machine);
     tell_not_served(context, machine, found);
   }

@@ -6,6 +6,7 @@
 
 #include "services/base/table_service.h"
 #include "services/states/executions.h"
+#include "services/states/machine_role.h"
 #include "services/states/map_objects.h"
 #include "services/states/names.h"
 #include "services/states/observers.h"
@@ -294,8 +295,9 @@ void Executions::child_finished(Context& context, Run& run, const asl::Finished&
 bool Executions::perform_map(Context& context, Run& run, Inputs& inputs,
                              const asl::Effect& effect) {
   const auto role = [&] {
-    return context.assume_role(run.execution->parameters().role_arn, "states.amazonaws.com",
-                               text(run.row, "name").substr(0, 64));
+    const asl::ExecutionParameters& of = run.execution->parameters();
+    return assume_task_role(context, of.role_arn, "",
+                            {.machine_arn = of.machine_arn, .execution_arn = of.arn});
   };
   if (const auto* start = std::get_if<asl::StartMapRun>(&effect)) {
     start_map_run(context, run, *start);

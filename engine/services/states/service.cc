@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 
+#include "services/base/rights.h"
 #include "services/base/table_service.h"
 #include "services/states/activities.h"
 #include "services/states/executions.h"
@@ -77,6 +78,7 @@ class States final : public Service {
         {"kiban:AwaitExecution", bind(&Executions::await_sync)},
         {"kiban:QueueActivityTask", queue_activity_task},
         {await_test_operation, await_test_state},
+        {decide_operation, decide_given},
         {answered_operation, bind(&Executions::on_http_answered)},
         {ended_operation,
          [this](Context& context, const json::object& input) -> Result<json::object> {

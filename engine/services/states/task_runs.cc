@@ -8,6 +8,7 @@
 #include "services/base/table_service.h"
 #include "services/states/executions.h"
 #include "services/states/integrations.h"
+#include "services/states/machine_role.h"
 #include "services/states/names.h"
 
 namespace kiban::services::states {
@@ -66,16 +67,16 @@ asl::StartTask read_task(std::int64_t id, const json::object& row) {
 
 // How the work that a .sync task waits for is stopped along with it.
 // https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync
-json::object stop_call(const std::string& role_arn, const std::string& resource) {
+json::object stop_call(const std::string& credentials_role, const std::string& resource) {
   const std::size_t task = resource.find(":task/");
   if (task == std::string::npos)
-    return {{"Role", role_arn},
+    return {{"Role", credentials_role},
             {"Service", "states"},
             {"Operation", "StopExecution"},
             {"Input", {{"executionArn", resource}}}};
   // arn:…:task/CLUSTER/ID
   const std::string path = resource.substr(task + 6);
-  return {{"Role", role_arn},
+  return {{"Role", credentials_role},
           {"Service", "ecs"},
           {"Operation", "StopTask"},
           {"Input",
@@ -181,10 +182,9 @@ void Executions::start_task(Context& context, Run& run, Inputs& inputs,
 // `poll_until`: when a long poll that found nothing before gives up.
 void Executions::call(Context& context, Run& run, Inputs& inputs, const asl::StartTask& task,
                       std::optional<Timestamp> poll_until) {
-  const std::string role_arn =
-      task.credentials_role.empty() ? run.execution->parameters().role_arn : task.credentials_role;
-  const auto role =
-      context.assume_role(role_arn, "states.amazonaws.com", text(run.row, "name").substr(0, 64));
+  const asl::ExecutionParameters& of = run.execution->parameters();
+  const Origin origin{.machine_arn = of.machine_arn, .execution_arn = of.arn};
+  const auto role = assume_task_role(context, of.role_arn, task.credentials_role, origin);
   if (!role) {
     inputs.push_back(asl::TaskFailed{
         .task = task.task, .error = "States.TaskFailed", .cause = role.error().cause});
@@ -196,9 +196,7 @@ void Executions::call(Context& context, Run& run, Inputs& inputs, const asl::Sta
   if (submits) hand_out_token(context, run.arn, task);
   // The call may answer its own token before it returns: the submission still comes first.
   const auto place = static_cast<std::ptrdiff_t>(inputs.size());
-  const asl::ExecutionParameters& of = run.execution->parameters();
-  auto result = call_integration(context, task,
-                                 {.machine_arn = of.machine_arn, .execution_arn = of.arn}, *role);
+  auto result = call_integration(context, task, origin, *role);
   if (const auto* refused = std::get_if<Refused>(&result)) {
     if (submits)
       inputs.push_back(asl::TaskSubmitFailed{
@@ -219,7 +217,7 @@ void Executions::call(Context& context, Run& run, Inputs& inputs, const asl::Sta
     row["Sync2"] = task.resource.pattern == asl::TaskPattern::Sync2;
     put_json(context, row_key(context, "waiting", called.waits_for), row);
     if (submits) {
-      json::object stop = stop_call(role_arn, called.waits_for);
+      json::object stop = stop_call(task.credentials_role, called.waits_for);
       stop["Token"] = task.token;
       put_json(context, stop_key(context, run.arn, task.task), stop);
     }
@@ -264,8 +262,10 @@ void Executions::stop_task(Context& context, Run& run, const asl::StopTask& task
   if (!row->contains("Service")) return close_token(context, text(*row, "Token"));
   context.erase(
       row_key(context, "token", text(*row, "Token")));  // Of .sync: the job was waited for.
-  const auto role = context.assume_role(text(*row, "Role"), "states.amazonaws.com",
-                                        text(run.row, "name").substr(0, 64));
+  // Rows of earlier versions name the machine's own role too.
+  const asl::ExecutionParameters& of = run.execution->parameters();
+  const auto role = assume_task_role(context, of.role_arn, text(*row, "Role"),
+                                     {.machine_arn = of.machine_arn, .execution_arn = of.arn});
   if (role)
     (void)context.call(text(*row, "Service"), text(*row, "Operation"), row->at("Input").as_object(),
                        *role);

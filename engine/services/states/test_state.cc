@@ -10,6 +10,7 @@
 #include "services/base/table_service.h"
 #include "services/states/http_task.h"
 #include "services/states/integrations.h"
+#include "services/states/machine_role.h"
 #include "services/states/mock_schema.h"
 #include "services/states/names.h"
 #include "services/states/parameters.h"
@@ -307,15 +308,13 @@ asl::Input input_of(const asl::StartTask& task, std::variant<Called, Refused> re
 std::optional<asl::Input> real_answer(Context& context, const Subject& subject,
                                       const asl::StartTask& task, const std::string& id) {
   if (subject.answer) return input_of(task, read_http_answer(*subject.answer));
-  const std::string role_arn =
-      task.credentials_role.empty() ? subject.role_arn : task.credentials_role;
-  const auto role = context.assume_role(role_arn, "states.amazonaws.com", "TestState");
+  const Origin origin{.machine_arn = make_arn(context, "states", "stateMachine:TestState")};
+  const auto role = assume_task_role(context, subject.role_arn, task.credentials_role, origin);
   if (!role)
     return asl::TaskFailed{
         .task = task.task, .error = "States.TaskFailed", .cause = role.error().cause};
   if (!is_http_task(task.resource))
     return input_of(task, call_integration(context, task, {}, *role));
-  const Origin origin{.machine_arn = make_arn(context, "states", "stateMachine:TestState")};
   auto begun = call_http(context, task, origin, *role, {{"Test", id}});
   if (std::holds_alternative<Refused>(begun)) return input_of(task, std::move(begun));
   return std::nullopt;

@@ -118,7 +118,14 @@ Result<json::object> assume_role(Context& context, const json::object& input) {
     return fail("ValidationError", fmt::format("{} is invalid", role_arn));
   }
   const std::string name = arn->resource.substr(arn->resource.rfind('/') + 1);
-  const auto session = context.assume_role(role_arn, context.caller().arn, session_name);
+  RoleRequest request{.role_arn = role_arn,
+                      .principal = context.caller().arn,
+                      .session_name = session_name,
+                      .source_arn = context.caller().source_arn,
+                      .acts_for = context.caller().acts_for};
+  if (const std::string id = text(input, "ExternalId"); !id.empty())
+    request.keys.push_back({.name = "sts:ExternalId", .values = {id}});
+  const auto session = context.assume(request);
   if (!session) return denied(context, role_arn);
   const Role role = role_of(context, *session, role_arn, name);
   const std::int64_t seconds = number(input, "DurationSeconds", duration_default);
@@ -139,6 +146,7 @@ Result<json::object> assume_role(Context& context, const json::object& input) {
            {{"SecretAccessKey", secret},
             {"SessionToken", token},
             {"Arn", session->arn},
+            {"ActsFor", session->acts_for},
             {"UserId", user_id},
             {"Expiration", epoch_seconds(expires)}});
   context.set_timer("sts", id, expires + kept_after_expiry, {{"AccessKeyId", id}});
