@@ -54,6 +54,14 @@ TEST(Template, NamesWhatIsUnresolvedOrUnknown) {
   EXPECT_FALSE(parse_template("{}"));
 }
 
+TEST(Types, AnEmptyTypeIsRefused) {
+  const auto tree = parse_template(R"({"Resources":{"A":{"Type":""},"B":{"Type":"AWS::X::Y"}}})");
+  ASSERT_TRUE(tree);
+  EXPECT_EQ(check_resources(*tree).error().cause,
+            "Template format error: Unrecognized resource types: [, AWS::X::Y]");
+  EXPECT_FALSE(check_resources(*parse_template(R"({"Resources":{"A":{"Type":""}}})")));
+}
+
 TEST(Template, IsCheckedForShape) {
   const std::pair<const char*, const char*> table[] = {
       {R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","DeletionPolicy":"Keep"}}})",

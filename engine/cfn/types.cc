@@ -1,6 +1,7 @@
 #include "cfn/types.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -409,13 +410,13 @@ std::vector<std::string> type_names() {
 }
 
 Result<void> check_resources(const json::object& tree) {
-  std::string unknown;
+  std::vector<std::string> unknown;  // One name may be empty.
   const json::object& resources = *find_object(tree, "Resources");
   for (const auto& resource : resources) {
     const std::string type(resource.value().at("Type").as_string());
     const json::object* entry = find_type(type);
     if (!entry) {
-      unknown += (unknown.empty() ? "" : ", ") + type;
+      unknown.push_back(type);
       continue;
     }
     KIBAN_TRY_VOID(check_snapshot(*entry, resource.key(), resource.value().as_object()));
@@ -432,8 +433,8 @@ Result<void> check_resources(const json::object& tree) {
     }
   }
   if (!unknown.empty()) {
-    return invalid(
-        fmt::format("Template format error: Unrecognized resource types: [{}]", unknown));
+    return invalid(fmt::format("Template format error: Unrecognized resource types: [{}]",
+                               fmt::join(unknown, ", ")));
   }
   return check_attributes(json::value(tree), resources);
 }
