@@ -248,3 +248,55 @@ Outputs:
     assert "Fn::ForEach::Topics" in original
     processed = client.get_template(StackName="loops", TemplateStage="Processed")["TemplateBody"]
     assert sorted(processed["Resources"]) == ["Queue", "Topicb", "Topicc"]
+
+
+SAM = """
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Stage: {Type: String}
+Resources:
+  Queue: {Type: AWS::SQS::Queue}
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Definition:
+        StartAt: Send
+        States:
+          Send:
+            Type: Task
+            Resource: arn:aws:states:::sqs:sendMessage
+            Parameters: {QueueUrl: !Ref Queue, MessageBody: '${stage}'}
+            End: true
+      DefinitionSubstitutions: {stage: !Ref Stage}
+      Policies:
+        - SQSSendMessagePolicy: {QueueName: !GetAtt Queue.QueueName}
+      Events:
+        Orders: {Type: EventBridgeRule, Properties: {Pattern: {source: [shop]}}}
+        Nightly:
+          Type: ScheduleV2
+          Properties:
+            {ScheduleExpression: 'cron(0 2 * * ? *)', ScheduleExpressionTimezone: Asia/Tokyo}
+Outputs:
+  Url: {Value: !Ref Queue}
+"""
+
+
+def test_a_serverless_state_machine_is_deployed_and_started_by_its_event(server, tmp_path):
+    template = tmp_path / "sam.yaml"
+    template.write_text(SAM)
+    deploy = ("deploy", "--template-file", template, "--stack-name", "sam")
+    capabilities = ("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
+    aws(server, *deploy, *capabilities, "--parameter-overrides", "Stage=prod")
+    client = server.client("cloudformation")
+    processed = client.get_template(StackName="sam", TemplateStage="Processed")["TemplateBody"]
+    types = sorted(each["Type"] for each in processed["Resources"].values())
+    assert types == [
+        *("AWS::Events::Rule", "AWS::IAM::Role", "AWS::IAM::Role", "AWS::IAM::Role", "AWS::SQS::Queue"),
+        *("AWS::Scheduler::Schedule", "AWS::StepFunctions::StateMachine"),
+    ]
+    server.client("events").put_events(Entries=[{"Source": "shop", "DetailType": "order", "Detail": "{}"}])
+    url = outputs(server, "sam")["Url"]
+    got = server.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+    assert [each["Body"] for each in got] == ["prod"]
+    schedule = server.client("scheduler").get_schedule(Name="MachineNightly")
+    assert schedule["ScheduleExpressionTimezone"] == "Asia/Tokyo"
