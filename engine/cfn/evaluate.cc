@@ -9,6 +9,7 @@
 
 #include "cfn/parameters.h"
 #include "cfn/template.h"
+#include "cfn/types.h"
 
 namespace kiban::cfn {
 namespace {
@@ -289,6 +290,13 @@ Evaluator::Value Evaluator::attribute(const std::string& id, const std::string& 
     const json::object& attributes = found->second.attributes;
     if (const json::value* value = find(attributes, name)) return copied(*value);
     if (planning_) return json::value(json::string(known_after_apply));
+    const json::object& declared = find_object(tree_, "Resources")->at(id).as_object();
+    const json::object* type = find_type(declared.at("Type").as_string());
+    if (type && flag(*type, "Open"))
+      return invalid(
+          fmt::format("CustomResource attribute error: Vendor response doesn't contain "
+                      "{} attribute in object {}",
+                      name, id));
     return invalid(fmt::format("Requested attribute {} does not exist in schema for {}", name, id));
   }
   if (planning_ && find_object(tree_, "Resources")->contains(id)) {

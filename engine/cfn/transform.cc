@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cfn/check.h"
+#include "cfn/sam/sam.h"
 #include "cfn/template.h"
 
 namespace kiban::cfn {
@@ -28,7 +29,7 @@ json::array transforms_of(const json::object& tree) {
 }
 
 bool is_served(const json::value& name) {
-  return name == extensions ||
+  return name == extensions || name == sam::transform_name ||
          (name.is_object() && text(name.get_object(), "Name") == "AWS::Include");
 }
 
@@ -59,7 +60,9 @@ Result<json::object> known_beforehand(const json::object& tree) {
 
 }  // namespace
 
-bool needs_transform(const json::object& tree) { return includes(tree) || loops(tree); }
+bool needs_transform(const json::object& tree) {
+  return includes(tree) || loops(tree) || has_transform(tree, sam::transform_name);
+}
 
 Result<void> check_transforms(const json::object& tree) {
   for (const json::value& name : transforms_of(tree)) {
@@ -84,6 +87,8 @@ Result<json::object> apply_transforms(json::object tree,
   };
   if (includes(tree)) KIBAN_TRY_VOID(include_snippets(tree, evaluate, input.fetch));
   if (loops(tree)) KIBAN_TRY_VOID(expand_loops(tree, evaluate));
+  if (has_transform(tree, sam::transform_name))
+    return sam::transform(std::move(tree), given, input.stack.region);
   return tree;
 }
 

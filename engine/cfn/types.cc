@@ -18,7 +18,7 @@ const std::map<std::string, json::object, std::less<>>& catalogue() {
   static const auto* const all = [] {
     auto* out = new std::map<std::string, json::object, std::less<>>;
     for (const std::string_view list :
-         {network_types, compute_types, data_types, access_types, events_types}) {
+         {network_types, compute_types, data_types, access_types, events_types, stack_types}) {
       const auto parsed = parse_json(list);
       KIBAN_CHECK(parsed, "a list of types is no JSON: " + (parsed ? "" : parsed.error().cause));
       for (const json::value& entry : parsed->as_array()) {
@@ -309,6 +309,8 @@ Result<void> check_attribute(const std::string& id, std::string_view name,
   }
   const json::object* type = find_type(resource->at("Type").as_string());
   if (type->at("Attributes").as_object().contains(name)) return {};
+  const json::string* open = find_string(*type, "OpenAttributes");
+  if (open && name.starts_with(std::string_view(*open)) && name.size() > open->size()) return {};
   return invalid(fmt::format(
       "Template error: resource {} does not support attribute type {} in Fn::GetAtt", id, name));
 }
@@ -376,8 +378,21 @@ std::optional<json::value> value_of(std::string_view text, const Scope& scope) {
 
 }  // namespace
 
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html,
+// "Specifying a custom resource type name".
+bool is_custom_type(std::string_view name) {
+  constexpr std::string_view prefix = "Custom::";
+  constexpr std::size_t size_max = 60;
+  return name.starts_with(prefix) && name.size() > prefix.size() && name.size() <= size_max &&
+         std::ranges::all_of(name.substr(prefix.size()), [](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '@' ||
+                  c == '-';
+         });
+}
+
 const json::object* find_type(std::string_view name) {
-  const auto found = catalogue().find(name);
+  const auto found =
+      catalogue().find(is_custom_type(name) ? "AWS::CloudFormation::CustomResource" : name);
   return found == catalogue().end() ? nullptr : &found->second;
 }
 
@@ -388,7 +403,8 @@ bool forces_replacement(const json::object& type, std::string_view property) {
 }
 
 bool can_update(const json::object& type, std::string_view property) {
-  return lists(type, "Updates", property) || (property == "Tags" && has_tags(type));
+  return flag(type, "Open") || lists(type, "Updates", property) ||
+         (property == "Tags" && has_tags(type));
 }
 
 const json::object* find_tag_steps(const json::object& type) {
@@ -424,7 +440,8 @@ Result<void> check_resources(const json::object& tree) {
     for (const auto& property : properties ? *properties : json::object{}) {
       const std::string_view name = property.key();
       KIBAN_TRY_VOID(check_secure_references(type, name, property.value()));
-      if (lists(*entry, "Known", name) || (name == "Tags" && has_tags(*entry))) {
+      if (flag(*entry, "Open") || lists(*entry, "Known", name) ||
+          (name == "Tags" && has_tags(*entry))) {
         KIBAN_TRY_VOID(check_value(*entry, name, property.value(), resource.key()));
         continue;
       }

@@ -14,7 +14,9 @@
 // "Wait"?: {"op", "in", "at": path, "ready": [...], "failed": [...], "why"?: path, "fault"?: the
 // reason of the failure, used instead of the value at "why"}, "Gone"?: {"op", "in", "at": path,
 // "is":
-// [...], "absent": [codes]} when deletion takes its time} Step: {"op", "in", "each"?: a list
+// [...], "absent": [codes]} when deletion takes its time, "Handler"?: code of CloudFormation's own
+// that is its life instead, "Open"?: it takes any property, "OpenAttributes"?: how further
+// attributes begin} Step: {"op", "in", "each"?: a list
 // property, "gone"?: the members of one that the new value lacks, "new"?: those that the old one
 // lacked, "key"?: which member tells them apart, "when"?: only with this property, "dropped"?: only
 // when this property went, "fresh"?: only when it came, "if"?: {property: the only value},

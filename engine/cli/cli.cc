@@ -26,6 +26,7 @@ struct Chosen {
   LogsOptions logs{};
   AslOptions asl{};
   std::vector<std::string> policy_requests{};
+  TemplateOptions cfn_template{};
   ScheduleOptions schedule{};
   SimulateOptions simulate{};
   std::string machine{};
@@ -400,6 +401,19 @@ void add_iam(CLI::App& app, Chosen& chosen) {
       [&] { chosen.command = [&] { return evaluate_policies(chosen.policy_requests); }; });
 }
 
+void add_cfn(CLI::App& app, Chosen& chosen) {
+  CLI::App* cfn = app.add_subcommand("cfn", "CloudFormation templates without a server");
+  cfn->require_subcommand(1);
+  CLI::App* transform = cfn->add_subcommand(
+      "transform", "Print a template with its transforms (SAM, language extensions) applied");
+  TemplateOptions& options = chosen.cfn_template;
+  transform->add_option("FILE", options.file, "The template, - for stdin (default: stdin)");
+  transform->add_option("--parameter", options.parameters, "KEY=VALUE; may be given repeatedly");
+  transform->add_option("--region", options.region, "AWS::Region")->capture_default_str();
+  transform->callback(
+      [&] { chosen.command = [&] { return transform_template(chosen.cfn_template); }; });
+}
+
 void add_simulate(CLI::App& app, Chosen& chosen) {
   CLI::App* command =
       with_json(app.add_subcommand(
@@ -521,6 +535,7 @@ int run(int argc, char** argv) {
   add_local(app, chosen);
   add_asl(app, chosen);
   add_iam(app, chosen);
+  add_cfn(app, chosen);
   add_simulate(app, chosen);
   add_completion(app, chosen);
   if (argc > 1 &&

@@ -81,6 +81,14 @@ int evaluate_jsonata();
 // Answers lines of JSON from files, - being stdin, or from stdin when there are none.
 int evaluate_policies(const std::vector<std::string>& files);
 
+// No server needed. Prints a CloudFormation template with its transforms applied, as JSON.
+struct TemplateOptions {
+  std::string file{};                     // Empty or -: stdin.
+  std::vector<std::string> parameters{};  // KEY=VALUE
+  std::string region{"ap-northeast-1"};
+};
+int transform_template(const TemplateOptions& options);
+
 // No server needed. Diagnostics like a compiler's; a run with mocks in virtual time; test cases.
 struct AslOptions {
   std::vector<std::string> files{};  // run and test: one, a definition or a folder.

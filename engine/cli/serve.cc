@@ -20,6 +20,7 @@
 #include "cli/metrics_route.h"
 #include "cli/missed_schedules.h"
 #include "cli/report.h"
+#include "cli/signal_route.h"
 #include "cli/task_runner.h"
 #include "cli/version.h"
 #include "cli/wiring.h"
@@ -42,6 +43,7 @@
 #include "runtime/probes.h"
 #include "runtime/process_driver.h"
 #include "runtime/registry.h"
+#include "services/cloudformation/signals.h"
 #include "store/format.h"
 #include "store/sweep.h"
 
@@ -378,6 +380,8 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
                  [&signer](const runtime::HttpRequest& request, const runtime::Respond& respond) {
                    respond([made = certificate_reply(signer, request)] { return made; });
                  });
+  made.add_route(std::string(services::cloudformation::signal_path),
+                 make_signal_route(thread, options.account));
   made.add_route("/_kiban/mail", runtime::make_mail_route(mail.server, **mailbox),
                  runtime::Frontend::Access::Token);
   made.add_route("/_kiban/clock", runtime::make_clock_route(thread, virtual_clock.get()),

@@ -13,7 +13,7 @@ import pytest
 from conftest import REGION, ROOT, Server, environment
 
 CDK = ROOT / "cdk"
-STACKS = ("AppOrders", "AppSettings", "AppFiles", "AppService", "AppSchedules")
+STACKS = ("AppOrders", "AppSettings", "AppFiles", "AppService", "AppSchedules", "AppNested")
 
 
 class Apps:
@@ -106,6 +106,13 @@ def test_work_together(apps):
     assert [each["Body"] for each in got] == ["new"]
 
 
+def test_nested_stacks_share_values(apps):
+    queue = apps.server.client("sqs").get_queue_attributes(
+        QueueUrl=apps.output("AppNested", "QueueUrl"), AttributeNames=["RedrivePolicy"]
+    )["Attributes"]
+    assert json.loads(queue["RedrivePolicy"])["deadLetterTargetArn"] == apps.output("AppNested", "DeadArn")
+
+
 def test_start_on_schedule(apps):
     url = apps.output("AppSchedules", "QueueUrl")
     got = apps.server.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
@@ -154,6 +161,10 @@ def test_are_changed(apps):
     )["Attributes"]
     assert queue["VisibilityTimeout"] == "90"
     assert json.loads(queue["RedrivePolicy"])["maxReceiveCount"] == 5
+    nested = apps.server.client("sqs").get_queue_attributes(
+        QueueUrl=apps.output("AppNested", "QueueUrl"), AttributeNames=["VisibilityTimeout"]
+    )["Attributes"]
+    assert nested == {"VisibilityTimeout": "90"}
     topic = apps.server.client("sns").get_topic_attributes(TopicArn=apps.output("AppOrders", "TopicArn"))
     assert topic["Attributes"]["DisplayName"] == ""
     roles = apps.server.client("iam")

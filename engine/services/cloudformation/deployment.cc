@@ -26,6 +26,7 @@ void begin(Context& context, Stack& stack, StackOperation operation) {
   stack.touched.clear();
   stack.doomed.clear();
   stack.rolled_back = false;
+  stack.failure.clear();
   stack.retain_except_on_create = false;
 }
 
@@ -61,11 +62,20 @@ void Machine::run() {
   const std::string active = row_key(stack_.region, "active", stack_.uuid);
   if (stack_.operation == StackOperation::None) {
     context_.erase(active);
+    wake_parent();
     return;
   }
   context_.put(active, "{}");
   const bool early = stack_.began && context_.now() - *stack_.began < 1min;
   set_poll(context_, stack_, early ? poll_interval : later_poll_interval);
+}
+
+// The stack that waits for this one goes on right after this command.
+void Machine::wake_parent() {
+  if (stack_.parent_id.empty()) return;
+  const auto parent =
+      get_stack(context_, stack_.region, stack_.parent_id.substr(stack_.parent_id.rfind('/') + 1));
+  if (parent && parent->operation != StackOperation::None) set_poll(context_, *parent, {});
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html,
@@ -111,6 +121,7 @@ void Machine::end_operation(const std::string& status, const std::string& why) {
 
 void Machine::failed(const std::string& why) {
   const StackOperation now = stack_.operation;
+  stack_.failure = why;
   if (now == StackOperation::Create) {
     if (stack_.on_failure == "DO_NOTHING") return end_operation("CREATE_FAILED", why);
     const bool all = stack_.on_failure == "DELETE";

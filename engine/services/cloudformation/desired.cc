@@ -34,35 +34,27 @@ std::unexpected<Error> invalid(std::string cause) {
   return fail("ValidationError", std::move(cause));
 }
 
-// http(s)://HOST/BUCKET/KEY, or https://BUCKET.s3….amazonaws.com/KEY.
-Result<std::string> fetch(Context& context, const std::string& url) {
+struct Place {
+  std::string bucket{};
+  std::string key{};
+};
+
+// s3://BUCKET/KEY, http(s)://HOST/BUCKET/KEY, or https://BUCKET.s3….amazonaws.com/KEY. Nothing: it
+// is none of these.
+std::optional<Place> place_of(const std::string& url) {
   const std::size_t scheme = url.find("://");
   const std::size_t slash = scheme == std::string::npos ? scheme : url.find('/', scheme + 3);
-  if (slash == std::string::npos) return invalid("TemplateURL must be a supported URL.");
+  if (slash == std::string::npos) return std::nullopt;
   const std::string host = url.substr(scheme + 3, slash - scheme - 3);
   std::string path = url.substr(slash + 1, url.find('?') - slash - 1);
+  if (url.starts_with("s3://")) return Place{.bucket = host, .key = path};
   path = api::decode_uri(path).value_or(path);
   const std::size_t virtual_host = host.find(".s3");
-  std::string bucket;
-  if (virtual_host != std::string::npos && host.ends_with(".amazonaws.com")) {
-    bucket = host.substr(0, virtual_host);
-  } else {
-    bucket = path.substr(0, path.find('/'));
-    path = bucket.size() < path.size() ? path.substr(bucket.size() + 1) : "";
-  }
-  const auto got =
-      context.call("s3", "GetObject", {{"Bucket", bucket}, {"Key", path}}, context.caller());
-  if (!got) {
-    return invalid(
-        fmt::format("S3 error: {}\nFor more information check "
-                    "http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
-                    got.error().cause));
-  }
-  const json::object* body = find_object(*got, "Body");
-  if (!body || number(*body, "Size", 0) > static_cast<std::int64_t>(object_bytes_max)) {
-    return invalid(fmt::format("Template may not exceed {} bytes in size.", object_bytes_max));
-  }
-  return read_bulk(context, *body);
+  if (virtual_host != std::string::npos && host.ends_with(".amazonaws.com"))
+    return Place{.bucket = host.substr(0, virtual_host), .key = path};
+  const std::string bucket = path.substr(0, path.find('/'));
+  return Place{.bucket = bucket,
+               .key = bucket.size() < path.size() ? path.substr(bucket.size() + 1) : ""};
 }
 
 Result<void> check_tags(const json::array& tags) {
@@ -245,6 +237,24 @@ Result<void> refuse_others(const json::object& input, std::string_view operation
   return {};
 }
 
+Result<std::string> template_at(Context& context, const std::string& url, const Caller& as) {
+  const auto place = place_of(url);
+  if (!place) return invalid("TemplateURL must be a supported URL.");
+  const auto got =
+      context.call("s3", "GetObject", {{"Bucket", place->bucket}, {"Key", place->key}}, as);
+  if (!got) {
+    return invalid(
+        fmt::format("S3 error: {}\nFor more information check "
+                    "http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+                    got.error().cause));
+  }
+  const json::object* body = find_object(*got, "Body");
+  if (!body || number(*body, "Size", 0) > static_cast<std::int64_t>(object_bytes_max)) {
+    return invalid(fmt::format("Template may not exceed {} bytes in size.", object_bytes_max));
+  }
+  return read_bulk(context, *body);
+}
+
 Needed needed_capability(const json::object& tree) {
   // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html,
   // Capabilities.
@@ -279,7 +289,7 @@ Result<std::string> template_of(Context& context, const json::object& input, con
     return old->desired.body;
   }
   if (body == url) return invalid("Either Template URL or Template Body must be specified.");
-  if (url) return fetch(context, text(input, "TemplateURL"));
+  if (url) return template_at(context, text(input, "TemplateURL"), context.caller());
   std::string given = text(input, "TemplateBody");
   if (given.size() > body_bytes_max) {
     return invalid(fmt::format(
@@ -353,7 +363,7 @@ Result<json::object> processed(Context& context, const Stack& stack, const Desir
                                         {.stack = identity(stack),
                                          .ports = checking_ports(context, stack, as),
                                          .fetch = [&](const std::string& location) {
-                                           return fetch(context, location);
+                                           return template_at(context, location, context.caller());
                                          }}));
   KIBAN_TRY_VOID(cfn::check_tree(tree));
   KIBAN_TRY_VOID(cfn::check_resources(tree));
@@ -396,6 +406,30 @@ Result<Desired> make_desired(Context& context, const Stack& stack, const json::o
   return desired;
 }
 
+namespace {
+
+// Nested stacks whose properties stay but whose templates changed.
+void add_outdated(Context& context, const Stack& stack, const Desired& desired,
+                  std::vector<cfn::ResourceChange>& changes) {
+  Stack wanted = stack;
+  wanted.desired = desired;
+  Lifecycle lifecycle(context, wanted, context.caller());
+  for (const Resource& row : stack.resources) {
+    const bool listed = std::ranges::any_of(changes, [&](const cfn::ResourceChange& change) {
+      return change.logical_id == row.logical_id;
+    });
+    if (listed || row.physical_id.empty() || !lifecycle.is_outdated(row)) continue;
+    changes.push_back({.action = cfn::ResourceChange::Action::Modify,
+                       .logical_id = row.logical_id,
+                       .physical_id = row.physical_id,
+                       .type = row.type,
+                       .before = row.properties,
+                       .after = row.properties});
+  }
+}
+
+}  // namespace
+
 Result<std::optional<std::vector<cfn::ResourceChange>>> changes_of(Context& context,
                                                                    const Stack& stack,
                                                                    const Desired& desired) {
@@ -408,6 +442,7 @@ Result<std::optional<std::vector<cfn::ResourceChange>>> changes_of(Context& cont
   evaluator.plan_only(true);
   KIBAN_TRY(std::vector<cfn::ResourceChange> changes,
             cfn::plan(tree, old_tree, evaluator, existing_in(stack), desired.tags));
+  add_outdated(context, stack, desired, changes);
   const bool failed = stack.status.ends_with("_FAILED");
   // References to parameters may have new values: such an update is done even when it changes
   // nothing. docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html

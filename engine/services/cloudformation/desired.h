@@ -12,6 +12,9 @@ namespace kiban::services::cloudformation {
 // TemplateBody, TemplateURL (an object of our own S3) or, with an old stack, UsePreviousTemplate.
 Result<std::string> template_of(Context& context, const json::object& input, const Stack* old);
 
+// The text of an object of our own S3, as `as`. ValidationError.
+Result<std::string> template_at(Context& context, const std::string& url, const Caller& as);
+
 // `stack` is the one it will be applied to; with `update` its values count as previous ones.
 // Errors: ValidationError, InsufficientCapabilitiesException.
 Result<Desired> make_desired(Context& context, const Stack& stack, const json::object& input,

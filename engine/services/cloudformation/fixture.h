@@ -117,7 +117,7 @@ class World {
     std::vector<std::unique_ptr<Service>> services;
     services.push_back(make_cloudformation());
     for (const char* name : {"applicationautoscaling", "cloudwatch", "ec2", "ecr", "ecs", "elbv2",
-                             "events", "iam", "kms", "logs", "rds", "s3", "scheduler",
+                             "events", "iam", "kms", "lambda", "logs", "rds", "s3", "scheduler",
                              "secretsmanager", "sns", "sqs", "ssm", "states"}) {
       services.push_back(std::make_unique<Fake>(name, script));
     }

@@ -271,12 +271,64 @@ void finish_attributes(const json::object& type, const cfn::Scope& scope, Resour
 }
 }  // namespace
 
-// As long as AWS waits for an ECS service.
-// https://repost.aws/knowledge-center/cloudformation-ecs-service-stabilize
-Duration Lifecycle::settle_max(const Resource&) { return std::chrono::hours(3); }
+const Handler* handler_of(const json::object& type) {
+  const std::string name = text(type, "Handler");
+  if (name == "custom") return &custom_resource_handler();
+  if (name == "stack") return &nested_stack_handler();
+  if (name == "handle") return &wait_handle_handler();
+  if (name == "wait") return &wait_condition_handler();
+  return nullptr;
+}
+
+bool Lifecycle::is_outdated(const Resource& resource) {
+  const Handler* handler = handler_of(*cfn::find_type(resource.type));
+  return handler && handler->is_outdated(scope(), resource);
+}
+
+Result<json::object> Lifecycle::resolved(const json::object& properties) {
+  return cfn::resolve_references(properties,
+                                 make_ports(context_, stack_.region, stack_.desired.ssm, as_));
+}
+
+Result<Progress> Lifecycle::create_by(const Handler& handler, Resource& resource,
+                                      const json::object& properties) {
+  const json::object& type = *cfn::find_type(resource.type);
+  resource.name = generated_name(context_, stack_, resource.logical_id, type, properties);
+  resource.properties = properties;
+  KIBAN_TRY(const json::object whole, resolved(properties));
+  return handler.create(scope(), resource, whole);
+}
+
+Result<Progress> Lifecycle::update_by(const Handler& handler, Resource& resource,
+                                      const json::object& properties) {
+  KIBAN_TRY(const json::object whole, resolved(properties));
+  KIBAN_TRY(const json::object before, resolved(resource.attempted.value_or(resource.properties)));
+  resource.attempted = properties;
+  KIBAN_TRY(const Progress progress, handler.update(scope(), resource, whole, before));
+  if (progress == Progress::Waiting) return progress;
+  resource.properties = properties;
+  resource.attempted.reset();
+  return progress;
+}
+
+Result<Progress> Lifecycle::settled_by(const Handler& handler, Resource& resource) {
+  KIBAN_TRY(const Progress progress, handler.settled(scope(), resource));
+  if (progress == Progress::Done && resource.attempted) {
+    resource.properties = *resource.attempted;
+    resource.attempted.reset();
+  }
+  return progress;
+}
+
+Result<Progress> Lifecycle::remove_by(const Handler& handler, Resource& resource) {
+  // What they refer to may be gone already.
+  const auto whole = resolved(resource.properties);
+  return handler.remove(scope(), resource, whole ? *whole : resource.properties);
+}
 
 Result<Progress> Lifecycle::create(Resource& resource, const json::object& properties) {
   const json::object& type = *cfn::find_type(resource.type);
+  if (const Handler* handler = handler_of(type)) return create_by(*handler, resource, properties);
   const std::string property = text(type, "Name");
   const std::string given = property.empty() ? "" : text(properties, property);
   resource.name = given.empty()
@@ -303,6 +355,8 @@ Result<Progress> Lifecycle::create(Resource& resource, const json::object& prope
 }
 
 Result<Progress> Lifecycle::update(Resource& resource, const json::object& properties) {
+  if (const Handler* handler = handler_of(*cfn::find_type(resource.type)))
+    return update_by(*handler, resource, properties);
   KIBAN_TRY(Work work, work_on(resource, properties));
   json::object& now = work.scope.properties;
   const json::object* defaults = find_object(work.type, "Defaults");
@@ -351,6 +405,8 @@ Result<void> Lifecycle::change_tags(Work& work) {
 }
 
 Result<Progress> Lifecycle::settled(Resource& resource) {
+  if (const Handler* handler = handler_of(*cfn::find_type(resource.type)))
+    return settled_by(*handler, resource);
   KIBAN_TRY(Work work, work_on(resource, resource.properties));
   if (const json::object* step = find_object(work.type, "Wait")) {
     KIBAN_TRY(work.scope.own["reply"], ask(work, *step));
@@ -379,6 +435,7 @@ Result<Progress> Lifecycle::settled(Resource& resource) {
 
 Result<Progress> Lifecycle::remove(Resource& resource, const std::string& policy) {
   const json::object& type = *cfn::find_type(resource.type);
+  if (const Handler* handler = handler_of(type)) return remove_by(*handler, resource);
   // What it refers to may be gone already; deletion seldom needs the values.
   Work work{.type = type};
   if (auto whole = work_on(resource, resource.properties)) {

@@ -6,6 +6,7 @@
 
 #include "cfn/evaluate.h"
 #include "cfn/types.h"
+#include "services/cloudformation/handler.h"
 #include "services/cloudformation/stack.h"
 
 namespace kiban::services::cloudformation {
@@ -14,8 +15,6 @@ namespace kiban::services::cloudformation {
 // that are known already.
 cfn::Ports make_ports(Context& context, const std::string& region,
                       std::map<std::string, std::string> ssm, const Caller& as);
-
-enum class Progress { Done, Waiting };
 
 // Works on a resource's row. What was made is in the row even when a later step failed. Waiting:
 // call settled() again later; the row's reason says what for.
@@ -30,8 +29,8 @@ class Lifecycle {
   // By DeletionPolicy "Snapshot" with a last snapshot, where the type has such. Waiting: call
   // again.
   Result<Progress> remove(Resource& resource, const std::string& policy);
-  // How long it may take to settle, or to go.
-  static Duration settle_max(const Resource& resource);
+  // Whether an update has something to do though no property changed.
+  bool is_outdated(const Resource& resource);
 
  private:
   struct Work;
@@ -48,6 +47,14 @@ class Lifecycle {
   json::array system_tags(const Resource& resource) const;
   Result<void> change_tags(Work& work);
   Result<void> prune_versions(const Work& work, std::size_t kept);
+  HandlerScope scope() { return {.context = context_, .stack = stack_, .as = as_}; }
+  Result<json::object> resolved(const json::object& properties);
+  Result<Progress> create_by(const Handler& handler, Resource& resource,
+                             const json::object& properties);
+  Result<Progress> update_by(const Handler& handler, Resource& resource,
+                             const json::object& properties);
+  Result<Progress> settled_by(const Handler& handler, Resource& resource);
+  Result<Progress> remove_by(const Handler& handler, Resource& resource);
   Result<Work> work_on(const Resource& resource, const json::object& properties);
 
   Context& context_;

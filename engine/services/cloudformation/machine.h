@@ -13,6 +13,11 @@
 
 namespace kiban::services::cloudformation {
 
+// How long a resource may take to settle or to go: as long as AWS waits for an ECS service.
+// https://repost.aws/knowledge-center/cloudformation-ecs-service-stabilize
+// Nested stacks and wait conditions end by their own limits.
+constexpr Duration settle_max = std::chrono::hours(3);
+
 class Machine {
  public:
   // Both outlive it.
@@ -27,6 +32,7 @@ class Machine {
   bool phase();
   void failed(const std::string& why);
   bool timed_out() const;
+  void wake_parent();
   void end_operation(const std::string& status, const std::string& why = {});
   void set_resource(Resource& resource, const std::string& status, const std::string& why = {});
   bool overdue(Resource& resource, bool already);
@@ -41,6 +47,7 @@ class Machine {
   Result<void> check_name(const json::object& type, const Resource& resource,
                           const std::vector<cfn::PropertyChange>& changes) const;
   Result<Progress> settle(Resource& resource, Result<Progress> progress);
+  void doom_replaced(Resource& resource);
   void give_up_waiting(std::vector<std::string>* given_up = nullptr);
   void give_up(Resource& resource, const std::string& why);
   void complete(const std::set<std::string>& present);

@@ -160,7 +160,9 @@ Result<Progress> Machine::one(const cfn::Graph& graph, cfn::Evaluator& evaluator
 Result<Progress> Machine::change(Resource& resource, const json::object& properties) {
   const json::object& type = *cfn::find_type(resource.type);
   const auto changes = cfn::compare(type, resource.properties, properties);
-  if (changes.empty() && !resource.attempted) return Progress::Done;
+  if (changes.empty() && !resource.attempted &&
+      !Lifecycle(context_, stack_, as_).is_outdated(resource))
+    return Progress::Done;
   resource.verb = Verb::Update;
   const bool replaced =
       std::ranges::any_of(changes, [](const cfn::PropertyChange& one) { return one.replaces; });
@@ -189,6 +191,7 @@ Result<Progress> Machine::replace(Resource& resource, const json::object& proper
   resource.name.clear();
   resource.properties = {};
   resource.handler = {};
+  resource.since.reset();
   resource.attempted.reset();
   resource.partial = true;
   auto progress = Lifecycle(context_, stack_, as_).create(resource, properties);
@@ -216,8 +219,7 @@ Result<Progress> Machine::settle(Resource& resource, Result<Progress> progress) 
   if (waiting && overdue(resource, resource.waiting)) {
     return fail("NotStabilized",
                 fmt::format("{} did not stabilize within {} hours: it {}", resource.logical_id,
-                            std::chrono::hours(Lifecycle::settle_max(resource) / 1h).count(),
-                            resource.reason));
+                            std::chrono::hours(settle_max / 1h).count(), resource.reason));
   }
   // AWS tells the physical id as soon as there is one.
   if (waiting && !resource.waiting && resource.verb == Verb::Create) {
@@ -226,14 +228,28 @@ Result<Progress> Machine::settle(Resource& resource, Result<Progress> progress) 
     resource.reason = waits;
   }
   resource.waiting = waiting;
+  if (!waiting) doom_replaced(resource);
   if (!waiting) set_resource(resource, std::string(text_of(resource.verb)) + "_COMPLETE");
   return progress;
 }
 
+// What an update left behind under another physical id goes; what is in use again is kept.
+void Machine::doom_replaced(Resource& resource) {
+  auto old = take_replaced(resource);
+  if (!old) return;
+  std::erase_if(stack_.doomed, [&](const Resource& one) {
+    return one.logical_id == resource.logical_id && one.physical_id == resource.physical_id;
+  });
+  old->policy = resource.update_replace_policy;
+  old->waiting = false;
+  stack_.doomed.push_back(*std::move(old));
+}
+
 // Of what began to wait now, or waits already.
 bool Machine::overdue(Resource& resource, bool already) {
+  if (handler_of(*cfn::find_type(resource.type))) return false;
   if (!already || !resource.since) resource.since = context_.now();
-  return context_.now() - *resource.since >= Lifecycle::settle_max(resource);
+  return context_.now() - *resource.since >= settle_max;
 }
 
 void Machine::complete(const std::set<std::string>& present) {

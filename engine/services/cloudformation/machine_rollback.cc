@@ -145,9 +145,9 @@ Result<Progress> Machine::remove(Resource& resource) {
   if (!already) tell("DELETE_IN_PROGRESS");
   auto progress = Lifecycle(context_, stack_, as_).remove(resource, resource.policy);
   if (progress && *progress == Progress::Waiting && overdue(resource, already)) {
-    progress = fail("NotStabilized",
-                    fmt::format("{} was not gone after {} hours", resource.logical_id,
-                                std::chrono::hours(Lifecycle::settle_max(resource) / 1h).count()));
+    progress =
+        fail("NotStabilized", fmt::format("{} was not gone after {} hours", resource.logical_id,
+                                          std::chrono::hours(settle_max / 1h).count()));
   }
   if (!progress) {
     tell("DELETE_FAILED", reason_of(context_, progress.error()));

@@ -2,8 +2,10 @@
 
 #include "services/base/rights.h"
 #include "services/cloudformation/deployment.h"
+#include "services/cloudformation/nested.h"
 #include "services/cloudformation/operations.h"
 #include "services/cloudformation/rows.h"
+#include "services/cloudformation/signals.h"
 
 namespace kiban::services::cloudformation {
 namespace {
@@ -14,6 +16,8 @@ const OperationTable& all_operations() {
     all->insert(change_set_operations().begin(), change_set_operations().end());
     all->insert(description_operations().begin(), description_operations().end());
     all->emplace(decide_operation, decide_given);
+    all->insert(nested_operations().begin(), nested_operations().end());
+    all->emplace("kiban:Signal", signal);
     return all;
   }();
   return *table;

@@ -63,6 +63,7 @@ void resource_members(R& resource, V&& visit) {
   visit("Reverting", resource.reverting);
   visit("Since", resource.since);
   visit("Handler", resource.handler);
+  visit("NoEcho", resource.no_echo);
   visit("Policy", resource.policy);
   visit("End", resource.end);
   visit("Deleting", resource.deleting);
@@ -128,6 +129,7 @@ void stack_members(R& stack, V&& visit) {
   visit("Doomed", stack.doomed);
   visit("Backup", stack.backup);
   visit("Previous", stack.previous);
+  visit("Failure", stack.failure);
   visit("RolledBack", stack.rolled_back);
   visit("RetainExceptOnCreate", stack.retain_except_on_create);
   visit("KeepOnFailure", stack.keep_on_failure);

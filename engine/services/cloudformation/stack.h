@@ -49,7 +49,8 @@ struct Resource {
   bool partial{false};  // Left by a creation that failed.
   bool reverting{false};
   std::optional<Timestamp> since{};  // When it began to wait.
-  json::object handler{};  // What a type with code of its own remembers; custom.h, nested.h say.
+  json::object handler{};  // What a type with code of its own remembers (custom_resource.cc).
+  bool no_echo{false};     // Its attributes are not to be shown.
 
   // Of one that is being deleted.
   std::string policy{"Delete"};
@@ -110,6 +111,7 @@ struct Stack {
   std::vector<Resource> doomed{};
   std::vector<Resource> backup{};     // "resources" before an update.
   std::optional<Desired> previous{};  // What an update replaced.
+  std::string failure{};              // Why it is rolled back.
   bool rolled_back{false};
   bool retain_except_on_create{false};
   bool keep_on_failure{false};

@@ -346,6 +346,9 @@ TEST(Types, AreAllInTheTableWithEveryProperty) {
     entries[text(entry.as_object(), "Type")] = &entry.as_object();
   }
   for (const std::string& type : cfn::type_names()) {
+    // Those have tests of their own: custom_resource_test.cc, nested_test.cc,
+    // wait_condition_test.cc.
+    if (cfn::find_type(type)->contains("Handler")) continue;
     if (!entries.contains(type)) {
       ADD_FAILURE() << type << " is not tested";
       continue;

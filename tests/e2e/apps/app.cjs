@@ -173,5 +173,20 @@ class Schedules extends cdk.Stack {
   }
 }
 
+// Nested: a queue in a nested stack whose dead letters go to a queue of the stack around it.
+class Nested extends cdk.Stack {
+  constructor(scope, id, props) {
+    super(scope, id, props);
+    const dead = new sqs.Queue(this, 'Dead');
+    const inner = new cdk.NestedStack(this, 'Inner');
+    const queue = new sqs.Queue(inner, 'Queue', {
+      visibilityTimeout: cdk.Duration.seconds(next ? 90 : 60),
+      deadLetterQueue: { queue: dead, maxReceiveCount: 3 },
+    });
+    new cdk.CfnOutput(this, 'QueueUrl', { value: queue.queueUrl });
+    new cdk.CfnOutput(this, 'DeadArn', { value: dead.queueArn });
+  }
+}
+
 const tags = { Owner: next ? 'them' : 'us' };
-for (const [name, kind] of Object.entries({ Orders, Settings, Files, Service, Schedules })) new kind(app, `App${name}`, { env, tags });
+for (const [name, kind] of Object.entries({ Orders, Settings, Files, Service, Schedules, Nested })) new kind(app, `App${name}`, { env, tags });
