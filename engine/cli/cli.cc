@@ -8,6 +8,7 @@
 #include "cli/backup.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
+#include "cli/iam_options.h"
 #include "cli/report.h"
 #include "cli/serve.h"
 #include "cli/simulate_commands.h"
@@ -25,7 +26,7 @@ struct Chosen {
   StartOptions start{};
   LogsOptions logs{};
   AslOptions asl{};
-  std::vector<std::string> policy_requests{};
+  IamChoice iam{};
   ScheduleOptions schedule{};
   SimulateOptions simulate{};
   std::string machine{};
@@ -379,32 +380,6 @@ void add_local(CLI::App& app, Chosen& chosen) {
       ->callback([&] { chosen.command = evaluate_jsonata; });
 }
 
-void add_iam(CLI::App& app, Chosen& chosen) {
-  CLI::App* iam = app.add_subcommand("iam", "IAM policies without a server");
-  iam->require_subcommand(1);
-  CLI::App* evaluate = iam->add_subcommand(
-      "evaluate", "Decide requests by their policies: a JSON line for each line that is read");
-  evaluate->add_option("FILE", chosen.policy_requests, "JSON lines, - for stdin (default: stdin)");
-  evaluate->footer(
-      "A line is {\"principal\": ARN, \"*\" or {\"Service\": NAME}, \"action\": \"s3:GetObject\",\n"
-      "\"resource\": ARN, \"resourceAccount\": ID, \"context\": {KEY: value or [values]},\n"
-      "\"identityPolicies\": [policy...], \"resourcePolicy\": policy,\n"
-      "\"permissionBoundaries\": [policy...], \"sessionPolicy\": policy}. Only action is "
-      "required;\n"
-      "a policy is an object, or a string of JSON. Keys of the context are those given, no "
-      "others.\n\n"
-      "The answer is {\"decision\": \"Allowed\", \"ImplicitlyDenied\" or \"ExplicitlyDenied\",\n"
-      "\"statements\": [{\"policy\": \"identityPolicies[0]\", \"index\": 0, \"sid\": \"Read\"}]}:\n"
-      "the denies that apply, or all allows that do; with ImplicitlyDenied these are allows that\n"
-      "another policy limits. A statement without a Sid has no sid. What is malformed is answered\n"
-      "by {\"error\": \"CODE: text\", \"policy\": \"identityPolicies[0]\"}. docs/iam.md tells the "
-      "rules.\n\n"
-      "  kiban iam evaluate requests.jsonl\n"
-      "  echo '{\"action\": \"s3:GetObject\", ...}' | kiban iam evaluate");
-  evaluate->callback(
-      [&] { chosen.command = [&] { return evaluate_policies(chosen.policy_requests); }; });
-}
-
 void add_simulate(CLI::App& app, Chosen& chosen) {
   CLI::App* command =
       with_json(app.add_subcommand(
@@ -525,7 +500,8 @@ int run(int argc, char** argv) {
   add_schedule(app, chosen);
   add_local(app, chosen);
   add_asl(app, chosen);
-  add_iam(app, chosen);
+  add_iam(app, chosen.iam,
+          [&](std::function<int()> command) { chosen.command = std::move(command); });
   add_simulate(app, chosen);
   add_completion(app, chosen);
   if (argc > 1 && argv[1] == std::string_view("__complete")) {  // What the shells' scripts ask.

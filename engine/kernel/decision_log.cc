@@ -79,7 +79,8 @@ void DecisionLog::add(DecisionRecord record) {
 
 void DecisionLog::drain(store::Batch& rows) {
   // Of more than are kept in one batch only the last are written.
-  const std::size_t skipped = unwritten_.size() > denials_kept ? unwritten_.size() - denials_kept : 0;
+  const std::size_t skipped =
+      unwritten_.size() > denials_kept ? unwritten_.size() - denials_kept : 0;
   for (std::size_t i = skipped; i < unwritten_.size(); ++i) {
     rows[denial_key(unwritten_[i].id)] = print_json(print_decision(unwritten_[i]));
     denials_.push_back(unwritten_[i].id);
@@ -92,6 +93,7 @@ void DecisionLog::drain(store::Batch& rows) {
 std::vector<json::object> DecisionLog::find(const store::Store& store, const Query& query) const {
   std::vector<json::object> found;
   const auto add = [&](json::object decision) {
+    if (!query.principal.empty() && kiban::text(decision, "principal") != query.principal) return;
     if (found.size() < query.limit && is_of_role(decision, query.role))
       found.push_back(std::move(decision));
   };

@@ -59,9 +59,10 @@ class DecisionLog {
   void drain(store::Batch& rows);
 
   struct Query {
-    std::string after{};  // An id; those behind it.
-    bool denied{false};   // Denials only.
-    std::string role{};   // A role's name; empty: any principal.
+    std::string after{};      // An id; those behind it.
+    bool denied{false};       // Denials only.
+    std::string role{};       // A role's name; empty: any principal.
+    std::string principal{};  // The ARN of a role or user; empty: any.
     std::size_t limit{1'000};
   };
   // Oldest first, as print_decision makes them.

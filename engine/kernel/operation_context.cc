@@ -146,4 +146,11 @@ Result<Caller> Kernel::Batch::OperationContext::assume(const services::RoleReque
                 .acts_for = request.acts_for};
 }
 
+std::vector<json::object> Kernel::Batch::OperationContext::decisions_about(
+    std::string_view principal) const {
+  return batch_.kernel_.decisions.find(
+      batch_.kernel_.store,
+      {.principal = std::string(principal), .limit = allowed_kept + denials_kept});
+}
+
 }  // namespace kiban::kernel

@@ -68,6 +68,7 @@ class Kernel::Batch::OperationContext final : public services::Context {
   std::string put_blob(std::string_view bytes) override;
   Result<void> decide(const services::AccessRequest& request) override;
   Result<services::Caller> assume(const services::RoleRequest& request) override;
+  std::vector<json::object> decisions_about(std::string_view principal) const override;
 
  private:
   // A row that is not UTF-8 can't be read again: DamagedRow, before it is written.

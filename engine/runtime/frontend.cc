@@ -54,6 +54,9 @@ bool wants_copy(const api::Wire& wire) {
 
 constexpr std::uint64_t small_body_bytes = 64UL * 1024;
 
+constexpr std::string_view call_path = "/_kiban/call";
+constexpr std::uint64_t own_call_bytes_max = 4UL * 1024 * 1024;
+
 // How much of a body the service reads. Step Functions: 1 MB a request, headers included
 // (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). The others bound what is in
 // the body (SQS a message, CloudFormation a template, ...), which JSON or a form may write several
@@ -161,6 +164,8 @@ void Frontend::plan(const HttpRequest& request, const Decide& decide) {
   if (small && request.method != "PUT") return decide({.bytes_max = small_body_bytes});
   const bool routed = std::ranges::any_of(
       routes_, [&](const Route& route) { return request.target.starts_with(route.prefix); });
+  if (request.target == call_path && has_token(request))
+    return decide({.bytes_max = own_call_bytes_max});
   if (routed || request.target.starts_with("/_kiban/"))
     return decide({.bytes_max = small_body_bytes});
   auto head = std::make_shared<api::HttpRequest>(head_of(request));
@@ -439,12 +444,48 @@ bool Frontend::handle_own(const HttpRequest& request, const Respond& respond) {
     });
     return true;
   }
+  if (path == call_path && request.method == "POST") {
+    call_as_root(request, respond);
+    return true;
+  }
   if (path == "/_kiban/decisions" && request.method == "GET") {
     answer_decisions(request.target, respond);
     return true;
   }
   respond_with(respond, json_reply(404, json::object{{"message", "There is no " + path + "."}}));
   return true;
+}
+
+void Frontend::call_as_root(const HttpRequest& request, const Respond& respond) {
+  const auto refuse_with = [respond](const Error& error) {
+    respond_with(respond,
+                 json_reply(400, json::object{{"code", error.name}, {"message", error.cause}}));
+  };
+  const auto body = parse_json(request.body);
+  const json::object wish = body && body->is_object() ? body->get_object() : json::object{};
+  const std::string operation = text(wish, "operation");
+  const api::Service* service = api::find_service(text(wish, "service"));
+  const api::Operation* shape = service == nullptr ? nullptr : service->operation(operation);
+  if (shape == nullptr)
+    return refuse_with(
+        {.name = "UnknownOperationException",
+         .cause = "kiban does not serve " + text(wish, "service") + ":" + operation});
+  const json::object* given = find_object(wish, "input");
+  json::object input = given == nullptr ? json::object{} : *given;
+  if (const Result<void> valid = api::validate(*service, *shape, input); !valid)
+    return refuse_with(valid.error());
+  kernel_.submit({.service = text(wish, "service"),
+                  .operation = operation,
+                  .input = std::move(input),
+                  .caller = {.account = options_.account,
+                             .region = options_.region,
+                             .arn = fmt::format("arn:aws:iam::{}:root", options_.account)},
+                  .reply =
+                      [respond, refuse_with](Result<json::object> reply) {
+                        if (!reply) return refuse_with(reply.error());
+                        respond_with(respond, json_reply(200, *reply));
+                      },
+                  .abandoned = request.gone});
 }
 
 std::string own_token(const std::string& secret_access_key) {

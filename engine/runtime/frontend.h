@@ -79,6 +79,10 @@ class Frontend {
   void answer_decisions(const std::string& target, const Respond& respond);
   // Ours, below /_kiban/.
   bool handle_own(const HttpRequest& request, const Respond& respond);
+  // POST /_kiban/call {"service", "operation", "input"}: an operation as the account's root, JSON
+  // in and out whatever protocol the service speaks; an error is {"code", "message"} with status
+  // 400.
+  void call_as_root(const HttpRequest& request, const Respond& respond);
   void authenticate(const Shared& exchange);
   void with_key(const Shared& exchange, const std::optional<StoredKey>& stored);
   void submit(const Shared& exchange);

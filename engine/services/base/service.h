@@ -211,6 +211,9 @@ class Context {
                    .session_name = std::string(session_name)});
   }
   virtual Result<Caller> assume(const RoleRequest& request) = 0;
+  // Records of the authoriser's decisions about a principal, the ARN of a role or user: denials,
+  // and what was allowed since the server started, as far as both are kept. Oldest first.
+  virtual std::vector<json::object> decisions_about(std::string_view principal) const = 0;
 };
 
 class Service {

@@ -95,6 +95,7 @@ Result<json::object> page_of(const json::array& all, std::string_view member,
 const OperationTable& identity_operations();
 const OperationTable& user_operations();  // And of groups.
 const OperationTable& access_key_operations();
+const OperationTable& last_accessed_operations();
 const OperationTable& policy_operations();
 const OperationTable& simulation_operations();
 

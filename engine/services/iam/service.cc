@@ -111,8 +111,9 @@ namespace {
 const OperationTable& operations() {
   static const OperationTable table = [] {
     OperationTable all = policy_operations();
-    for (const OperationTable* more : {&simulation_operations(), &identity_operations(),
-                                       &user_operations(), &access_key_operations()})
+    for (const OperationTable* more :
+         {&simulation_operations(), &identity_operations(), &user_operations(),
+          &access_key_operations(), &last_accessed_operations()})
       all.insert(more->begin(), more->end());
     all.insert({{"CreateRole", create_role},
                 {"DeleteRole", delete_role},
