@@ -8,6 +8,7 @@
 #include "cli/backup.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
+#include "cli/iam_options.h"
 #include "cli/report.h"
 #include "cli/serve.h"
 #include "cli/simulate_commands.h"
@@ -25,8 +26,8 @@ struct Chosen {
   StartOptions start{};
   LogsOptions logs{};
   AslOptions asl{};
-  std::vector<std::string> policy_requests{};
   TemplateOptions cfn_template{};
+  IamChoice iam{};
   ScheduleOptions schedule{};
   SimulateOptions simulate{};
   std::string machine{};
@@ -67,6 +68,11 @@ void add_serve(CLI::App& app, Chosen& chosen) {
                    "sigv4: signatures are verified; any: every key is root's")
       ->check(CLI::IsMember({"sigv4", "any"}))
       ->capture_default_str();
+  serve_command
+      ->add_option("--iam", options.iam,
+                   "enforce: policies decide; observe: decisions are recorded, and everything "
+                   "passes; off (default: enforce with --auth sigv4, observe with --auth any)")
+      ->check(CLI::IsMember({"enforce", "observe", "off"}));
   serve_command->add_option("--key-file", options.key_file,
                             "The key of the encryption at rest (default: `key` in the data "
                             "directory, made when it is missing)");
@@ -375,32 +381,6 @@ void add_local(CLI::App& app, Chosen& chosen) {
       ->callback([&] { chosen.command = evaluate_jsonata; });
 }
 
-void add_iam(CLI::App& app, Chosen& chosen) {
-  CLI::App* iam = app.add_subcommand("iam", "IAM policies without a server");
-  iam->require_subcommand(1);
-  CLI::App* evaluate = iam->add_subcommand(
-      "evaluate", "Decide requests by their policies: a JSON line for each line that is read");
-  evaluate->add_option("FILE", chosen.policy_requests, "JSON lines, - for stdin (default: stdin)");
-  evaluate->footer(
-      "A line is {\"principal\": ARN, \"*\" or {\"Service\": NAME}, \"action\": \"s3:GetObject\",\n"
-      "\"resource\": ARN, \"resourceAccount\": ID, \"context\": {KEY: value or [values]},\n"
-      "\"identityPolicies\": [policy...], \"resourcePolicy\": policy,\n"
-      "\"permissionBoundaries\": [policy...], \"sessionPolicy\": policy}. Only action is "
-      "required;\n"
-      "a policy is an object, or a string of JSON. Keys of the context are those given, no "
-      "others.\n\n"
-      "The answer is {\"decision\": \"Allowed\", \"ImplicitlyDenied\" or \"ExplicitlyDenied\",\n"
-      "\"statements\": [{\"policy\": \"identityPolicies[0]\", \"index\": 0, \"sid\": \"Read\"}]}:\n"
-      "the denies that apply, or all allows that do; with ImplicitlyDenied these are allows that\n"
-      "another policy limits. A statement without a Sid has no sid. What is malformed is answered\n"
-      "by {\"error\": \"CODE: text\", \"policy\": \"identityPolicies[0]\"}. docs/iam.md tells the "
-      "rules.\n\n"
-      "  kiban iam evaluate requests.jsonl\n"
-      "  echo '{\"action\": \"s3:GetObject\", ...}' | kiban iam evaluate");
-  evaluate->callback(
-      [&] { chosen.command = [&] { return evaluate_policies(chosen.policy_requests); }; });
-}
-
 void add_cfn(CLI::App& app, Chosen& chosen) {
   CLI::App* cfn = app.add_subcommand("cfn", "CloudFormation templates without a server");
   cfn->require_subcommand(1);
@@ -534,7 +514,8 @@ int run(int argc, char** argv) {
   add_schedule(app, chosen);
   add_local(app, chosen);
   add_asl(app, chosen);
-  add_iam(app, chosen);
+  add_iam(app, chosen.iam,
+          [&](std::function<int()> command) { chosen.command = std::move(command); });
   add_cfn(app, chosen);
   add_simulate(app, chosen);
   add_completion(app, chosen);

@@ -132,6 +132,52 @@ Result<json::array> Client::list(const std::string& service, const std::string& 
   }
 }
 
+Result<std::string> Client::get_own_text(const std::string& path,
+                                         std::chrono::seconds patience) const {
+  KIBAN_TRY(runtime::HttpReply reply,
+            runtime::fetch({.url = endpoint + path,
+                            .headers = {{"X-Kiban-Token", runtime::own_token(secret_access_key)}},
+                            .timeout = patience}));
+  if (reply.status != 200) return std::unexpected(error_of(reply));
+  return std::move(reply.body);
+}
+
+Result<json::object> Client::post_own(const std::string& path, const json::object& body,
+                                      std::chrono::seconds patience) const {
+  KIBAN_TRY(const runtime::HttpReply reply,
+            runtime::fetch({.method = "POST",
+                            .url = endpoint + path,
+                            .headers = {{"X-Kiban-Token", runtime::own_token(secret_access_key)},
+                                        {"Content-Type", "application/json"}},
+                            .body = print_json(body),
+                            .timeout = patience}));
+  if (reply.status != 200) return std::unexpected(error_of(reply));
+  const auto value = parse_json(reply.body);
+  if (!value || !value->is_object())
+    return fail("BadReply", "what answers there is not kiban, or another version of it");
+  return value->get_object();
+}
+
+Result<json::object> Client::ask(const std::string& service, const std::string& operation,
+                                 const json::object& input) const {
+  return post_own("/_kiban/call",
+                  {{"service", service}, {"operation", operation}, {"input", input}}, timeout);
+}
+
+Result<json::array> Client::ask_all(const std::string& service, const std::string& operation,
+                                    json::object input, const Pages& pages) const {
+  json::array all;
+  for (;;) {
+    KIBAN_TRY(const json::object page, ask(service, operation, input));
+    const json::array* entries = find_array(page, pages.member);
+    for (const json::value& entry : entries == nullptr ? json::array{} : *entries)
+      all.push_back(entry);
+    const json::string* token = find_string(page, pages.token_out);
+    if (token == nullptr) return all;
+    input[pages.token_in] = *token;
+  }
+}
+
 Result<json::object> Client::get_own(const std::string& path, std::chrono::seconds patience) const {
   KIBAN_TRY(const runtime::HttpReply reply,
             runtime::fetch({.url = endpoint + path,

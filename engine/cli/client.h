@@ -34,6 +34,23 @@ struct Client {
                            const std::vector<std::pair<std::string, std::string>>& query) const;
   // GET of a path below /_kiban/, with the data directory's token.
   Result<json::object> get_own(const std::string& path, std::chrono::seconds patience) const;
+  // GET of a path below /_kiban/ as it is answered.
+  Result<std::string> get_own_text(const std::string& path, std::chrono::seconds patience) const;
+  // POST of JSON to a path below /_kiban/; an answer with another status than 200 is the Error that
+  // it tells.
+  Result<json::object> post_own(const std::string& path, const json::object& body,
+                                std::chrono::seconds patience) const;
+  // An operation of any service, as the account's root, with the data directory's token.
+  Result<json::object> ask(const std::string& service, const std::string& operation,
+                           const json::object& input) const;
+  // All pages of it: `member` of each, by the pair of members that pages have.
+  struct Pages {
+    const char* member{""};
+    const char* token_in{"Marker"};
+    const char* token_out{"Marker"};
+  };
+  Result<json::array> ask_all(const std::string& service, const std::string& operation,
+                              json::object input, const Pages& pages) const;
   // All pages of a list operation, `member` of each, at most `most` entries.
   Result<json::array> list(const std::string& service, const std::string& operation,
                            json::object input, const std::string& member,

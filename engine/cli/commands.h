@@ -88,6 +88,29 @@ struct TemplateOptions {
   std::string region{"ap-northeast-1"};
 };
 int transform_template(const TemplateOptions& options);
+struct IamOptions {
+  bool denied{false};
+  bool follow{false};
+  std::string role{};            // A name or ARN; empty: all.
+  std::string stack{};           // Empty: all.
+  std::string allow{};           // A file of exceptions.
+  std::string id{};              // Of a decision; empty: the newest denial.
+  std::string proposal{"diff"};  // How a proposed policy is printed: diff, json or cdk.
+};
+int log_decisions(const ClientOptions& client, const IamOptions& iam, const OutputOptions& output);
+int explain_decision(const ClientOptions& client, const IamOptions& iam,
+                     const OutputOptions& output);
+// exit_failed when something was granted and never used, or refused, that no exception names.
+int report_roles(const ClientOptions& client, const IamOptions& iam, const OutputOptions& output);
+
+struct ProveOptions {
+  std::string scenario{};  // A file.
+  std::string allow{};     // A file of exceptions.
+  bool statements_only{false};
+  bool keep{false};  // The copies of the data directory stay.
+};
+// exit_failed when a statement is not necessary, or something is missing, that no exception names.
+int prove_roles(const ProveOptions& prove, const OutputOptions& output);
 
 // No server needed. Diagnostics like a compiler's; a run with mocks in virtual time; test cases.
 struct AslOptions {

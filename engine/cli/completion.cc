@@ -61,8 +61,10 @@ const std::map<std::string, Names, std::less<>> names_by_option{
     {"EXECUTION", Names::Executions},
     {"LOG_GROUP", Names::LogGroups},
     {"--cluster", Names::Clusters},
-    {"--rule", Names::Rules}};
-const std::set<std::string, std::less<>> files{"FILE", "--mock-config"};
+    {"--rule", Names::Rules},
+    {"--role", Names::Roles},
+    {"--stack", Names::Stacks}};
+const std::set<std::string, std::less<>> files{"FILE", "--mock-config", "--allow", "--scenario"};
 const std::set<std::string, std::less<>> directories{"DIR", "--data", "--source"};
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -226,6 +228,17 @@ std::vector<std::string> find_names(Names names, const ClientOptions& options) {
     if (const auto all = find_executions(client, "", "", newest_of_each))
       for (const json::value& each : *all) found.push_back(text_of(each.as_object(), "name"));
     names = Names::StateMachines;  // Its newest.
+  }
+  if (names == Names::Roles || names == Names::Stacks) {
+    const bool roles = names == Names::Roles;
+    const auto all =
+        roles ? client.ask_all("iam", "ListRoles", {}, {.member = "Roles"})
+              : client.ask_all(
+                    "cloudformation", "DescribeStacks", {},
+                    {.member = "Stacks", .token_in = "NextToken", .token_out = "NextToken"});
+    for (const json::value& each : all.value_or(json::array{}))
+      found.push_back(text_of(each.as_object(), roles ? "RoleName" : "StackName"));
+    return found;
   }
   const Source& source = sources.at(names);
   const auto all = client.list(source.service, source.operation, {}, source.member, 1000);

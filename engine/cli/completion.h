@@ -17,7 +17,7 @@ namespace kiban::cli {
 // The script for bash, zsh or fish.
 std::string completion_script(const std::string& shell);
 
-enum class Names { StateMachines, Executions, LogGroups, Clusters, Rules };
+enum class Names { StateMachines, Executions, LogGroups, Clusters, Rules, Roles, Stacks };
 // Asks the server, which must answer soon; empty when there is none.
 using FindNames = std::function<std::vector<std::string>(Names, const ClientOptions&)>;
 std::vector<std::string> find_names(Names names, const ClientOptions& options);

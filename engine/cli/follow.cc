@@ -10,6 +10,7 @@
 #include <map>
 #include <thread>
 
+#include "cli/decisions.h"
 #include "cli/frozen_clock.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
@@ -170,6 +171,7 @@ class Follower {
     } else if (type.ends_with("Failed") || type.ends_with("TimedOut") ||
                type.ends_with("Aborted")) {
       show_failure(at, level, type, event);
+      show_denials(at, level + 1);
     } else if (type == "TaskSubmitted" && details != nullptr) {
       find_logs(*details, level + 1);
     }
@@ -187,6 +189,19 @@ class Follower {
     line(at, level, fmt::format("! {} {}", type, text_of(*details, "error")), Colour::Red);
     if (type.starts_with("Execution")) return;  // Its task's failure said it already.
     for (const std::string& one : of_task) line(at, level + 1, one, Colour::Red);
+  }
+
+  // Denials of this execution's role since the last ones shown: what failed may be one of them.
+  void show_denials(double at, std::size_t level) {
+    const auto records = fetch_decisions(client_, {.after = last_denial_, .denied = true});
+    if (!records) return;  // A server without records of decisions.
+    for (const iam::report::Record& record : *records) {
+      last_denial_ = record.id;
+      const bool of_another = !record.acts_for.empty() && record.acts_for != arn_;
+      if (of_another || record.time < began_) continue;
+      line(at, level, fmt::format("denied: {} on {}", record.action, record.resource), Colour::Red);
+      line(at, level, fmt::format("kiban iam explain {}", record.id), Colour::Dim);
+    }
   }
 
   void show_next_steps() const {
@@ -244,9 +259,10 @@ class Follower {
 
   const Client& client_;
   std::string arn_;
-  std::string page_{};    // Token of the page that is read; empty: the first.
-  std::size_t shown_{0};  // Of that page.
-  int quiet_looks_{0};    // Without a new event; continues once the frozen clock was reported.
+  std::string page_{};         // Token of the page that is read; empty: the first.
+  std::size_t shown_{0};       // Of that page.
+  std::string last_denial_{};  // The id of its record.
+  int quiet_looks_{0};         // Without a new event; continues once the frozen clock was reported.
   double began_{0};
   std::map<double, Place> places_{};                                 // By event id.
   std::map<std::pair<std::size_t, std::string>, double> entered_{};  // When, by level and state.

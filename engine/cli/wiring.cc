@@ -95,6 +95,9 @@ std::optional<runtime::StoredKey> find_session(kernel::Kernel& kernel, const std
                                      .session_token = member(*row, "SessionToken")},
                              .arn = session_arn,
                              .revoked = !alive};
+  if (const json::array* policies = find_array(*row, "Policies"))
+    for (const json::value& document : *policies)
+      if (document.is_string()) session.policies.push_back(to_string(document.get_string()));
   const json::value* expires = find(*row, "Expiration");
   if (expires != nullptr && expires->is_number())
     session.key.expires = from_epoch_seconds(expires->to_number<double>());

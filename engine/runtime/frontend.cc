@@ -55,6 +55,9 @@ bool wants_copy(const api::Wire& wire) {
 
 constexpr std::uint64_t small_body_bytes = 64UL * 1024;
 
+constexpr std::string_view call_path = "/_kiban/call";
+constexpr std::uint64_t own_call_bytes_max = 4UL * 1024 * 1024;
+
 // The longest body that the service reads. Step Functions: 1 MB a request, headers included
 // (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). The other services limit a
 // member of the body (SQS a message, CloudFormation a template, ...), which JSON or a form may
@@ -162,6 +165,8 @@ void Frontend::plan(const HttpRequest& request, const Decide& decide) {
   if (small && request.method != "PUT") return decide({.bytes_max = small_body_bytes});
   const bool routed = std::ranges::any_of(
       routes_, [&](const Route& route) { return request.target.starts_with(route.prefix); });
+  if (request.target == call_path && has_token(request))
+    return decide({.bytes_max = own_call_bytes_max});
   if (routed || request.target.starts_with("/_kiban/"))
     return decide({.bytes_max = small_body_bytes});
   auto head = std::make_shared<api::HttpRequest>(head_of(request));
@@ -240,7 +245,10 @@ api::KeyLookup Frontend::lookup(const std::optional<StoredKey>& stored) const {
 }
 
 void Frontend::with_key(const Shared& exchange, const std::optional<StoredKey>& stored) {
-  if (stored) exchange->caller.arn = stored->arn;
+  if (stored) {
+    exchange->caller.arn = stored->arn;
+    exchange->caller.session_policies = stored->policies;
+  }
   if (options_.auth == kernel::Auth::Sigv4 && !exchange->signature)
     exchange->caller.arn = "anonymous";
   if (options_.auth == kernel::Auth::Sigv4 &&
@@ -375,6 +383,34 @@ HttpReply Frontend::to_reply(const Exchange& exchange, api::HttpResponse respons
 
 // Our own: /_kiban/ -----------------------------------------------------------------------------
 
+// ?after=ID&denied=true&role=NAME: one JSON object a line, oldest first.
+void Frontend::answer_decisions(const std::string& target, const Respond& respond) {
+  kernel::DecisionLog::Query query;
+  const std::size_t question = target.find('?');
+  std::string_view rest = question == std::string::npos
+                              ? std::string_view{}
+                              : std::string_view(target).substr(question + 1);
+  while (!rest.empty()) {
+    const std::string_view pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+    const std::string_view name = pair.substr(0, pair.find('='));
+    const std::string_view given =
+        pair.size() == name.size() ? std::string_view{} : pair.substr(name.size() + 1);
+    const std::string value = api::decode_uri(given).value_or(std::string(given));
+    if (name == "after") query.after = value;
+    if (name == "denied") query.denied = value == "true";
+    if (name == "role") query.role = value;
+  }
+  kernel_.visit([respond, query = std::move(query)](kernel::Kernel& kernel) {
+    std::string lines;
+    for (const json::object& decision : kernel.decisions(query))
+      lines += print_json(decision) + "\n";
+    respond_with(respond, {.status = 200,
+                           .headers = {{"Content-Type", "application/x-ndjson"}},
+                           .body = std::move(lines)});
+  });
+}
+
 bool Frontend::handle_own(const HttpRequest& request, const Respond& respond) {
   const std::string path = request.target.substr(0, request.target.find('?'));
   if (path != "/_kiban" && !path.starts_with("/_kiban/")) return false;
@@ -388,7 +424,8 @@ bool Frontend::handle_own(const HttpRequest& request, const Respond& respond) {
                                   {"version", options->version},
                                   {"account", options->account},
                                   {"region", options->region},
-                                  {"auth", options->auth == kernel::Auth::Any ? "any" : "sigv4"}}));
+                                  {"auth", options->auth == kernel::Auth::Any ? "any" : "sigv4"},
+                                  {"iam", kernel::iam_name(kernel.iam())}}));
     });
     return true;
   }
@@ -408,21 +445,48 @@ bool Frontend::handle_own(const HttpRequest& request, const Respond& respond) {
     });
     return true;
   }
-  if (path == "/_kiban/authorisations" && request.method == "GET") {
-    kernel_.visit([respond](kernel::Kernel& kernel) {
-      json::array all;
-      for (const kernel::Authorisation& each : kernel.authorisations())
-        all.push_back(json::object{{"time", format_iso8601(each.time)},
-                                   {"caller", each.caller},
-                                   {"action", each.action},
-                                   {"resource", each.resource},
-                                   {"allowed", each.allowed}});
-      respond_with(respond, json_reply(200, all));
-    });
+  if (path == call_path && request.method == "POST") {
+    call_as_root(request, respond);
+    return true;
+  }
+  if (path == "/_kiban/decisions" && request.method == "GET") {
+    answer_decisions(request.target, respond);
     return true;
   }
   respond_with(respond, json_reply(404, json::object{{"message", "There is no " + path + "."}}));
   return true;
+}
+
+void Frontend::call_as_root(const HttpRequest& request, const Respond& respond) {
+  const auto refuse_with = [respond](const Error& error) {
+    respond_with(respond,
+                 json_reply(400, json::object{{"code", error.name}, {"message", error.cause}}));
+  };
+  const auto body = parse_json(request.body);
+  const json::object wish = body && body->is_object() ? body->get_object() : json::object{};
+  const std::string operation = text(wish, "operation");
+  const api::Service* service = api::find_service(text(wish, "service"));
+  const api::Operation* shape = service == nullptr ? nullptr : service->operation(operation);
+  if (shape == nullptr)
+    return refuse_with(
+        {.name = "UnknownOperationException",
+         .cause = "kiban does not serve " + text(wish, "service") + ":" + operation});
+  const json::object* given = find_object(wish, "input");
+  json::object input = given == nullptr ? json::object{} : *given;
+  if (const Result<void> valid = api::validate(*service, *shape, input); !valid)
+    return refuse_with(valid.error());
+  kernel_.submit({.service = text(wish, "service"),
+                  .operation = operation,
+                  .input = std::move(input),
+                  .caller = {.account = options_.account,
+                             .region = options_.region,
+                             .arn = fmt::format("arn:aws:iam::{}:root", options_.account)},
+                  .reply =
+                      [respond, refuse_with](Result<json::object> reply) {
+                        if (!reply) return refuse_with(reply.error());
+                        respond_with(respond, json_reply(200, *reply));
+                      },
+                  .abandoned = request.gone});
 }
 
 std::string own_token(const std::string& secret_access_key) {

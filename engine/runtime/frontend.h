@@ -25,6 +25,7 @@ struct StoredKey {
   api::Key key{};
   std::string arn{};
   bool revoked{false};  // Its role was deleted.
+  std::vector<std::string> policies{};  // Documents that limit the session.
 };
 
 struct FrontendOptions {
@@ -75,8 +76,13 @@ class Frontend {
                    std::optional<api::ChunkSigning> signing);
   api::KeyLookup lookup(const std::optional<StoredKey>& stored) const;
   void decode(const Shared& exchange);
+  void answer_decisions(const std::string& target, const Respond& respond);
   // Ours, below /_kiban/.
   bool handle_own(const HttpRequest& request, const Respond& respond);
+  // POST /_kiban/call {"service", "operation", "input"}: an operation as the account's root, JSON
+  // in and out whatever protocol the service speaks; an error is {"code", "message"} with status
+  // 400.
+  void call_as_root(const HttpRequest& request, const Respond& respond);
   void authenticate(const Shared& exchange);
   void with_key(const Shared& exchange, const std::optional<StoredKey>& stored);
   void submit(const Shared& exchange);

@@ -55,6 +55,9 @@ class ForwardingContext : public services::Context {
   Result<services::Caller> assume(const services::RoleRequest& request) override {
     return inner_.assume(request);
   }
+  std::vector<json::object> decisions_about(std::string_view principal) const override {
+    return inner_.decisions_about(principal);
+  }
 
  protected:
   services::Context& inner() { return inner_; }

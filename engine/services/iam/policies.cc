@@ -89,8 +89,29 @@ Result<json::object> create_policy(Context& context, const json::object& input) 
   return json::object{{"Policy", described_policy(context, row)}};
 }
 
+// One of AWS's too, of those whose documents are here; these have one version.
+Result<json::object> load_readable_policy(const Context& context, const std::string& arn) {
+  constexpr std::string_view of_aws = "arn:aws:iam::aws:policy/";
+  const auto document = arn.starts_with(of_aws) ? managed_document(context, arn) : std::nullopt;
+  if (!document) return load_policy(context, arn);
+  const std::size_t path = std::string_view("arn:aws:iam::aws:policy").size();
+  const std::size_t name = arn.rfind('/') + 1;
+  return json::object{{"PolicyName", arn.substr(name)},
+                      {"PolicyId", "ANPA" + arn.substr(name).substr(0, 16)},
+                      {"Arn", arn},
+                      {"Path", arn.substr(path, name - path)},
+                      {"DefaultVersionId", "v1"},
+                      {"IsAttachable", true},
+                      {"CreateDate", 0.0},
+                      {"UpdateDate", 0.0},
+                      {"Versions", json::array{{{"Document", *document},
+                                                {"VersionId", "v1"},
+                                                {"IsDefaultVersion", true},
+                                                {"CreateDate", 0.0}}}}};
+}
+
 Result<json::object> get_policy(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object row, load_policy(context, text(input, "PolicyArn")));
+  KIBAN_TRY(const json::object row, load_readable_policy(context, text(input, "PolicyArn")));
   return json::object{{"Policy", described_policy(context, row)}};
 }
 
@@ -159,7 +180,7 @@ std::unexpected<Error> no_such_version(const json::object& input) {
 }
 
 Result<json::object> get_version(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object row, load_policy(context, text(input, "PolicyArn")));
+  KIBAN_TRY(const json::object row, load_readable_policy(context, text(input, "PolicyArn")));
   for (const json::value& version : row.at("Versions").as_array()) {
     if (text(version.as_object(), "VersionId") != text(input, "VersionId")) continue;
     json::object out = version.as_object();
@@ -170,7 +191,7 @@ Result<json::object> get_version(Context& context, const json::object& input) {
 }
 
 Result<json::object> list_versions(Context& context, const json::object& input) {
-  KIBAN_TRY(const json::object row, load_policy(context, text(input, "PolicyArn")));
+  KIBAN_TRY(const json::object row, load_readable_policy(context, text(input, "PolicyArn")));
   json::array out;
   for (const json::value& version : row.at("Versions").as_array()) {
     out.push_back(without_document(version.as_object()));

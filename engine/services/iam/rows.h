@@ -1,6 +1,7 @@
 // Rows and helpers that identities and managed policies share. Private to iam/.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,9 @@ Result<void> check_managed_document(std::string_view document);
 // That of a trust policy; the roles and users that it names must exist.
 Result<void> check_trust(const Context& context, std::string_view document);
 
+// The default version's document of a managed policy; nothing: there is no such policy, or it is one
+// of AWS's whose document is not here (managed_policies.h).
+std::optional<std::string> managed_document(const Context& context, std::string_view arn);
 // Policies that are there; those of AWS all are. Error NoSuchEntityException.
 Result<void> check_attachable(const Context& context, std::string_view arn);
 
@@ -91,6 +95,7 @@ Result<json::object> page_of(const json::array& all, std::string_view member,
 const OperationTable& identity_operations();
 const OperationTable& user_operations();  // And of groups.
 const OperationTable& access_key_operations();
+const OperationTable& last_accessed_operations();
 const OperationTable& policy_operations();
 const OperationTable& simulation_operations();
 

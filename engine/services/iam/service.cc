@@ -91,6 +91,14 @@ Result<json::object> delete_role(Context& context, const json::object& input) {
   return json::object{};
 }
 
+// For AssumeRole: the document that limits a session. Of one of AWS's that is not here it allows
+// nothing, as nothing can be said about what it allows.
+Result<json::object> managed_policy_document(Context& context, const json::object& input) {
+  const std::string arn = text(input, "PolicyArn");
+  KIBAN_TRY_VOID(check_attachable(context, arn));
+  return json::object{{"Document", managed_document(context, arn).value_or("")}};
+}
+
 Result<json::object> list_instance_profiles(Context& context, const json::object& input) {
   KIBAN_TRY([[maybe_unused]] const json::object row, load(context, role_kind, input));
   return json::object{{"InstanceProfiles", json::array{}}, {"IsTruncated", false}};
@@ -103,8 +111,9 @@ namespace {
 const OperationTable& operations() {
   static const OperationTable table = [] {
     OperationTable all = policy_operations();
-    for (const OperationTable* more : {&simulation_operations(), &identity_operations(),
-                                       &user_operations(), &access_key_operations()})
+    for (const OperationTable* more :
+         {&simulation_operations(), &identity_operations(), &user_operations(),
+          &access_key_operations(), &last_accessed_operations()})
       all.insert(more->begin(), more->end());
     all.insert({{"CreateRole", create_role},
                 {"DeleteRole", delete_role},
@@ -113,7 +122,8 @@ const OperationTable& operations() {
                 {"ListRoles", list_roles},
                 {"UpdateAssumeRolePolicy", update_trust},
                 {"UpdateRole", update_role},
-                {"UpdateRoleDescription", update_description}});
+                {"UpdateRoleDescription", update_description},
+                {"kiban:ManagedPolicyDocument", managed_policy_document}});
     return all;
   }();
   return table;
@@ -121,6 +131,72 @@ const OperationTable& operations() {
 
 }  // namespace
 
-std::unique_ptr<Service> make_iam() { return std::make_unique<TableService>("iam", operations()); }
+namespace {
+
+NamedPolicy managed_policy(const Context& context, const std::string& arn) {
+  return {.name = arn, .document = managed_document(context, arn).value_or("")};
+}
+
+void add_identity_policies(const Context& context, const json::object& row, RolePolicies& to) {
+  const std::string arn = text(row, "Arn");
+  for (const auto& [policy, document] : row.at("Policies").as_object())
+    to.identity.push_back({.name = fmt::format("{}/policy/{}", arn, std::string_view(policy)),
+                           .document = to_string(document.as_string())});
+  for (const json::value& attached : row.at("Attached").as_array())
+    to.identity.push_back(managed_policy(context, to_string(attached.as_string())));
+}
+
+void add_tags_of(const json::object& row, std::vector<std::pair<std::string, std::string>>& to) {
+  const json::array* tags = find_array(row, "Tags");
+  for (const json::value& tag : tags ? *tags : json::array{})
+    to.emplace_back(text(tag.as_object(), "Key"), text(tag.as_object(), "Value"));
+}
+
+class Iam : public TableService {
+ public:
+  Iam() : TableService("iam", operations()) {}
+  bool keeps_policies() const override { return true; }
+  std::optional<RolePolicies> policies_of(const Context& context, std::string_view name) override {
+    constexpr std::string_view user = "user/";
+    const bool is_user = name.starts_with(user);
+    const auto row = get_json(
+        context, is_user ? entity_key(user_kind, name.substr(user.size())) : role_key(name));
+    if (!row) return std::nullopt;
+    RolePolicies found{.arn = text(*row, "Arn")};
+    add_identity_policies(context, *row, found);
+    // A user has those of the groups too.
+    const json::array* groups = find_array(*row, "Groups");
+    for (const json::value& group : groups ? *groups : json::array{})
+      if (const auto of_group = get_json(context, entity_key(group_kind, group.as_string())))
+        add_identity_policies(context, *of_group, found);
+    if (const json::object* boundary = find_object(*row, "PermissionsBoundary"))
+      found.boundaries.push_back(
+          managed_policy(context, text(*boundary, "PermissionsBoundaryArn")));
+    add_tags_of(*row, found.tags);
+    if (!is_user)
+      found.trust = {.name = found.arn, .document = text(*row, "AssumeRolePolicyDocument")};
+    return found;
+  }
+  // Requests name roles, users and groups without their paths.
+  ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
+    ResourceAccess found{.arn = std::string(arn)};
+    for (const Kind* kind : {&role_kind, &user_kind, &group_kind}) {
+      const std::string marker = fmt::format(":{}/", kind->name);
+      const std::size_t at = arn.find(marker);
+      if (at == std::string_view::npos) continue;
+      const auto row = get_json(context, entity_key(*kind, arn.substr(arn.rfind('/') + 1)));
+      if (!row) return found;
+      // A request that gives a path means that entity only.
+      if (arn.substr(at + marker.size()).find('/') == std::string_view::npos)
+        found.arn = text(*row, "Arn");
+      if (found.arn == text(*row, "Arn")) add_tags_of(*row, found.tags);
+    }
+    return found;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Service> make_iam() { return std::make_unique<Iam>(); }
 
 }  // namespace kiban::services::iam
