@@ -66,6 +66,11 @@ void add_serve(CLI::App& app, Chosen& chosen) {
                    "sigv4: signatures are verified; any: every key is root's")
       ->check(CLI::IsMember({"sigv4", "any"}))
       ->capture_default_str();
+  serve_command
+      ->add_option("--iam", options.iam,
+                   "enforce: policies decide; observe: decisions are recorded, and everything "
+                   "passes; off (default: enforce with --auth sigv4, observe with --auth any)")
+      ->check(CLI::IsMember({"enforce", "observe", "off"}));
   serve_command->add_option("--key-file", options.key_file,
                             "The key of the encryption at rest (default: `key` in the data "
                             "directory, made when it is missing)");

@@ -156,8 +156,9 @@ std::vector<Check> check_server(const Client& client, const std::string& data) {
   const bool writable = there && ::access(data.c_str(), W_OK) == 0;
   return {{.name = "server",
            .good = health.has_value(),
-           .text = health ? fmt::format("{}, version {}, auth {}", client.endpoint,
-                                        text_of(*health, "version"), text_of(*health, "auth"))
+           .text = health ? fmt::format("{}, version {}, auth {}, iam {}", client.endpoint,
+                                        text_of(*health, "version"), text_of(*health, "auth"),
+                                        text_of(*health, "iam"))
                           : "none at " + client.endpoint,
            .what_to_do = "kiban serve; or name it with --data or --endpoint",
            .needed = true},

@@ -221,6 +221,13 @@ console::RouteOptions console_options(const ServeOptions& options, const runtime
               }};
 }
 
+// Nothing: what --auth implies.
+std::optional<kernel::Iam> iam_of(const std::string& given) {
+  for (const kernel::Iam each : {kernel::Iam::Enforce, kernel::Iam::Observe, kernel::Iam::Off})
+    if (given == kernel::iam_name(each)) return each;
+  return std::nullopt;
+}
+
 // Everything that lives while the server runs, in the order in which it must end.
 int run_server(const ServeOptions& options, const Address& address, Data data,
                const runtime::Admission& admission, const WiringOptions& wiring,
@@ -311,6 +318,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
        .region = options.region,
        .endpoint = endpoint,
        .auth = auth,
+       .iam = iam_of(options.iam),
        .blobs = data.blobs.get(),
        .sink = &effects,
        .keep_time = true,

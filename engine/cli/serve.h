@@ -13,6 +13,7 @@ struct ServeOptions {
   std::string account{"000000000000"};
   std::string region{"ap-northeast-1"};
   std::string auth{"sigv4"};
+  std::string iam{};  // enforce, observe, off; empty: what --auth implies.
   std::string clock{"real"};
   std::string mock_config{};
   // How ECS tasks run: containers, process (in `source`), none, or auto: containers where possible.

@@ -78,6 +78,9 @@ std::optional<runtime::SessionKey> find_session(kernel::Kernel& kernel,
       .key = {.secret = text("SecretAccessKey"), .session_token = text("SessionToken")},
       .arn = session_arn,
       .revoked = !alive};
+  if (const json::array* policies = find_array(value->get_object(), "Policies"))
+    for (const json::value& document : *policies)
+      if (document.is_string()) session.policies.push_back(to_string(document.get_string()));
   const json::value* expires = find(value->get_object(), "Expiration");
   if (expires != nullptr && expires->is_number())
     session.key.expires = from_epoch_seconds(expires->to_number<double>());

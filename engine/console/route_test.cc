@@ -167,7 +167,7 @@ TEST_F(Console, OnlyTheRoutesThatAPageNeedsAreAsked) {
   EXPECT_EQ(ask("GET", "/own/clock", signed_in()).status, 200);
   EXPECT_EQ(ask("GET", "/own/timers/events/rule/eu-west-1/night", signed_in()).status, 200);
   for (const char* path : {"/own/backup", "/own/mail", "/own/console-link", "/own/", "/own/clockx",
-                           "/own/../clock", "/own/authorisations"})
+                           "/own/../clock", "/own/decisions"})
     EXPECT_EQ(ask("POST", path, signed_in()).status, 404) << path;
   ASSERT_EQ(forwarded_.size(), 2U);
   EXPECT_EQ(forwarded_[0].target, "/_kiban/clock");

@@ -322,6 +322,7 @@ Kernel::Batch::Mark Kernel::Batch::mark() const {
 
 void Kernel::Batch::roll_back(const Mark& to) {
   rows_.roll_back(to.rows);
+  if (roles_changed_) kernel_.authoriser->forget_roles();
   effects_.resize(to.effects);
   events_.resize(to.events);
   notified_.resize(to.notified);
@@ -371,9 +372,12 @@ void Kernel::Batch::run_command(Waiting waiting) {
   for (;;) {
     const std::string what = command.service + ":" + command.operation;
     OperationContext context{*this, found->second->name(), command.caller, 0, true, last_attempt};
-    Result<json::object> result = guarded(what, context, [&](Context& inner) {
-      return found->second->call(inner, command.operation, command.input);
-    });
+    Result<json::object> result =
+        guarded(what, context, [&](Context& inner) -> Result<json::object> {
+          KIBAN_TRY_VOID(
+              decide_operation(context, command.service, command.operation, command.input));
+          return found->second->call(inner, command.operation, command.input);
+        });
     if (result && context.deferred()) {
       const auto& [channel, until] = *context.deferred();
       if (until > now_) {
@@ -384,7 +388,6 @@ void Kernel::Batch::run_command(Waiting waiting) {
       last_attempt = true;
       continue;
     }
-    context.record_operation(command.service, command.operation);
     if (result && context.successor()) {
       std::tie(command.operation, command.input) = *std::move(context.successor());
       continue;
@@ -490,6 +493,9 @@ Result<void> Kernel::Batch::finish() {
   }
   keep_events();
   for (auto& [key, value] : std::exchange(kernel_.kept, {})) rows_.put(key, std::move(value));
+  store::Batch denials;
+  kernel_.decisions.drain(denials);
+  for (auto& [key, value] : denials) value ? rows_.put(key, *std::move(value)) : rows_.erase(key);
   if (kernel_.options.keep_time && !rows_.writes().empty())
     rows_.put(time_row, std::to_string(milliseconds_of(now_)));
   std::map<std::pair<std::string_view, std::string_view>, std::size_t> last;

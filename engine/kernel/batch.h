@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "kernel/authoriser.h"
+#include "kernel/decision_log.h"
 #include "kernel/kernel.h"
 #include "kernel/overlay.h"
 
@@ -52,6 +54,7 @@ struct Kernel::Impl {
   std::map<std::string, services::Service*, std::less<>> by_name;
   std::vector<Listener> listeners;
   services::Service* metrics;  // Keeps them; nullptr when none does.
+  services::Service* roles;    // Keeps them; nullptr when none does.
   Options options;
   std::unique_ptr<store::Blobs> own_blobs;
 
@@ -60,7 +63,8 @@ struct Kernel::Impl {
   std::map<std::uint64_t, Deferred> deferred{};  // In order of arrival.
   std::uint64_t deferred_next{0};
   std::map<std::string, std::string> kept{};  // Rows that the next batch writes.
-  std::deque<Authorisation> authorisations{};
+  std::unique_ptr<Authoriser> authoriser{};
+  DecisionLog decisions;
   // No timer row has an earlier time: scans begin here, not in front of what was erased.
   std::int64_t timer_floor{0};
   std::optional<Timestamp> next_due{};
@@ -141,6 +145,14 @@ class Kernel::Batch {
   void wake_notified();
   void wake_expired();
   void keep_events();
+  // What the authoriser says, recorded. Error: the refusal, in the words of the service of
+  // `folder`, where decisions are enforced.
+  Result<void> decide(const services::Context& context, std::string_view folder,
+                      const services::AccessRequest& request);
+  Result<void> note(DecisionRecord record, std::string_view folder);
+  // What access.txt says of an operation, all of it.
+  Result<void> decide_operation(OperationContext& context, std::string_view folder,
+                                std::string_view operation, const json::object& input);
   // Spends a unit; false when there is none.
   bool spend();
   void erase_timer(std::string_view service, std::string_view id);
@@ -158,6 +170,7 @@ class Kernel::Batch {
   std::size_t events_delivered_{0};
   std::vector<Counted> counts_{};
   std::size_t counts_delivered_{0};
+  bool roles_changed_{false};  // A row of the service that keeps them was written.
   std::vector<std::string> notified_{};
   // Small ones that operations put, by digest: written side by side, in front of the commit. Their
   // number is bounded by the batch's fuel.

@@ -23,15 +23,21 @@ Kernel::Kernel(store::Store& store, std::vector<std::unique_ptr<services::Servic
                      .by_name = {},
                      .listeners = {},
                      .metrics = nullptr,
+                     .roles = nullptr,
                      .options = std::move(options),
-                     .own_blobs = nullptr}) {
+                     .own_blobs = nullptr,
+                     .decisions = DecisionLog(store)}) {
   for (const auto& service : impl_->services) {
     const auto [at, added] = impl_->by_name.emplace(service->name(), service.get());
     KIBAN_CHECK(added, "two services are called " + at->first);
     for (const std::string_view source : service->event_sources())
       impl_->listeners.push_back({.source = source, .service = service.get()});
     if (service->keeps_metrics()) impl_->metrics = service.get();
+    if (service->keeps_policies()) impl_->roles = service.get();
   }
+  impl_->authoriser = std::make_unique<Authoriser>(impl_->by_name, impl_->roles);
+  if (!impl_->options.iam)
+    impl_->options.iam = impl_->options.auth == Auth::Sigv4 ? Iam::Enforce : Iam::Observe;
   if (impl_->options.blobs == nullptr) {
     impl_->own_blobs = store::make_memory_blobs();
     impl_->options.blobs = impl_->own_blobs.get();
@@ -183,7 +189,26 @@ std::vector<services::Effect> Kernel::pending_effects() const {
 
 std::uint64_t Kernel::effects_version() const { return impl_->effects_version; }
 
-const std::deque<Authorisation>& Kernel::authorisations() const { return impl_->authorisations; }
+std::string_view iam_name(Iam iam) {
+  switch (iam) {
+    case Iam::Enforce:
+      return "enforce";
+    case Iam::Observe:
+      return "observe";
+    default:
+      return "off";
+  }
+}
+
+std::vector<json::object> Kernel::decisions(const DecisionLog::Query& query) const {
+  return impl_->decisions.find(impl_->store, query);
+}
+
+const std::deque<DecisionRecord>& Kernel::recent_decisions() const {
+  return impl_->decisions.recent();
+}
+
+Iam Kernel::iam() const { return impl_->options.iam.value_or(Iam::Observe); }
 
 std::optional<Timestamp> kept_time(const store::Store& store) {
   const std::optional<std::string> row = store.get(time_row);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel/decision_log.h"
 #include "services/base/service.h"
 #include "store/blobs.h"
 #include "store/store.h"
@@ -40,11 +41,17 @@ class EffectSink {
 
 enum class Auth { Any, Sigv4 };
 
+// What comes of the authoriser's decisions. Observe: they are recorded, and everything passes. Off:
+// nothing is decided.
+enum class Iam { Enforce, Observe, Off };
+std::string_view iam_name(Iam iam);  // "enforce", "observe", "off"
+
 struct Options {
   std::string account{"000000000000"};
   std::string region{"ap-northeast-1"};
   std::string endpoint{"http://127.0.0.1:4566"};
   Auth auth{Auth::Any};
+  std::optional<Iam> iam{};  // Nothing: Enforce under Auth::Sigv4, Observe under Auth::Any.
   store::Blobs* blobs{nullptr};  // Outlives the kernel; nullptr: a store in memory of its own.
   EffectSink* sink{nullptr};     // Outlives the kernel; nullptr: effects stay pending rows.
   bool keep_time{false};         // Each batch writes its time, for kept_time().
@@ -54,23 +61,12 @@ struct Options {
   std::function<void(const std::string&)> log{};
 };
 
-// One answer of the authoriser.
-struct Authorisation {
-  Timestamp time{};
-  std::string caller{};    // Principal ARN.
-  std::string action{};    // "ecs:RunTask"
-  std::string resource{};  // ARN, or "*" when the operation named none.
-  bool allowed{true};
-  bool operator==(const Authorisation&) const = default;
-};
-
 // Operations, timer firings, outcomes and event deliveries that one batch decides; what is left
 // over goes on in the next batch, so an endless chain never holds up a commit.
 constexpr std::size_t batch_fuel = 5'000;
 // Nested call()s of one operation, and how deep they go.
 constexpr std::size_t calls_per_operation_max = 50'000;
 constexpr std::size_t call_depth_max = 32;
-constexpr std::size_t authorisations_kept = 10'000;
 
 struct WaitingTimer {
   Timestamp at{};
@@ -127,7 +123,11 @@ class Kernel {
   std::vector<services::Effect> pending_effects() const;
   // Changes whenever pending_effects() may have.
   std::uint64_t effects_version() const;
-  const std::deque<Authorisation>& authorisations() const;
+  // The authoriser's, oldest first: see DecisionLog::find.
+  std::vector<json::object> decisions(const DecisionLog::Query& query) const;
+  // Those since the start, bounded.
+  const std::deque<DecisionRecord>& recent_decisions() const;
+  Iam iam() const;
 
  private:
   class Batch;

@@ -1,13 +1,11 @@
 #include "kernel/kernel.h"
 
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 #include <stdexcept>
-
-#include "kernel/trust.h"
 
 namespace kiban::kernel {
 namespace {
@@ -692,7 +690,7 @@ TEST_F(KernelTest, TheSameCommandsTimesAndSeedsGiveTheSameRows) {
   EXPECT_NE(run(8), first);
 }
 
-TEST_F(KernelTest, RecordsAuthorisationsAndRoles) {
+TEST_F(KernelTest, RecordsDecisionsAndRoles) {
   a_->operations["Assume"] = [](Context& context, const json::object&) -> Result<json::object> {
     KIBAN_TRY_VOID(context.authorise("ecs:RunTask", "arn:x"));
     KIBAN_TRY(const services::Caller role,
@@ -703,113 +701,50 @@ TEST_F(KernelTest, RecordsAuthorisationsAndRoles) {
   submit("Assume");
   ASSERT_TRUE(kernel_->run_batch(start, 1));
   EXPECT_THAT(replies_, ElementsAre(R"({"Arn":"arn:aws:sts::000000000000:assumed-role/name/s"})"));
-  ASSERT_EQ(kernel_->authorisations().size(), 2);
-  EXPECT_EQ(kernel_->authorisations().front().caller, "arn:aws:iam::000000000000:root");
-  EXPECT_EQ(kernel_->authorisations().front().action, "ecs:RunTask");
-  EXPECT_EQ(kernel_->authorisations().back().action, "sts:AssumeRole");
+  ASSERT_EQ(kernel_->recent_decisions().size(), 2);
+  EXPECT_EQ(kernel_->recent_decisions().front().principal, "arn:aws:iam::000000000000:root");
+  EXPECT_EQ(kernel_->recent_decisions().front().action, "ecs:RunTask");
+  EXPECT_EQ(kernel_->recent_decisions().back().action, "sts:AssumeRole");
 }
 
-TEST_F(KernelTest, RecordsOperationsThatAskNothing) {
-  a_->operations["Outer"] = [](Context& context, const json::object&) {
-    services::Caller role = context.caller();
-    role.arn = "role";
-    return context.call("b", "Inner", {}, role);
+TEST_F(KernelTest, WhatAnOperationAskedTwiceIsDecidedOnce) {
+  a_->operations["Ask"] = [](Context& context, const json::object&) -> Result<json::object> {
+    KIBAN_TRY_VOID(context.authorise("ecs:RunTask", "arn:x"));
+    KIBAN_TRY_VOID(context.authorise("ecs:RunTask", "arn:x"));
+    return json::object{};
   };
-  b_->operations["Inner"] = [](Context&, const json::object&) { return json::object{}; };
-  submit("Outer");
+  submit("Ask");
   ASSERT_TRUE(kernel_->run_batch(start, 1));
-  ASSERT_EQ(kernel_->authorisations().size(), 2);
-  EXPECT_EQ(kernel_->authorisations()[0],
-            (Authorisation{.time = start, .caller = "role", .action = "b:Inner", .resource = "*"}));
-  EXPECT_EQ(kernel_->authorisations()[1].action, "a:Outer");
+  EXPECT_EQ(kernel_->recent_decisions().size(), 1);
+}
+
+TEST_F(KernelTest, WithIamOffNothingIsDecided) {
+  options_.iam = Iam::Off;
+  restart();
+  a_->operations["Ask"] = [](Context& context, const json::object&) -> Result<json::object> {
+    KIBAN_TRY_VOID(context.authorise("ecs:RunTask", "arn:x"));
+    KIBAN_TRY_VOID(context.assume_role("arn:aws:iam::000000000000:role/name", "x", "s"));
+    return json::object{};
+  };
+  submit("Ask");
+  ASSERT_TRUE(kernel_->run_batch(start, 1));
+  EXPECT_THAT(replies_, ElementsAre("{}"));
+  EXPECT_THAT(kernel_->recent_decisions(), IsEmpty());
 }
 
 TEST_F(KernelTest, UnderSigv4ARoleThatIsNotThereIsDenied) {
   options_.auth = Auth::Sigv4;
   restart();
   a_->operations["Assume"] = [](Context& context, const json::object&) -> Result<json::object> {
-    KIBAN_TRY_VOID(context.assume_role("arn:aws:iam::000000000000:role/name", "x", "s"));
+    KIBAN_TRY_VOID(context.assume_role("arn:aws:iam::000000000000:role/name",
+                                       "states.amazonaws.com", "s"));
     return json::object{};
   };
   submit("Assume");
   ASSERT_TRUE(kernel_->run_batch(start, 1));
   EXPECT_THAT(replies_, ElementsAre("AccessDenied"));
-  EXPECT_FALSE(kernel_->authorisations().front().allowed);
-}
-
-constexpr std::string_view trusting_role = "arn:aws:iam::000000000000:role/path/name";
-
-bool trusting(std::string_view document, std::string_view principal,
-              std::string_view role = trusting_role) {
-  const json::object reply{
-      {"Role", {{"Arn", trusting_role}, {"AssumeRolePolicyDocument", document}}}};
-  return trusts(reply, role, principal).has_value();
-}
-
-// {"Effect": effect, "Action": action, `principal`: who}, the last as JSON.
-std::string statement(std::string_view effect, std::string_view who,
-                      std::string_view action = "sts:AssumeRole",
-                      std::string_view member = "Principal") {
-  return fmt::format(R"({{"Effect":"{}","Action":"{}","{}":{}}})", effect, action, member, who);
-}
-
-std::string policy(const std::vector<std::string>& statements) {
-  return fmt::format(R"({{"Statement":[{}]}})", fmt::join(statements, ","));
-}
-
-TEST(Trust, ReadsThePolicyThatIamReturns) {
-  EXPECT_TRUE(trusting(policy({statement("Allow", R"({"Service":["a","b"]})")}), "b"));
-  EXPECT_TRUE(
-      trusting("%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A"
-               "%22sts%3AAssumeRole%22%2C%22Principal%22%3A%7B%22Service%22%3A%22b"
-               "%22%7D%7D%7D",
-               "b"));
-  EXPECT_FALSE(trusting(policy({statement("Allow", R"({"Service":"a"})")}), "b"));
-  EXPECT_FALSE(trusting("[", "b"));
-  EXPECT_FALSE(trusts({}, trusting_role, "b"));
-}
-
-TEST(Trust, IsOfThisRoleOnly) {
-  const std::string open = policy({statement("Allow", R"("*")")});
-  EXPECT_TRUE(trusting(open, "b"));
-  for (const char* other :
-       {"arn:aws:iam::999999999999:role/path/name", "arn:aws:iam::000000000000:role/name",
-        "arn:aws:iam::000000000000:role/wrong/path/name"})
-    EXPECT_FALSE(trusting(open, "b", other)) << other;
-}
-
-TEST(Trust, AnExplicitDenyWins) {
-  const std::string user = "arn:aws:iam::000000000000:user/eve";
-  const std::string allow = statement("Allow", R"("*")");
-  for (const std::string& deny :
-       {statement("Deny", R"("*")"), statement("Deny", R"({"AWS":"*"})", "sts:*"),
-        statement("Deny", R"({"AWS":"000000000000"})", "sts:assume*"),
-        statement("Deny", R"({"AWS":["arn:aws:iam::000000000000:root"]})", "*"),
-        statement("Deny", R"({"AWS":"arn:aws:iam::000000000000:user/eve"})", "sts:AssumeRol?"),
-        statement("Deny", R"({"Service":"b"})", "*", "NotPrincipal")})
-    EXPECT_FALSE(trusting(policy({allow, deny}), user)) << deny;
-  for (const std::string& deny :
-       {statement("Deny", R"({"AWS":"111111111111"})"), statement("Deny", R"({"Service":"b"})"),
-        statement("Deny", R"("*")", "sts:TagSession"),
-        statement("Deny", R"({"AWS":"000000000000"})", "*", "NotPrincipal")})
-    EXPECT_TRUE(trusting(policy({allow, deny}), user)) << deny;
-}
-
-TEST(Trust, OfUsersAndSessions) {
-  const std::string session = "arn:aws:sts::000000000000:assumed-role/deploy/me";
-  for (const char* named : {"*", "000000000000", "arn:aws:iam::000000000000:root",
-                            "arn:aws:iam::000000000000:role/some/path/deploy",
-                            "arn:aws:sts::000000000000:assumed-role/deploy/me"})
-    EXPECT_TRUE(
-        trusting(policy({statement("Allow", fmt::format(R"({{"AWS":"{}"}})", named))}), session))
-        << named;
-  for (const char* named : {"111111111111", "arn:aws:iam::111111111111:role/deploy",
-                            "arn:aws:iam::000000000000:role/other",
-                            "arn:aws:sts::000000000000:assumed-role/deploy/other"})
-    EXPECT_FALSE(
-        trusting(policy({statement("Allow", fmt::format(R"({{"AWS":"{}"}})", named))}), session))
-        << named;
-  EXPECT_FALSE(trusting(policy({statement("Allow", R"({"AWS":"*"})")}), "states.amazonaws.com"));
+  EXPECT_EQ(kernel_->recent_decisions().front().verdict, iam::Verdict::ImplicitlyDenied);
+  EXPECT_TRUE(kernel_->recent_decisions().front().enforced);
 }
 
 // Counts, and fails when told to.

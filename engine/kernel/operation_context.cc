@@ -2,13 +2,13 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <ranges>
 #include <stdexcept>
 
 #include "api/validate.h"
 #include "core/arn.h"
 #include "core/utf8.h"
-#include "kernel/trust.h"
 
 namespace kiban::kernel {
 
@@ -40,7 +40,9 @@ Result<json::object> Kernel::Batch::OperationContext::call(std::string_view serv
   const Mark before = batch_.mark();
   Result<json::object> result;
   try {
-    result = found->second->call(inner, operation, input);
+    const Result<void> allowed = batch_.decide_operation(inner, service, operation, input);
+    result = allowed ? found->second->call(inner, operation, input)
+                     : Result<json::object>(std::unexpected(allowed.error()));
   } catch (const std::exception& thrown) {
     // The callee fails, not all that called it: a damaged alarm must not stop executions, which
     // count metrics.
@@ -48,7 +50,6 @@ Result<json::object> Kernel::Batch::OperationContext::call(std::string_view serv
         fmt::format("{}:{} failed inside kiban: {}", service, operation, thrown.what()));
     result = internal_failure();
   }
-  inner.record_operation(service, operation);
   if (!result) batch_.roll_back(before);
   return result;
 }
@@ -112,60 +113,31 @@ std::string Kernel::Batch::OperationContext::put_blob(std::string_view bytes) {
   return digest;
 }
 
-void Kernel::Batch::OperationContext::record(std::string caller, std::string_view action,
-                                             std::string_view resource, bool allowed) {
-  std::deque<Authorisation>& kept = batch_.kernel_.authorisations;
-  if (kept.size() == authorisations_kept) kept.pop_front();
-  kept.push_back({.time = batch_.now_,
-                  .caller = std::move(caller),
-                  .action = std::string(action),
-                  .resource = std::string(resource),
-                  .allowed = allowed});
-}
-
-void Kernel::Batch::OperationContext::record_operation(std::string_view service,
-                                                       std::string_view operation) {
-  // IAM's prefixes where they differ from our folders' names:
-  // docs.aws.amazon.com/service-authorization/latest/reference/
-  std::string_view prefix = service;
-  if (service == "elbv2") prefix = "elasticloadbalancing";
-  if (service == "applicationautoscaling") prefix = "application-autoscaling";
-  if (!asked_) record(caller_.arn, fmt::format("{}:{}", prefix, operation), "*", true);
+bool Kernel::Batch::OperationContext::asked(const services::AccessRequest& request) const {
+  return std::ranges::any_of(asked_, [&](const auto& each) {
+    return each.first == request.action && each.second == request.resource;
+  });
 }
 
 Result<void> Kernel::Batch::OperationContext::decide(const services::AccessRequest& request) {
-  asked_ = true;
-  record(caller_.arn, request.action, request.resource, true);  // Policies are not evaluated yet.
+  if (asked(request)) return {};
+  KIBAN_TRY_VOID(batch_.decide(*this, service_, request));
+  asked_.emplace_back(request.action, request.resource);
   return {};
 }
 
 Result<Caller> Kernel::Batch::OperationContext::assume(const services::RoleRequest& request) {
-  const std::string& role_arn = request.role_arn;
-  const std::string& principal = request.principal;
-  const auto denied = [&](const std::string& why) {
-    record(principal, "sts:AssumeRole", role_arn, false);
-    return fail("AccessDenied",
-                fmt::format("{} is not authorized to perform: sts:AssumeRole on resource: {}: {}",
-                            principal, role_arn, why));
-  };
-  const Result<Arn> arn = parse_arn(role_arn);
-  constexpr std::string_view role_prefix = "role/";
-  if (!arn || arn->service != "iam" || !arn->resource.starts_with(role_prefix))
-    return denied("it is not the ARN of a role");
+  const Result<Arn> arn = parse_arn(request.role_arn);
   // A role's path is not part of a session's ARN:
   // docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
-  const std::string name = arn->resource.substr(arn->resource.rfind('/') + 1);
-  if (name.empty()) return denied("it is not the ARN of a role");
-  if (batch_.kernel_.options.auth == Auth::Sigv4) {
-    Caller root = caller_;
-    root.arn = fmt::format("arn:aws:iam::{}:root", arn->account);
-    const Result<json::object> role =
-        call("iam", "GetRole", json::object{{"RoleName", name}}, root);
-    if (!role) return denied("no such role (" + role.error().cause + ")");
-    if (const Result<void> trusted = trusts(*role, role_arn, principal); !trusted)
-      return denied(trusted.error().cause);
-  }
-  record(principal, "sts:AssumeRole", role_arn, true);
+  const std::string name = arn ? arn->resource.substr(arn->resource.rfind('/') + 1) : "";
+  if (!arn || arn->service != "iam" || !arn->resource.starts_with("role/") || name.empty())
+    return fail("AccessDenied",
+                fmt::format("{} is not authorized to perform: sts:AssumeRole on resource: {}: it "
+                            "is not the ARN of a role",
+                            request.principal, request.role_arn));
+  if (batch_.kernel_.options.iam != Iam::Off)
+    KIBAN_TRY_VOID(batch_.note(batch_.kernel_.authoriser->assume(*this, request), "sts"));
   return Caller{.account = arn->account,
                 .region = caller_.region,
                 .arn = fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", arn->account, name,

@@ -36,9 +36,13 @@ class Kernel::Batch::OperationContext final : public services::Context {
   }
   void put(std::string_view key, std::string value) override {
     check_text(key, value);
+    note_write();
     batch_.rows_.put(key, std::move(value));
   }
-  void erase(std::string_view key) override { batch_.rows_.erase(key); }
+  void erase(std::string_view key) override {
+    note_write();
+    batch_.rows_.erase(key);
+  }
 
   Result<json::object> call(std::string_view service, std::string_view operation,
                             const json::object& input, const services::Caller& as) override;
@@ -57,8 +61,8 @@ class Kernel::Batch::OperationContext final : public services::Context {
   std::string_view service() const { return service_; }
   const std::optional<std::pair<std::string, Timestamp>>& deferred() const { return deferred_; }
   std::optional<std::pair<std::string, json::object>>& successor() { return successor_; }
-  // Records the operation on "*" when it asked the authoriser nothing itself.
-  void record_operation(std::string_view service, std::string_view operation);
+  // Whether the operation asked for this already, which then need not be decided again.
+  bool asked(const services::AccessRequest& request) const;
 
   Result<std::string> read_blob(std::string_view digest) const override;
   std::string put_blob(std::string_view bytes) override;
@@ -68,7 +72,12 @@ class Kernel::Batch::OperationContext final : public services::Context {
  private:
   // A row that is not UTF-8 can't be read again: DamagedRow, before it is written.
   static void check_text(std::string_view key, std::string_view value);
-  void record(std::string caller, std::string_view action, std::string_view resource, bool allowed);
+  // The authoriser forgets the roles that it knows when the service that keeps them writes.
+  void note_write() {
+    if (batch_.kernel_.roles == nullptr || service_ != batch_.kernel_.roles->name()) return;
+    batch_.roles_changed_ = true;
+    batch_.kernel_.authoriser->forget_roles();
+  }
 
   Batch& batch_;
   std::string_view service_;
@@ -76,7 +85,7 @@ class Kernel::Batch::OperationContext final : public services::Context {
   std::size_t depth_;
   bool over_the_wire_;
   bool last_attempt_;
-  bool asked_{false};                // The authoriser, by the operation itself.
+  std::vector<std::pair<std::string, std::string>> asked_{};  // Action and resource that passed.
   std::size_t* calls_{&own_calls_};  // Shared by an operation and all that it calls.
   std::size_t own_calls_{0};
   std::optional<std::pair<std::string, Timestamp>> deferred_{};

@@ -241,7 +241,10 @@ api::KeyLookup Frontend::lookup(const std::optional<SessionKey>& session) const 
 }
 
 void Frontend::with_session(const Shared& exchange, const std::optional<SessionKey>& session) {
-  if (session) exchange->caller.arn = session->arn;
+  if (session) {
+    exchange->caller.arn = session->arn;
+    exchange->caller.session_policies = session->policies;
+  }
   if (options_.auth == kernel::Auth::Sigv4 && !exchange->signature)
     exchange->caller.arn = "anonymous";
   if (options_.auth == kernel::Auth::Sigv4 &&
@@ -376,6 +379,34 @@ HttpReply Frontend::to_reply(const Exchange& exchange, api::HttpResponse respons
 
 // Our own: /_kiban/ -----------------------------------------------------------------------------
 
+// ?after=ID&denied=true&role=NAME: one JSON object a line, oldest first.
+void Frontend::answer_decisions(const std::string& target, const Respond& respond) {
+  kernel::DecisionLog::Query query;
+  const std::size_t question = target.find('?');
+  std::string_view rest = question == std::string::npos
+                              ? std::string_view{}
+                              : std::string_view(target).substr(question + 1);
+  while (!rest.empty()) {
+    const std::string_view pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+    const std::string_view name = pair.substr(0, pair.find('='));
+    const std::string_view given =
+        pair.size() == name.size() ? std::string_view{} : pair.substr(name.size() + 1);
+    const std::string value = api::decode_uri(given).value_or(std::string(given));
+    if (name == "after") query.after = value;
+    if (name == "denied") query.denied = value == "true";
+    if (name == "role") query.role = value;
+  }
+  kernel_.visit([respond, query = std::move(query)](kernel::Kernel& kernel) {
+    std::string lines;
+    for (const json::object& decision : kernel.decisions(query))
+      lines += print_json(decision) + "\n";
+    respond_with(respond, {.status = 200,
+                           .headers = {{"Content-Type", "application/x-ndjson"}},
+                           .body = std::move(lines)});
+  });
+}
+
 bool Frontend::handle_own(const HttpRequest& request, const Respond& respond) {
   const std::string path = request.target.substr(0, request.target.find('?'));
   if (path != "/_kiban" && !path.starts_with("/_kiban/")) return false;
@@ -389,7 +420,8 @@ bool Frontend::handle_own(const HttpRequest& request, const Respond& respond) {
                                   {"version", options->version},
                                   {"account", options->account},
                                   {"region", options->region},
-                                  {"auth", options->auth == kernel::Auth::Any ? "any" : "sigv4"}}));
+                                  {"auth", options->auth == kernel::Auth::Any ? "any" : "sigv4"},
+                                  {"iam", kernel::iam_name(kernel.iam())}}));
     });
     return true;
   }
@@ -409,17 +441,8 @@ bool Frontend::handle_own(const HttpRequest& request, const Respond& respond) {
     });
     return true;
   }
-  if (path == "/_kiban/authorisations" && request.method == "GET") {
-    kernel_.visit([respond](kernel::Kernel& kernel) {
-      json::array all;
-      for (const kernel::Authorisation& each : kernel.authorisations())
-        all.push_back(json::object{{"time", format_iso8601(each.time)},
-                                   {"caller", each.caller},
-                                   {"action", each.action},
-                                   {"resource", each.resource},
-                                   {"allowed", each.allowed}});
-      respond_with(respond, json_reply(200, all));
-    });
+  if (path == "/_kiban/decisions" && request.method == "GET") {
+    answer_decisions(request.target, respond);
     return true;
   }
   respond_with(respond, json_reply(404, json::object{{"message", "There is no " + path + "."}}));

@@ -25,6 +25,7 @@ struct SessionKey {
   api::Key key{};
   std::string arn{};
   bool revoked{false};  // Its role was deleted.
+  std::vector<std::string> policies{};  // Documents that limit the session.
 };
 
 struct FrontendOptions {
@@ -76,6 +77,7 @@ class Frontend {
                    std::optional<api::ChunkSigning> signing);
   api::KeyLookup lookup(const std::optional<SessionKey>& session) const;
   void decode(const Shared& exchange);
+  void answer_decisions(const std::string& target, const Respond& respond);
   // Ours, below /_kiban/.
   bool handle_own(const HttpRequest& request, const Respond& respond);
   void authenticate(const Shared& exchange);

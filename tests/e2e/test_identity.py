@@ -39,9 +39,22 @@ def test_a_session_signs_as_its_role_and_survives_kill(serve, tmp_path):
     server.kill()
     again = serve("--data", tmp_path).use_key_of(tmp_path)
     assert again.client("sts", **keys).get_caller_identity()["Arn"] == session_arn
+    with pytest.raises(ClientError) as raised:
+        again.client("sqs", **keys).list_queues()
+    assert raised.value.response["Error"] == {
+        "Code": "AccessDeniedException",
+        "Message": f"User: {session_arn} is not authorized to perform: sqs:ListQueues on resource: * because no "
+        "identity-based policy allows the sqs:ListQueues action",
+        **{key: raised.value.response["Error"][key] for key in ("Type", "QueryErrorCode") if key in raised.value.response["Error"]},
+    }
+    again.client("iam").put_role_policy(
+        RoleName="deploy",
+        PolicyName="list",
+        PolicyDocument=json.dumps({"Statement": {"Effect": "Allow", "Action": "sqs:ListQueues", "Resource": "*"}}),
+    )
     again.client("sqs", **keys).list_queues()
-    recorded = json.loads(again.get("/_kiban/authorisations")[1])
-    assert (recorded[-1]["caller"], recorded[-1]["action"]) == (session_arn, "sqs:ListQueues")
+    recorded = [json.loads(line) for line in again.get("/_kiban/decisions")[1].splitlines()]
+    assert (recorded[-1]["session"], recorded[-1]["action"]) == (session_arn, "sqs:ListQueues")
     for changed in ({"aws_session_token": "x"}, {"aws_secret_access_key": "x"}):
         with pytest.raises(ClientError):
             again.client("sts", **{**keys, **changed}).get_caller_identity()

@@ -268,6 +268,7 @@ def test_kiban_aws_runs_the_aws_cli(serve, tmp_path):
 
 def test_what_was_asked_is_recorded(server):
     server.client("sqs").list_queues()
-    recorded = json.loads(server.get("/_kiban/authorisations")[1])
+    recorded = [json.loads(line) for line in server.get("/_kiban/decisions")[1].splitlines()]
     assert recorded[-1]["action"] == "sqs:ListQueues"
-    assert recorded[-1]["caller"] == "arn:aws:iam::000000000000:root"
+    assert recorded[-1]["principal"] == "arn:aws:iam::000000000000:root"
+    assert recorded[-1]["verdict"] == "Allowed"

@@ -32,6 +32,8 @@ struct Caller {
   std::string source_arn{};
   // The execution, task, rule or stack that a session serves: what explanations name.
   std::string acts_for{};
+  // Policy documents given to AssumeRole with the session: together they limit it.
+  std::vector<std::string> session_policies{};
   bool operator==(const Caller&) const = default;
 };
 
@@ -49,6 +51,29 @@ struct AccessRequest {
   std::vector<ConditionKey> keys{};  // Beside the global keys, which follow from the caller.
   std::string resource_policy{};     // The document attached to the resource; empty: none.
   std::string resource_account{};    // Empty: that of the ARN, else the caller's.
+};
+
+// A policy document and the name by which the record of decisions refers to it.
+struct NamedPolicy {
+  std::string name{};
+  std::string document{};  // Empty: one of AWS's whose text kiban does not have.
+  bool operator==(const NamedPolicy&) const = default;
+};
+
+// What a role brings into a decision.
+struct RolePolicies {
+  std::string arn{};  // With its path: the condition key aws:PrincipalArn.
+  std::vector<NamedPolicy> identity{};
+  std::vector<NamedPolicy> boundaries{};
+  std::vector<std::pair<std::string, std::string>> tags{};  // aws:PrincipalTag/KEY.
+  NamedPolicy trust{};
+};
+
+// What the authoriser needs to know about a resource.
+struct ResourceAccess {
+  std::string arn{};     // In full: with the path, revision or suffix that a request may omit.
+  std::string policy{};  // The document attached to it; empty: none.
+  std::vector<std::pair<std::string, std::string>> tags{};  // aws:ResourceTag/KEY.
 };
 
 // A role that a service, a user or another role's session assumes.
@@ -209,6 +234,17 @@ class Service {
   // Of the one service that keeps metrics: on_metric is called with what Context::count got.
   virtual bool keeps_metrics() const { return false; }
   virtual void on_metric(Context&, const MetricSum&) {}
+  // Of the one service that keeps roles and their policies (IAM): those of the role called `name`;
+  // nullopt: there is no such role. The kernel keeps the result until this service writes a row.
+  virtual bool keeps_policies() const { return false; }
+  virtual std::optional<RolePolicies> policies_of(const Context&, std::string_view /*name*/) {
+    return std::nullopt;
+  }
+  // What the authoriser needs to know about a resource of this service, named in a request by
+  // `arn`. A resource that does not exist has its `arn` alone.
+  virtual ResourceAccess describe_resource(const Context&, std::string_view arn) {
+    return {.arn = std::string(arn)};
+  }
   // Once after a restart, before anything else, to fill caches from rows.
   virtual void on_start(Context&) {}
 };

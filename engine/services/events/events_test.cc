@@ -231,7 +231,7 @@ TEST_F(Events, AskForEachOperationByItsResource) {
                            {"Arn", "arn:aws:states:ap-northeast-1:000000000000:stateMachine:m"},
                            {"RoleArn", role}}}}});
   std::vector<std::string> asked;
-  for (const kernel::Authorisation& each : kernel_->authorisations())
+  for (const kernel::DecisionRecord& each : kernel_->recent_decisions())
     asked.push_back(each.action + " " + each.resource);
   const std::string rule = "arn:aws:events:ap-northeast-1:000000000000:rule/r";
   EXPECT_EQ(asked, (std::vector<std::string>{"events:PutRule " + rule, "events:PutTargets " + rule,

@@ -7,6 +7,7 @@
 
 #include "core/letters.h"
 #include "services/base/tags.h"
+#include "services/iam/managed_policies.h"
 
 namespace kiban::services::iam {
 
@@ -78,6 +79,22 @@ Result<void> check_trust(const Context& context, std::string_view document) {
     }
   }
   return {};
+}
+
+std::optional<std::string> managed_document(const Context& context, std::string_view arn) {
+  constexpr std::string_view aws = "arn:aws:iam::aws:policy/";
+  if (arn.starts_with(aws)) {
+    const auto all = managed_policies();
+    const auto found =
+        std::ranges::lower_bound(all, arn.substr(aws.size()), {}, &ManagedPolicy::name);
+    if (found == all.end() || found->name != arn.substr(aws.size())) return std::nullopt;
+    return std::string(found->document);
+  }
+  const auto row = get_json(context, policy_key(arn));
+  if (!row) return std::nullopt;
+  for (const json::value& version : row->at("Versions").as_array())
+    if (version.at("IsDefaultVersion").as_bool()) return text(version.as_object(), "Document");
+  return std::nullopt;
 }
 
 Result<void> check_attachable(const Context& context, std::string_view arn) {

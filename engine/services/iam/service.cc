@@ -286,6 +286,14 @@ Result<json::object> list_entities(Context& context, const json::object& input) 
   return page_of(roles, "PolicyRoles", input);
 }
 
+// For AssumeRole: the document that limits a session. Of one of AWS's that is not here it allows
+// nothing, as nothing can be said about what it allows.
+Result<json::object> managed_policy_document(Context& context, const json::object& input) {
+  const std::string arn = text(input, "PolicyArn");
+  KIBAN_TRY_VOID(check_attachable(context, arn));
+  return json::object{{"Document", managed_document(context, arn).value_or("")}};
+}
+
 Result<json::object> list_instance_profiles(Context& context, const json::object& input) {
   KIBAN_TRY([[maybe_unused]] const json::object row, load_role(context, text(input, "RoleName")));
   return json::object{{"InstanceProfiles", json::array{}}, {"IsTruncated", false}};
@@ -319,7 +327,8 @@ const OperationTable& operations() {
                 {"UntagRole", untag_role},
                 {"UpdateAssumeRolePolicy", update_trust},
                 {"UpdateRole", update_role},
-                {"UpdateRoleDescription", update_description}});
+                {"UpdateRoleDescription", update_description},
+                {"kiban:ManagedPolicyDocument", managed_policy_document}});
     return all;
   }();
   return table;
@@ -327,6 +336,53 @@ const OperationTable& operations() {
 
 }  // namespace
 
-std::unique_ptr<Service> make_iam() { return std::make_unique<TableService>("iam", operations()); }
+namespace {
+
+NamedPolicy managed_policy(const Context& context, const std::string& arn) {
+  return {.name = arn, .document = managed_document(context, arn).value_or("")};
+}
+
+class Iam : public TableService {
+ public:
+  Iam() : TableService("iam", operations()) {}
+  bool keeps_policies() const override { return true; }
+  std::optional<RolePolicies> policies_of(const Context& context, std::string_view name) override {
+    const auto row = get_json(context, role_key(name));
+    if (!row) return std::nullopt;
+    RolePolicies role{.arn = text(*row, "Arn")};
+    for (const auto& [policy, document] : row->at("Policies").as_object())
+      role.identity.push_back(
+          {.name = fmt::format("{}/policy/{}", role.arn, std::string_view(policy)),
+           .document = to_string(document.as_string())});
+    for (const json::value& attached : row->at("Attached").as_array())
+      role.identity.push_back(managed_policy(context, to_string(attached.as_string())));
+    if (const json::object* boundary = find_object(*row, "PermissionsBoundary"))
+      role.boundaries.push_back(managed_policy(context, text(*boundary, "PermissionsBoundaryArn")));
+    if (const json::array* tags = find_array(*row, "Tags"))
+      for (const json::value& tag : *tags)
+        role.tags.emplace_back(text(tag.as_object(), "Key"), text(tag.as_object(), "Value"));
+    role.trust = {.name = role.arn, .document = text(*row, "AssumeRolePolicyDocument")};
+    return role;
+  }
+  // Requests name roles without their paths.
+  ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
+    ResourceAccess found{.arn = std::string(arn)};
+    const std::size_t role = arn.find(":role/");
+    if (role == std::string_view::npos) return found;
+    const auto row = get_json(context, role_key(arn.substr(arn.rfind('/') + 1)));
+    if (!row) return found;
+    // A request that gives a path means that role only.
+    const std::string_view named = arn.substr(role + std::string_view(":role/").size());
+    if (named.find('/') == std::string_view::npos) found.arn = text(*row, "Arn");
+    if (const json::array* tags = find_array(*row, "Tags"); tags && found.arn == text(*row, "Arn"))
+      for (const json::value& tag : *tags)
+        found.tags.emplace_back(text(tag.as_object(), "Key"), text(tag.as_object(), "Value"));
+    return found;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Service> make_iam() { return std::make_unique<Iam>(); }
 
 }  // namespace kiban::services::iam

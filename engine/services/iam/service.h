@@ -2,9 +2,10 @@
 // https://docs.aws.amazon.com/IAM/latest/APIReference/welcome.html
 //
 // Documents are kept as given and returned percent-encoded (RFC 3986), as IAM does. AWS's own
-// managed policies (arn:aws:iam::aws:policy/…) may be attached; their documents are not here.
-// Requests are not decided by policies yet: see the kernel's authoriser. The simulator does decide,
-// by engine/iam; a role with a policy of AWS's attached is answered InvalidInputException.
+// managed policies (arn:aws:iam::aws:policy/…) may all be attached; managed_policies.h has the
+// documents of those that templates commonly attach. A decision or a simulation that needs another
+// one says that its document is not known. The kernel's authoriser decides requests by the policies
+// of roles (policies_of), the simulator by engine/iam.
 #pragma once
 
 #include <memory>

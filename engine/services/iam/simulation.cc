@@ -195,17 +195,12 @@ class Simulation {
   engine::Request request_{};
 };
 
-// The default version of a managed policy.
-Result<std::string> managed_document(const Context& context, const std::string& arn) {
-  const auto row = get_json(context, policy_key(arn));
-  if (!row)
-    return fail("InvalidInputException",
-                fmt::format("The document of {} is not known to kiban: pass it in PolicyInputList "
-                            "of SimulateCustomPolicy",
-                            arn));
-  for (const json::value& version : row->at("Versions").as_array())
-    if (version.at("IsDefaultVersion").as_bool()) return text(version.as_object(), "Document");
-  return fail("NoSuchEntityException", fmt::format("Policy {} was not found.", arn));
+Result<std::string> known_document(const Context& context, const std::string& arn) {
+  if (auto document = managed_document(context, arn)) return *std::move(document);
+  return fail("InvalidInputException",
+              fmt::format("The document of {} is not known to kiban: pass it in PolicyInputList of "
+                          "SimulateCustomPolicy",
+                          arn));
 }
 
 // The role of PolicySourceArn. Users and groups are not served, so there are none.
@@ -236,7 +231,7 @@ Result<void> add_policies(const Context& context, const json::object& role, Simu
                         to_string(document.as_string())));
   for (const json::value& attached : role.at("Attached").as_array()) {
     const std::string arn = to_string(attached.as_string());
-    KIBAN_TRY(const std::string document, managed_document(context, arn));
+    KIBAN_TRY(const std::string document, known_document(context, arn));
     KIBAN_TRY_VOID(to.add_identity(last_name(arn), document));
   }
   return {};
@@ -257,7 +252,7 @@ Result<json::object> simulate_principal(Context& context, const json::object& in
   if (const json::object* boundary = find_object(role, "PermissionsBoundary");
       boundary && !input.contains("PermissionsBoundaryPolicyInputList")) {
     const std::string arn = text(*boundary, "PermissionsBoundaryArn");
-    KIBAN_TRY(const std::string document, managed_document(context, arn));
+    KIBAN_TRY(const std::string document, known_document(context, arn));
     KIBAN_TRY_VOID(simulation.add_boundary(last_name(arn), document));
   }
   KIBAN_TRY_VOID(simulation.add_boundaries(input));

@@ -127,11 +127,11 @@ TEST_F(Simulator, KnowsThePoliciesOfARole) {
   EXPECT_EQ(call("GetContextKeysForPrincipalPolicy", {{"PolicySourceArn", role_arn("app")}}),
             (json::object{{"ContextKeyNames", {"s3:prefix", "aws:username"}}}));
 
-  // A policy of AWS's has a document that is not here: nothing is decided without it.
+  // A policy of AWS's whose document is not here: nothing is decided without it.
   call("AttachRolePolicy",
-       {{"RoleName", "app"}, {"PolicyArn", "arn:aws:iam::aws:policy/ReadOnlyAccess"}});
+       {{"RoleName", "app"}, {"PolicyArn", "arn:aws:iam::aws:policy/AWSThinkboxAssetServerPolicy"}});
   EXPECT_THAT(refusal("SimulatePrincipalPolicy", input).cause,
-              HasSubstr("arn:aws:iam::aws:policy/ReadOnlyAccess"));
+              HasSubstr("arn:aws:iam::aws:policy/AWSThinkboxAssetServerPolicy"));
 }
 
 TEST_F(Simulator, RefusesWhatItDoesNotKnow) {

@@ -59,24 +59,28 @@ Role role_of(Context& context, const Caller& session, const std::string& role_ar
               service ? session_seconds_most : number(*role, "MaxSessionDuration", 3'600)};
 }
 
-// Session policies have the grammar of a role's; like these, they are not evaluated.
+// Session policies have the grammar of a role's. Returns their documents, which limit the session.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-Result<void> check_session_policies(Context& context, const json::object& input) {
+Result<json::array> session_policies(Context& context, const json::object& input) {
+  json::array documents;
   if (const json::string* policy = find_string(input, "Policy")) {
     KIBAN_TRY([[maybe_unused]] const json::object read,
               read_policy(*policy, PolicyKind::Identity, "MalformedPolicyDocumentException"));
+    documents.emplace_back(*policy);
   }
   const json::array* arns = find_array(input, "PolicyArns");
   Caller root = context.caller();
   root.arn = fmt::format("arn:aws:iam::{}:root", root.account);
   for (const json::value& value : arns ? *arns : json::array{}) {
     const std::string arn = text(value.as_object(), "arn");
-    if (arn.starts_with("arn:aws:iam::aws:policy/")) continue;
-    if (context.call("iam", "GetPolicy", {{"PolicyArn", arn}}, root)) continue;
-    return fail("ValidationError",
-                fmt::format("Policy {} does not exist or is not attachable.", arn));
+    const auto document =
+        context.call("iam", "kiban:ManagedPolicyDocument", {{"PolicyArn", arn}}, root);
+    if (!document)
+      return fail("ValidationError",
+                  fmt::format("Policy {} does not exist or is not attachable.", arn));
+    documents.emplace_back(document->at("Document"));
   }
-  return {};
+  return documents;
 }
 
 // Keys of session tags are equal whatever their case, and a transitive one is among them.
@@ -109,7 +113,7 @@ Result<void> refuse_unsupported(const json::object& input) {
 
 Result<json::object> assume_role(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(refuse_unsupported(input));
-  KIBAN_TRY_VOID(check_session_policies(context, input));
+  KIBAN_TRY(json::array limits, session_policies(context, input));
   KIBAN_TRY_VOID(check_session_tags(input));
   const std::string role_arn = text(input, "RoleArn");
   const std::string session_name = text(input, "RoleSessionName");
@@ -148,6 +152,7 @@ Result<json::object> assume_role(Context& context, const json::object& input) {
             {"Arn", session->arn},
             {"ActsFor", session->acts_for},
             {"UserId", user_id},
+            {"Policies", std::move(limits)},
             {"Expiration", epoch_seconds(expires)}});
   context.set_timer("sts", id, expires + kept_after_expiry, {{"AccessKeyId", id}});
   json::object out{{"Credentials",

@@ -1,0 +1,391 @@
+#include "kernel/authoriser.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "api/model.h"
+#include "core/arn.h"
+
+namespace kiban::kernel {
+
+namespace {
+
+using services::AccessRequest;
+using services::Caller;
+using services::ConditionKey;
+using services::Context;
+using services::ResourceAccess;
+
+constexpr std::size_t roles_seen_max = 1'000;
+constexpr std::size_t documents_max = 2'000;
+
+std::string role_name(std::string_view arn) { return std::string(arn.substr(arn.rfind('/') + 1)); }
+
+bool is_service(std::string_view arn) { return arn.ends_with(".amazonaws.com"); }
+
+iam::Requester requester_of(const std::string& arn) {
+  if (is_service(arn)) return {.type = iam::Requester::Type::Service, .name = arn};
+  auto requester = iam::parse_requester(json::value(arn));
+  if (requester) return *std::move(requester);
+  return {.type = iam::Requester::Type::Anonymous, .name = arn};
+}
+
+std::string account_of(std::string_view arn) {
+  const auto parsed = parse_arn(arn);
+  return parsed ? parsed->account : std::string{};
+}
+
+// Whose resource an ARN names: our folder of the service.
+std::string_view folder_of(std::string_view arn_service) {
+  if (arn_service == "elasticloadbalancing") return "elbv2";
+  if (arn_service == "application-autoscaling") return "applicationautoscaling";
+  return arn_service;
+}
+
+// Keys that follow from the caller and the time:
+// docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+// aws:SourceIp and aws:MultiFactorAuthPresent are never there. Calls count as made by TLS, which
+// AWS's endpoints always are.
+std::vector<ConditionKey> caller_keys(const Caller& caller, const iam::Requester& requester) {
+  std::vector<ConditionKey> keys;
+  const auto add = [&](std::string name, std::string value) {
+    if (!value.empty()) keys.push_back({.name = std::move(name), .values = {std::move(value)}});
+  };
+  const bool service = requester.type == iam::Requester::Type::Service;
+  add("aws:SourceArn", caller.source_arn);
+  if (service || !caller.source_arn.empty()) {
+    std::string owner = account_of(caller.source_arn);
+    if (owner.size() != 12) owner = caller.account;  // An S3 bucket's ARN has none.
+    add("aws:SourceAccount", owner);
+  }
+  if (service) add("aws:PrincipalServiceName", caller.arn);
+  add("aws:SourceOwner", caller.account);  // Of SNS's default topic policy.
+  return keys;
+}
+
+void set_constant_keys(iam::Context& into, const Context& context, const Caller& caller,
+                       const iam::Requester& requester) {
+  const bool service = requester.type == iam::Requester::Type::Service;
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(context.now().time_since_epoch()).count();
+  into.set("aws:CurrentTime", {std::to_string(seconds)});
+  into.set("aws:EpochTime", {std::to_string(seconds)});
+  into.set("aws:SecureTransport", {"true"});
+  into.set("aws:RequestedRegion", {caller.region});
+  into.set("aws:PrincipalIsAWSService", {service ? "true" : "false"});
+  into.set("aws:ViaAWSService", {"false"});
+  if (service) return;
+  into.set("aws:PrincipalAccount", {caller.account});
+  const bool root = requester.type == iam::Requester::Type::Root;
+  into.set("aws:PrincipalType", {root ? "Account" : "AssumedRole"});
+}
+
+// "SNS:Publish" in SNS's messages.
+std::string spelt(std::string_view action) {
+  if (action.starts_with("sns:")) return fmt::format("SNS:{}", action.substr(4));
+  return std::string(action);
+}
+
+// docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+std::string_view policy_kind(iam::Source source) {
+  switch (source) {
+    case iam::Source::Resource:
+      return "a resource-based policy";
+    case iam::Source::Boundary:
+      return "a permissions boundary";
+    case iam::Source::Session:
+      return "a session policy";
+    default:
+      return "an identity-based policy";
+  }
+}
+
+std::string_view missing_kind(const std::vector<std::string_view>& missing) {
+  const auto has = [&](std::string_view kind) {
+    return std::ranges::find(missing, kind) != missing.end();
+  };
+  if (has("identity")) return "identity-based policy";
+  if (has("boundary")) return "permissions boundary";
+  if (has("session")) return "session policy";
+  return "resource-based policy";
+}
+
+std::string denial_text(const std::string& who, const DecisionRecord& record,
+                        const iam::Decision& decision) {
+  const std::string action = spelt(record.action);
+  const bool names_resource = record.resource != "*" ||
+                              (!record.action.starts_with("ec2:") &&
+                               !record.action.starts_with("s3:"));
+  std::string text = fmt::format("User: {} is not authorized to perform: {}", who, action);
+  if (names_resource) text += fmt::format(" on resource: {}", record.resource);
+  if (decision.verdict == iam::Verdict::ExplicitlyDenied)
+    return text + fmt::format(" with an explicit deny in {}",
+                              policy_kind(decision.statements.front().source));
+  return text + fmt::format(" because no {} allows the {} action", missing_kind(record.missing),
+                            action);
+}
+
+}  // namespace
+
+bool acts_on_own_authority(std::string_view principal, std::string_view folder) {
+  struct Entry {
+    std::string_view principal;
+    std::string_view folder;
+  };
+  static constexpr Entry entries[] = {
+      {"applicationautoscaling", "ecs"},  // AWSServiceRoleForApplicationAutoScaling_ECSService.
+      {"applicationautoscaling", "cloudwatch"},
+      {"ecs", "ec2"},  // AWSServiceRoleForECS: interfaces and load balancers of tasks.
+      {"ecs", "elbv2"},
+      {"ecs", "rds"},  // Which databases a task may reach: a matter of kiban's networks.
+      {"ecs", "sts"},  // Credentials of the task role; its trust policy decides.
+      {"ecs", "logs"},
+      {"elasticloadbalancing", "ec2"},
+      {"events", "secretsmanager"},  // AWSServiceRoleForAmazonEventBridgeApiDestinations.
+      {"logs", "cloudwatch"},        // Metric filters.
+      {"rds", "ec2"},                // AWSServiceRoleForRDS.
+      {"rds", "logs"},
+      {"rds", "secretsmanager"},
+      {"scheduler", "cloudwatch"},
+      {"states", "logs"},  // Log delivery, which is checked where it is configured.
+      {"states", "events"},
+  };
+  const std::string_view name = principal.substr(0, principal.find('.'));
+  if (folder_of(name) == folder) return true;
+  return std::ranges::any_of(entries, [&](const Entry& each) {
+    return each.principal == name && each.folder == folder;
+  });
+}
+
+std::string_view refusal_name(std::string_view folder) {
+  if (folder == "sns") return "AuthorizationErrorException";
+  const api::Service* model = api::find_service(folder);
+  if (model == nullptr) return "AccessDeniedException";
+  switch (model->protocol) {
+    case api::Protocol::Ec2:
+      return "UnauthorizedOperation";
+    case api::Protocol::Query:
+    case api::Protocol::RestXml:
+      return "AccessDenied";
+    default:
+      return "AccessDeniedException";
+  }
+}
+
+std::string refusal_text(std::string_view folder, const std::string& text) {
+  if (folder != "ec2") return text;
+  return "You are not authorized to perform this operation. " + text;
+}
+
+// Policies that apply to one request, with their names.
+struct Authoriser::Applied {
+  std::vector<Named> identity{};
+  std::vector<Named> boundaries{};
+  std::vector<Named> session{};
+  std::shared_ptr<const iam::Policy> resource{};
+  std::string resource_name{};
+  std::string who{};  // As the message names the caller.
+};
+
+std::shared_ptr<const iam::Policy> Authoriser::compiled(const std::string& document,
+                                                        iam::PolicyKind kind) {
+  if (document.empty()) return nullptr;
+  const std::string key = fmt::format("{}{}", static_cast<int>(kind), document);
+  if (const auto found = documents_.find(key); found != documents_.end()) return found->second;
+  auto policy = iam::Policy::compile(document, kind);
+  // A document that was stored before its grammar was checked allows nothing.
+  auto shared = policy ? std::make_shared<const iam::Policy>(*std::move(policy)) : nullptr;
+  if (documents_.size() >= documents_max) documents_.clear();
+  documents_.emplace(key, shared);
+  return shared;
+}
+
+Authoriser::Named Authoriser::named(const services::NamedPolicy& policy, iam::PolicyKind kind) {
+  return {.name = policy.name, .policy = compiled(policy.document, kind)};
+}
+
+std::shared_ptr<const Authoriser::Role> Authoriser::role(const Context& context,
+                                                         const std::string& name) {
+  if (roles_ == nullptr) return nullptr;
+  if (const auto found = roles_seen_.find(name); found != roles_seen_.end()) return found->second;
+  std::shared_ptr<Role> made;
+  if (auto source = roles_->policies_of(context, name)) {
+    made = std::make_shared<Role>();
+    made->source = *std::move(source);
+    for (const services::NamedPolicy& each : made->source.identity)
+      made->identity.push_back(named(each, iam::PolicyKind::Identity));
+    for (const services::NamedPolicy& each : made->source.boundaries)
+      made->boundaries.push_back(named(each, iam::PolicyKind::Identity));
+  }
+  if (roles_seen_.size() >= roles_seen_max) roles_seen_.clear();
+  roles_seen_.emplace(name, made);
+  return made;
+}
+
+ResourceAccess Authoriser::resource(const Context& context, std::string_view arn) {
+  const auto parsed = arn == "*" ? Result<Arn>(fail("InvalidArn", "")) : parse_arn(arn);
+  if (!parsed) return {.arn = std::string(arn)};
+  const auto found = by_name_.find(folder_of(parsed->service));
+  if (found == by_name_.end()) return {.arn = std::string(arn)};
+  return found->second->describe_resource(context, arn);
+}
+
+DecisionRecord Authoriser::evaluate(iam::Request& request, const Applied& applied,
+                                    DecisionRecord record) {
+  iam::Policies policies{.resource = applied.resource.get()};
+  // A position in `policies` is one in `applied` too: an unknown document allows nothing.
+  static const iam::Policy nothing{};
+  const auto fill = [](const std::vector<Named>& from, std::vector<const iam::Policy*>& into) {
+    for (const Named& each : from) into.push_back(each.policy ? each.policy.get() : &nothing);
+  };
+  fill(applied.identity, policies.identity);
+  fill(applied.boundaries, policies.boundaries);
+  fill(applied.session, policies.session);
+  Budget budget(iam::steps_max, 0);
+  const auto decided = iam::decide(request, policies, budget);
+  const iam::Decision decision = decided.value_or(iam::Decision{});
+  record.verdict = decision.verdict;
+  const auto name_of = [&](const iam::Match& match) -> std::string {
+    switch (match.source) {
+      case iam::Source::Resource:
+        return "resource:" + applied.resource_name;
+      case iam::Source::Boundary:
+        return "boundary:" + applied.boundaries[match.policy].name;
+      case iam::Source::Session:
+        return "session";
+      default:
+        return applied.identity[match.policy].name;
+    }
+  };
+  for (const iam::Match& match : decision.statements)
+    record.statements.push_back({.policy = name_of(match),
+                                 .index = match.statement,
+                                 .sid = match.found->sid().value_or("")});
+  if (record.verdict == iam::Verdict::ImplicitlyDenied) {
+    if (decision.missing.identity) record.missing.emplace_back("identity");
+    if (decision.missing.resource) record.missing.emplace_back("resource");
+    if (decision.missing.boundary) record.missing.emplace_back("boundary");
+    if (decision.missing.session) record.missing.emplace_back("session");
+  }
+  if (record.verdict == iam::Verdict::Allowed) return record;
+  record.text = denial_text(applied.who, record, decision);
+  if (!decided) record.text += ": " + decided.error().cause;
+  if (record.verdict == iam::Verdict::ImplicitlyDenied)
+    for (const std::vector<Named>* list : {&applied.identity, &applied.boundaries, &applied.session})
+      for (const Named& each : *list)
+        if (each.policy == nullptr)
+          record.text += fmt::format(
+              "; kiban does not have the document of {}, which is attached", each.name);
+  return record;
+}
+
+std::optional<DecisionRecord> Authoriser::decide(const Context& context, const Caller& caller,
+                                                 const AccessRequest& asked, bool strict) {
+  iam::Request request{.requester = requester_of(caller.arn), .action = asked.action};
+  const iam::Requester& requester = request.requester;
+  Applied applied{.who = caller.arn};
+  DecisionRecord record{.time = context.now(),
+                        .principal = caller.arn,
+                        .acts_for = caller.acts_for,
+                        .access_key_id = caller.access_key_id,
+                        .action = asked.action};
+  std::shared_ptr<const Role> role_of_session;
+  if (requester.type == iam::Requester::Type::Session ||
+      requester.type == iam::Requester::Type::Role) {
+    role_of_session = role(context, requester.role);
+    if (!role_of_session && !strict) return std::nullopt;
+    record.session = caller.arn;
+    record.principal = role_of_session
+                           ? role_of_session->source.arn
+                           : fmt::format("arn:aws:iam::{}:role/{}", requester.account,
+                                         requester.role);
+    if (role_of_session) {
+      applied.identity = role_of_session->identity;
+      applied.boundaries = role_of_session->boundaries;
+    }
+    for (const std::string& document : caller.session_policies)
+      applied.session.push_back({.name = "session",
+                                 .policy = compiled(document, iam::PolicyKind::Identity)});
+  }
+  ResourceAccess target = resource(context, asked.resource);
+  record.resource = request.resource = target.arn;
+  request.resource_account = asked.resource_account;
+  const std::string& document =
+      asked.resource_policy.empty() ? target.policy : asked.resource_policy;
+  applied.resource = compiled(document, asked.action.starts_with("ecr:")
+                                            ? iam::PolicyKind::Repository
+                                            : iam::PolicyKind::Resource);
+  applied.resource_name = target.arn;
+  record.keys = asked.keys;
+  for (ConditionKey& key : record.keys)  // ARNs in full: the task definition with its revision.
+    for (std::string& value : key.values)
+      if (value.starts_with("arn:") && key.name.find(':') != std::string::npos)
+        value = resource(context, value).arn;
+  for (ConditionKey& key : caller_keys(caller, requester)) record.keys.push_back(std::move(key));
+  for (const auto& [key, value] : target.tags)
+    record.keys.push_back({.name = "aws:ResourceTag/" + key, .values = {value}});
+  if (role_of_session)
+    for (const auto& [key, value] : role_of_session->source.tags)
+      record.keys.push_back({.name = "aws:PrincipalTag/" + key, .values = {value}});
+  if (requester.type != iam::Requester::Type::Service)
+    record.keys.push_back({.name = "aws:PrincipalArn", .values = {record.principal}});
+  // Only a policy of the resource limits the root.
+  if (requester.type == iam::Requester::Type::Root && !applied.resource) return record;
+  set_constant_keys(request.context, context, caller, requester);
+  if (target.arn != "*") {
+    std::string owner = asked.resource_account.empty() ? account_of(target.arn)
+                                                       : asked.resource_account;
+    if (owner.size() != 12) owner = caller.account;  // A bucket's ARN has none.
+    request.context.set("aws:ResourceAccount", {std::move(owner)});
+  }
+  for (const ConditionKey& key : record.keys) request.context.set(key.name, key.values);
+  return evaluate(request, applied, std::move(record));
+}
+
+DecisionRecord Authoriser::assume(const Context& context, const services::RoleRequest& asked) {
+  const std::string name = role_name(asked.role_arn);
+  iam::Request request{.requester = requester_of(asked.principal),
+                       .action = "sts:AssumeRole",
+                       .resource = asked.role_arn};
+  Applied applied{.resource_name = asked.role_arn, .who = asked.principal};
+  DecisionRecord record{.time = context.now(),
+                        .principal = asked.principal,
+                        .acts_for = asked.acts_for,
+                        .action = "sts:AssumeRole",
+                        .resource = asked.role_arn,
+                        .keys = asked.keys};
+  const std::shared_ptr<const Role> wanted = role(context, name);
+  if (wanted && wanted->source.arn == asked.role_arn)
+    applied.resource = compiled(wanted->source.trust.document, iam::PolicyKind::Trust);
+  const Caller& caller = context.caller();
+  Caller asking = caller;
+  asking.arn = asked.principal;
+  asking.source_arn = asked.source_arn;
+  // A session needs permission of its own, unless the trust policy names the role or the session.
+  if (request.requester.type == iam::Requester::Type::Session) {
+    record.session = asked.principal;
+    if (const auto own = role(context, request.requester.role)) {
+      record.principal = own->source.arn;
+      applied.identity = own->identity;
+      applied.boundaries = own->boundaries;
+    }
+    for (const std::string& document : caller.session_policies)
+      applied.session.push_back({.name = "session",
+                                 .policy = compiled(document, iam::PolicyKind::Identity)});
+  }
+  for (ConditionKey& key : caller_keys(asking, request.requester))
+    record.keys.push_back(std::move(key));
+  if (request.requester.type != iam::Requester::Type::Service)
+    record.keys.push_back({.name = "aws:PrincipalArn", .values = {record.principal}});
+  record.keys.push_back({.name = "sts:RoleSessionName", .values = {asked.session_name}});
+  if (wanted)
+    for (const auto& [key, value] : wanted->source.tags)
+      record.keys.push_back({.name = "aws:ResourceTag/" + key, .values = {value}});
+  set_constant_keys(request.context, context, asking, request.requester);
+  for (const ConditionKey& key : record.keys) request.context.set(key.name, key.values);
+  return evaluate(request, applied, std::move(record));
+}
+
+}  // namespace kiban::kernel
