@@ -77,7 +77,8 @@ std::optional<runtime::SessionKey> find_session(kernel::Kernel& kernel,
   runtime::SessionKey session{
       .key = {.secret = text("SecretAccessKey"), .session_token = text("SessionToken")},
       .arn = session_arn,
-      .revoked = !alive};
+      .revoked = !alive,
+      .acts_for = text("ActsFor")};
   if (const json::array* policies = find_array(value->get_object(), "Policies"))
     for (const json::value& document : *policies)
       if (document.is_string()) session.policies.push_back(to_string(document.get_string()));

@@ -74,10 +74,10 @@ std::string typed_id(const std::string& id) {
     std::string_view type;
   };
   static constexpr Type types[] = {
-      {"eipalloc-", "elastic-ip"},      {"eni-", "network-interface"}, {"igw-", "internet-gateway"},
-      {"nat-", "natgateway"},           {"rtb-", "route-table"},       {"sg-", "security-group"},
-      {"sgr-", "security-group-rule"},  {"subnet-", "subnet"},         {"vpc-", "vpc"},
-      {"vpce-", "vpc-endpoint"},        {"acl-", "network-acl"},       {"i-", "instance"},
+      {"eipalloc-", "elastic-ip"},     {"eni-", "network-interface"}, {"igw-", "internet-gateway"},
+      {"nat-", "natgateway"},          {"rtb-", "route-table"},       {"sg-", "security-group"},
+      {"sgr-", "security-group-rule"}, {"subnet-", "subnet"},         {"vpc-", "vpc"},
+      {"vpce-", "vpc-endpoint"},       {"acl-", "network-acl"},       {"i-", "instance"},
   };
   for (const Type& each : types)
     if (id.starts_with(each.prefix)) return fmt::format("{}/{}", each.type, id);
@@ -174,8 +174,8 @@ void add_tag_keys(const json::object& input, const api::AccessRule& rule,
   const auto add_list = [&](const json::array& list) {
     for (const json::value& each : list) {
       if (!each.is_object()) continue;
-      for (const auto& [key, value] : {std::pair{"Key", "Value"}, std::pair{"key", "value"},
-                                       std::pair{"TagKey", "TagValue"}})
+      for (const auto& [key, value] :
+           {std::pair{"Key", "Value"}, std::pair{"key", "value"}, std::pair{"TagKey", "TagValue"}})
         if (const json::string* text = find_string(each.get_object(), key)) {
           const json::string* given = find_string(each.get_object(), value);
           add(to_string(*text), given == nullptr ? "" : to_string(*given));
@@ -184,8 +184,7 @@ void add_tag_keys(const json::object& input, const api::AccessRule& rule,
   };
   const json::value* tags = input.if_contains(rule.tags);
   if (tags != nullptr && tags->is_object())
-    for (const auto& [key, value] : tags->get_object())
-      add(std::string(key), scalar_text(value));
+    for (const auto& [key, value] : tags->get_object()) add(std::string(key), scalar_text(value));
   if (tags != nullptr && tags->is_array()) {
     add_list(tags->get_array());
     for (const json::value& each : tags->get_array())  // EC2's TagSpecifications.

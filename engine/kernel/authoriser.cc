@@ -53,9 +53,10 @@ std::vector<ConditionKey> caller_keys(const Caller& caller, const iam::Requester
   const auto add = [&](std::string name, std::string value) {
     if (!value.empty()) keys.push_back({.name = std::move(name), .values = {std::move(value)}});
   };
+  // Only what a service calls has a source, not what a session does that a service assumed.
   const bool service = requester.type == iam::Requester::Type::Service;
-  add("aws:SourceArn", caller.source_arn);
-  if (service || !caller.source_arn.empty()) {
+  if (service) {
+    add("aws:SourceArn", caller.source_arn);
     std::string owner = account_of(caller.source_arn);
     if (owner.size() != 12) owner = caller.account;  // An S3 bucket's ARN has none.
     add("aws:SourceAccount", owner);
@@ -115,49 +116,18 @@ std::string_view missing_kind(const std::vector<std::string_view>& missing) {
 std::string denial_text(const std::string& who, const DecisionRecord& record,
                         const iam::Decision& decision) {
   const std::string action = spelt(record.action);
-  const bool names_resource = record.resource != "*" ||
-                              (!record.action.starts_with("ec2:") &&
-                               !record.action.starts_with("s3:"));
+  const bool names_resource = record.resource != "*" || (!record.action.starts_with("ec2:") &&
+                                                         !record.action.starts_with("s3:"));
   std::string text = fmt::format("User: {} is not authorized to perform: {}", who, action);
   if (names_resource) text += fmt::format(" on resource: {}", record.resource);
   if (decision.verdict == iam::Verdict::ExplicitlyDenied)
     return text + fmt::format(" with an explicit deny in {}",
                               policy_kind(decision.statements.front().source));
-  return text + fmt::format(" because no {} allows the {} action", missing_kind(record.missing),
-                            action);
+  return text +
+         fmt::format(" because no {} allows the {} action", missing_kind(record.missing), action);
 }
 
 }  // namespace
-
-bool acts_on_own_authority(std::string_view principal, std::string_view folder) {
-  struct Entry {
-    std::string_view principal;
-    std::string_view folder;
-  };
-  static constexpr Entry entries[] = {
-      {"applicationautoscaling", "ecs"},  // AWSServiceRoleForApplicationAutoScaling_ECSService.
-      {"applicationautoscaling", "cloudwatch"},
-      {"ecs", "ec2"},  // AWSServiceRoleForECS: interfaces and load balancers of tasks.
-      {"ecs", "elbv2"},
-      {"ecs", "rds"},  // Which databases a task may reach: a matter of kiban's networks.
-      {"ecs", "sts"},  // Credentials of the task role; its trust policy decides.
-      {"ecs", "logs"},
-      {"elasticloadbalancing", "ec2"},
-      {"events", "secretsmanager"},  // AWSServiceRoleForAmazonEventBridgeApiDestinations.
-      {"logs", "cloudwatch"},        // Metric filters.
-      {"rds", "ec2"},                // AWSServiceRoleForRDS.
-      {"rds", "logs"},
-      {"rds", "secretsmanager"},
-      {"scheduler", "cloudwatch"},
-      {"states", "logs"},  // Log delivery, which is checked where it is configured.
-      {"states", "events"},
-  };
-  const std::string_view name = principal.substr(0, principal.find('.'));
-  if (folder_of(name) == folder) return true;
-  return std::ranges::any_of(entries, [&](const Entry& each) {
-    return each.principal == name && each.folder == folder;
-  });
-}
 
 std::string_view refusal_name(std::string_view folder) {
   if (folder == "sns") return "AuthorizationErrorException";
@@ -273,11 +243,12 @@ DecisionRecord Authoriser::evaluate(iam::Request& request, const Applied& applie
   record.text = denial_text(applied.who, record, decision);
   if (!decided) record.text += ": " + decided.error().cause;
   if (record.verdict == iam::Verdict::ImplicitlyDenied)
-    for (const std::vector<Named>* list : {&applied.identity, &applied.boundaries, &applied.session})
+    for (const std::vector<Named>* list :
+         {&applied.identity, &applied.boundaries, &applied.session})
       for (const Named& each : *list)
         if (each.policy == nullptr)
-          record.text += fmt::format(
-              "; kiban does not have the document of {}, which is attached", each.name);
+          record.text +=
+              fmt::format("; kiban does not have the document of {}, which is attached", each.name);
   return record;
 }
 
@@ -297,26 +268,25 @@ std::optional<DecisionRecord> Authoriser::decide(const Context& context, const C
     role_of_session = role(context, requester.role);
     if (!role_of_session && !strict) return std::nullopt;
     record.session = caller.arn;
-    record.principal = role_of_session
-                           ? role_of_session->source.arn
-                           : fmt::format("arn:aws:iam::{}:role/{}", requester.account,
-                                         requester.role);
+    record.principal =
+        role_of_session ? role_of_session->source.arn
+                        : fmt::format("arn:aws:iam::{}:role/{}", requester.account, requester.role);
     if (role_of_session) {
       applied.identity = role_of_session->identity;
       applied.boundaries = role_of_session->boundaries;
     }
     for (const std::string& document : caller.session_policies)
-      applied.session.push_back({.name = "session",
-                                 .policy = compiled(document, iam::PolicyKind::Identity)});
+      applied.session.push_back(
+          {.name = "session", .policy = compiled(document, iam::PolicyKind::Identity)});
   }
   ResourceAccess target = resource(context, asked.resource);
   record.resource = request.resource = target.arn;
   request.resource_account = asked.resource_account;
   const std::string& document =
       asked.resource_policy.empty() ? target.policy : asked.resource_policy;
-  applied.resource = compiled(document, asked.action.starts_with("ecr:")
-                                            ? iam::PolicyKind::Repository
-                                            : iam::PolicyKind::Resource);
+  applied.resource =
+      compiled(document, asked.action.starts_with("ecr:") ? iam::PolicyKind::Repository
+                                                          : iam::PolicyKind::Resource);
   applied.resource_name = target.arn;
   record.keys = asked.keys;
   for (ConditionKey& key : record.keys)  // ARNs in full: the task definition with its revision.
@@ -335,8 +305,8 @@ std::optional<DecisionRecord> Authoriser::decide(const Context& context, const C
   if (requester.type == iam::Requester::Type::Root && !applied.resource) return record;
   set_constant_keys(request.context, context, caller, requester);
   if (target.arn != "*") {
-    std::string owner = asked.resource_account.empty() ? account_of(target.arn)
-                                                       : asked.resource_account;
+    std::string owner =
+        asked.resource_account.empty() ? account_of(target.arn) : asked.resource_account;
     if (owner.size() != 12) owner = caller.account;  // A bucket's ARN has none.
     request.context.set("aws:ResourceAccount", {std::move(owner)});
   }
@@ -372,8 +342,8 @@ DecisionRecord Authoriser::assume(const Context& context, const services::RoleRe
       applied.boundaries = own->boundaries;
     }
     for (const std::string& document : caller.session_policies)
-      applied.session.push_back({.name = "session",
-                                 .policy = compiled(document, iam::PolicyKind::Identity)});
+      applied.session.push_back(
+          {.name = "session", .policy = compiled(document, iam::PolicyKind::Identity)});
   }
   for (ConditionKey& key : caller_keys(asking, request.requester))
     record.keys.push_back(std::move(key));

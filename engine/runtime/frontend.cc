@@ -244,6 +244,7 @@ void Frontend::with_session(const Shared& exchange, const std::optional<SessionK
   if (session) {
     exchange->caller.arn = session->arn;
     exchange->caller.session_policies = session->policies;
+    exchange->caller.acts_for = session->acts_for;
   }
   if (options_.auth == kernel::Auth::Sigv4 && !exchange->signature)
     exchange->caller.arn = "anonymous";

@@ -41,11 +41,13 @@ void take(json::object& stack, const json::object& desired) {
 
 void keep_caller(const Context& context, json::object& stack) {
   const Caller& caller = context.caller();
+  json::array policies;
+  for (const std::string& document : caller.session_policies) policies.emplace_back(document);
   stack["Caller"] = {{"account", caller.account},
                      {"region", caller.region},
                      {"arn", caller.arn},
                      {"key", caller.access_key_id},
-                     {"source", caller.source_arn}};
+                     {"policies", std::move(policies)}};
 }
 
 // What CloudFormation itself finds wrong is told as it is; a handler's message is quoted.
@@ -626,12 +628,15 @@ void begin(Context& context, json::object& stack, const std::string& kind) {
 Result<Caller> acting(Context& context, const json::object& stack) {
   if (text(stack, "RoleARN").empty()) {
     const json::object& from = stack.at("Caller").as_object();
-    return Caller{.account = text(from, "account"),
+    Caller caller{.account = text(from, "account"),
                   .region = text(from, "region"),
                   .arn = text(from, "arn"),
                   .access_key_id = text(from, "key"),
-                  .source_arn = text(from, "source"),
                   .acts_for = text(stack, "StackId")};
+    const json::array* policies = find_array(from, "policies");
+    for (const json::value& document : policies ? *policies : json::array{})
+      caller.session_policies.push_back(to_string(document.as_string()));
+    return caller;
   }
   KIBAN_TRY(Caller caller,
             assume_stack_role(context, text(stack, "RoleARN"), text(stack, "StackId")));
