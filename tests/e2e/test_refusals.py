@@ -651,3 +651,29 @@ def test_an_alarm_needs_the_topics_policy(server):
     publishing("999999999999")
     publishing(ACCOUNT)
     assert json.loads(receive(server, queue)["Body"])["NewStateReason"] == ACCOUNT
+
+
+# --- Other modes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["observe", "off"])
+def test_without_enforcement_no_hop_is_refused(serve, tmp_path, mode):
+    server = serve("--data", tmp_path, "--iam", mode).use_key_of(tmp_path)
+    world = World(server)
+    sns, sqs = server.client("sns"), server.client("sqs")
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    queue = sqs.create_queue(QueueName="q")["QueueUrl"]
+    raw = {"RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn("sqs", "q"), Attributes=raw)
+    role = world.role("none", {"Service": "lambda.amazonaws.com"})
+    definition = task("arn:aws:states:::sns:publish", {"TopicArn": topic, "Message": "hello"})
+    machine = world.machine("m", role, definition)
+    execution = world.states.start_execution(stateMachineArn=machine)["executionArn"]
+    assert finished(world.states, execution)["status"] == "SUCCEEDED"
+    assert receive(server, queue)["Body"] == "hello"
+    denied = [json.loads(line) for line in server.get("/_kiban/decisions?denied=true")[1].splitlines()]
+    found = {(one["action"], one["enforced"]) for one in denied}
+    expected = {("sts:AssumeRole", False), ("sns:Publish", False), ("sqs:SendMessage", False)}
+    assert found == (expected if mode == "observe" else set())
+    acting = [one["actsFor"] for one in denied if one["action"] == "sns:Publish"]
+    assert acting == ([execution] if mode == "observe" else [])
