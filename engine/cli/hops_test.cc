@@ -295,5 +295,87 @@ TEST_F(Hops, ABucketIsTheSourceOfItsNotificationsAndARefusalShowsWhenTheyAreSet)
   EXPECT_EQ(caller.account, account);
 }
 
+// --- Keys ----------------------------------------------------------------------------------------
+
+class Keys : public Hops {
+ protected:
+  Keys() {
+    key_ = text(call("kms", "CreateKey", {}).at("KeyMetadata").as_object(), "Arn");
+    record_.requests.clear();
+  }
+  const AccessRequest& last(std::string_view action) const {
+    const auto found = std::ranges::find(record_.requests.rbegin(), record_.requests.rend(), action,
+                                         &AccessRequest::action);
+    KIBAN_CHECK(found != record_.requests.rend(), "nothing asked for the action");
+    return *found;
+  }
+  static std::string value(const AccessRequest& request, std::string_view name) {
+    const auto key = std::ranges::find(request.keys, name, &services::ConditionKey::name);
+    return key == request.keys.end() ? "" : key->values.at(0);
+  }
+  Error refused(const std::string& action, const std::string& service, const std::string& operation,
+                const json::object& input) {
+    record_.refused = {action};
+    const auto reply = try_call(service, operation, input);
+    record_.refused.clear();
+    EXPECT_FALSE(reply);
+    return reply ? Error{} : reply.error();
+  }
+  std::string key_{};
+};
+
+// https://docs.aws.amazon.com/kms/latest/developerguide/services-secrets-manager.html
+TEST_F(Keys, OfASecretAreUsedByTheCallerThroughSecretsManager) {
+  const json::object input{{"Name", "s"}, {"SecretString", "v"}, {"KmsKeyId", key_}};
+  const Error error = refused("kms:GenerateDataKey", "secretsmanager", "CreateSecret", input);
+  EXPECT_EQ(error.name, "AccessDeniedException");
+  EXPECT_EQ(error.cause, "Access to KMS is not allowed");
+  const std::string secret = text(call("secretsmanager", "CreateSecret", input), "ARN");
+  refused("kms:Decrypt", "secretsmanager", "GetSecretValue", {{"SecretId", "s"}});
+  const AccessRequest& request = last("kms:Decrypt");
+  EXPECT_EQ(request.resource, key_);
+  EXPECT_EQ(value(request, "kms:ViaService"), "secretsmanager.ap-northeast-1.amazonaws.com");
+  EXPECT_EQ(value(request, "kms:CallerAccount"), account);
+  EXPECT_EQ(value(request, "kms:EncryptionContext:SecretARN"), secret);
+}
+
+TEST_F(Keys, OfAParameterAreNeededToWriteAndToDecryptIt) {
+  const json::object input{
+      {"Name", "/p"}, {"Value", "v"}, {"Type", "SecureString"}, {"KeyId", key_}};
+  EXPECT_EQ(refused("kms:Encrypt", "ssm", "PutParameter", input).name, "AccessDenied");
+  call("ssm", "PutParameter", input);
+  record_.refused = {"kms:Decrypt"};
+  call("ssm", "GetParameter", {{"Name", "/p"}});
+  refused("kms:Decrypt", "ssm", "GetParameter", {{"Name", "/p"}, {"WithDecryption", true}});
+  EXPECT_EQ(value(last("kms:Decrypt"), "kms:EncryptionContext:PARAMETER_ARN"),
+            arn("ssm", "parameter/p"));
+}
+
+TEST_F(Keys, OfAQueueAndATopicAreNeededByWhoeverSends) {
+  call("sqs", "CreateQueue", {{"QueueName", "q"}, {"Attributes", {{"KmsMasterKeyId", key_}}}});
+  const json::object message{{"QueueUrl", fmt::format("http://127.0.0.1:4566/{}/q", account)},
+                             {"MessageBody", "m"}};
+  EXPECT_EQ(refused("kms:GenerateDataKey", "sqs", "SendMessage", message).name, "KmsAccessDenied");
+  EXPECT_EQ(value(last("kms:GenerateDataKey"), "kms:EncryptionContext:aws:sqs:arn"),
+            arn("sqs", "q"));
+  const std::string topic = make_topic("news");
+  call("sns", "SetTopicAttributes",
+       {{"TopicArn", topic}, {"AttributeName", "KmsMasterKeyId"}, {"AttributeValue", key_}});
+  EXPECT_EQ(refused("kms:Decrypt", "sns", "Publish", {{"TopicArn", topic}, {"Message", "m"}}).name,
+            "KMSAccessDeniedException");
+}
+
+TEST_F(Keys, OfAwsAreUsedByEveryone) {
+  call("secretsmanager", "CreateSecret",
+       {{"Name", "s"}, {"SecretString", "v"}, {"KmsKeyId", "alias/aws/secretsmanager"}});
+  call("ssm", "PutParameter", {{"Name", "/p"}, {"Value", "v"}, {"Type", "SecureString"}});
+  EXPECT_EQ(std::ranges::count_if(record_.requests,
+                                  [](const AccessRequest& request) {
+                                    return request.action.starts_with("kms:") &&
+                                           request.action != "kms:DescribeKey";
+                                  }),
+            0);
+}
+
 }  // namespace
 }  // namespace kiban::cli

@@ -94,7 +94,8 @@ std::optional<runtime::StoredKey> find_session(kernel::Kernel& kernel, const std
   runtime::StoredKey session{.key = {.secret = member(*row, "SecretAccessKey"),
                                      .session_token = member(*row, "SessionToken")},
                              .arn = session_arn,
-                             .revoked = !alive};
+                             .revoked = !alive,
+                             .acts_for = member(*row, "ActsFor")};
   if (const json::array* policies = find_array(*row, "Policies"))
     for (const json::value& document : *policies)
       if (document.is_string()) session.policies.push_back(to_string(document.get_string()));

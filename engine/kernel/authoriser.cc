@@ -53,9 +53,10 @@ std::vector<ConditionKey> caller_keys(const Caller& caller, const iam::Requester
   const auto add = [&](std::string name, std::string value) {
     if (!value.empty()) keys.push_back({.name = std::move(name), .values = {std::move(value)}});
   };
+  // Only what a service calls has a source, not what a session does that a service assumed.
   const bool service = requester.type == iam::Requester::Type::Service;
-  add("aws:SourceArn", caller.source_arn);
-  if (service || !caller.source_arn.empty()) {
+  if (service) {
+    add("aws:SourceArn", caller.source_arn);
     std::string owner = account_of(caller.source_arn);
     if (owner.size() != 12) owner = caller.account;  // An S3 bucket's ARN has none.
     add("aws:SourceAccount", owner);
@@ -128,35 +129,6 @@ std::string denial_text(const std::string& who, const DecisionRecord& record,
 }
 
 }  // namespace
-
-bool acts_on_own_authority(std::string_view principal, std::string_view folder) {
-  struct Entry {
-    std::string_view principal;
-    std::string_view folder;
-  };
-  static constexpr Entry entries[] = {
-      {"applicationautoscaling", "ecs"},  // AWSServiceRoleForApplicationAutoScaling_ECSService.
-      {"applicationautoscaling", "cloudwatch"},
-      {"ecs", "ec2"},  // AWSServiceRoleForECS: interfaces and load balancers of tasks.
-      {"ecs", "elbv2"},
-      {"ecs", "rds"},  // Which databases a task may reach: a matter of kiban's networks.
-      {"ecs", "sts"},  // Credentials of the task role; its trust policy decides.
-      {"ecs", "logs"},
-      {"elasticloadbalancing", "ec2"},
-      {"events", "secretsmanager"},  // AWSServiceRoleForAmazonEventBridgeApiDestinations.
-      {"logs", "cloudwatch"},        // Metric filters.
-      {"rds", "ec2"},                // AWSServiceRoleForRDS.
-      {"rds", "logs"},
-      {"rds", "secretsmanager"},
-      {"scheduler", "cloudwatch"},
-      {"states", "logs"},  // Log delivery, which is checked where it is configured.
-      {"states", "events"},
-  };
-  const std::string_view name = principal.substr(0, principal.find('.'));
-  if (folder_of(name) == folder) return true;
-  return std::ranges::any_of(
-      entries, [&](const Entry& each) { return each.principal == name && each.folder == folder; });
-}
 
 std::string_view refusal_name(std::string_view folder) {
   if (folder == "sns") return "AuthorizationErrorException";

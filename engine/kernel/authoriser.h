@@ -61,9 +61,11 @@ class Authoriser {
 };
 
 // Calls that a service makes by itself, which no policy of the account decides: to its own
-// operations, and to those that its service-linked role may use. Everything else that a service
-// principal calls needs the policy of the resource. `folder` is whose operation is called.
-bool acts_on_own_authority(std::string_view principal, std::string_view folder);
+// operations, and the actions listed in own_authority.cc, which its service-linked role may use.
+// Everything else that a service principal calls needs the policy of the resource. `folder` is
+// whose operation is called.
+bool acts_on_own_authority(std::string_view principal, std::string_view folder,
+                           std::string_view action);
 
 // The name of the error by which the service of `folder` refuses.
 std::string_view refusal_name(std::string_view folder);

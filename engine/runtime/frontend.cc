@@ -248,6 +248,7 @@ void Frontend::with_key(const Shared& exchange, const std::optional<StoredKey>& 
   if (stored) {
     exchange->caller.arn = stored->arn;
     exchange->caller.session_policies = stored->policies;
+    exchange->caller.acts_for = stored->acts_for;
   }
   if (options_.auth == kernel::Auth::Sigv4 && !exchange->signature)
     exchange->caller.arn = "anonymous";

@@ -26,6 +26,7 @@ struct StoredKey {
   std::string arn{};
   bool revoked{false};  // Its role was deleted.
   std::vector<std::string> policies{};  // Documents that limit the session.
+  std::string acts_for{};               // The task or stack that it serves; empty: nothing.
 };
 
 struct FrontendOptions {

@@ -90,8 +90,7 @@ void caller_members(R& caller, V&& visit) {
   visit("region", caller.region);
   visit("arn", caller.arn);
   visit("key", caller.access_key_id);
-  visit("source", caller.source_arn);
-  visit("actsFor", caller.acts_for);
+  visit("policies", caller.session_policies);
 }
 
 template <typename R, typename V>

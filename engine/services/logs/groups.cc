@@ -23,7 +23,9 @@ Result<void> check_key(Context& context, std::string_view group, const json::obj
   const std::string key = text(input, "kmsKeyId");
   if (!key.starts_with("arn:"))
     return invalid(fmt::format("kmsKeyId must be the ARN of a key, not '{}'", key));
-  const auto found = context.call("kms", "DescribeKey", {{"KeyId", key}}, context.caller());
+  Caller own = context.caller();
+  own.arn = "logs.amazonaws.com";
+  const auto found = context.call("kms", "DescribeKey", {{"KeyId", key}}, own);
   const json::object* metadata = found ? find_object(*found, "KeyMetadata") : nullptr;
   if (metadata && text(*metadata, "KeyState") == "Enabled") return {};
   return invalid(fmt::format(

@@ -88,7 +88,9 @@ Result<void> check_window(const json::object& window) {
 Result<void> check_key(Context& context, const json::object& content) {
   const std::string key = text(content, "KmsKeyArn");
   if (key.empty()) return {};
-  const auto found = context.call("kms", "DescribeKey", {{"KeyId", key}}, context.caller());
+  Caller own = context.caller();
+  own.arn = principal;
+  const auto found = context.call("kms", "DescribeKey", {{"KeyId", key}}, own);
   const json::object* metadata = found ? find_object(*found, "KeyMetadata") : nullptr;
   if (metadata && text(*metadata, "KeyState") == "Enabled") return {};
   return invalid(fmt::format("The KMS key {} does not exist or is not enabled.", key));

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "services/base/key_use.h"
+
 namespace kiban::services::secretsmanager {
 namespace {
 
@@ -92,8 +94,22 @@ bool is_version(const json::object& row, const json::object& input) {
          text(version, "SecretBinary") == text(input, "SecretBinary");
 }
 
+// The text is AWS's: GiamPy5/terraform-aws-directus#10.
+Result<void> use_secrets_key(Context& context, const json::object& row, std::string_view version,
+                             std::vector<std::string_view> actions) {
+  const auto allowed =
+      use_key(context, {.key = text(row, "KmsKeyId"),
+                        .service = "secretsmanager",
+                        .actions = std::move(actions),
+                        .encryption_context = {{"SecretARN", text(row, "ARN")},
+                                               {"SecretVersionId", std::string(version)}}});
+  if (allowed) return {};
+  return fail("AccessDeniedException", "Access to KMS is not allowed");
+}
+
 Result<std::string> add_version(Context& context, json::object& row, const json::object& input) {
   const std::string id = text(input, "ClientRequestToken", context.random().uuid());
+  KIBAN_TRY_VOID(use_secrets_key(context, row, id, {"kms:GenerateDataKey", "kms:Decrypt"}));
   json::object value;
   for (const std::string_view member : {"SecretString", "SecretBinary"}) {
     if (input.contains(member)) value[member] = input.at(member);

@@ -23,6 +23,10 @@ Result<json::object> load_alive(const Context& context, const json::object& inpu
 void save(Context& context, const json::object& row);
 std::vector<json::object> all_secrets(const Context& context);
 
+// Whether the caller may use the secret's key. Error AccessDeniedException.
+Result<void> use_secrets_key(Context& context, const json::object& row, std::string_view version,
+                             std::vector<std::string_view> actions);
+
 json::array& stages_of(json::value& version);
 bool has_stage(const json::value& version, std::string_view stage);
 // Takes a label away from whatever version has it.

@@ -52,7 +52,9 @@ Result<void> check_kms_key(Context& context, const json::object& input) {
   const std::string key = text(input, "KmsKeyId");
   const auto arn = parse_arn(key);
   if (key.empty() || (arn && arn->account != context.caller().account)) return {};
-  const auto found = context.call("kms", "DescribeKey", {{"KeyId", key}}, context.caller());
+  Caller own = context.caller();
+  own.arn = "secretsmanager.amazonaws.com";
+  const auto found = context.call("kms", "DescribeKey", {{"KeyId", key}}, own);
   if (found && text(found->at("KeyMetadata").as_object(), "KeyState") == "Enabled") return {};
   return fail("EncryptionFailure",
               found ? fmt::format("The KMS key {} is not enabled.", key) : found.error().cause);

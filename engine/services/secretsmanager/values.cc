@@ -26,7 +26,11 @@ Result<json::object> put_value(Context& context, const json::object& input) {
 Result<json::object> get_value(Context& context, const json::object& input) {
   KIBAN_TRY(const json::object row, load_alive(context, input));
   const std::string id = text(input, "VersionId");
-  return value_of(row, id, text(input, "VersionStage", id.empty() ? current : std::string_view{}));
+  KIBAN_TRY(
+      json::object value,
+      value_of(row, id, text(input, "VersionStage", id.empty() ? current : std::string_view{})));
+  KIBAN_TRY_VOID(use_secrets_key(context, row, text(value, "VersionId"), {"kms:Decrypt"}));
+  return value;
 }
 
 Result<json::object> list_versions(Context& context, const json::object& input) {

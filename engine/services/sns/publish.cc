@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "services/base/key_use.h"
 #include "services/sns/filter.h"
 #include "services/sns/rows.h"
 #include "store/blobs.h"
@@ -184,10 +185,23 @@ Result<json::object> publish_to(Context& context, const std::string& topic_arn,
   return reply;
 }
 
+// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+Result<void> use_topics_key(Context& context, const std::string& topic_arn,
+                            const json::object& topic) {
+  const auto allowed =
+      use_key(context, {.key = text(topic.at("Attributes").as_object(), "KmsMasterKeyId"),
+                        .service = "sns",
+                        .actions = {"kms:GenerateDataKey", "kms:Decrypt"},
+                        .encryption_context = {{"aws:sns:topicArn", topic_arn}}});
+  if (allowed) return {};
+  return fail("KMSAccessDeniedException", allowed.error().cause);
+}
+
 Result<json::object> publish(Context& context, const json::object& input) {
   KIBAN_TRY(const std::string topic_arn, topic_of(input));
   KIBAN_TRY(const json::object topic, load_topic(context, topic_arn));
   KIBAN_TRY_VOID(context.authorise("sns:Publish", topic_arn));
+  KIBAN_TRY_VOID(use_topics_key(context, topic_arn, topic));
   return publish_to(context, topic_arn, topic, input);
 }
 
@@ -217,9 +231,10 @@ Result<json::object> publish_batch(Context& context, const json::object& input) 
   const json::array* given = find_array(input, "PublishBatchRequestEntries");
   const json::array entries = given ? *given : json::array{};
   const std::string topic_arn = text(input, "TopicArn");
-  KIBAN_TRY_VOID(load_topic(context, topic_arn));
+  KIBAN_TRY(const json::object published, load_topic(context, topic_arn));
   KIBAN_TRY_VOID(check_batch(entries));
   KIBAN_TRY_VOID(context.authorise("sns:Publish", topic_arn));
+  KIBAN_TRY_VOID(use_topics_key(context, topic_arn, published));
   json::array successful;
   json::array failed;
   for (const json::value& entry : entries) {

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/arn.h"
+#include "services/base/key_use.h"
 
 namespace kiban::services::sqs {
 namespace {
@@ -139,6 +140,18 @@ Result<Queue> queue_by_arn(const Context& context, std::string_view arn,
   return fail("ResourceNotFoundException",
               fmt::format("The resource that you specified for the {} parameter doesn't exist.",
                           parameter));
+}
+
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+Result<void> use_queues_key(Context& context, const Queue& queue,
+                            std::vector<std::string_view> actions) {
+  const auto allowed = use_key(
+      context, {.key = text(queue.attributes, "KmsMasterKeyId"),
+                .service = "sqs",
+                .actions = std::move(actions),
+                .encryption_context = {{"aws:sqs:arn", make_arn(context, "sqs", queue.name)}}});
+  if (allowed) return {};
+  return fail("KmsAccessDenied", allowed.error().cause);
 }
 
 Result<Queue> queue_of(const Context& context, const json::object& input) {

@@ -41,6 +41,10 @@ std::vector<Queue> all_queues(const Context& context);
 Result<Queue> queue_by_arn(const Context& context, std::string_view arn,
                            std::string_view parameter);
 
+// Whether the caller may use the queue's key. Error KmsAccessDenied.
+Result<void> use_queues_key(Context& context, const Queue& queue,
+                            std::vector<std::string_view> actions);
+
 // Of the input's QueueUrl, SCHEME://HOST/ACCOUNT/NAME. Errors InvalidAddress, AccessDenied,
 // QueueDoesNotExist.
 Result<Queue> queue_of(const Context& context, const json::object& input);

@@ -332,6 +332,7 @@ Result<json::object> change_visibility(Context& context, const json::object& inp
 Result<json::object> receive_message(Context& context, const json::object& input,
                                      std::size_t in_flight_max) {
   KIBAN_TRY(const Queue queue, queue_of(context, input));
+  KIBAN_TRY_VOID(use_queues_key(context, queue, {"kms:Decrypt"}));
   KIBAN_TRY(Wish wish, wish_of(queue, input));
   if (auto again = receive_again(context, queue, input, wish))
     return json::object{{"Messages", *std::move(again)}};

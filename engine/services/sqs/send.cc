@@ -242,6 +242,7 @@ Result<json::object> send(Context& context, const Queue& queue, const json::obje
 Result<json::object> send_message(Context& context, const json::object& input) {
   KIBAN_TRY(const Queue queue, queue_of(context, input));
   KIBAN_TRY_VOID(context.authorise("sqs:SendMessage", make_arn(context, "sqs", queue.name)));
+  KIBAN_TRY_VOID(use_queues_key(context, queue, {"kms:GenerateDataKey", "kms:Decrypt"}));
   return send(context, queue, input);
 }
 

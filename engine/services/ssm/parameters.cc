@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/letters.h"
+#include "services/base/key_use.h"
 #include "services/ssm/rows.h"
 
 namespace kiban::services::ssm {
@@ -54,13 +55,24 @@ Result<void> check_data_type(const json::object& input, std::string_view type) {
 // "InvalidKeyId: The query key ID isn't valid": of a key that is not there or cannot encrypt.
 Result<void> check_key(Context& context, const json::object& input) {
   if (!input.contains("KeyId")) return {};
-  const auto found =
-      context.call("kms", "DescribeKey", {{"KeyId", input.at("KeyId")}}, context.caller());
+  Caller own = context.caller();
+  own.arn = "ssm.amazonaws.com";
+  const auto found = context.call("kms", "DescribeKey", {{"KeyId", input.at("KeyId")}}, own);
   if (!found) return fail("InvalidKeyId", found.error().cause);
   const json::object& metadata = found->at("KeyMetadata").as_object();
   if (text(metadata, "KeyState") == "Enabled") return {};
   return fail("InvalidKeyId", fmt::format("{} is {}.", text(metadata, "Arn"),
                                           lower_case(text(metadata, "KeyState"))));
+}
+
+// https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html
+Result<void> use_parameters_key(Context& context, std::string_view name, const json::object& row,
+                                std::string_view action) {
+  if (text(row, "Type") != "SecureString") return {};
+  return use_key(context, {.key = text(row, "KeyId"),
+                           .service = "ssm",
+                           .actions = {action},
+                           .encryption_context = {{"PARAMETER_ARN", arn_of(context, name)}}});
 }
 
 Result<void> check_input(Context& context, const json::object& input, std::string_view type) {
@@ -140,6 +152,7 @@ Result<json::object> put_parameter(Context& context, const json::object& input) 
     KIBAN_TRY_VOID(make_room(context, name));
   }
   json::object row = version_from(context, input, old, type);
+  KIBAN_TRY_VOID(use_parameters_key(context, name, row, "kms:Encrypt"));
   row["Tier"] = tier;
   put_json(context, history_key(context, name, number(row, "Version", 1)), row);
   row["Tags"] = old ? old->at("Tags") : json::array{};
@@ -150,6 +163,8 @@ Result<json::object> put_parameter(Context& context, const json::object& input) 
 
 Result<json::object> get_parameter(Context& context, const json::object& input) {
   KIBAN_TRY(const Selected selected, select(context, text(input, "Name")));
+  if (flag(input, "WithDecryption"))
+    KIBAN_TRY_VOID(use_parameters_key(context, selected.name, selected.row, "kms:Decrypt"));
   return json::object{{"Parameter", described(context, selected, flag(input, "WithDecryption"))}};
 }
 
@@ -159,6 +174,8 @@ Result<json::object> get_parameters(Context& context, const json::object& input)
   json::array invalid_names;
   for (const json::value& name : *find_array(input, "Names")) {
     const auto selected = select(context, name.as_string());
+    if (selected && flag(input, "WithDecryption"))
+      KIBAN_TRY_VOID(use_parameters_key(context, selected->name, selected->row, "kms:Decrypt"));
     if (selected)
       found[selected->name + selected->selector] =
           described(context, *selected, flag(input, "WithDecryption"));

@@ -105,7 +105,8 @@ class Executions {
                                                  const json::object& execution);
 
   struct TokenOwner;
-  Result<TokenOwner> owner_of(const Context& context, const json::object& input) const;
+  Result<TokenOwner> owner_of(Context& context, const json::object& input,
+                              std::string_view action) const;
   void start_task(Context& context, Run& run, Inputs& inputs, const asl::StartTask& task);
   bool mock_task(Run& run, Inputs& inputs, const asl::StartTask& task);
   void queue_activity(Context& context, Run& run, Inputs& inputs, const asl::StartTask& task);

@@ -69,8 +69,10 @@ Result<json::object> logging_of(Context& context, const json::object& input) {
   // Recorded: test_deleted_log_group. The group is looked up in the machine's own Region.
   std::string name = arn.substr(arn.find(":log-group:") + std::string_view(":log-group:").size());
   name.resize(name.size() - 2);
+  Caller states = context.caller();
+  states.arn = "states.amazonaws.com";
   const auto found =
-      context.call("logs", "DescribeLogGroups", {{"logGroupNamePrefix", name}}, context.caller());
+      context.call("logs", "DescribeLogGroups", {{"logGroupNamePrefix", name}}, states);
   const json::array* groups = found ? find_array(*found, "logGroups") : nullptr;
   const bool exists = groups && std::ranges::any_of(*groups, [&](const json::value& one) {
                         return text(one.as_object(), "logGroupName") == name;

@@ -88,8 +88,9 @@ json::object stop_call(const std::string& credentials_role, const std::string& r
 // The token is good as long as the task waits: what stops the task ends it.
 void hand_out_token(Context& context, const std::string& execution_arn,
                     const asl::StartTask& task) {
-  put_json(context, row_key(context, "token", task.token),
-           {{"Execution", execution_arn}, {"Task", task.task}});
+  json::object row{{"Execution", execution_arn}, {"Task", task.task}};
+  if (task.resource.kind == asl::TaskKind::Activity) row["Activity"] = task.resource.arn;
+  put_json(context, row_key(context, "token", task.token), row);
   put_json(context, stop_key(context, execution_arn, task.task), {{"Token", task.token}});
 }
 
@@ -329,18 +330,25 @@ struct Executions::TokenOwner {
 // Error InvalidToken "Invalid Token: 'Invalid token'", recorded by AWS; TaskTimedOut when the task
 // was answered before or does not wait any more: "has already been closed".
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskSuccess.html
-Result<Executions::TokenOwner> Executions::owner_of(const Context& context,
-                                                    const json::object& input) const {
+// The right to `action` is asked of the activity, or of the state machine that handed out the
+// token:
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
+Result<Executions::TokenOwner> Executions::owner_of(Context& context, const json::object& input,
+                                                    std::string_view action) const {
   const auto row = get_json(context, row_key(context, "token", text(input, "taskToken")));
   if (!row) return fail("InvalidToken", "Invalid Token: 'Invalid token'");
   const std::string execution = text(*row, "Execution");
+  const std::string path = execution_path(execution);
+  const std::string machine =
+      make_arn(context, "states", fmt::format("stateMachine:{}", path.substr(0, path.find_first_of("/~"))));
+  KIBAN_TRY_VOID(context.authorise(action, text(*row, "Activity", machine)));
   if (flag(*row, "Over") || !running(context, execution))
     return fail("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'");
   return TokenOwner{execution, number(*row, "Task", 0)};
 }
 
 Result<json::object> Executions::task_success(Context& context, const json::object& input) {
-  KIBAN_TRY(const TokenOwner owner, owner_of(context, input));
+  KIBAN_TRY(const TokenOwner owner, owner_of(context, input, "states:SendTaskSuccess"));
   auto output = Payload::parse(text(input, "output"));
   if (!output)
     return fail("InvalidOutput", fmt::format("Invalid Output: '{}'", output.error().cause));
@@ -352,7 +360,7 @@ Result<json::object> Executions::task_success(Context& context, const json::obje
 }
 
 Result<json::object> Executions::task_failure(Context& context, const json::object& input) {
-  KIBAN_TRY(const TokenOwner owner, owner_of(context, input));
+  KIBAN_TRY(const TokenOwner owner, owner_of(context, input, "states:SendTaskFailure"));
   close_token(context, text(input, "taskToken"));
   context.erase(stop_key(context, owner.execution, owner.task));
   asl::TaskFailed failed{.task = owner.task};
@@ -363,7 +371,7 @@ Result<json::object> Executions::task_failure(Context& context, const json::obje
 }
 
 Result<json::object> Executions::task_heartbeat(Context& context, const json::object& input) {
-  KIBAN_TRY(const TokenOwner owner, owner_of(context, input));
+  KIBAN_TRY(const TokenOwner owner, owner_of(context, input, "states:SendTaskHeartbeat"));
   feed(context, owner.execution, asl::Heartbeat{owner.task});
   return json::object{};
 }
