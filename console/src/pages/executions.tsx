@@ -7,7 +7,7 @@ import { Empty, Pill, Problem, Time, Took } from '../parts/ui';
 import { VirtualList } from '../parts/virtual';
 import { place, setQuery, url } from '../router';
 import { eachOf, listExecutions, listMachines, type Execution, type Machine } from '../states';
-import { useReloadOn } from './overview';
+import { useReloadOn } from '../parts/reload';
 
 const STATUSES = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED', 'PENDING_REDRIVE'] as const;
 const PAGE = 100;
