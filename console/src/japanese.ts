@@ -47,7 +47,7 @@ export const japanese = {
   'ABORTED': '中止',
   'PENDING_REDRIVE': '再開待ち',
   'All state machines': 'すべてのステートマシン',
-  'Name contains': '名前に含む',
+  'Name or error contains': '名前・エラーに含む',
   'Started after': 'この時刻以降に開始',
   'Load more': 'さらに読み込む',
   '{n} executions': '{n} 件の実行',

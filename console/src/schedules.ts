@@ -164,8 +164,8 @@ function scheduledEvent(rule: Rule, now: number): string {
   });
 }
 
-/** The kinds of targets that runNow() can start. */
-export const canRun = (target: Target): boolean => /^arn:aws:(states|sqs):/.test(target.Arn);
+/** The kinds of targets that runNow() can start: what they are sent must need no transformation. */
+export const canRun = (target: Target): boolean => /^arn:aws:(states|sqs):/.test(target.Arn) && !target.InputTransformer && !target.InputPath;
 
 /**
  * Does what a firing would have its target do, as the console's principal: EventBridge has no

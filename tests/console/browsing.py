@@ -20,6 +20,6 @@ def check_quiet(browser, server) -> None:
     """No violation of the policy, no error, and nothing asked of anybody else."""
     # A server that keeps no record of decisions answers 404, which a browser calls an error.
     complaints = [each for each in browser.complaints() if "own/decisions" not in each]
-    assert complaints == []
+    assert complaints == [], complaints
     foreign = [url for url in browser.requested() if not url.startswith((server.endpoint + "/", "data:"))]
-    assert foreign == []
+    assert foreign == [], foreign

@@ -107,21 +107,11 @@ def distributed(iterations: str = "$.items") -> dict:
     }
 
 
-def inline(count: int) -> dict:
-    """An inline Map of `count` iterations of one state."""
-    return {
-        "StartAt": "Number",
-        "States": {
-            "Number": {"Type": "Pass", "Parameters": {"items.$": f"States.ArrayRange(1, {count}, 1)"}, "Next": "Each"},
-            "Each": {
-                "Type": "Map",
-                "ItemsPath": "$.items",
-                "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Pass", "End": True}}},
-                "ResultPath": None,
-                "End": True,
-            },
-        },
-    }
+def inline() -> dict:
+    """An inline Map of one state over `$.items`."""
+    one = {"StartAt": "One", "States": {"One": {"Type": "Pass", "End": True}}}
+    each = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": one, "ResultPath": None, "End": True}
+    return {"StartAt": "Each", "States": {"Each": each}}
 
 
 # Scrolls every list of the page down and up; the longest and the mean time of a frame.

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { call } from '../api';
 import { t, type Text } from '../i18n';
-import { iterationsOf, type Visit } from '../model/history';
+import { iterationsOf, type Iteration, type Visit } from '../model/history';
 import { useReloadOn } from './reload';
 import { url } from '../router';
 import type { Execution, ExecutionsPageReply } from '../states';
@@ -12,6 +12,36 @@ import { VirtualList } from './virtual';
 const SQUARE = 19; // Pixels, with the gap.
 const CHILDREN_PAGE = 100;
 const STATUSES = ['failed', 'running', 'caught', 'aborted', 'succeeded'] as const;
+
+interface SquaresProps {
+  readonly shown: readonly Iteration[];
+  readonly from: number;
+  readonly to: number;
+  readonly onVisit: (visit: Visit) => void;
+}
+
+/** A line of squares, drawn again only when what it shows has changed. */
+function Squares({ shown, from, to, onVisit }: SquaresProps) {
+  const choose = useRef(onVisit);
+  choose.current = onVisit;
+  return useMemo(
+    () => (
+      <div class="squares">
+        {shown.slice(from, to).map((each) => (
+          <button
+            key={each.index}
+            type="button"
+            class={each.status}
+            aria-label={`${t('iteration {n}', { n: each.index })}, ${t(each.status as Text)}`}
+            title={`#${each.index} ${each.shown.name} · ${t(each.status as Text)}`}
+            onClick={() => choose.current(each.shown)}
+          />
+        ))}
+      </div>
+    ),
+    [shown, from, to],
+  );
+}
 
 /** One square for each iteration, which leads to the state that tells most; those in view alone are there. */
 export function Iterations({ visits, map, onVisit }: { visits: readonly Visit[]; map: Visit; onVisit: (visit: Visit) => void }) {
@@ -24,22 +54,9 @@ export function Iterations({ visits, map, onVisit }: { visits: readonly Visit[];
     return () => observer.disconnect();
   }, []);
   const all = useMemo(() => iterationsOf(visits, map), [visits, map]);
-  const shown = status === '' ? all : all.filter((each) => each.status === status);
+  const shown = useMemo(() => (status === '' ? all : all.filter((each) => each.status === status)), [all, status]);
   const across = Math.max(1, Math.floor((width - 16) / SQUARE));
-  const row = (line: number) => (
-    <div class="squares">
-      {shown.slice(line * across, (line + 1) * across).map((each) => (
-        <button
-          key={each.index}
-          type="button"
-          class={each.status}
-          aria-label={`${t('iteration {n}', { n: each.index })}, ${t(each.status as Text)}`}
-          title={`#${each.index} ${each.shown.name} · ${t(each.status as Text)}`}
-          onClick={() => onVisit(each.shown)}
-        />
-      ))}
-    </div>
-  );
+  const row = (line: number) => <Squares shown={shown} from={line * across} to={(line + 1) * across} onVisit={onVisit} />;
   return (
     <section aria-label={t('Iterations')} ref={frame} class={all.length === 0 ? 'unseen' : ''}>
       <h3>

@@ -27,6 +27,12 @@ const theme = EditorView.theme({
   '.cm-cursor': { borderLeftColor: 'var(--text)' },
   '.cm-selectionBackground, &.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground': { backgroundColor: 'var(--accent-back)' },
   '.cm-tooltip': { backgroundColor: 'var(--panel)', color: 'var(--text)', border: '1px solid var(--line)' },
+  // The linter's own marks are pictures in data: URLs, which the policy refuses.
+  '.cm-lintRange-error': { backgroundImage: 'none', borderBottom: '2px dotted var(--failed)', paddingBottom: '0' },
+  '.cm-lintRange-warning': { backgroundImage: 'none', borderBottom: '2px dotted var(--caught)', paddingBottom: '0' },
+  '.cm-lint-marker': { content: 'normal !important', width: '0.7em', height: '0.7em', borderRadius: '50%', margin: '0.35em 0.15em' },
+  '.cm-lint-marker-error': { backgroundColor: 'var(--failed)' },
+  '.cm-lint-marker-warning': { backgroundColor: 'var(--caught)' },
   '.cm-diagnostic-error': { borderLeftColor: 'var(--failed)' },
   '.cm-foldPlaceholder': { backgroundColor: 'var(--code)', color: 'var(--faint)', border: 'none' },
 });
