@@ -364,7 +364,7 @@ export const japanese = {
   'visibility timeout': '可視性タイムアウト',
   'visible': '受信可能',
   'why it stopped': '停止した理由',
-  '{n} MiB are stored: {ingested} to take them in once, {stored} a month to keep them.': '{n} MiB を保存中: 取り込み {ingested}、保存 1 か月 {stored}。',
+  '{n} are stored: {ingested} to take them in once, {stored} a month to keep them.': '{n} を保存中: 取り込み {ingested}、保存 1 か月 {stored}。',
   '{n} days': '{n} 日',
   '{n} diagnostics': '診断 {n} 件',
   '{n} failed': '{n} 件失敗',

@@ -1,6 +1,7 @@
 // Cost: what the executions of each machine would cost on AWS, at list prices: per execution, per
 // day and per month.
 import { call } from '../api';
+import { bytes } from '../format';
 import { t } from '../i18n';
 import { costOf, dollars, type Prices, type TaskUse, type Usage } from '../model/cost';
 import { findTask } from '../model/task';
@@ -29,6 +30,10 @@ interface EcsTask {
   readonly stoppedAt?: number;
 }
 
+// "Each time a step of your workflow is executed", "including retries": a state that works is counted
+// when its work is begun, first or again. https://aws.amazon.com/step-functions/pricing/
+const transitionsOf = (type: string): number => (/^(Task|Activity|LambdaFunction)Scheduled$/.test(type) || (/StateEntered$/.test(type) && type !== 'TaskStateEntered') ? 1 : 0);
+
 /** Transitions, and the ECS tasks that the execution waited for, by its history. */
 async function usageOf(execution: Execution): Promise<Usage> {
   let transitions = 0;
@@ -38,7 +43,7 @@ async function usageOf(execution: Execution): Promise<Usage> {
   do {
     const page: HistoryReply = await call('states', 'GetExecutionHistory', { executionArn: execution.executionArn, maxResults: 1000, ...(nextToken ? { nextToken } : {}) });
     for (const event of page.events) {
-      if (/StateEntered$|^ExecutionStarted$/.test(event.type)) ++transitions;
+      transitions += transitionsOf(event.type);
       if (!/^Task(Succeeded|Failed)$/.test(event.type)) continue;
       const details = (event.taskSucceededEventDetails ?? event.taskFailedEventDetails ?? {}) as Record<string, string>;
       const text = details.output ?? details.cause;
@@ -151,8 +156,8 @@ function Logs({ list }: { list: Prices }) {
           const stored = logGroups.reduce((sum, each) => sum + (each.storedBytes ?? 0), 0) / 2 ** 30;
           return (
             <p class="pad">
-              {t('{n} MiB are stored: {ingested} to take them in once, {stored} a month to keep them.', {
-                n: (stored * 1024).toFixed(2),
+              {t('{n} are stored: {ingested} to take them in once, {stored} a month to keep them.', {
+                n: bytes(stored * 2 ** 30),
                 ingested: dollars(stored * list.logsIngestedGb),
                 stored: dollars(stored * list.logsStoredGbMonth),
               })}

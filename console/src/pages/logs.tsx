@@ -1,6 +1,7 @@
 // CloudWatch Logs: groups, streams, and lines found by a filter pattern, as they come.
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { call } from '../api';
+import { bytes } from '../format';
 import { t } from '../i18n';
 import { listAll, Live, Split, Table } from '../parts/listing';
 import { useReloadEvery } from '../parts/reload';
@@ -36,17 +37,14 @@ const RANGES: readonly (readonly [string, number])[] = [
   ['', 0],
 ];
 
-const bytes = (n: number) => (n < 1024 ? `${n} B` : n < 1 << 20 ? `${(n / 1024).toFixed(1)} KiB` : `${(n / (1 << 20)).toFixed(1)} MiB`);
-
 interface Found {
   readonly lines: readonly Line[];
   readonly whole: boolean;
 }
 
-/** Oldest first, as the API gives them; of more than LINES_MAX the first. */
-async function findLines(group: string, stream: string, pattern: string, range: number): Promise<Found> {
+/** Oldest first, as the API gives them; of more than LINES_MAX the first. `startTime` in milliseconds. */
+async function findLines(group: string, stream: string, pattern: string, startTime: number | undefined): Promise<Found> {
   const lines: Line[] = [];
-  const startTime = range > 0 ? Math.floor((serverNow() - range) * 1000) : undefined;
   let nextToken: string | undefined;
   do {
     const page = await call<{ events: Line[]; nextToken?: string }>('logs', 'FilterLogEvents', {
@@ -65,7 +63,20 @@ async function findLines(group: string, stream: string, pattern: string, range: 
 const tone = (message: string) => (/\b(ERROR|FATAL|CRITICAL|Traceback|Exception)\b/i.test(message) ? 'bad' : /\bWARN/i.test(message) ? 'warned' : '');
 
 function Lines({ group, stream, pattern, range }: { group: string; stream: string; pattern: string; range: number }) {
-  const loaded = useLoaded(() => findLines(group, stream, pattern, range), [group, stream, pattern, range]);
+  const asked = JSON.stringify([group, stream, pattern, range]);
+  const known = useRef<{ asked: string; found: Found } | undefined>(undefined);
+  // The first time the whole range, then what came since its last line.
+  const load = async (): Promise<Found> => {
+    const before = known.current?.asked === asked ? known.current.found : undefined;
+    const last = before?.whole ? before.lines.at(-1) : undefined;
+    const start = last ? last.timestamp : range > 0 ? Math.floor((serverNow() - range) * 1000) : undefined;
+    const read = await findLines(group, stream, pattern, start);
+    const ids = new Set(last && before?.lines.map((line) => line.eventId));
+    const found = last && before ? { lines: [...before.lines, ...read.lines.filter((line) => !ids.has(line.eventId))].slice(-LINES_MAX), whole: read.whole } : read;
+    known.current = { asked, found };
+    return found;
+  };
+  const loaded = useLoaded(load, [asked]);
   const [open, setOpen] = useState('');
   useReloadEvery(2000, loaded.reload);
   const error = loaded.error.value;

@@ -1,7 +1,7 @@
 // Queues, topics, secrets, parameters and buckets: enough to look.
 import { useState } from 'preact/hooks';
 import { call, query, rest } from '../api';
-import { lastPart } from '../format';
+import { bytes, lastPart } from '../format';
 import { t, type Text } from '../i18n';
 import { listAt, textAt, treeOf, type Tree } from '../model/wire';
 import { chosenTab, Facts, listAll, Live, Raw, Split, Table, Tabs } from '../parts/listing';
@@ -257,8 +257,6 @@ function Parameters() {
 }
 
 const OBJECTS_MAX = 1000;
-
-const bytes = (n: number) => (n < 1024 ? `${n} B` : n < 1 << 20 ? `${(n / 1024).toFixed(1)} KiB` : `${(n / (1 << 20)).toFixed(1)} MiB`);
 
 function BucketDetail({ bucket }: { bucket: string }) {
   const prefix = place.value.query.get('prefix') ?? '';

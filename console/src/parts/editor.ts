@@ -67,7 +67,7 @@ export function openEditor(host: HTMLElement, text: string, label: string, onTex
         lintGutter(),
         linter((of) => check(of.state.doc.toString()), { delay: 400 }),
         keymap.of([...defaultKeymap, ...historyKeymap, ...foldKeymap, ...lintKeymap, indentWithTab]),
-        EditorView.contentAttributes.of({ 'aria-label': label }),
+        EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) onText(update.state.doc.toString());
         }),
