@@ -40,23 +40,42 @@ async function bundle() {
     write: false,
     logLevel: 'warning',
   });
+  const first = firstLoad(result.metafile.outputs);
   return result.outputFiles.map((file) => ({
     path: `assets/${file.path.split('/').pop()}`,
     bytes: Buffer.from(file.contents),
-    first: /\/app-[^/]+\.(js|css)$/.test(file.path),
+    first: first.has(file.path.split('/').pop()),
     hashed: true,
   }));
 }
+
+/** Names of the files that the page loads at once: the entry, its style, and what it imports statically. */
+function firstLoad(outputs) {
+  const name = (path) => path.split('/').pop();
+  const found = new Set();
+  const take = (path) => {
+    if (found.has(name(path))) return;
+    found.add(name(path));
+    for (const each of outputs[path]?.imports ?? []) if (each.kind === 'import-statement') take(each.path);
+  };
+  for (const path of Object.keys(outputs)) if (isEntry(path)) take(path);
+  return found;
+}
+
+const isEntry = (path) => /\/app-[^/]+\.(js|css)$/.test(path);
 
 function withIndex(files) {
   const icon = readFileSync(join(here, 'src/icon.svg'));
   const hash = createHash('sha256').update(icon).digest('hex').slice(0, 8).toUpperCase();
   files.push({ path: `assets/icon-${hash}.svg`, bytes: icon, first: true, hashed: true });
-  const named = (suffix) => `/_kiban/console/${files.find((file) => file.first && file.path.endsWith(suffix)).path}`;
+  const url = (file) => `/_kiban/console/${file.path}`;
+  const named = (suffix) => url(files.find((file) => (isEntry(file.path) || suffix === '.svg') && file.path.endsWith(suffix)));
+  const chunks = files.filter((file) => file.first && file.path.endsWith('.js') && !isEntry(file.path));
   const html = readFileSync(join(here, 'src/index.html'), 'utf8')
     .replace('{{script}}', named('.js'))
     .replace('{{style}}', named('.css'))
-    .replace('{{icon}}', named('.svg'));
+    .replace('{{icon}}', named('.svg'))
+    .replace('{{chunks}}', chunks.map((file) => `<link rel="modulepreload" href="${url(file)}" />`).join(''));
   files.push({ path: 'index.html', bytes: Buffer.from(html), first: true, hashed: false });
   return files;
 }

@@ -1,5 +1,6 @@
 // The AWS API by way of the console's own origin (engine/console/route.h), and the session.
 import { signal } from '@preact/signals';
+import { errorOf, formOf, queryOf, treeOf, type Tree } from './model/wire';
 import { PREFIX } from './router';
 
 export class ApiError extends Error {
@@ -32,10 +33,9 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
     throw new ApiError('ConnectFailed', 'The server does not answer.', 0);
   }
   if (response.ok) return response;
-  const body = (await response.json().catch(() => ({}))) as Record<string, string>;
-  const code = String(body.__type ?? body.code ?? `HTTP ${response.status}`).replace(/^.*#/, '');
+  const { code, message } = errorOf(await response.text(), response.status);
   if (code === 'NoSession') session.value = 'none';
-  throw new ApiError(code, body.message ?? body.Message ?? response.statusText, response.status);
+  throw new ApiError(code, message || response.statusText, response.status);
 }
 
 /** One operation of the AWS API. */
@@ -45,10 +45,32 @@ export async function call<T>(service: string, operation: string, input: object,
   return (await response.json()) as T;
 }
 
+const rawCall = async (service: string, wanted: object): Promise<Response> =>
+  request('api', { method: 'POST', body: JSON.stringify({ service, request: wanted, region: region.value }) });
+
+/** One operation of a service that speaks the query protocol: its reply as a tree (model/wire.ts). */
+export async function query(service: string, version: string, operation: string, input: JsonObject = {}): Promise<Tree> {
+  const body = formOf({ Action: operation, Version: version, ...input });
+  const response = await rawCall(service, { method: 'POST', type: 'application/x-www-form-urlencoded', body });
+  return treeOf(await response.text(), `${operation}Result`);
+}
+
+/** A GET of a service that speaks REST, or a PUT of `body`; `path` is encoded by the caller. */
+export async function rest(service: string, path: string, parameters: Record<string, string> = {}, body?: object): Promise<Response> {
+  if (body === undefined) return rawCall(service, { method: 'GET', path, query: queryOf(parameters) });
+  return rawCall(service, { method: 'PUT', path, query: queryOf(parameters), type: 'application/json', body: JSON.stringify(body) });
+}
+
 /** One of the server's own routes: "clock", "timers/…". */
 export async function own<T>(path: string, body?: object): Promise<T> {
   const init = body ? { method: 'POST', body: JSON.stringify(body) } : {};
   return (await (await request(`own/${path}`, init)).json()) as T;
+}
+
+/** The same for a route that answers with one JSON object a line. */
+export async function ownLines<T>(path: string): Promise<T[]> {
+  const text = await (await request(`own/${path}`)).text();
+  return text.split('\n').filter((line) => line.trim() !== '').map((line) => JSON.parse(line) as T);
 }
 
 /** Opens a session by the code in the URL's fragment, which is taken out of it; else looks for one. */

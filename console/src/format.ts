@@ -46,6 +46,9 @@ export function relative(seconds: number, now: number): string {
   return words.format(Math.trunc(distance), 'second');
 }
 
+/** "30 B", "1.5 KiB", "2.0 MiB". */
+export const bytes = (n: number): string => (n < 1024 ? `${n} B` : n < 1 << 20 ? `${(n / 1024).toFixed(1)} KiB` : `${(n / (1 << 20)).toFixed(1)} MiB`);
+
 export const lastPart = (arn: string) => arn.slice(Math.max(arn.lastIndexOf(':'), arn.lastIndexOf('/')) + 1);
 
 export function pretty(text: string | undefined): string {

@@ -1,29 +1,53 @@
 import './style.css';
-import { render } from 'preact';
+import { render, type ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { openSession, session, type ApiError } from './api';
+import { ApiError, openSession, session } from './api';
 import { followFeed, onChange } from './feed';
 import { choose, language, t } from './i18n';
-import { ClockPage } from './pages/clock';
 import { ExecutionPage } from './pages/execution';
 import { ExecutionsPage } from './pages/executions';
 import { Overview } from './pages/overview';
-import { Schedules } from './pages/schedules';
+import { PAGES, type PageEntry } from './pages';
 import { Problem } from './parts/ui';
 import { followLinks, place } from './router';
 import { applyTheme, listenToKeys, Shell, theme } from './shell';
 import { readClock } from './time';
 
+const loaded = new Map<string, ComponentType>();
+
+/** A page that is loaded when it opens first. */
+function Lazy({ entry }: { entry: PageEntry }) {
+  const [, redraw] = useState(0);
+  const [error, setError] = useState<unknown>();
+  const load = () =>
+    entry.load?.().then(
+      ({ Page: part }) => {
+        loaded.set(entry.path, part);
+        setError(undefined);
+        redraw((n) => n + 1);
+      },
+      // The server may have been replaced by another build: its files have other names.
+      () => setError(new ApiError('ConnectFailed', t('A part of the page could not be loaded.'), 0)),
+    );
+  useEffect(() => {
+    if (!loaded.has(entry.path)) void load();
+  }, [entry]);
+  const Part = loaded.get(entry.path);
+  if (error !== undefined) return <Problem error={error} retry={() => location.reload()} />;
+  return Part ? <Part /> : <p class="empty">{t('Loading…')}</p>;
+}
+
 function Page() {
   const { path } = place.value;
+  const entry = PAGES.find((each) => each.path === (path.split('/')[0] ?? ''));
   useEffect(() => {
-    document.title = path === '' ? 'kiban' : `${path.split(':').at(-1)} · kiban`;
-  }, [path]);
+    const title = path.includes('/') ? path.split(/[:/]/).at(-1) : entry && path !== '' ? t(entry.title) : '';
+    document.title = title ? `${title} · kiban` : 'kiban';
+  }, [path, language.value]);
   if (path === '') return <Overview />;
   if (path === 'executions') return <ExecutionsPage />;
   if (path.startsWith('executions/')) return <ExecutionPage key={path} arn={path.slice('executions/'.length)} />;
-  if (path === 'schedules') return <Schedules />;
-  if (path === 'clock') return <ClockPage />;
+  if (entry?.load) return <Lazy key={entry.path} entry={entry} />;
   return <p class="empty">{t('There is no such page.')}</p>;
 }
 

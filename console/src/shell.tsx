@@ -3,6 +3,8 @@ import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { endSession, region } from './api';
 import { live } from './feed';
+import { Palette, paletteOpen } from './palette';
+import { PAGES } from './pages';
 import { utc } from './format';
 import { choose, language, t, type Text } from './i18n';
 import { place, url } from './router';
@@ -17,13 +19,6 @@ export function applyTheme(next: string): void {
   if (next === 'system') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = next;
 }
-
-const PAGES: readonly (readonly [string, Text])[] = [
-  ['', 'Overview'],
-  ['executions', 'Executions'],
-  ['schedules', 'Schedules'],
-  ['clock', 'Clock'],
-];
 
 function ClockFace() {
   const [, tick] = useState(0);
@@ -52,7 +47,7 @@ function Settings() {
       <button
         type="button"
         class="quiet"
-        aria-label={t('Language')}
+        title={t('Language')}
         lang={language.value === 'ja' ? 'en' : 'ja'}
         onClick={() => choose(language.value === 'ja' ? 'en' : 'ja')}
       >
@@ -78,13 +73,9 @@ export function Shell({ children }: { children: ComponentChildren }) {
         <a class="brand" href={url('')}>
           kiban
         </a>
-        <nav aria-label={t('Menu')}>
-          {PAGES.map(([path, title]) => (
-            <a key={path} href={url(path)} aria-current={path === here ? 'page' : undefined}>
-              {t(title)}
-            </a>
-          ))}
-        </nav>
+        <button type="button" class="find" onClick={() => (paletteOpen.value = true)} aria-keyshortcuts="Control+K">
+          {t('Go to')} <kbd>Ctrl K</kbd>
+        </button>
         <div class="top-right">
           <span class={`feed ${live.value}`} role="status">
             {t(LIVE_WORDS[live.value] as Text)}
@@ -96,17 +87,36 @@ export function Shell({ children }: { children: ComponentChildren }) {
           <Settings />
         </div>
       </header>
-      <main id="main" tabIndex={-1}>
-        {children}
-      </main>
+      <div class="frame">
+        <nav class="side" aria-label={t('Menu')}>
+          {PAGES.map(({ path, title }) => (
+            <a key={path} href={url(path)} aria-current={path === here ? 'page' : undefined}>
+              {t(title)}
+            </a>
+          ))}
+        </nav>
+        <main id="main" tabIndex={-1}>
+          {children}
+        </main>
+      </div>
+      <Palette />
     </>
   );
 }
 
-/** `/` goes to the search field; j and k move along the rows of a list, Enter opens one. */
+/**
+ * Ctrl+K opens the palette; `/` goes to the search field; j and k move along the rows of a list,
+ * Enter opens one.
+ */
 export function listenToKeys(): void {
   document.addEventListener('keydown', (event) => {
-    const target = event.target as HTMLElement;
+    const target = event.composedPath()[0] as HTMLElement; // In the editor's shadow root too.
+    if (event.key === 'k' && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      paletteOpen.value = !paletteOpen.value;
+      return;
+    }
+    if (target.isContentEditable) return;
     if (event.ctrlKey || event.metaKey || event.altKey || target.matches('input, textarea, select, pre')) return;
     if (event.key === '/') {
       const field = document.querySelector<HTMLElement>('[data-search]');

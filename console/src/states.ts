@@ -24,6 +24,7 @@ export interface Described extends Execution {
   readonly cause?: string;
   readonly redriveStatus?: string;
   readonly redriveStatusReason?: string;
+  readonly mapRunArn?: string;
 }
 
 interface MachinesPage {

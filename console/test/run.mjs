@@ -19,6 +19,9 @@ await build({
   logLevel: 'warning',
 });
 const programs = tests.map((name) => join(out, name.replace(/\.ts$/, '.mjs')));
-const ran = spawnSync(process.execPath, ['--test', '--test-reporter=tap', ...programs], { stdio: 'inherit' });
+const ran = spawnSync(process.execPath, ['--test', '--test-reporter=tap', ...programs], {
+  stdio: 'inherit',
+  env: { ...process.env, KIBAN_CONSOLE_SOURCES: join(here, '../src') },
+});
 rmSync(out, { recursive: true, force: true });
 process.exit(ran.status ?? 1);

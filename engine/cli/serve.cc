@@ -20,6 +20,7 @@
 #include "cli/metrics_route.h"
 #include "cli/missed_schedules.h"
 #include "cli/report.h"
+#include "cli/schedule_route.h"
 #include "cli/signal_route.h"
 #include "cli/task_runner.h"
 #include "cli/version.h"
@@ -395,6 +396,8 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   made.add_route("/_kiban/clock", runtime::make_clock_route(thread, virtual_clock.get()),
                  runtime::Frontend::Access::Token);
   made.add_route(std::string(missed_path), make_missed_route(thread),
+                 runtime::Frontend::Access::Token);
+  made.add_route(std::string(schedule_path), make_schedule_route(),
                  runtime::Frontend::Access::Token);
   made.add_route(std::string(console::link_path), console.link_handler(),
                  runtime::Frontend::Access::Token);

@@ -77,9 +77,47 @@ void refuse(const Respond& respond, int status, std::string_view code, std::stri
 
 // The server's own routes that the page may ask.
 bool is_own_route(std::string_view path) {
-  constexpr std::array<std::string_view, 2> whole{"clock", "health"};
+  constexpr std::array<std::string_view, 5> whole{"clock", "decisions", "health", "mail",
+                                                  "schedule"};
   const std::string_view name = path.substr(0, path.find('?'));
-  return std::ranges::find(whole, name) != whole.end() || name.starts_with("timers/");
+  return std::ranges::find(whole, name) != whole.end() || name.starts_with("timers/") ||
+         name.starts_with("mail/");
+}
+
+// An operation of a service that speaks JSON.
+Result<api::HttpRequest> json_request(const api::Service& model, const json::object& wish) {
+  const json::string* operation = find_string(wish, "operation");
+  const json::object* input = find_object(wish, "input");
+  if (operation == nullptr || input == nullptr)
+    return fail("WrongUsage", R"(Give "operation" and "input", an object, or "request".)");
+  if (model.target_prefix.empty())
+    return fail("UnknownService",
+                fmt::format("The service {} does not speak JSON: give \"request\".", model.folder));
+  return api::HttpRequest{
+      .method = "POST",
+      .path = "/",
+      .headers = {{"Content-Type", fmt::format("application/x-amz-json-{}", model.json_version)},
+                  {"X-Amz-Target", fmt::format("{}.{}", model.target_prefix, *operation)}},
+      .body = print_json(*input)};
+}
+
+// {"method", "path", "query", "type", "body"}, as a client of a query or REST service sends it. The
+// server's own routes are not reached this way: ask_own() lists those that the page may use.
+Result<api::HttpRequest> raw_request(const json::object& raw) {
+  const std::string method = text(raw, "method", "GET");
+  const std::string path = text(raw, "path", "/");
+  constexpr std::array<std::string_view, 5> methods{"GET", "HEAD", "POST", "PUT", "DELETE"};
+  if (std::ranges::find(methods, method) == methods.end() || !path.starts_with('/') ||
+      path.find_first_of("?# \r\n") != std::string::npos || path.starts_with("/_kiban") ||
+      path.starts_with("/v2/"))
+    return fail("WrongUsage", "The request has no method and path of the AWS API.");
+  const std::string query = text(raw, "query");
+  const std::string type = text(raw, "type");
+  if ((query + type).find_first_of("\r\n ") != std::string::npos)
+    return fail("WrongUsage", "The query or the type of the request has spaces or line ends.");
+  api::HttpRequest made{.method = method, .path = path, .query = query, .body = text(raw, "body")};
+  if (!type.empty()) made.headers.emplace_back("Content-Type", type);
+  return made;
 }
 
 }  // namespace
@@ -185,38 +223,30 @@ void ConsoleRoute::State::call(const HttpRequest& request, const Respond& respon
   options.forward(*std::move(made), respond);
 }
 
-// The same request as an SDK would send.
+// The same request as an SDK would send: {"operation", "input"} of a service that speaks JSON, or
+// {"request"}, an HTTP request of its own protocol.
 Result<HttpRequest> ConsoleRoute::State::make_call(const HttpRequest& request,
                                                    const json::object& wish) const {
   const json::string* service = find_string(wish, "service");
-  const json::string* operation = find_string(wish, "operation");
   const json::string* region = find_string(wish, "region");
-  const json::object* input = find_object(wish, "input");
-  if (service == nullptr || operation == nullptr || input == nullptr)
-    return fail("WrongUsage", R"(Give "service", "operation" and "input", an object.)");
+  if (service == nullptr) return fail("WrongUsage", R"(Give "service".)");
   const api::Service* model = api::find_service(to_string(*service));
-  if (model == nullptr || model->target_prefix.empty())
-    return fail("UnknownService",
-                fmt::format("kiban has no service {} that speaks JSON.", to_string(*service)));
-  api::HttpRequest signed_request{
-      .method = "POST",
-      .path = "/",
-      .headers = {{"Host", std::string(header_of(request, "host"))},
-                  {"Content-Type", fmt::format("application/x-amz-json-{}", model->json_version)},
-                  {"X-Amz-Target",
-                   fmt::format("{}.{}", model->target_prefix, to_string(*operation))}},
-      .body = print_json(*input)};
-  api::sign(signed_request,
+  if (model == nullptr)
+    return fail("UnknownService", fmt::format("kiban has no service {}.", to_string(*service)));
+  const json::object* raw = find_object(wish, "request");
+  KIBAN_TRY(api::HttpRequest made, raw != nullptr ? raw_request(*raw) : json_request(*model, wish));
+  made.headers.emplace_back("Host", std::string(header_of(request, "host")));
+  api::sign(made,
             {.access_key_id = options.root.access_key_id,
              .secret = options.root.secret_access_key,
              .region = region == nullptr ? options.region : to_string(*region),
              .service = std::string(model->signing_name)},
             options.now());
-  return HttpRequest{.method = "POST",
-                     .target = "/",
-                     .headers = std::move(signed_request.headers),
+  return HttpRequest{.method = std::move(made.method),
+                     .target = made.query.empty() ? made.path : made.path + "?" + made.query,
+                     .headers = std::move(made.headers),
                      .peer = request.peer,
-                     .body = std::move(signed_request.body),
+                     .body = std::move(made.body),
                      .local = request.local,
                      .gone = request.gone};
 }

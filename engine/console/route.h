@@ -1,8 +1,11 @@
 // The web console's routes, below /_kiban/console/.
 //
 //   session  POST {"code"} redeems a link: the cookie; GET tells whether there is one; DELETE ends
-//   it api      POST {"service", "operation", "input", "region"?}: an operation of the AWS API
-//   own/…    the server's own routes of the same name below /_kiban/: clock, health, timers/…
+//   it api      POST {"service", "operation", "input", "region"?}: an operation of the AWS API; or
+//            {"service", "request": {"method", "path", "query", "type", "body"}, "region"?} for
+//            services that speak no JSON, answered in the service's own protocol
+//   own/…    the server's own routes of the same name below /_kiban/: clock, decisions, health,
+//            mail, mail/…, schedule, timers/…
 //   stream   GET: what changed after Last-Event-ID (feed.h)
 //   else     the page's files (files.h)
 //

@@ -132,6 +132,47 @@ TEST_F(Console, ACallIsSignedAsTheRoot) {
   EXPECT_EQ(verified->region, "eu-west-1");
 }
 
+// Of services that speak no JSON: the request is signed as it is.
+TEST_F(Console, ARequestOfAnotherProtocolIsSignedToo) {
+  EXPECT_EQ(ask("POST", "/api", signed_in(),
+                R"({"service": "s3", "request": {"path": "/bucket", "query": "list-type=2"}})")
+                .status,
+            200);
+  EXPECT_EQ(ask("POST", "/api", signed_in(),
+                R"({"service": "sns", "request": {"method": "POST", "body": "Action=ListTopics",
+                    "type": "application/x-www-form-urlencoded"}})")
+                .status,
+            200);
+  ASSERT_EQ(forwarded_.size(), 2U);
+  EXPECT_EQ(forwarded_[0].target, "/bucket?list-type=2");
+  EXPECT_EQ(forwarded_[1].body, "Action=ListTopics");
+  api::Verifier verifier;
+  for (const auto& [made, query] : {std::pair{forwarded_[0], "list-type=2"}, {forwarded_[1], ""}}) {
+    api::HttpRequest request{.method = made.method,
+                             .path = made.target.substr(0, made.target.find('?')),
+                             .query = query,
+                             .headers = made.headers,
+                             .body = made.body};
+    const auto verified = verifier.verify(
+        request, api::identify(request),
+        [](std::string_view) { return api::Key{.secret = "root-secret"}; }, now_);
+    EXPECT_TRUE(verified) << verified.error().cause;
+  }
+}
+
+TEST_F(Console, ARequestReachesTheAwsApiAlone) {
+  for (const char* raw :
+       {R"({"path": "/_kiban/backup"})", R"({"path": "/v2/"})", R"({"path": "x"})",
+        R"({"path": "/a?b"})", R"({"method": "CONNECT"})", R"({"path": "/a\r\nX: y"})",
+        R"({"query": "a b"})", R"({"type": "a\nX-Kiban-Token: b"})"})
+    EXPECT_EQ(
+        ask("POST", "/api", signed_in(), fmt::format(R"({{"service": "s3", "request": {}}})", raw))
+            .status,
+        400)
+        << raw;
+  EXPECT_THAT(forwarded_, IsEmpty());
+}
+
 TEST_F(Console, NothingIsForwardedWithoutASession) {
   const std::vector<std::pair<std::string, Headers>> attacks{
       {"no cookie", signed_in_but("Cookie", "")},
@@ -166,10 +207,14 @@ TEST_F(Console, ASessionExpires) {
 TEST_F(Console, OnlyTheRoutesThatAPageNeedsAreAsked) {
   EXPECT_EQ(ask("GET", "/own/clock", signed_in()).status, 200);
   EXPECT_EQ(ask("GET", "/own/timers/events/rule/eu-west-1/night", signed_in()).status, 200);
-  for (const char* path : {"/own/backup", "/own/mail", "/own/console-link", "/own/", "/own/clockx",
-                           "/own/../clock", "/own/decisions"})
+  for (const char* path : {"/own/backup", "/own/metrics", "/own/console-link", "/own/",
+                           "/own/clockx", "/own/../clock", "/own/authorisations"})
     EXPECT_EQ(ask("POST", path, signed_in()).status, 404) << path;
-  ASSERT_EQ(forwarded_.size(), 2U);
+  EXPECT_EQ(ask("GET", "/own/mail/3", signed_in()).status, 200);
+  EXPECT_EQ(ask("GET", "/own/decisions?denied=true", signed_in()).status, 200);
+  ASSERT_EQ(forwarded_.size(), 4U);
+  EXPECT_EQ(forwarded_[2].target, "/_kiban/mail/3");
+  EXPECT_EQ(forwarded_[3].target, "/_kiban/decisions?denied=true");
   EXPECT_EQ(forwarded_[0].target, "/_kiban/clock");
   EXPECT_EQ(forwarded_[1].target, "/_kiban/timers/events/rule/eu-west-1/night");
 }

@@ -8,15 +8,13 @@ import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import machines
 import pytest
+from browsing import BUTTON, PREFIX, check_quiet, link_of
 from conftest import kiban
 from ecs_tasks import make_machine, register, start
 from waiting import finished
-
-PREFIX = "/_kiban/console/"
 
 
 @pytest.fixture
@@ -34,19 +32,6 @@ def served(serve, tmp_path):
     assert kiban("clock", "advance", "1m", "--data", data).returncode == 0
     assert states.describe_execution(executionArn=failed)["status"] == "FAILED"
     return server, data, failed, running
-
-
-def link_of(data: Path) -> str:
-    printed = kiban("console", "--data", data)
-    assert printed.returncode == 0, printed.stderr
-    return printed.stdout.strip()
-
-
-def check_quiet(browser, server) -> None:
-    """No violation of the policy, no error, and nothing asked of anybody else."""
-    assert browser.complaints() == []
-    foreign = [url for url in browser.requested() if not url.startswith((server.endpoint + "/", "data:"))]
-    assert foreign == []
 
 
 def test_a_failure_is_found_from_the_link_on(served, browse):
@@ -133,9 +118,6 @@ def test_a_failed_execution_is_redriven_and_run_again(served, browse):
     check_quiet(browser, server)
 
 
-BUTTON = "((text) => [...document.querySelectorAll('button')].find((each) => each.innerText === text))"
-
-
 def test_list_keys_schedules_and_clock(served, browse):
     server, data, _, _ = served
     browser = browse()
@@ -152,8 +134,8 @@ def test_list_keys_schedules_and_clock(served, browse):
     assert "order-1" in browser.evaluate("document.activeElement.innerText")
     browser.press("Enter")
     browser.wait_text("State Tell customer failed")
-    browser.open(server.endpoint + PREFIX + "schedules")
-    browser.wait_text("cron(0 17 * * ? *)")
+    browser.open(server.endpoint + PREFIX + "schedules?tab=rules&id=nightly")
+    browser.wait_text("at 17:00, every day")
     browser.evaluate(f"{BUTTON}('Disable').click()")
     browser.wait_text("Enable")
     assert server.client("events").describe_rule(Name="nightly")["State"] == "DISABLED"

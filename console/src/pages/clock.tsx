@@ -55,7 +55,7 @@ function Moves({ now }: { now: Clock }) {
   );
 }
 
-export function ClockPage() {
+export function Page() {
   const [, tick] = useState(0);
   useEffect(() => {
     void readClock().catch(() => undefined);

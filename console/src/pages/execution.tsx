@@ -7,6 +7,7 @@ import { t } from '../i18n';
 import { summarise, type Visit } from '../model/history';
 import { causeWords } from '../model/task';
 import { Actions } from '../parts/actions';
+import { Chain } from '../parts/chain';
 import { Detail, Failure } from '../parts/detail';
 import { Events } from '../parts/events';
 import { Graph, takenEdges } from '../parts/graph';
@@ -48,7 +49,8 @@ function Head({ store, described }: { store: ExecutionStore; described: Describe
       <div class="head-title">
         <p class="crumbs">
           <a href={url('executions')}>{t('Executions')}</a> ›{' '}
-          <a href={url('executions', { machine: lastPart(described.stateMachineArn) })}>{lastPart(described.stateMachineArn)}</a>
+          <a href={url('executions', { machine: lastPart(described.stateMachineArn) })}>{lastPart(described.stateMachineArn)}</a> ·{' '}
+          <a href={url(`machines/${lastPart(described.stateMachineArn)}`)}>{t('Definition')}</a>
         </p>
         <h1>
           {described.name} <Pill status={described.status} />
@@ -70,7 +72,7 @@ function Head({ store, described }: { store: ExecutionStore; described: Describe
           )}
         </p>
       </div>
-      <Actions described={described} onDone={() => void store.refresh()} />
+      <Actions store={store} described={described} onDone={() => void store.refresh()} />
     </div>
   );
 }
@@ -171,6 +173,9 @@ function Loaded({ store, described }: { store: ExecutionStore; described: Descri
               <Whole described={described} />
             )}
           </section>
+        </div>
+        <div class="whole-row">
+          <Chain described={described} visits={model.visits} />
         </div>
         <Events store={store} selected={visit} onSelect={selectVisit} />
       </div>

@@ -1,13 +1,15 @@
 // The list of executions, newest first, page by page from the server.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { call } from '../api';
 import { lastPart } from '../format';
 import { t, type Text } from '../i18n';
 import { nextSource, settled, withFirstPage, type Source } from '../model/merged';
+import { causeWords } from '../model/task';
 import { Empty, Pill, Problem, Time, Took } from '../parts/ui';
 import { VirtualList } from '../parts/virtual';
 import { place, setQuery, url } from '../router';
-import { eachOf, listExecutions, listMachines, type Execution, type Machine } from '../states';
-import { useReloadOn } from './overview';
+import { eachOf, listExecutions, listMachines, type Described, type Execution, type Machine } from '../states';
+import { useReloadOn } from '../parts/reload';
 
 const STATUSES = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED', 'PENDING_REDRIVE'] as const;
 const PAGE = 100;
@@ -87,6 +89,28 @@ function useExecutions(machine: string, status: string) {
   return { state, error, busy, load, more, refresh };
 }
 
+const ERRORS_MAX = 200; // Of the newest that failed: each costs a call.
+const FAILED = new Set(['FAILED', 'TIMED_OUT', 'ABORTED']);
+const errorKey = (execution: Execution) => `${execution.executionArn} ${execution.stopDate}`; // A redrive may fail otherwise.
+
+/** Errors and causes of those that failed, as ListExecutions does not tell them. */
+function useErrors(all: readonly Execution[]): ReadonlyMap<string, string> {
+  const known = useRef(new Map<string, string>());
+  const [version, redraw] = useState(0);
+  useEffect(() => {
+    const missing = all.filter((each) => FAILED.has(each.status)).slice(0, ERRORS_MAX).filter((each) => !known.current.has(errorKey(each)));
+    if (missing.length === 0) return;
+    void eachOf(missing, 6, async (each) => {
+      const { error, cause } = await call<Described>('states', 'DescribeExecution', { executionArn: each.executionArn });
+      known.current.set(errorKey(each), [error, cause && causeWords(cause)].filter(Boolean).join(': '));
+    }).then(
+      () => redraw((n) => n + 1),
+      () => undefined, // The list is there without them.
+    );
+  }, [all]);
+  return useMemo(() => new Map(known.current), [version, all]);
+}
+
 function Filters({ machines }: { machines: readonly Machine[] }) {
   const { query } = place.value;
   const set = (name: string) => (event: { currentTarget: { value: string } }) => setQuery({ [name]: event.currentTarget.value });
@@ -108,7 +132,7 @@ function Filters({ machines }: { machines: readonly Machine[] }) {
           </option>
         ))}
       </select>
-      <input type="search" data-search placeholder={`${t('Name contains')}  /`} aria-label={t('Name contains')} value={query.get('name') ?? ''} onInput={set('name')} />
+      <input type="search" data-search placeholder={`${t('Name or error contains')}  /`} aria-label={t('Name or error contains')} value={query.get('name') ?? ''} onInput={set('name')} />
       <label>
         <span class="faint">{t('Started after')} (UTC)</span>
         <input type="datetime-local" value={query.get('after') ?? ''} onChange={set('after')} />
@@ -117,7 +141,7 @@ function Filters({ machines }: { machines: readonly Machine[] }) {
   );
 }
 
-function Row({ execution }: { execution: Execution }) {
+function Row({ execution, error }: { execution: Execution; error: string | undefined }) {
   return (
     <a data-row class="table-row" href={url(`executions/${execution.executionArn}`)}>
       <Pill status={execution.status} />
@@ -125,6 +149,9 @@ function Row({ execution }: { execution: Execution }) {
       <span class="cut faint">{execution.name}</span>
       <Time at={execution.startDate} />
       <Took from={execution.startDate} to={execution.stopDate} />
+      <span class="cut faint" title={error}>
+        {error}
+      </span>
     </a>
   );
 }
@@ -138,8 +165,12 @@ export function ExecutionsPage() {
   const latest = useRef(refresh);
   latest.current = refresh;
   useReloadOn(['execution'], () => latest.current(), 1500);
-  const find = () => settled((state?.all ?? []).map((of) => of.source), timeOf).filter((each) => each.name.includes(name) && each.startDate >= after);
-  const shown = useMemo(find, [state, name, after]);
+  const every = useMemo(() => settled((state?.all ?? []).map((of) => of.source), timeOf), [state]);
+  const errors = useErrors(every);
+  const words = name.toLowerCase();
+  const fits = (each: Execution) => each.startDate >= after && `${each.name} ${errors.get(errorKey(each)) ?? ''}`.toLowerCase().includes(words);
+  const find = () => settled((state?.all ?? []).map((of) => of.source), timeOf).filter(fits);
+  const shown = useMemo(() => every.filter(fits), [every, errors, words, after]);
   const open = (state?.all ?? []).some((of) => !of.source.done);
   const loadMore = () => void more(() => find().length > shown.length + PAGE / 2);
   const express = state?.machines.find((each) => each.name === machine)?.type === 'EXPRESS';
@@ -169,8 +200,9 @@ export function ExecutionsPage() {
               <span>{t('name')}</span>
               <span>{t('started')}</span>
               <span>{t('took')}</span>
+              <span>{t('Error')}</span>
             </div>
-            <VirtualList label={t('Executions')} count={shown.length} height={40} row={(i) => <Row execution={shown[i] as Execution} />} onEnd={open ? loadMore : () => undefined} />
+            <VirtualList label={t('Executions')} count={shown.length} height={40} row={(i) => <Row execution={shown[i] as Execution} error={errors.get(errorKey(shown[i] as Execution))} />} onEnd={open ? loadMore : () => undefined} />
           </div>
           <p class="faint">
             {t('{n} executions', { n: `${shown.length}${open ? '+' : ''}` })}{' '}

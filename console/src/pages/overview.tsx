@@ -1,12 +1,13 @@
 // What runs, what failed, what fires next, what is alarmed.
-import { useEffect } from 'preact/hooks';
 import { call } from '../api';
-import { onChange } from '../feed';
 import { lastPart, relative } from '../format';
 import { t } from '../i18n';
-import { Empty, Panel, Pill, Problem, Time, Took, useLoaded, type Loaded } from '../parts/ui';
+import { Body } from '../parts/listing';
+import { useReloadOn } from '../parts/reload';
+import { Empty, Panel, Pill, Time, Took, useLoaded } from '../parts/ui';
 import { url } from '../router';
-import { listScheduled, type Scheduled } from '../schedules';
+import { loadStacks, type Stack } from '../stacks';
+import { listFirings, type Firing } from '../schedules';
 import { eachOf, listExecutions, listMachines, newestFirst, type Execution, type Machine } from '../states';
 import { serverNow } from '../time';
 
@@ -80,22 +81,16 @@ export function ExecutionRows({ executions }: { executions: readonly Execution[]
   );
 }
 
-function Body<T>({ loaded, children }: { loaded: Loaded<T>; children: (value: T) => preact.ComponentChildren }) {
-  if (loaded.error.value) return <Problem error={loaded.error.value} retry={() => void loaded.reload()} />;
-  if (loaded.value.value === undefined) return <Empty>{t('Loading…')}</Empty>;
-  return <>{children(loaded.value.value)}</>;
-}
-
-function FiringRows({ all }: { all: readonly Scheduled[] }) {
+function FiringRows({ all }: { all: readonly Firing[] }) {
   const coming = all.filter((each) => each.next !== undefined).slice(0, SHOWN_MAX);
   if (coming.length === 0) return <Empty>{t('No rule has a schedule that is enabled.')}</Empty>;
   return (
     <ul class="rows">
-      {coming.map(({ rule, next }) => (
-        <li key={rule.Arn}>
-          <a data-row href={url('schedules')}>
+      {coming.map(({ id, name, next, kind }) => (
+        <li key={id}>
+          <a data-row href={url('schedules', { tab: kind === 'rule' ? 'rules' : 'schedules', id })}>
             <span class="row-name">
-              {rule.Name} <span class="faint">{relative(next as number, serverNow())}</span>
+              {name} <span class="faint">{relative(next as number, serverNow())}</span>
             </span>
             <span class="row-time">
               <Time at={next as number} both />
@@ -112,11 +107,11 @@ function AlarmRows({ alarms }: { alarms: readonly Alarm[] }) {
   return (
     <ul class="rows">
       {alarms.slice(0, SHOWN_MAX).map((alarm) => (
-        <li key={alarm.AlarmName} class="row">
-          <Pill status={alarm.StateValue} />
-          <span class="row-name" title={alarm.StateReason}>
-            {alarm.AlarmName}
-          </span>
+        <li key={alarm.AlarmName}>
+          <a data-row href={url('metrics')} title={alarm.StateReason}>
+            <Pill status={alarm.StateValue} />
+            <span class="row-name">{alarm.AlarmName}</span>
+          </a>
         </li>
       ))}
     </ul>
@@ -128,12 +123,33 @@ function TaskRows({ tasks }: { tasks: readonly Task[] }) {
   return (
     <ul class="rows">
       {tasks.map((task) => (
-        <li key={task.taskArn} class="row">
-          <span class="tag">{task.lastStatus}</span>
+        <li key={task.taskArn}>
+          <a data-row href={url('ecs', { tab: 'tasks', id: task.taskArn })}>
+          <Pill status={task.lastStatus} />
           <span class="row-name">
             {lastPart(task.taskDefinitionArn.replace(/:(\d+)$/, ' $1'))} <span class="faint">{task.group}</span>
           </span>
           <span class="row-time">{task.createdAt && <Took from={task.createdAt} />}</span>
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function DeploymentRows({ stacks }: { stacks: readonly Stack[] }) {
+  if (stacks.length === 0) return <Empty>{t('No stack yet. Deploy one, for example with ./run or cdk deploy.')}</Empty>;
+  return (
+    <ul class="rows">
+      {stacks.slice(0, SHOWN_MAX).map((stack) => (
+        <li key={stack.name}>
+          <a data-row href={url('stacks', { id: stack.name })}>
+            <Pill status={stack.status} />
+            <span class="row-name">{stack.name}</span>
+            <span class="row-time">
+              <Time at={stack.changed} />
+            </span>
+          </a>
         </li>
       ))}
     </ul>
@@ -145,9 +161,12 @@ function MachineRows({ machines }: { machines: readonly Machine[] }) {
   return (
     <ul class="rows">
       {machines.slice(0, MACHINES_MAX).map((machine) => (
-        <li key={machine.stateMachineArn}>
-          <a data-row href={url('executions', { machine: machine.name })}>
-            <span class="row-name">{machine.name}</span>
+        <li key={machine.stateMachineArn} class="row">
+          <a data-row class="row-name" href={url('executions', { machine: machine.name })}>
+            {machine.name}
+          </a>
+          <a href={url(`machines/${machine.name}`)} aria-label={`${t('Definition')}: ${machine.name}`}>
+            {t('Definition')}
           </a>
         </li>
       ))}
@@ -165,33 +184,17 @@ function RunningRows({ lately }: { lately: Lately }) {
   );
 }
 
-/** Calls `reload` after changes of these kinds, at most once in `apart` milliseconds. */
-export function useReloadOn(kinds: readonly string[], reload: () => Promise<void>, apart = 700): void {
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const stop = onChange((change) => {
-      if (change.kind !== 'reset' && !kinds.includes(change.kind)) return;
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void reload();
-      }, apart);
-    });
-    return () => {
-      stop();
-      clearTimeout(timer);
-    };
-  }, []);
-}
-
 export function Overview() {
   const lately = useLoaded(loadLately, []);
-  const schedules = useLoaded(listScheduled, []);
+  const schedules = useLoaded(listFirings, []);
   const alarms = useLoaded(loadAlarms, []);
   const tasks = useLoaded(loadTasks, []);
+  const stacks = useLoaded(loadStacks, []);
   useReloadOn(['execution', 'machine'], lately.reload);
   useReloadOn(['rule', 'clock', 'execution'], schedules.reload, 2000);
   useReloadOn(['alarm'], alarms.reload);
   useReloadOn(['task'], tasks.reload);
+  useReloadOn(['stack'], stacks.reload);
   const machines = lately.value.value?.machines ?? [];
   return (
     <>
@@ -216,6 +219,9 @@ export function Overview() {
           </Panel>
           <Panel title={t('Alarms')}>
             <Body loaded={alarms}>{(all) => <AlarmRows alarms={all} />}</Body>
+          </Panel>
+          <Panel title={t('Deployments')} aside={<a href={url('stacks')}>{t('Show all')}</a>}>
+            <Body loaded={stacks}>{(all) => <DeploymentRows stacks={all} />}</Body>
           </Panel>
           <Panel title={t('State machines')}>
             <Body loaded={lately}>{(value) => <MachineRows machines={value.machines} />}</Body>

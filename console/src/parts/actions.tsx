@@ -2,15 +2,17 @@
 import { useRef, useState } from 'preact/hooks';
 import { call } from '../api';
 import { pretty } from '../format';
-import { t } from '../i18n';
+import type { ExecutionStore } from '../execution';
+import { t, type Text } from '../i18n';
+import { javascriptCall, pythonCall, quoted } from '../model/commands';
+import { testCase } from '../testcase';
 import { go, url } from '../router';
 import type { Described } from '../states';
-import { CopyButton, Problem } from './ui';
+import { Problem } from './ui';
 
-const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-
-function RunAgain({ described, close }: { described: Described; close: () => void }) {
-  const [input, setInput] = useState(pretty(described.input ?? '{}'));
+/** Starts an execution with an input that is edited first. */
+export function RunForm({ machine, given, close }: { machine: string; given: string; close: () => void }) {
+  const [input, setInput] = useState(pretty(given));
   const [error, setError] = useState<unknown>();
   const wrong = (() => {
     try {
@@ -23,7 +25,7 @@ function RunAgain({ described, close }: { described: Described; close: () => voi
   const start = async (event: Event) => {
     event.preventDefault();
     try {
-      const { executionArn } = await call<{ executionArn: string }>('states', 'StartExecution', { stateMachineArn: described.stateMachineArn, input });
+      const { executionArn } = await call<{ executionArn: string }>('states', 'StartExecution', { stateMachineArn: machine, input });
       close();
       go(url(`executions/${executionArn}`));
     } catch (failure) {
@@ -48,7 +50,49 @@ function RunAgain({ described, close }: { described: Described; close: () => voi
   );
 }
 
-export function Actions({ described, onDone }: { described: Described; onDone: () => void }) {
+/** Ways to repeat this execution elsewhere. */
+function Copies({ store, described }: { store: ExecutionStore; described: Described }) {
+  const [error, setError] = useState<unknown>();
+  const [done, setDone] = useState('');
+  const input = described.input ?? '{}';
+  const ways: readonly (readonly [Text, () => Promise<string>])[] = [
+    ['CLI', async () => `kiban aws stepfunctions start-execution --state-machine-arn ${described.stateMachineArn} --input ${quoted(input)}`],
+    ['SDK for Python', async () => pythonCall(described.stateMachineArn, input)],
+    ['SDK for JavaScript', async () => javascriptCall(described.stateMachineArn, input)],
+    ['test case of kiban asl test', () => testCase(store, described)],
+  ];
+  const copy = async (name: Text, make: () => Promise<string>, menu: HTMLDetailsElement | null) => {
+    try {
+      await navigator.clipboard.writeText(await make());
+      setError(undefined);
+      setDone(t('Copied: {what}', { what: t(name) }));
+      if (menu) menu.open = false;
+      setTimeout(() => setDone(''), 2500);
+    } catch (failure) {
+      setError(failure);
+    }
+  };
+  return (
+    <>
+      <details class="menu">
+        <summary>{t('Copy as…')}</summary>
+        <div class="menu-items">
+          {ways.map(([name, make]) => (
+            <button key={name} type="button" class="quiet" onClick={(event) => void copy(name, make, event.currentTarget.closest('details'))}>
+              {t(name)}
+            </button>
+          ))}
+        </div>
+      </details>
+      <span role="status" class="faint">
+        {done}
+      </span>
+      {error !== undefined && <Problem error={error} />}
+    </>
+  );
+}
+
+export function Actions({ store, described, onDone }: { store: ExecutionStore; described: Described; onDone: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [running, setRunning] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -72,7 +116,6 @@ export function Actions({ described, onDone }: { described: Described; onDone: (
     dialog.current?.close();
     setRunning(false);
   };
-  const command = `kiban aws stepfunctions start-execution --state-machine-arn ${described.stateMachineArn} --input ${quoted(described.input ?? '{}')}`;
   return (
     <div class="tools">
       {described.status === 'RUNNING' && (
@@ -88,10 +131,10 @@ export function Actions({ described, onDone }: { described: Described; onDone: (
       <button type="button" onClick={open}>
         {t('Run again…')}
       </button>
-      <CopyButton text={command} label={t('Copy as CLI')} />
+      <Copies store={store} described={described} />
       {error !== undefined && <Problem error={error} />}
       <dialog ref={dialog} onClose={() => setRunning(false)} aria-label={t('Run again…')}>
-        {running && <RunAgain described={described} close={close} />}
+        {running && <RunForm machine={described.stateMachineArn} given={described.input ?? '{}'} close={close} />}
       </dialog>
     </div>
   );

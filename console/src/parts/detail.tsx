@@ -1,12 +1,16 @@
 // One visit of a state: how it ended, what went in and came out at each step, its ECS task.
 import { useEffect, useState } from 'preact/hooks';
 import type { ExecutionStore } from '../execution';
+import { duration } from '../format';
 import { t, type Text } from '../i18n';
 import { detailsOf, type Attempt, type Visit } from '../model/history';
 import { findTask } from '../model/task';
 import { Iterations, MapRunPart, NestedExecution } from './children';
+import { EachStep, InScope } from './inspect';
+import { Step } from './steps';
 import { TaskPart } from './task';
 import { Code, Pill, Problem, Time, Took } from './ui';
+import { Verdicts } from './verdicts';
 
 interface Steps {
   readonly input?: string | undefined;
@@ -44,24 +48,6 @@ const SHAPES: Record<string, readonly string[]> = {
   variables: ['Assign'],
 };
 
-function Step({ title, value, before, shapes }: { title: string; value: string | undefined; before?: string | undefined; shapes?: readonly string[] }) {
-  if (value === undefined) return null;
-  return (
-    <details open class="step">
-      <summary>
-        {title}
-        {shapes?.map((shape) => (
-          <span key={shape} class="tag">
-            {shape}
-          </span>
-        ))}
-        {before !== undefined && before === value && <span class="faint">{t('no change')}</span>}
-      </summary>
-      {before !== undefined && before === value ? null : <Code text={value} />}
-    </details>
-  );
-}
-
 export function Failure({ error, cause }: { error: string; cause: string }) {
   if (!error && !cause) return null;
   return (
@@ -72,16 +58,32 @@ export function Failure({ error, cause }: { error: string; cause: string }) {
   );
 }
 
+/** Each attempt: when, how long it waited before, how it ended. One is chosen. */
 function Attempts({ visit, chosen, choose }: { visit: Visit; chosen: number; choose: (n: number) => void }) {
   if (visit.attempts.length < 2) return null;
   return (
-    <div class="tabs" role="tablist" aria-label={t('Attempt {n}', { n: '' })}>
-      {visit.attempts.map((attempt, i) => (
-        <button key={i} type="button" role="tab" aria-selected={i === chosen} onClick={() => choose(i)}>
-          <span class={`mark ${attempt.status}`} aria-hidden="true" /> {t('Attempt {n}', { n: i + 1 })}
-        </button>
-      ))}
-    </div>
+    <table class="attempts">
+      <caption class="unseen">{t('Attempts')}</caption>
+      <tbody>
+        {visit.attempts.map((attempt, i) => {
+          const before = visit.attempts[i - 1]?.ended;
+          return (
+            <tr key={i} class={i === chosen ? 'selected' : ''}>
+              <td>
+                <button type="button" class="quiet" aria-pressed={i === chosen} onClick={() => choose(i)}>
+                  <span class={`mark ${attempt.status}`} aria-hidden="true" /> {t('Attempt {n}', { n: i + 1 })}
+                </button>
+              </td>
+              <td class="faint">{before === undefined ? '' : t('after a wait of {time}', { time: duration(attempt.began - before) })}</td>
+              <td>
+                <Took from={attempt.began} to={attempt.ended} />
+              </td>
+              <td class={attempt.error ? 'bad' : ''}>{attempt.error || t(attempt.status as Text)}</td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
   );
 }
 
@@ -132,7 +134,6 @@ export function Detail({ store, visit, version, onVisit }: Props) {
     return () => void (current = false);
   }, [visit.id, number, visit.exited, attempt?.status, attempt?.submitted, visit.events.length === 1 ? version : 0]);
   const node = store.states.get(visit.name);
-  const has = (fields: readonly string[] | undefined) => (fields ?? []).filter((field) => node?.source[field] !== undefined);
   const found = findTask(attempt?.cause) ?? findTask(steps.result) ?? findTask(steps.submitted);
   const shown = attempt?.status === 'failed' ? attempt : visit;
   return (
@@ -154,11 +155,14 @@ export function Detail({ store, visit, version, onVisit }: Props) {
       {visit.type === 'Map' && <Iterations visits={store.model.value.visits} map={visit} onVisit={onVisit} />}
       {visit.mapRun && <MapRunPart key={visit.mapRun} arn={visit.mapRun} />}
       {attempt?.resource.startsWith('states:') && <NestedExecution payloads={[steps.submitted, steps.result, attempt.cause]} />}
+      {/AccessDenied|NotAuthorized|not authorized/i.test(`${shown.error} ${shown.cause}`) && <Verdicts execution={store.arn} />}
       <Step title={t('State input')} value={steps.input} />
-      <Step title={t('Sent to {resource}', { resource: attempt?.resource ?? '' })} value={steps.sent} before={steps.input} shapes={has(SHAPES.sent)} />
+      <Step title={t('Sent to {resource}', { resource: attempt?.resource ?? '' })} value={steps.sent} before={steps.input} shapes={SHAPES.sent} source={node?.source} />
       <Step title={t('Result')} value={steps.result} />
-      <Step title={t('Variables assigned')} value={steps.variables} shapes={has(SHAPES.variables)} />
-      <Step title={t('State output')} value={steps.output} before={steps.input} shapes={has(SHAPES.output)} />
+      <Step title={t('Variables assigned')} value={steps.variables} shapes={SHAPES.variables} source={node?.source} />
+      <Step title={t('State output')} value={steps.output} before={steps.input} shapes={SHAPES.output} source={node?.source} />
+      {node && <InScope key={`scope-${visit.id}`} store={store} visit={visit} />}
+      {node && steps.input !== undefined && <EachStep key={`${visit.id}-${number}`} store={store} visit={visit} attempt={attempt} input={steps.input} result={steps.result} />}
       {node && (
         <details class="step">
           <summary>{t('Definition')}</summary>

@@ -107,7 +107,7 @@ function StateBox({ box, props }: { box: PlacedState; props: Props }) {
       <g
         class={`node ${status ?? 'unreached'} ${group ? 'group' : ''} ${props.selected === state.name ? 'selected' : ''}`}
         role="button"
-        tabIndex={0}
+        tabindex={0} // In SVG attributes keep their case, and tabIndex is none.
         aria-pressed={props.selected === state.name}
         aria-label={`${state.name}, ${state.type}, ${words}`}
         data-state={state.name}

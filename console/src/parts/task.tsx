@@ -4,7 +4,7 @@ import { call } from '../api';
 import { lastPart } from '../format';
 import { t } from '../i18n';
 import { findTask, type FoundContainer, type FoundTask } from '../model/task';
-import { useReloadOn } from '../pages/overview';
+import { useReloadEvery, useReloadOn } from './reload';
 import { Empty, Problem } from './ui';
 
 const LINES_MAX = 200;
@@ -48,7 +48,7 @@ async function describe(found: FoundTask): Promise<Described> {
   return { task, gone, logs };
 }
 
-function LogLines({ place }: { place: LogPlace }) {
+function LogLines({ place, running }: { place: LogPlace; running: boolean }) {
   const [lines, setLines] = useState<readonly string[] | undefined>();
   const [error, setError] = useState<unknown>();
   const read = async () => {
@@ -68,6 +68,7 @@ function LogLines({ place }: { place: LogPlace }) {
   };
   useEffect(() => void read(), [place.group, place.stream]);
   useReloadOn(['task', 'execution'], read, 1000);
+  useReloadEvery(1000, async () => (running ? read() : undefined)); // Log lines are no change that the server tells.
   if (error !== undefined) return <Problem error={error} retry={() => void read()} />;
   if (!lines) return <Empty>{t('Loading…')}</Empty>;
   if (lines.length === 0) return <Empty>{t('The log is empty.')}</Empty>;
@@ -140,7 +141,7 @@ export function TaskPart({ found }: { found: FoundTask }) {
           <h4>
             {t('Log')} {logs.size > 1 ? name : ''}
           </h4>
-          <LogLines place={where} />
+          <LogLines place={where} running={task.lastStatus !== 'STOPPED'} />
         </div>
       ))}
     </section>

@@ -122,13 +122,23 @@ function useWidth() {
 }
 
 function Row({ visit, axis, y, now, props }: { visit: Visit; axis: readonly Stretch[]; y: number; now: number; props: Props }) {
+  const select = useRef(props.onSelect);
+  select.current = props.onSelect;
+  // A visit is changed in place while it goes on: what of it is drawn decides whether it is drawn again.
+  const last = visit.attempts.at(-1);
+  return useMemo(
+    () => drawRow(visit, axis, y, now, props.selected === visit.id, () => select.current(visit)),
+    [visit, visit.status, visit.ended, visit.attempts.length, last?.status, last?.ended, axis, y, visit.ended === undefined ? now : 0, props.selected === visit.id],
+  );
+}
+
+function drawRow(visit: Visit, axis: readonly Stretch[], y: number, now: number, selected: boolean, choose: () => void) {
   const iteration = Object.values(visit.iterations).map((index) => `#${index}`).join(' ');
-  const choose = () => props.onSelect(visit);
   return (
     <g
-      class={`line ${props.selected === visit.id ? 'selected' : ''}`}
+      class={`line ${selected ? 'selected' : ''}`}
       role="button"
-      tabIndex={0}
+      tabindex={0}
       data-row
       aria-label={`${visit.name} ${iteration}, ${t(visit.status as Text)}, ${duration((visit.ended ?? now) - visit.began)}`}
       onClick={choose}

@@ -5,8 +5,10 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../api';
 import { duration, isUtc, local, pretty, relative, utc, zone } from '../format';
 import { t, type Text } from '../i18n';
+import { japanese } from '../japanese';
 import { serverNow } from '../time';
 
+// Colours of statuses of all services: by the whole word, else by how it ends.
 const STATUS_CLASS: Record<string, string> = {
   RUNNING: 'running',
   SUCCEEDED: 'succeeded',
@@ -17,15 +19,31 @@ const STATUS_CLASS: Record<string, string> = {
   ALARM: 'failed',
   OK: 'succeeded',
   INSUFFICIENT_DATA: 'aborted',
+  ACTIVE: 'succeeded',
+  ENABLED: 'succeeded',
+  COMPLETED: 'succeeded',
+  AVAILABLE: 'succeeded',
+  PRIMARY: 'running',
+  RETRIABLE: 'caught',
+  CAUGHT_ERROR: 'caught',
 };
 
-export function Pill({ status }: { status: string }) {
-  const known = status as Text;
-  const kind = STATUS_CLASS[status] ?? status;
+export function statusClass(status: string): string {
+  const known = STATUS_CLASS[status];
+  if (known) return known;
+  if (/FAILED$|ROLLBACK/.test(status)) return 'failed';
+  if (/(IN_PROGRESS|ING)$/.test(status)) return 'running';
+  if (/COMPLETE$/.test(status)) return 'succeeded';
+  return /^[A-Z_]+$/.test(status) ? 'aborted' : status;
+}
+
+/** A status with its colour; `words` in place of the status's own. */
+export function Pill({ status, words }: { status: string; words?: string }) {
+  const kind = statusClass(status);
   return (
     <span class={`pill ${kind}`}>
       <span class={`mark ${kind}`} aria-hidden="true" />
-      {['ALARM', 'OK', 'INSUFFICIENT_DATA'].includes(status) ? status : t(known)}
+      {words ?? (status in japanese ? t(status as Text) : status)}
     </span>
   );
 }
