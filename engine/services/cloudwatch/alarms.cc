@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
+#include "services/base/pages.h"
 #include "services/base/table_service.h"
 #include "services/cloudwatch/alarm_history.h"
 #include "services/cloudwatch/alarm_rules.h"
@@ -201,23 +203,37 @@ Result<void> check_relatives(const json::object& input) {
 
 Result<json::object> describe_alarms(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(check_relatives(input));
-  json::array all;
   const json::array* names = find_array(input, "AlarmNames");
   const std::string state = text(input, "StateValue");
   // There are no composite alarms, so that none has children or parents.
   const bool relatives =
       input.contains("ChildrenOfAlarmName") || input.contains("ParentsOfAlarmName");
-  for (json::object& alarm : all_alarms(context, text(input, "AlarmNamePrefix"))) {
-    if (relatives || !wants_metric_alarms(input)) break;
-    if (!state.empty() && text(alarm, "StateValue") != state) continue;
-    if (names && !names->empty() &&
-        std::ranges::find(*names, alarm.at("AlarmName")) == names->end())
-      continue;
-    if (input.contains("ActionPrefix") && !has_action(alarm, text(input, "ActionPrefix"))) continue;
-    all.push_back(std::move(alarm));
-  }
+  const auto selected = [&](const json::object& alarm) {
+    if (!state.empty() && text(alarm, "StateValue") != state) return false;
+    return !input.contains("ActionPrefix") || has_action(alarm, text(input, "ActionPrefix"));
+  };
   const auto limit = static_cast<std::size_t>(number(input, "MaxRecords", page_size));
-  KIBAN_TRY(Page page, paginate(all, limit, find_string(input, "NextToken")));
+  const json::string* token = find_string(input, "NextToken");
+  Page page;
+  if (relatives || !wants_metric_alarms(input)) {
+    KIBAN_TRY(page, paginate({}, limit, token));
+  } else if (names && !names->empty()) {
+    std::set<std::string, std::less<>> wanted;  // At most 100, in the order of their rows.
+    for (const json::value& name : *names) wanted.insert(to_string(name.as_string()));
+    json::array all;
+    for (const std::string& name : wanted) {
+      auto alarm = get_json(context, alarm_key(context, name));
+      if (alarm && selected(*alarm)) all.push_back(*std::move(alarm));
+    }
+    KIBAN_TRY(page, paginate(all, limit, token));
+  } else {
+    KIBAN_TRY(page, page_of_rows(context, alarm_key(context, text(input, "AlarmNamePrefix")), limit,
+                                 token, [&](const store::Row& row) -> std::optional<json::value> {
+                                   json::object alarm = object_of(row.key, row.value);
+                                   if (!selected(alarm)) return std::nullopt;
+                                   return alarm;
+                                 }));
+  }
   json::object reply{{"MetricAlarms", std::move(page.entries)}, {"CompositeAlarms", json::array{}}};
   if (page.next_token) reply["NextToken"] = *page.next_token;
   return reply;
