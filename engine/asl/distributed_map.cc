@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "asl/machine.h"
 
@@ -18,6 +19,11 @@ json::value item_at(const json::value& items, std::size_t index) {
 // "Step Functions supports reading an item of up to 8 MB", which an ItemSelector makes smaller.
 // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
 constexpr std::size_t read_item_bytes_max = 8UL * 1024 * 1024;
+
+// Children that one take() begins, and bytes of their inputs, so that no commit is held up; our own
+// choice.
+constexpr std::size_t children_per_take_max = 1'000;
+constexpr std::size_t child_bytes_per_take_max = 4UL * 1024 * 1024;
 
 // How many children the ResultWriter wrote; without one AWS counts those that succeeded.
 // Recorded: test_list_map_runs_and_describe_map_run.
@@ -55,7 +61,8 @@ void Machine::start_map_run(Track& track, const Payload& input) {
                      .tolerated_failure_percentage = work.tolerated_percentage,
                      .tolerated_failure_count = work.tolerated_count});
   if (!state.map.reader) {
-    if (auto made = make_batches(track, {}); !made)
+    const Payload items = std::exchange(work.items, Payload());
+    if (auto made = add_batches(track, items, {}, Rest::None); !made)
       return fail_map_run(track, std::move(made).error());
     return start_children(track);
   }
@@ -79,12 +86,12 @@ void Machine::start_map_run(Track& track, const Payload& input) {
                    .config = std::move(config)});
 }
 
-// What each child gets, ItemSelector applied, of the first `count` items.
+// What each child gets, ItemSelector applied, of the first `count` of these items.
 Outcome<std::vector<json::value>> Machine::select_items(Track& track, const Payload& input,
-                                                        std::size_t count,
+                                                        const json::value& items, std::size_t count,
                                                         const std::vector<ItemSource>& sources) {
   const State& state = state_of(track);
-  const json::value& items = track.work.items.tree();
+  const std::int64_t before = track.work.item_counts.total;  // Of the pieces before this one.
   const std::optional<Template>& selector =
       state.map.selector ? state.map.selector : state.parameters;
   std::vector<json::value> selected;
@@ -98,13 +105,13 @@ Outcome<std::vector<json::value>> Machine::select_items(Track& track, const Payl
           Failure{.error = "States.ItemReaderFailed",
                   .cause = fmt::format("The item {} is larger than 8 MB, the most that an "
                                        "ItemReader reads",
-                                       i)});
+                                       before + static_cast<std::int64_t>(i))});
     if (!selector) {
       selected.push_back(std::move(item));
       continue;
     }
-    const json::object of =
-        context_item(items, i, source == sources.end() ? state_data : source->uri);
+    json::object of = context_item(items, i, source == sources.end() ? state_data : source->uri);
+    of["Index"] = before + static_cast<std::int64_t>(i);
     TrackEnvironment environment(*this, track, input, *random_);
     environment.map_item = &of;
     auto made = selector->evaluate(environment);
@@ -114,34 +121,41 @@ Outcome<std::vector<json::value>> Machine::select_items(Track& track, const Payl
   return selected;
 }
 
-Outcome<void> Machine::make_batches(Track& track, const std::vector<ItemSource>& sources) {
+// Takes in items, all of them or a piece.
+Outcome<void> Machine::add_batches(Track& track, const Payload& items,
+                                   const std::vector<ItemSource>& sources, Rest rest) {
   const State& state = state_of(track);
   Work& work = track.work;
-  const json::value& tree = work.items.tree();
+  const json::value& tree = items.tree();
   if (!tree.is_array() && !tree.is_object())
     return std::unexpected(Failure{.error = "States.ItemReaderFailed",
                                    .cause = "Attempting to map over non-iterable node."});
   auto whole = effective_input(track);
   if (!whole) return std::unexpected(std::move(whole).error());
   std::size_t count = item_count(tree);
-  if (work.items_max && *work.items_max > 0 && *work.items_max < static_cast<double>(count))
-    count = static_cast<std::size_t>(*work.items_max);
-  auto selected = select_items(track, *whole, count, sources);
+  if (work.items_max && *work.items_max > 0) {
+    const double left = *work.items_max - static_cast<double>(work.item_counts.total);
+    count = std::min(count, static_cast<std::size_t>(std::max(left, 0.0)));
+  }
+  auto selected = select_items(track, *whole, tree, count, sources);
   if (!selected) return std::unexpected(std::move(selected).error());
-  work.items = Payload();
-  work.item_counts.total = work.item_counts.pending = static_cast<std::int64_t>(count);
+  const std::size_t known = work.batches.size();
   if (state.map.batched) {
-    if (auto filled = fill_batches(track, *whole, *std::move(selected)); !filled) return filled;
+    auto filled = fill_batches(track, *whole, *std::move(selected), rest);
+    if (!filled) return filled;
   } else {
     for (json::value& item : *selected)
       work.batches.push_back({.input = Payload::from_tree(std::move(item)), .items = 1});
   }
   // "The execution input used to start a child workflow execution can't exceed 256 KiB."
   // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
-  for (const Batch& batch : work.batches) {
-    if (auto failure = refused(track, batch.input)) return std::unexpected(*std::move(failure));
+  for (std::size_t i = known; i < work.batches.size(); ++i) {
+    if (auto failure = refused(track, work.batches[i].input))
+      return std::unexpected(*std::move(failure));
   }
   work.results.resize(work.batches.size());
+  work.item_counts.total += static_cast<std::int64_t>(count);
+  work.item_counts.pending = work.item_counts.total;
   work.execution_counts.total = work.execution_counts.pending =
       static_cast<std::int64_t>(work.batches.size());
   return {};
@@ -149,7 +163,7 @@ Outcome<void> Machine::make_batches(Track& track, const std::vector<ItemSource>&
 
 // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itembatcher.html
 Outcome<void> Machine::fill_batches(Track& track, const Payload& input,
-                                    std::vector<json::value> items) {
+                                    std::vector<json::value> items, Rest rest) {
   const MapFields& map = state_of(track).map;
   Work& work = track.work;
   auto most = number(track, map.batch_items, input);
@@ -176,6 +190,11 @@ Outcome<void> Machine::fill_batches(Track& track, const Payload& input,
   const double items_max = most->value_or(0) > 0 ? **most : 1e12;
   json::array batch;
   std::size_t size = empty;
+  if (const json::array* open = work.items.tree().if_array(); open != nullptr && !open->empty()) {
+    batch = *open;  // What the piece before left.
+    size += print_json(batch).size() - 2;
+  }
+  work.items = Payload();
   const auto flush = [&] {
     if (batch.empty()) return;
     const auto held = static_cast<std::int64_t>(batch.size());
@@ -193,21 +212,47 @@ Outcome<void> Machine::fill_batches(Track& track, const Payload& input,
     batch.push_back(std::move(item));
     size += length;
   }
-  flush();
+  if (rest == Rest::None)
+    flush();
+  else if (!batch.empty())
+    work.items = Payload::from_tree(std::move(batch));
   return {};
+}
+
+std::int64_t Machine::children_max(const Track& track) const {
+  const std::int64_t given = track.work.concurrency;
+  return given > 0 ? std::min(given, distributed_concurrency_max) : distributed_concurrency_max;
+}
+
+// Those of map runs that one take() could not begin.
+void Machine::start_more_children() {
+  std::vector<std::int64_t> waiting;
+  for (const auto& [id, track] : tracks_) {
+    const Work& work = track.work;
+    if (track.phase == Phase::Items && work.next < static_cast<std::int64_t>(work.batches.size()) &&
+        static_cast<std::int64_t>(work.open.size()) < children_max(track))
+      waiting.push_back(id);
+  }
+  for (const std::int64_t id : waiting) start_children(tracks_.at(id));
 }
 
 void Machine::start_children(Track& track) {
   Work& work = track.work;
   track.phase = Phase::Items;
-  const std::int64_t most = work.concurrency > 0
-                                ? std::min(work.concurrency, distributed_concurrency_max)
-                                : distributed_concurrency_max;
+  const std::int64_t most = children_max(track);
+  std::size_t started = 0;
+  std::size_t bytes = 0;
   while (work.next < static_cast<std::int64_t>(work.batches.size()) &&
          static_cast<std::int64_t>(work.open.size()) < most) {
+    if (started == children_per_take_max || bytes >= child_bytes_per_take_max) {
+      effect(Proceed{});  // The others by the next take().
+      break;
+    }
     const std::int64_t index = work.next++;
     if (work.results[static_cast<std::size_t>(index)]) continue;  // Before the redrive.
     Batch& batch = work.batches[static_cast<std::size_t>(index)];
+    ++started;
+    bytes += batch.input.text().size();
     work.open.push_back(index);
     --work.execution_counts.pending;
     ++work.execution_counts.running;
@@ -271,11 +316,13 @@ void Machine::map_run_progress(Track& track) {
   const State& state = state_of(track);
   Work& work = track.work;
   if (!work.open.empty() || work.next < static_cast<std::int64_t>(work.batches.size())) return;
-  json::array out;
-  for (const auto& result : work.results) {
-    if (result) out.push_back(result->tree());
+  if (!state.map.writer) {
+    json::array out;
+    for (const auto& result : work.results) {
+      if (result) out.push_back(result->tree());
+    }
+    return finish_map_run(track, Payload::from_tree(std::move(out)));
   }
-  if (!state.map.writer) return finish_map_run(track, Payload::from_tree(std::move(out)));
   // Saved by CreateStateMachine, it fails when it runs: github.com/aws/aws-cdk/pull/33831.
   if (state.map.writer->resource.action.empty() && state.map.writer->config.empty())
     return fail_map_run(track, {.error = "States.ResultWriterFailed",

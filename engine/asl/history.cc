@@ -169,14 +169,16 @@ Result<HistoryEvent> event_from_json(const json::object& object) {
 //
 // `first` is the id of the first event and `at` its time in milliseconds. BACK is how far the
 // previous event's id is behind its own, LATER the milliseconds since the event before it. DATA is
-// a text, or the index of an earlier event whose text it has too, or null. Empty members at
-// the end are left out.
+// a text, or the index of an earlier event whose text it has too, or true for the input of the
+// execution, which its own row has, or null. Empty members at the end
+// are left out.
 
 namespace {
 
 class HistoryWriter {
  public:
-  explicit HistoryWriter(const HistoryEvent& first) : at_(first.timestamp) {
+  HistoryWriter(const HistoryEvent& first, const std::optional<Payload>& input)
+      : at_(first.timestamp), input_(input) {
     fmt::format_to(std::back_inserter(out_), R"({{"first":{},"at":{},"events":[)", first.id,
                    first.timestamp.time_since_epoch().count());
   }
@@ -191,12 +193,19 @@ class HistoryWriter {
 
   std::string out_{};
   Timestamp at_{};
+  const std::optional<Payload>& input_;
   std::size_t index_{0};
   std::optional<Payload> data_{};  // The last one that was written as a text.
   std::size_t data_index_{0};
 };
 
 void HistoryWriter::append_data(const Payload& data) {
+  constexpr std::size_t worth_a_comparison = 16;  // Shorter texts stay readable.
+  if (input_ && (data.same_as(*input_) || data.text() == input_->text()) &&
+      data.text().size() >= worth_a_comparison) {
+    out_ += ",true";
+    return;
+  }
   if (data_ && (data_->same_as(data) || data_->text() == data.text())) {
     fmt::format_to(std::back_inserter(out_), ",{}", data_index_);
     return;
@@ -236,7 +245,8 @@ std::optional<std::int64_t> integer(const json::array& event, std::size_t at) {
 
 // `data` are those of the events before it.
 Result<HistoryEvent> read_event(const json::value& stored, const HistoryEvent& before,
-                                const std::vector<std::optional<Payload>>& data) {
+                                const std::vector<std::optional<Payload>>& data,
+                                const std::optional<Payload>& input) {
   const auto damaged = [] { return fail("InvalidEvent", "an event of a history is damaged"); };
   const json::array* event = stored.if_array();
   const json::string* name = event && !event->empty() ? (*event)[0].if_string() : nullptr;
@@ -255,6 +265,9 @@ Result<HistoryEvent> read_event(const json::value& stored, const HistoryEvent& b
   if (const auto same = integer(*event, 4)) {
     if (*same < 0 || static_cast<std::size_t>(*same) >= data.size()) return damaged();
     out.data = data[static_cast<std::size_t>(*same)];
+  } else if (event->size() > 4 && (*event)[4].is_bool()) {
+    if (!input) return damaged();
+    out.data = input;
   } else if (event->size() > 4 && (*event)[4].is_string()) {
     out.data = Payload::from_text(kiban::to_string((*event)[4].get_string()));
   }
@@ -267,13 +280,14 @@ Result<HistoryEvent> read_event(const json::value& stored, const HistoryEvent& b
 
 }  // namespace
 
-std::string save_history(const std::vector<HistoryEvent>& events) {
-  HistoryWriter writer{events.front()};
+std::string save_history(const std::vector<HistoryEvent>& events,
+                         const std::optional<Payload>& input) {
+  HistoryWriter writer{events.front(), input};
   for (const HistoryEvent& event : events) writer.append(event);
   return writer.finish();
 }
 
-Result<json::array> restore_history(std::string_view saved) {
+Result<json::array> restore_history(std::string_view saved, const std::optional<Payload>& input) {
   KIBAN_TRY(json::value tree, parse_json(saved));
   if (tree.is_array()) return std::move(tree.get_array());
   const json::object* row = tree.if_object();
@@ -285,7 +299,7 @@ Result<json::array> restore_history(std::string_view saved) {
   std::vector<std::optional<Payload>> data;
   json::array out;
   for (const json::value& stored : *events) {
-    KIBAN_TRY(event, read_event(stored, event, data));
+    KIBAN_TRY(event, read_event(stored, event, data, input));
     data.push_back(event.data);
     out.push_back(to_json(event, IncludeExecutionData::Yes));
   }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -144,11 +145,14 @@ struct HistoryEvent {
 enum class IncludeExecutionData : std::uint8_t { No, Yes };
 // The event as GetExecutionHistory gives it; timestamp as seconds (double).
 json::object to_json(const HistoryEvent& event, IncludeExecutionData include);
-// At least one event, with ids that follow on each other, as a compact text. restore_history makes
-// of it what to_json gives with IncludeExecutionData::Yes, of each event; or of the JSON array of
-// these, which is how data of format 1 kept a history. Error `InvalidEvent` or `InvalidJson`.
-std::string save_history(const std::vector<HistoryEvent>& events);
-Result<json::array> restore_history(std::string_view saved);
+// At least one event, with ids that follow on each other, as a compact text. Data that equal the
+// execution's `input` are not in it. restore_history makes of it what to_json gives with
+// IncludeExecutionData::Yes, of each event; or of the JSON array of these, which is how data of
+// format 1 kept a history. It needs the same input. Error `InvalidEvent` or `InvalidJson`.
+std::string save_history(const std::vector<HistoryEvent>& events,
+                         const std::optional<Payload>& input = {});
+Result<json::array> restore_history(std::string_view saved,
+                                    const std::optional<Payload>& input = {});
 // Reads what to_json wrote with IncludeExecutionData::Yes. Error `InvalidEvent`.
 Result<HistoryEvent> event_from_json(const json::object& object);
 
@@ -205,10 +209,12 @@ struct ItemSource {  // Where `items` successive items came from.
   std::int64_t items{0};
   std::string uri{};  // "S3://bucket/key", or "S3://bucket" of a listing.
 };
+// The items of a Map, or the next of them when `more` follow.
 struct ItemsRead {
   std::int64_t map{0};
   Payload items{};  // A JSON array (or object: entries become {Key, Value} pairs).
-  std::vector<ItemSource> sources{};  // $$.Map.Item.Source; of all items together.
+  std::vector<ItemSource> sources{};  // $$.Map.Item.Source; of these items together.
+  bool more{false};
 };
 struct ItemsReadFailed {
   std::int64_t map{0};
@@ -385,6 +391,37 @@ struct Inspection {
                         // afterResultSelector, afterResultPath, variables...: JSON texts.
 };
 
+// What rows hold of a running execution in parts: a main text, and texts by name that the main text
+// or others refer to. Payloads that are large, long lists and tracks of many are parts, so that a
+// save writes what changed. Neither holds the execution's input.
+struct SavedPart {
+  std::string name{};
+  std::optional<std::string> text{};  // nullopt: nothing refers to it any more.
+};
+struct SaveDelta {
+  std::string main{};              // Differs whenever a part does.
+  std::vector<SavedPart> parts{};  // Those that changed since the save before.
+};
+struct SavedTexts {
+  Payload input{};  // Of the execution.
+  std::map<std::string, std::string, std::less<>> parts{};
+};
+
+// Which parts of one execution are stored: filled by restore() and by each save.
+class SavedParts {
+ public:
+  SavedParts();
+  SavedParts(SavedParts&&) noexcept;
+  SavedParts& operator=(SavedParts&&) noexcept;
+  ~SavedParts();
+  std::vector<std::string> names() const;
+  struct State;
+
+ private:
+  friend class Execution;
+  std::unique_ptr<State> state_;
+};
+
 class Execution {
  public:
   Execution(std::shared_ptr<const Program> program, ExecutionParameters parameters);
@@ -400,10 +437,17 @@ class Execution {
   std::int64_t last_event_id() const;
   const ExecutionParameters& parameters() const;
   const Inspection& inspection() const;
+  // Whether the Map state `map` waits for its items; for its results to be written.
+  bool reads_items(std::int64_t map) const;
+  bool writes_results(std::int64_t map) const;
 
-  // All that is needed to go on later or elsewhere, with the same program.
+  // All that is needed to go on later or elsewhere, with the same program: whole, or as what
+  // changed since `stored` was filled. Error `InvalidState`.
   std::string save() const;
+  SaveDelta save(SavedParts& stored) const;
   static Result<Execution> restore(std::shared_ptr<const Program> program, std::string_view saved);
+  static Result<Execution> restore(std::shared_ptr<const Program> program, std::string_view saved,
+                                   const SavedTexts& texts, SavedParts& stored);
 
  private:
   struct State;

@@ -50,7 +50,7 @@ void Machine::with_map(std::int64_t map, Phase phase, Act act) {
 void Machine::on(const Start&) {
   if (last_id_ == 0) start();
 }
-void Machine::on(const Continue&) {}
+void Machine::on(const Continue&) { start_more_children(); }
 void Machine::on(const Redrive&) {}
 void Machine::on(const TimerFired& in) { timer_fired(in.timer); }
 void Machine::on(const Stop& in) { stop(in); }
@@ -91,10 +91,10 @@ void Machine::on(const Heartbeat& in) {
 }
 void Machine::on(const ItemsRead& in) {
   with_map(in.map, Phase::Reading, [&](Track& track) {
-    track.work.items = in.items;
-    if (auto made = make_batches(track, in.sources); !made)
+    if (auto made = add_batches(track, in.items, in.sources, in.more ? Rest::Follows : Rest::None);
+        !made)
       fail_map_run(track, std::move(made).error());
-    else
+    else if (!in.more)
       start_children(track);
   });
 }

@@ -68,7 +68,9 @@ struct Work {  // Of a Parallel or Map state under way.
   std::int64_t running{0};
   std::int64_t concurrency{0};
   std::int64_t last_done{0};  // The event that ended the latest iteration.
-  Payload items{};            // An array, or an object where the Map is distributed.
+  // An array, or an object where the Map is distributed. While items are read: those, ItemSelector
+  // applied, of the batch that is not full yet.
+  Payload items{};
   // Distributed.
   std::string run_arn{};
   std::int64_t run_started{0};
@@ -124,9 +126,14 @@ class Machine {
   std::int64_t last_id_{0};
   Inspection inspection_{};
 
-  std::string save() const;
+  // The track that is in this phase of the Map state with that event; nullptr: there is none.
+  Track* map_track(std::int64_t entered, Phase phase);
+
+  // Without `parts` whole, in `main`.
+  SaveDelta save(SavedParts::State* parts) const;
   // For any text: Error `InvalidState`, or an execution that take() can continue.
-  Result<void> load(std::string_view saved);
+  // `texts` is nullptr when it was saved whole.
+  Result<void> load(std::string_view saved, const SavedTexts* texts, SavedParts::State* stored);
 
  private:
   friend class TrackEnvironment;
@@ -257,12 +264,17 @@ class Machine {
   void abort_track(Track& track, Telling telling);
   void start_map_run(Track& track, const Payload& input);
   Outcome<void> read_map_settings(Track& track, const Payload& input);
-  Outcome<void> make_batches(Track& track, const std::vector<ItemSource>& sources);
+  enum class Rest : std::uint8_t { Follows, None };  // Whether more items are to come.
+  Outcome<void> add_batches(Track& track, const Payload& items,
+                            const std::vector<ItemSource>& sources, Rest rest);
   Outcome<std::vector<json::value>> select_items(Track& track, const Payload& input,
-                                                 std::size_t count,
+                                                 const json::value& items, std::size_t count,
                                                  const std::vector<ItemSource>& sources);
-  Outcome<void> fill_batches(Track& track, const Payload& input, std::vector<json::value> items);
+  Outcome<void> fill_batches(Track& track, const Payload& input, std::vector<json::value> items,
+                             Rest rest);
+  std::int64_t children_max(const Track& track) const;  // At once.
   void start_children(Track& track);
+  void start_more_children();
   void child_execution_finished(Track& track, const ChildFinished& input);
   void map_run_progress(Track& track);
   void finish_map_run(Track& track, const Payload& output);
@@ -272,7 +284,6 @@ class Machine {
   void end_failed_map_run(Track& track, Failure failure);
   void update_map_run(const Track& track, Status status);
   void redrive_map_run(Track& track);
-  Track* map_track(std::int64_t entered, Phase phase);
 
   // failures.cc
   Failure runtime_failure(const Track& track, std::string_view text) const;

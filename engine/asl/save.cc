@@ -1,20 +1,156 @@
-// Writing and reading an execution's state, so that it can go on after a restart.
+// Writing an execution's state, so that it can go on after a restart: whole, or what changed of it.
 #include <fmt/format.h>
 
-#include <cmath>
+#include <algorithm>
+#include <functional>
 
 #include "asl/machine.h"
-#include "core/exact_json.h"
+#include "asl/saved.h"
 
 namespace kiban::asl {
 
-struct Execution::State {
-  Machine machine;
-};
+std::uint64_t part_sum(std::string_view name, std::string_view text) {
+  constexpr std::uint64_t odd = 0x9E3779B97F4A7C15U;
+  return std::hash<std::string_view>{}(name)*odd + std::hash<std::string_view>{}(text);
+}
 
 namespace {
 
-json::value text_of(const Payload& payload) { return json::value(json::string(payload.text())); }
+// The payload of a list's element; nullptr: it has none.
+using ElementOf = std::function<const Payload*(std::size_t index)>;
+
+// Whether the elements from `from` on are those, as documents, not merely as texts.
+bool same(const std::vector<std::optional<Payload>>& known, const ElementOf& element,
+          std::size_t from) {
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    const Payload* const now = element(from + i);
+    if (now == nullptr ? known[i].has_value() : !known[i] || !known[i]->same_as(*now)) return false;
+  }
+  return true;
+}
+
+// Prints payloads, lists and tracks into the main text or into parts. Without `parts` all of it is
+// printed where it is used.
+class Writer {
+ public:
+  Writer(const Payload& input, SavedParts::State* parts) : input_(input), parts_(parts) {
+    if (parts_ != nullptr) ++parts_->saves;
+  }
+
+  bool in_parts() const { return parts_ != nullptr; }
+  json::value payload(const Payload& payload);
+  // `print` makes the JSON of the element at an index, of which `element` is the payload.
+  json::value list(const std::string& name, std::size_t size, const ElementOf& element,
+                   const std::function<json::value(std::size_t)>& print);
+  json::value track(const std::string& name, const json::object& track);
+  // The parts that changed and those that nothing refers to any more; `sum` becomes that of all.
+  std::vector<SavedPart> finish(std::uint64_t& sum);
+
+ private:
+  using Part = SavedParts::State::Part;
+  void changed(const std::string& name, Part& part, std::string text);
+  void use(const std::string& name, Part& part);
+  json::value part_of(const Payload& payload);
+
+  const Payload& input_;
+  SavedParts::State* parts_;
+  std::vector<std::string>* refers_{nullptr};  // Of the part that is being printed.
+  std::vector<SavedPart> changes_{};
+};
+
+void Writer::changed(const std::string& name, Part& part, std::string text) {
+  part.sum = part_sum(name, text);
+  changes_.push_back({.name = name, .text = std::move(text)});
+}
+
+void Writer::use(const std::string& name, Part& part) {
+  part.save = parts_->saves;
+  if (refers_ != nullptr) refers_->push_back(name);
+}
+
+json::value Writer::payload(const Payload& payload) {
+  const std::string& text = payload.text();
+  constexpr std::size_t worth_a_comparison = 16;
+  if (text.size() >= worth_a_comparison && (payload.same_as(input_) || text == input_.text()))
+    return true;
+  if (!in_parts() || text.size() <= payload_inline_max) return json::value(json::string(text));
+  return part_of(payload);
+}
+
+json::value Writer::part_of(const Payload& payload) {
+  const std::string& text = payload.text();
+  std::string name = fmt::format("p/{:016x}-{}", std::hash<std::string_view>{}(text), text.size());
+  while (true) {
+    const auto [at, added] = parts_->parts.try_emplace(name);
+    Part& part = at->second;
+    if (added) {
+      part.payloads = {payload};
+      changed(name, part, text);
+    } else if (!part.payloads.front()->same_as(payload) && part.payloads.front()->text() != text) {
+      name += "'";  // Another text of this hash and size.
+      continue;
+    }
+    use(name, part);
+    return json::object{{"part", name}};
+  }
+}
+
+json::value Writer::list(const std::string& name, std::size_t size, const ElementOf& element,
+                         const std::function<json::value(std::size_t)>& print) {
+  const auto printed = [&](std::size_t from, std::size_t to) {
+    json::array elements;
+    for (std::size_t i = from; i < to; ++i) elements.push_back(print(i));
+    return elements;
+  };
+  if (!in_parts() || size <= list_inline_max) return printed(0, size);
+  const std::size_t chunk = list_chunk(size);
+  for (std::size_t from = 0; from < size; from += chunk) {
+    const std::size_t to = std::min(from + chunk, size);
+    const std::string part_name = list_part(name, from / chunk);
+    const auto [at, added] = parts_->parts.try_emplace(part_name);
+    Part& part = at->second;
+    if (added || part.payloads.size() != to - from || !same(part.payloads, element, from)) {
+      part.payloads.clear();
+      for (std::size_t i = from; i < to; ++i) {
+        const Payload* const payload = element(i);
+        part.payloads.push_back(payload == nullptr ? std::nullopt : std::optional(*payload));
+      }
+      part.refers.clear();
+      refers_ = &part.refers;
+      std::string text = print_json(printed(from, to));
+      refers_ = nullptr;
+      changed(part_name, part, std::move(text));
+    } else {
+      for (const std::string& referred : part.refers)
+        parts_->parts.at(referred).save = parts_->saves;
+    }
+    part.save = parts_->saves;
+  }
+  return json::object{{"list", name}, {"size", size}};
+}
+
+json::value Writer::track(const std::string& name, const json::object& track) {
+  std::string text = print_json(track);
+  Part& part = parts_->parts[name];
+  part.save = parts_->saves;
+  if (part.text != text) {
+    part.text = text;
+    changed(name, part, std::move(text));
+  }
+  return json::object{{"part", name}};
+}
+
+std::vector<SavedPart> Writer::finish(std::uint64_t& sum) {
+  sum = 0;
+  if (!in_parts()) return {};
+  std::erase_if(parts_->parts, [&](const auto& part) {
+    if (part.second.save == parts_->saves) return false;
+    changes_.push_back({.name = part.first, .text = std::nullopt});
+    return true;
+  });
+  for (const auto& [name, part] : parts_->parts) sum ^= part.sum;
+  return std::move(changes_);
+}
 
 json::object save_counts(const Counts& counts) {
   return {{"total", counts.total},     {"pending", counts.pending},
@@ -23,22 +159,34 @@ json::object save_counts(const Counts& counts) {
           {"aborted", counts.aborted}, {"written", counts.results_written}};
 }
 
-json::object save_work(const Work& work) {
-  json::array results;
-  for (const auto& result : work.results) results.push_back(result ? text_of(*result) : nullptr);
-  json::array batches;
-  for (const Batch& batch : work.batches)
-    batches.push_back(json::object{{"input", text_of(batch.input)}, {"items", batch.items}});
+// `name` begins the names of its parts.
+json::object save_work(const Work& work, Writer& writer, const std::string& name) {
+  const auto result = [&](std::size_t index) -> json::value {
+    const std::optional<Payload>& of = work.results[index];
+    return of ? writer.payload(*of) : json::value(nullptr);
+  };
   json::object out{{"next", work.next},
                    {"running", work.running},
                    {"concurrency", work.concurrency},
                    {"lastDone", work.last_done},
-                   {"results", std::move(results)}};
-  if (work.items.tree().is_array()) out["items"] = text_of(work.items);
+                   {"results", writer.list(
+                                   "r/" + name, work.results.size(),
+                                   [&](std::size_t index) -> const Payload* {
+                                     const auto& of = work.results[index];
+                                     return of ? &*of : nullptr;
+                                   },
+                                   result)}};
+  if (work.items.tree().is_array()) out["items"] = writer.payload(work.items);
   if (work.run_arn.empty()) return out;
+  const auto batch = [&](std::size_t index) -> json::value {
+    const Batch& of = work.batches[index];
+    return json::object{{"input", writer.payload(of.input)}, {"items", of.items}};
+  };
   out["runArn"] = work.run_arn;
   out["runStarted"] = work.run_started;
-  out["batches"] = std::move(batches);
+  out["batches"] = writer.list(
+      "b/" + name, work.batches.size(),
+      [&](std::size_t index) { return &work.batches[index].input; }, batch);
   out["open"] = json::array(work.open.begin(), work.open.end());
   out["percentage"] = work.tolerated_percentage;
   out["count"] = work.tolerated_count;
@@ -55,9 +203,9 @@ json::object save_work(const Work& work) {
   return out;
 }
 
-json::object save_track(const Track& track) {
+json::object save_track(const Track& track, Writer& writer, const std::string& name) {
   json::object variables;
-  for (const auto& [name, value] : track.variables) variables[name] = text_of(value);
+  for (const auto& [variable, value] : track.variables) variables[variable] = writer.payload(value);
   return {{"id", track.id},
           {"parent", track.parent},
           {"index", track.index},
@@ -67,7 +215,7 @@ json::object save_track(const Track& track) {
           {"before", track.before},
           {"enteredTime", track.entered_time.time_since_epoch().count()},
           {"last", track.last},
-          {"input", text_of(track.input)},
+          {"input", writer.payload(track.input)},
           {"variables", std::move(variables)},
           {"attempts", json::array(track.attempts.begin(), track.attempts.end())},
           {"retryCount", track.retry_count},
@@ -78,165 +226,28 @@ json::object save_track(const Track& track) {
           {"task", track.task},
           {"token", track.token},
           {"taskStarted", track.task_started},
-          {"work", save_work(track.work)}};
+          {"work", save_work(track.work, writer, name)}};
 }
 
-// Reads members leniently in kind and strictly in presence; `good` turns false on the first miss.
-struct Loader {
-  bool good{true};
-
-  const json::value* member(const json::object& from, std::string_view name) {
-    const json::value* value = from.if_contains(name);
-    if (!value) good = false;
-    return value;
+// `kind` keeps the parts of broken tracks apart from those of the others.
+json::array save_tracks(const std::map<std::int64_t, Track>& tracks, Writer& writer,
+                        std::string_view kind) {
+  json::array out;
+  for (const auto& [id, track] : tracks) {
+    const std::string name = fmt::format("{}{}", kind, id);
+    const json::object saved = save_track(track, writer, name);
+    if (writer.in_parts() && track.parent != 0 && tracks.size() > tracks_inline_max)
+      out.push_back(writer.track("t/" + name, saved));
+    else
+      out.push_back(saved);
   }
-  std::int64_t integer(const json::object& from, std::string_view name) {
-    const json::value* value = member(from, name);
-    if (!value || !value->is_number()) return good = false, 0;
-    json::error_code code;
-    const auto number = value->to_number<std::int64_t>(code);
-    // Far beyond every count and time, and far from overflowing.
-    constexpr std::int64_t integer_max = 9'000'000'000'000'000;
-    if (code || number > integer_max || number < -integer_max) return good = false, 0;
-    return number;
-  }
-  double real(const json::object& from, std::string_view name) {
-    const json::value* value = member(from, name);
-    if (!value || !value->is_number()) return good = false, 0;
-    const auto number = value->to_number<double>();
-    constexpr double real_max = 1e12;
-    if (!(std::abs(number) <= real_max)) return good = false, 0;
-    return number;
-  }
-  bool boolean(const json::object& from, std::string_view name) {
-    const json::value* value = member(from, name);
-    if (!value || !value->is_bool()) return good = false, false;
-    return value->get_bool();
-  }
-  std::string text(const json::object& from, std::string_view name) {
-    const json::value* value = member(from, name);
-    if (!value || !value->is_string()) return good = false, std::string();
-    return kiban::to_string(value->get_string());
-  }
-  json::object object(const json::object& from, std::string_view name) {
-    const json::value* value = member(from, name);
-    if (!value || !value->is_object()) return good = false, json::object();
-    return value->get_object();
-  }
-  json::array array(const json::object& from, std::string_view name) {
-    const json::value* value = member(from, name);
-    if (!value || !value->is_array()) return good = false, json::array();
-    return value->get_array();
-  }
-  // Parsed now: later no error could be returned.
-  Payload payload(const json::value& value) {
-    if (!value.is_string()) return good = false, Payload();
-    auto parsed = Payload::parse(kiban::to_string(value.get_string()));
-    if (!parsed) return good = false, Payload();
-    return *std::move(parsed);
-  }
-  // 0 to `last`: an enumerator.
-  template <typename Enum>
-  Enum enumerator(const json::object& from, std::string_view name, Enum last) {
-    const std::int64_t number = integer(from, name);
-    if (number < 0 || number > static_cast<std::int64_t>(last)) return good = false, Enum{};
-    return static_cast<Enum>(number);
-  }
-  std::vector<std::int64_t> integers(const json::object& from, std::string_view name) {
-    std::vector<std::int64_t> out;
-    for (const json::value& element : array(from, name)) {
-      if (!element.is_int64()) return good = false, out;
-      out.push_back(element.get_int64());
-    }
-    return out;
-  }
-  Counts counts(const json::object& from) {
-    return {.total = integer(from, "total"),
-            .pending = integer(from, "pending"),
-            .running = integer(from, "running"),
-            .succeeded = integer(from, "succeeded"),
-            .failed = integer(from, "failed"),
-            .timed_out = integer(from, "timedOut"),
-            .aborted = integer(from, "aborted"),
-            .results_written = integer(from, "written")};
-  }
-
-  Work work(const json::object& from) {
-    Work out{.next = integer(from, "next"),
-             .running = integer(from, "running"),
-             .concurrency = integer(from, "concurrency"),
-             .last_done = integer(from, "lastDone")};
-    for (const json::value& result : array(from, "results")) {
-      if (result.is_null()) {
-        out.results.emplace_back();
-      } else {
-        out.results.emplace_back(payload(result));
-      }
-    }
-    if (const json::value* items = from.if_contains("items")) out.items = payload(*items);
-    if (!from.contains("runArn")) return out;
-    out.run_arn = text(from, "runArn");
-    out.run_started = integer(from, "runStarted");
-    for (const json::value& element : array(from, "batches")) {
-      if (!element.is_object()) return good = false, out;
-      const json::value* input = member(element.get_object(), "input");
-      if (!input) return out;
-      out.batches.push_back(
-          {.input = payload(*input), .items = integer(element.get_object(), "items")});
-    }
-    out.open = integers(from, "open");
-    out.tolerated_percentage = real(from, "percentage");
-    out.tolerated_count = integer(from, "count");
-    out.count_given = boolean(from, "countGiven");
-    out.percentage_given = boolean(from, "percentageGiven");
-    out.item_counts = counts(object(from, "itemCounts"));
-    out.execution_counts = counts(object(from, "executionCounts"));
-    if (from.contains("itemsMax")) out.items_max = real(from, "itemsMax");
-    if (from.contains("startedBefore")) out.started_before = integer(from, "startedBefore");
-    if (from.contains("redriveCount")) out.redrive_count = integer(from, "redriveCount");
-    if (from.contains("failure")) {
-      const json::object failure = object(from, "failure");
-      out.failure = Failure{.error = text(failure, "error"), .cause = text(failure, "cause")};
-    }
-    return out;
-  }
-
-  Track track(const json::object& from) {
-    Track out{.id = integer(from, "id"),
-              .parent = integer(from, "parent"),
-              .index = integer(from, "index"),
-              .state = no_state,
-              .phase = enumerator(from, "phase", Phase::Writing),
-              .entered = integer(from, "entered"),
-              .before = integer(from, "before"),
-              .entered_time = Timestamp(Duration(integer(from, "enteredTime"))),
-              .last = integer(from, "last"),
-              .retry_count = integer(from, "retryCount"),
-              .map_item = object(from, "mapItem"),
-              .timer = integer(from, "timer"),
-              .heartbeat_timer = integer(from, "heartbeatTimer"),
-              .heartbeat_seconds = real(from, "heartbeatSeconds"),
-              .task = integer(from, "task"),
-              .token = text(from, "token"),
-              .task_started = boolean(from, "taskStarted"),
-              .work = work(object(from, "work"))};
-    if (const json::value* state = member(from, "state"); state && state->is_number()) {
-      json::error_code code;
-      out.state = state->to_number<std::uint64_t>(code);
-    }
-    if (const json::value* input = member(from, "input")) out.input = payload(*input);
-    for (const auto& variable : object(from, "variables"))
-      out.variables.emplace(variable.key(), payload(variable.value()));
-    out.attempts = integers(from, "attempts");
-    return out;
-  }
-};
+  return out;
+}
 
 }  // namespace
 
-std::string Machine::save() const {
-  json::array tracks;
-  for (const auto& [id, track] : tracks_) tracks.push_back(save_track(track));
+SaveDelta Machine::save(SavedParts::State* parts) const {
+  Writer writer(parameters_.input, parts);
   json::array timers;
   for (const auto& [id, timer] : timers_)
     timers.push_back(
@@ -248,7 +259,6 @@ std::string Machine::save() const {
                    {"startTime", of.start_time.time_since_epoch().count()},
                    {"machineArn", of.machine_arn},
                    {"machineName", of.machine_name},
-                   {"input", text_of(of.input)},
                    {"type", static_cast<int>(of.type)},
                    {"redriveCount", of.redrive_count},
                    {"extraContext", of.extra_context},
@@ -257,135 +267,17 @@ std::string Machine::save() const {
                    {"nextTrack", next_track_},
                    {"nextTimer", next_timer_},
                    {"executionTimer", execution_timer_},
-                   {"tracks", std::move(tracks)},
+                   {"tracks", save_tracks(tracks_, writer, "")},
                    {"timers", std::move(timers)},
                    {"ready", json::array(ready_.begin(), ready_.end())}};
-  if (!broken_.empty()) {
-    json::array broken;
-    for (const auto& [id, track] : broken_) broken.push_back(save_track(track));
-    out["broken"] = std::move(broken);
-  }
-  return print_json(out);
-}
-
-Result<void> Machine::load(std::string_view saved) {
-  KIBAN_TRY(const json::value tree, parse_json_exactly(saved));
-  if (!tree.is_object()) return fail("InvalidState", "a saved execution must be an object");
-  const json::object& from = tree.get_object();
-  Loader loader;
-  parameters_.arn = loader.text(from, "arn");
-  parameters_.name = loader.text(from, "name");
-  parameters_.role_arn = loader.text(from, "roleArn");
-  parameters_.start_time = Timestamp(Duration(loader.integer(from, "startTime")));
-  parameters_.machine_arn = loader.text(from, "machineArn");
-  parameters_.machine_name = loader.text(from, "machineName");
-  if (const json::value* input = loader.member(from, "input"))
-    parameters_.input = loader.payload(*input);
-  parameters_.type = loader.enumerator(from, "type", MachineType::Express);
-  parameters_.redrive_count = loader.integer(from, "redriveCount");
-  parameters_.extra_context = loader.object(from, "extraContext");
-  status_ = loader.enumerator(from, "status", Status::Aborted);
-  last_id_ = loader.integer(from, "lastId");
-  next_track_ = loader.integer(from, "nextTrack");
-  next_timer_ = loader.integer(from, "nextTimer");
-  execution_timer_ = loader.integer(from, "executionTimer");
-  const auto read_tracks = [&](std::string_view name,
-                               std::map<std::int64_t, Track>& tracks) -> Result<void> {
-    for (const json::value& element : loader.array(from, name)) {
-      if (!element.is_object()) return fail("InvalidState", "a track must be an object");
-      Track track = loader.track(element.get_object());
-      if (track.state >= program_->states.size())
-        return fail("InvalidState", "the execution was saved with another program");
-      tracks.insert_or_assign(track.id, std::move(track));
-    }
-    return {};
-  };
-  KIBAN_TRY_VOID(read_tracks("tracks", tracks_));
-  if (from.contains("broken")) KIBAN_TRY_VOID(read_tracks("broken", broken_));
-  for (const json::value& element : loader.array(from, "timers")) {
-    if (!element.is_object()) return fail("InvalidState", "a timer must be an object");
-    const json::object& timer = element.get_object();
-    timers_.insert_or_assign(loader.integer(timer, "id"),
-                             Timer{.track = loader.integer(timer, "track"),
-                                   .alarm = loader.enumerator(timer, "alarm", Alarm::Execution)});
-  }
-  for (const std::int64_t id : loader.integers(from, "ready")) ready_.push_back(id);
-  if (!loader.good)
-    return fail("InvalidState", "a member of the saved execution is missing or wrong");
-  for (const Tracks* all : {&tracks_, &broken_})
-    for (const auto& [id, track] : *all)
-      if (!fits(track, *all))
-        return fail("InvalidState", fmt::format("the track {} contradicts the others", id));
-  return {};
-}
-
-// Whether a track has the invariants of the interpreter: indices within their vectors, a parent
-// that waits for it, a phase that its state has.
-bool Machine::fits(const Track& track, const Tracks& all) const {
-  const State& state = program_->states[track.state];
-  const Work& work = track.work;
-  const auto size = static_cast<std::int64_t>(work.results.size());
-  const bool map = state.type == StateType::Map;
-  const bool inline_map = map && !state.map.distributed;
-  const bool distributed = map && state.map.distributed;
-  if (track.id <= 0 || track.id >= next_track_ || track.index < 0) return false;
-  if (work.next < 0 || work.next > size || work.running < 0 || work.concurrency < 0) return false;
-  if (!work.batches.empty() && work.batches.size() != work.results.size()) return false;
-  for (const std::int64_t open : work.open)
-    if (open < 0 || open >= static_cast<std::int64_t>(work.batches.size())) return false;
-  const json::array* items = work.items.tree().if_array();
-  switch (track.phase) {
-    case Phase::Children:
-      if (state.type != StateType::Parallel && !inline_map) return false;
-      if (state.type == StateType::Parallel && work.results.size() != state.regions.size())
-        return false;
-      if (inline_map && (items == nullptr || items->size() != work.results.size())) return false;
-      break;
-    case Phase::Reading:
-    case Phase::Writing:
-      if (!distributed) return false;
-      break;
-    case Phase::Items:
-      if (!distributed || work.batches.size() != work.results.size()) return false;
-      break;
-    case Phase::Task:  // Of a Map or Parallel alone, TestState, nothing is saved.
-      if (state.type != StateType::Task) return false;
-      break;
-    default:
-      break;
-  }
-  if (track.parent == 0) return true;
-  // Parents are made before their children: no circle.
-  const auto parent = all.find(track.parent);
-  return parent != all.end() && parent->first < track.id &&
-         parent->second.phase == Phase::Children &&
-         track.index < static_cast<std::int64_t>(parent->second.work.results.size());
-}
-
-// --- Execution
-// ------------------------------------------------------------------------------------
-
-Execution::Execution(std::shared_ptr<const Program> program, ExecutionParameters parameters)
-    : state_(new State{Machine(std::move(program), std::move(parameters))}) {}
-Execution::Execution(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Execution::Execution(Execution&&) noexcept = default;
-Execution& Execution::operator=(Execution&&) noexcept = default;
-Execution::~Execution() = default;
-
-Decision Execution::take(const Input& input, Timestamp now, Random& random, SecretRandom& secrets) {
-  return state_->machine.take(input, now, random, secrets);
-}
-Status Execution::status() const { return state_->machine.status_; }
-std::int64_t Execution::last_event_id() const { return state_->machine.last_id_; }
-const ExecutionParameters& Execution::parameters() const { return state_->machine.parameters_; }
-const Inspection& Execution::inspection() const { return state_->machine.inspection_; }
-std::string Execution::save() const { return state_->machine.save(); }
-
-Result<Execution> Execution::restore(std::shared_ptr<const Program> program,
-                                     std::string_view saved) {
-  auto state = std::unique_ptr<State>(new State{Machine(std::move(program), {})});
-  KIBAN_TRY_VOID(state->machine.load(saved));
-  return Execution(std::move(state));
+  if (!writer.in_parts()) out["input"] = json::string(of.input.text());
+  if (!broken_.empty()) out["broken"] = save_tracks(broken_, writer, "x");
+  SaveDelta delta;
+  std::uint64_t sum = 0;
+  delta.parts = writer.finish(sum);
+  if (sum != 0) out["sum"] = fmt::format("{:016x}", sum);
+  delta.main = print_json(out);
+  return delta;
 }
 
 }  // namespace kiban::asl

@@ -37,10 +37,26 @@ void VirtualRun::feed(const Input& input, bool restore) {
     auto again = Execution::restore(program_, execution_.save());
     KIBAN_CHECK(again.has_value(), "restore");
     execution_ = *std::move(again);
+    restore_from_parts();
   }
   Decision decision = execution_.take(input, now, random, secrets);
   for (HistoryEvent& event : decision.events) events.push_back(std::move(event));
   for (const Effect& effect : decision.effects) perform(effect);
+}
+
+void VirtualRun::restore_from_parts() {
+  SaveDelta delta = execution_.save(stored_);
+  texts_.input = execution_.parameters().input;
+  for (SavedPart& part : delta.parts) {
+    if (part.text)
+      texts_.parts.insert_or_assign(part.name, *std::move(part.text));
+    else
+      texts_.parts.erase(part.name);
+  }
+  stored_ = {};
+  auto again = Execution::restore(program_, delta.main, texts_, stored_);
+  KIBAN_CHECK(again.has_value(), "restore from parts");
+  execution_ = *std::move(again);
 }
 
 void VirtualRun::perform(const Effect& effect) {

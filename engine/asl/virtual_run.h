@@ -38,6 +38,7 @@ class VirtualRun {
 
  private:
   void perform(const Effect& effect);
+  void restore_from_parts();
   void start_child(const StartChild& child);
   void read_items(const ReadItems& reading);
   std::string state_entered(std::int64_t event) const;
@@ -48,6 +49,8 @@ class VirtualRun {
   Read read_;
   std::vector<Input> pending_{};
   std::map<std::int64_t, Timestamp> timers_{};
+  SavedTexts texts_{};  // As rows would have them.
+  SavedParts stored_{};
 };
 
 }  // namespace kiban::asl

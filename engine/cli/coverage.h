@@ -1,5 +1,5 @@
-// What was seen of the state machines and rules that use a role: a permission that was never used
-// may belong to what never happened.
+// The observed activity of the state machines and rules that use a role: a permission that was
+// never used may belong to a state that was never entered.
 #pragma once
 
 #include <string>

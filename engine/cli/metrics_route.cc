@@ -144,6 +144,12 @@ void show_batches(MetricsText& text, const runtime::KernelMetrics& batches) {
   text.family("kiban_batch_duration_seconds", "histogram",
               "Deciding a batch, its commit and its replies.");
   text.histogram({}, batches.batch_took);
+  text.family("kiban_batch_longest_seconds", "gauge",
+              "The longest batch since the server started: nothing else was decided meanwhile.");
+  text.sample({}, 1e-6 * static_cast<double>(batches.batch_longest.load()));
+  text.family("kiban_commit_bytes_total", "counter",
+              "Bytes of keys and values that commits wrote, before compression and encryption.");
+  text.sample({}, batches.commit_bytes.load());
   text.family("kiban_commit_rows", "histogram", "Rows that a commit wrote or erased.");
   text.histogram({}, batches.commit_rows);
   text.family("kiban_commit_duration_seconds", "histogram",

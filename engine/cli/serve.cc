@@ -17,6 +17,7 @@
 #include "cli/backup.h"
 #include "cli/data_directory.h"
 #include "cli/data_errors.h"
+#include "cli/items_performer.h"
 #include "cli/metrics_route.h"
 #include "cli/missed_schedules.h"
 #include "cli/report.h"
@@ -297,6 +298,8 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   if (!mailbox) return complain_about_data(mailbox.error());
   auto mail_worker = std::make_unique<runtime::Worker>();
   effects.add("mail.send", runtime::make_mail_performer(mail, **mailbox, signer, *mail_worker));
+  auto items_worker = std::make_unique<runtime::Worker>();
+  effects.add("items.read", make_items_performer(*data.blobs, *items_worker));
   const auto added = runner->add_to(effects, server->port(), *data.blobs);
   if (!added) return complain("tasks", added.error().cause, "See who owns the data directory.");
   const auto database_directory = directory_for("databases", options.ephemeral, data.directory);

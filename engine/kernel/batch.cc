@@ -113,7 +113,7 @@ void Kernel::Batch::OperationContext::set_timer(std::string_view service, std::s
   put(timer_key(at, service, id), print_json(payload));
   put(timer_id_key(service, id), fmt::format("{:020}", time));
   batch_.kernel_.timer_floor = std::min(batch_.kernel_.timer_floor, time);
-  if (at <= batch_.now_) batch_.timers_changed_ = true;
+  if (at <= batch_.now_) batch_.timers_changed_ = batch_.timers_due_ = true;
 }
 
 void Kernel::Batch::OperationContext::cancel_timer(std::string_view service, std::string_view id) {
@@ -121,11 +121,16 @@ void Kernel::Batch::OperationContext::cancel_timer(std::string_view service, std
 }
 
 void Kernel::Batch::fire_timers(std::size_t until_fuel) {
+  // Rows are read only when one is due: thousands may wait.
+  if (!timers_due_ && (!kernel_.next_due || *kernel_.next_due > now_)) return;
   const std::string last = fmt::format("timer/{:020}/\xff", milliseconds_of(now_));
-  constexpr std::size_t chunk = 256;
+  constexpr std::size_t chunk_first = 8;
+  constexpr std::size_t chunk_max = 256;
+  std::size_t chunk = chunk_first;
   while (fuel_ > until_fuel) {
     const std::string from = fmt::format("timer/{:020}", kernel_.timer_floor);
     const std::vector<store::Row> due = rows_.scan("timer/", from, chunk);
+    chunk = chunk_max;
     if (due.empty() || due.front().key > last) return;
     timers_changed_ = false;
     bool fired = false;
@@ -508,10 +513,12 @@ Result<void> Kernel::Batch::finish() {
           reply.to(fail("ServiceUnavailable", "The store failed: " + committed.error().cause));
       return committed;
     }
-    kernel_.refresh_next_due();
-    const auto effect = rows_.writes().lower_bound("effect/");
-    if (effect != rows_.writes().end() && effect->first.starts_with("effect/"))
-      ++kernel_.effects_version;
+    const auto wrote = [&](std::string_view prefix) {
+      const auto first = rows_.writes().lower_bound(prefix);
+      return first != rows_.writes().end() && first->first.starts_with(prefix);
+    };
+    if (wrote("timer/")) kernel_.refresh_next_due();
+    if (wrote("effect/")) ++kernel_.effects_version;
     if (kernel_.options.committed) kernel_.options.committed(rows_.writes());
   }
   for (Reply& reply : replies_)

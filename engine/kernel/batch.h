@@ -163,7 +163,8 @@ class Kernel::Batch {
   SecretRandom secrets_;
   Overlay rows_;
   std::size_t fuel_{batch_fuel};
-  bool timers_changed_{false};
+  bool timers_changed_{false};     // A due one was set since the last look.
+  bool timers_due_{false};         // A due one was set by this batch.
   std::set<std::string> fired_{};  // Keys of the timers that fired in this batch.
   std::vector<services::Effect> effects_{};
   std::vector<services::Event> events_{};

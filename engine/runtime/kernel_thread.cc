@@ -85,7 +85,13 @@ Result<void> KernelThread::run_batch(Timestamp now, std::size_t inputs) {
   if (metrics_ == nullptr) return kernel_.run_batch(now, fresh_seed());
   const auto began = std::chrono::steady_clock::now();
   Result<void> ran = kernel_.run_batch(now, fresh_seed());
-  metrics_->batch_took.observe(std::chrono::steady_clock::now() - began);
+  const auto took = std::chrono::steady_clock::now() - began;
+  metrics_->batch_took.observe(took);
+  const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  // This thread alone writes it.
+  if (const auto longest = static_cast<std::uint64_t>(microseconds);
+      longest > metrics_->batch_longest.load(std::memory_order_relaxed))
+    metrics_->batch_longest.store(longest, std::memory_order_relaxed);
   metrics_->batch_inputs.observe(inputs);
   return ran;
 }

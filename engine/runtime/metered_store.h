@@ -21,6 +21,9 @@ class MeteredStore final : public store::Store {
     Result<void> done = inner_.commit(batch);
     metrics_.commit_took.observe(std::chrono::steady_clock::now() - began);
     metrics_.commit_rows.observe(batch.size());
+    std::uint64_t bytes = 0;
+    for (const auto& [key, value] : batch) bytes += key.size() + (value ? value->size() : 0);
+    add(metrics_.commit_bytes, bytes);
     return done;
   }
 

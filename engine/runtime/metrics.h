@@ -83,7 +83,9 @@ class RequestMetrics {
 struct KernelMetrics {
   Histogram batch_inputs{size_bounds};  // Commands and outcomes that a batch began with.
   Histogram batch_took{duration_bounds};
+  Count batch_longest{0};  // Microseconds, since the server started.
   Histogram commit_rows{size_bounds};
+  Count commit_bytes{0};  // Of keys and values, before compression and encryption.
   Histogram commit_took{duration_bounds};
 };
 

@@ -86,8 +86,11 @@ Result<void> run_step(Store& rows, const Migration& step, std::string_view kiban
 std::span<const Migration> migrations() {
   // Format 2: histories of executions in a compact form. Those of format 1 are read as they are, so
   // that nothing is rewritten; the step keeps an older kiban from reading the newer ones.
+  // Format 3: an execution's input is kept once, and a running execution in parts. Rows of format 2
+  // are read as they are, too.
   static const std::vector<Migration> all{
-      {.from = 1, .what = "compact histories of executions from now on"}};
+      {.from = 1, .what = "compact histories of executions from now on"},
+      {.from = 2, .what = "the input of an execution once, a running one in parts, from now on"}};
   return all;
 }
 

@@ -22,7 +22,7 @@ constexpr std::string_view format_row = "kernel/format";
 constexpr std::string_view migration_row = "kernel/migration";
 // The format that this kiban reads and writes. A change of the meaning of rows increments it and
 // adds a Migration to migrations().
-constexpr int format_current = 2;
+constexpr int format_current = 3;
 
 struct Format {
   int version{1};

@@ -152,7 +152,7 @@ rocksdb::Options options_for_one_machine() {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.max_open_files = 256;
-  options.write_buffer_size = 32ULL << 20U;  // Memory, and what recovery replays at most, twice.
+  options.write_buffer_size = 16ULL << 20U;  // Memory, and what recovery replays at most, twice.
   options.max_background_jobs = 2;
   options.max_file_opening_threads = 1;  // Not a thread for each of the few files.
   // Each batch was synced when it was acknowledged: a torn tail is a batch that never was, and

@@ -93,6 +93,8 @@ def test_a_scraper_sees_requests_executions_timers_and_the_disk(serve, tmp_path)
     assert samples("kiban_batch_inputs_sum") >= 9
     assert samples("kiban_commit_duration_seconds_count") >= 9
     assert samples("kiban_commit_rows_sum") > samples("kiban_commit_rows_count")
+    assert samples("kiban_commit_bytes_total") > 1000
+    assert 0 < samples("kiban_batch_longest_seconds") < 60
     assert samples("kiban_disk_bytes", kind="rows") > 0
     assert samples("kiban_disk_free_bytes") > 0
     assert samples("process_resident_memory_bytes") > 1e6

@@ -27,7 +27,7 @@ std::vector<std::string> used_actions(const StatementUse& use) {
   return actions;
 }
 
-// What was seen in place of a resource with wildcards; empty: it is as narrow as can be said.
+// The resources observed for a pattern with wildcards; empty: the pattern can't be narrowed.
 std::set<std::string> seen_instead(const std::string& pattern, const StatementUse& use) {
   std::set<std::string> seen;
   if (!has_wildcard(pattern) || pattern.find("${") != std::string::npos) return seen;

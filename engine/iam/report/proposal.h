@@ -11,7 +11,7 @@
 
 namespace kiban::iam::report {
 
-// What a statement becomes.
+// The proposed form of a statement.
 struct Edit {
   std::size_t statement{0};
   bool dropped{false};

@@ -277,7 +277,7 @@ TEST(Proposal, KeepsWhatWasUsedAndNarrowsWildcards) {
             R"({"Sid":"Watch","Effect":"Allow","Action":"ecs:StopTask","Resource":"*"},)"
             R"({"Effect":"Allow","Action":"sns:Publish",)"
             R"("Resource":"arn:aws:sns:ap-northeast-1:000000000000:alerts"}])");
-  // What was seen is allowed by the proposal too.
+  // The proposal allows the observed requests too.
   const Policy policy = Policy::compile(*proposals[0].document, PolicyKind::Identity).value();
   for (const Record& record : records(ordinary_run)) {
     Budget budget(steps_max, 0);

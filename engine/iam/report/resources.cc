@@ -55,7 +55,7 @@ bool is_or_is_within(std::string_view text, std::string_view whole) {
          (text.size() == whole.size() || text[whole.size()] == ':' || text[whole.size()] == '/');
 }
 
-// An ARN for which a physical id that is an ARN stands too.
+// Whether a physical id, which may itself be an ARN, names the ARN.
 bool names_arn(std::string_view physical, const Arn& arn, std::string_view text) {
   if (is_or_is_within(text, physical)) return true;
   // Task definitions without their revision; executions by the name of their machine.

@@ -85,7 +85,7 @@ struct Finding {
 };
 std::vector<Finding> findings_of(const RolePolicies& role, const RoleUse& use);
 
-// What a finding may be all the same. Patterns have * and ?; an empty one stands for anything.
+// A finding that is accepted. Patterns have * and ?; an empty one stands for anything.
 struct Exception {
   std::string role{};
   std::string kind{};

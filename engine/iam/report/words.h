@@ -16,8 +16,8 @@ std::string pretty_json(const json::value& value);
 // are equal.
 std::string line_diff(std::string_view before, std::string_view after, std::size_t context = 3);
 
-// A policy statement as `new iam.PolicyStatement({…})` of aws-cdk-lib; what each resource is in the
-// CDK app stands in a comment. Principals are those of {"AWS": ARN} and {"Service": NAME}.
+// A policy statement as `new iam.PolicyStatement({…})` of aws-cdk-lib; a comment names each
+// resource's construct in the CDK app. Principals are those of {"AWS": ARN} and {"Service": NAME}.
 std::string cdk_statement(const json::object& statement, const Resources& resources);
 
 // The grant of aws-cdk-lib that gives an action on a resource of that type, such as

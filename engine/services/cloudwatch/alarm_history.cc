@@ -28,12 +28,12 @@ bool selected(const json::object& input, const json::object& entry) {
 
 }  // namespace
 
-void note(Context& context, const json::object& alarm, std::string_view type,
+void note(Context& context, std::string_view alarm, std::string_view type,
           const std::string& summary, const json::object& data) {
-  const std::string key = history_key(context, text(alarm, "AlarmName"));
+  const std::string key = history_key(context, alarm);
   json::object row = get_json(context, key).value_or(json::object{{"Entries", json::array{}}});
   json::array& entries = row["Entries"].as_array();
-  entries.push_back({{"AlarmName", text(alarm, "AlarmName")},
+  entries.push_back({{"AlarmName", alarm},
                      {"AlarmType", "MetricAlarm"},
                      {"Timestamp", epoch_seconds(context.now())},
                      {"HistoryItemType", type},

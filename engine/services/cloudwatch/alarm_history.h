@@ -10,7 +10,7 @@
 namespace kiban::services::cloudwatch {
 
 // `type`: StateUpdate, ConfigurationUpdate or Action.
-void note(Context& context, const json::object& alarm, std::string_view type,
+void note(Context& context, std::string_view alarm, std::string_view type,
           const std::string& summary, const json::object& data);
 Result<json::object> describe_alarm_history(Context& context, const json::object& input);
 

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
+#include "services/base/pages.h"
 #include "services/base/table_service.h"
+#include "services/cloudwatch/alarm.h"
 #include "services/cloudwatch/alarm_history.h"
 #include "services/cloudwatch/alarm_rules.h"
 #include "services/cloudwatch/tags.h"
@@ -13,6 +16,7 @@ namespace kiban::services::cloudwatch {
 namespace {
 
 constexpr std::size_t page_size = 100;
+constexpr std::int64_t period_default = 60;  // Seconds.
 
 std::string timer_id(const Context& context, std::string_view name) {
   return fmt::format("alarm/{}/{}", context.caller().region, name);
@@ -23,26 +27,26 @@ std::unexpected<Error> no_alarm(std::string_view name) {
 }
 
 struct Verdict {
-  std::string state{};
+  AlarmState state{AlarmState::InsufficientData};
   std::string reason{};
 };
 
 // The last EvaluationPeriods periods, the running one included, so that an alarm moves as soon as
 // its datapoint is there. Missing ones count as TreatMissingData says.
-Result<Verdict> judge(const Context& context, const json::object& alarm) {
-  const std::chrono::seconds period{number(alarm, "Period", 60)};
-  const std::int64_t wanted = number(alarm, "EvaluationPeriods", 1);
-  const std::int64_t needed = number(alarm, "DatapointsToAlarm", wanted);
-  const std::string missing = text(alarm, "TreatMissingData", "missing");
-  const double threshold = alarm.at("Threshold").to_number<double>();
+Result<Verdict> judge(const Context& context, const Alarm& alarm) {
+  const std::chrono::seconds period{alarm.period.value_or(period_default)};
+  const std::int64_t wanted = alarm.evaluation_periods;
+  const std::int64_t needed = alarm.datapoints_to_alarm.value_or(wanted);
+  const std::string missing = alarm.missing_data.empty() ? "missing" : alarm.missing_data;
+  const double threshold = alarm.threshold.value_or(0);
   const Timestamp last{context.now().time_since_epoch() / period * Duration{period}};
   const Timestamp first = last - period * (wanted - 1);
-  const auto periods = read(context, metric_from(alarm), first, last + period, period);
+  const auto periods = read(context, metric_of(alarm), first, last + period, period);
   std::int64_t bad = 0;
   std::string values;
   for (const Period& one : periods) {
-    KIBAN_TRY(const double value, statistic(one.values, text(alarm, "Statistic")));
-    KIBAN_TRY(const bool breach, breaches(value, text(alarm, "ComparisonOperator"), threshold));
+    KIBAN_TRY(const double value, statistic(one.values, alarm.statistic));
+    KIBAN_TRY(const bool breach, breaches(value, alarm.comparison, threshold));
     bad += breach ? 1 : 0;
     values +=
         fmt::format("{}{} ({})", values.empty() ? "" : ", ", value, format_iso8601(one.start));
@@ -51,91 +55,87 @@ Result<Verdict> judge(const Context& context, const json::object& alarm) {
   if (missing == "breaching") bad += absent;
   const bool alarmed = bad >= needed;
   if (!alarmed && periods.empty() && missing == "missing")
-    return Verdict{"INSUFFICIENT_DATA", "Insufficient Data: no datapoints were received."};
-  if (!alarmed && periods.empty() && missing == "ignore") return Verdict{text(alarm, "StateValue")};
-  return Verdict{alarmed ? "ALARM" : "OK",
+    return Verdict{AlarmState::InsufficientData, "Insufficient Data: no datapoints were received."};
+  if (!alarmed && periods.empty() && missing == "ignore") return Verdict{alarm.state, ""};
+  return Verdict{alarmed ? AlarmState::Alarm : AlarmState::Ok,
                  fmt::format("Threshold Crossed: {} out of the last {} datapoints [{}] {} {} the "
                              "threshold ({}).",
                              bad, wanted, values, bad == 1 ? "was" : "were",
                              alarmed ? "beyond" : "not enough beyond", threshold)};
 }
 
-void tell(Context& context, const json::object& alarm, std::string_view old_state) {
-  const std::string state = text(alarm, "StateValue");
-  const std::string_view list = state == "ALARM" ? "AlarmActions"
-                                : state == "OK"  ? "OKActions"
-                                                 : "InsufficientDataActions";
-  const json::array* actions = find_array(alarm, list);
-  if (!actions || !flag(alarm, "ActionsEnabled", true)) return;
-  const json::object message{{"AlarmName", text(alarm, "AlarmName")},
-                             {"AlarmDescription", text(alarm, "AlarmDescription")},
+void tell(Context& context, const Alarm& alarm, AlarmState old_state) {
+  if (!alarm.actions_enabled) return;
+  const std::string_view state = name_of(alarm.state);
+  const json::object message{{"AlarmName", alarm.name},
+                             {"AlarmDescription", alarm.description.value_or("")},
                              {"AWSAccountId", context.caller().account},
                              {"NewStateValue", state},
-                             {"NewStateReason", text(alarm, "StateReason")},
+                             {"NewStateReason", alarm.state_reason.value_or("")},
                              {"StateChangeTime", format_iso8601(context.now())},
                              {"Region", context.caller().region},
-                             {"AlarmArn", text(alarm, "AlarmArn")},
-                             {"OldStateValue", old_state},
-                             {"Trigger", to_json(metric_from(alarm))}};
+                             {"AlarmArn", alarm.arn},
+                             {"OldStateValue", name_of(old_state)},
+                             {"Trigger", to_json(metric_of(alarm))}};
   // The topic's policy decides.
   // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
   const Caller cloudwatch{.account = context.caller().account,
                           .region = context.caller().region,
                           .arn = "cloudwatch.amazonaws.com",
-                          .source_arn = text(alarm, "AlarmArn"),
-                          .acts_for = text(alarm, "AlarmArn")};
-  for (const json::value& action : *actions) {
-    const std::string arn = to_string(action.as_string());
+                          .source_arn = alarm.arn,
+                          .acts_for = alarm.arn};
+  for (const std::string& arn : actions_of(alarm, alarm.state)) {
     if (!arn.starts_with("arn:aws:sns:")) continue;  // put_alarm lets no other pass.
-    (void)context.call("sns", "Publish",
-                       {{"TopicArn", arn},
-                        {"Subject", fmt::format("{}: \"{}\" in {}", state, text(alarm, "AlarmName"),
-                                                context.caller().region)},
-                        {"Message", print_json(message)}},
-                       cloudwatch);
+    (void)context.call(
+        "sns", "Publish",
+        {{"TopicArn", arn},
+         {"Subject", fmt::format("{}: \"{}\" in {}", state, alarm.name, context.caller().region)},
+         {"Message", print_json(message)}},
+        cloudwatch);
   }
 }
 
-void move(Context& context, json::object& alarm, const Verdict& verdict) {
-  const std::string old_state = text(alarm, "StateValue");
+void save(Context& context, const Alarm& alarm) {
+  put_row(context, alarm_key(context, alarm.name), alarm);
+}
+
+void move(Context& context, Alarm& alarm, const Verdict& verdict) {
+  const AlarmState old_state = alarm.state;
   if (old_state == verdict.state) return;
-  alarm["StateValue"] = verdict.state;
-  alarm["StateReason"] = verdict.reason;
-  alarm["StateUpdatedTimestamp"] = epoch_seconds(context.now());
-  alarm["StateTransitionedTimestamp"] = epoch_seconds(context.now());
-  put_json(context, alarm_key(context, text(alarm, "AlarmName")), alarm);
-  note(context, alarm, "StateUpdate",
-       fmt::format("Alarm updated from {} to {}", old_state, verdict.state),
+  alarm.state = verdict.state;
+  alarm.state_reason = verdict.reason;
+  alarm.state_updated = alarm.state_transitioned = context.now();
+  save(context, alarm);
+  note(context, alarm.name, "StateUpdate",
+       fmt::format("Alarm updated from {} to {}", name_of(old_state), name_of(verdict.state)),
        {{"newState", verdict.reason}});
   tell(context, alarm, old_state);
 }
 
-void evaluate(Context& context, json::object& alarm) {
+void evaluate(Context& context, Alarm& alarm) {
   const auto verdict = judge(context, alarm);
   if (verdict) move(context, alarm, *verdict);
 }
 
-void schedule(Context& context, const json::object& alarm) {
-  const std::string name = text(alarm, "AlarmName");
-  context.set_timer("cloudwatch", timer_id(context, name),
-                    context.now() + std::chrono::seconds{number(alarm, "Period", 60)},
-                    {{"Alarm", name},
+void schedule(Context& context, const Alarm& alarm) {
+  context.set_timer("cloudwatch", timer_id(context, alarm.name),
+                    context.now() + std::chrono::seconds{alarm.period.value_or(period_default)},
+                    {{"Alarm", alarm.name},
                      {"Region", context.caller().region},
                      {"Account", context.caller().account}});
 }
 
-std::vector<json::object> all_alarms(const Context& context, std::string_view prefix) {
-  return list_json(context, alarm_key(context, prefix));
+std::optional<Alarm> find_alarm(const Context& context, std::string_view name) {
+  return get_row<Alarm>(context, alarm_key(context, name));
 }
 
 Result<json::object> set_actions(Context& context, const json::object& input, bool enabled) {
   const json::array* names = find_array(input, "AlarmNames");
   for (const json::value& name : names ? *names : json::array{}) {
-    const std::string key = alarm_key(context, std::string_view(name.as_string()));
-    auto alarm = get_json(context, key);
+    auto alarm = find_alarm(context, std::string_view(name.as_string()));
     if (!alarm) continue;
-    (*alarm)["ActionsEnabled"] = enabled;
-    put_json(context, key, *alarm);
+    alarm->actions_enabled = enabled;
+    save(context, *alarm);
   }
   return json::object{};
 }
@@ -145,23 +145,19 @@ Result<json::object> set_actions(Context& context, const json::object& input, bo
 Result<json::object> put_alarm(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(check_alarm(context, input));
   const std::string name = text(input, "AlarmName");
-  json::object alarm = input;
-  alarm.erase("Tags");
-  if (!alarm.contains("ActionsEnabled")) alarm["ActionsEnabled"] = true;
-  for (const auto* list : {"AlarmActions", "OKActions", "InsufficientDataActions", "Dimensions"}) {
-    if (!alarm.contains(list)) alarm[list] = json::array{};
-  }
-  const auto old = get_json(context, alarm_key(context, name));
-  alarm["AlarmArn"] = alarm_arn(context, name);
+  json::object given = input;
+  given.erase("Tags");
+  Alarm alarm = read_row<Alarm>(name, given);
+  const auto old = find_alarm(context, name);
+  alarm.arn = alarm_arn(context, name);
   // Tags given for an alarm that is there already are ignored, by the API reference.
-  if (!old) set_tags(context, text(alarm, "AlarmArn"), input);
-  alarm["StateValue"] = old ? text(*old, "StateValue") : "INSUFFICIENT_DATA";
-  alarm["StateReason"] = old ? text(*old, "StateReason") : "Unchecked: Initial alarm creation";
-  const double now = epoch_seconds(context.now());
-  alarm["StateUpdatedTimestamp"] = old ? old->at("StateUpdatedTimestamp") : json::value(now);
-  alarm["AlarmConfigurationUpdatedTimestamp"] = now;
-  put_json(context, alarm_key(context, name), alarm);
-  note(context, alarm, "ConfigurationUpdate",
+  if (!old) set_tags(context, alarm.arn, input);
+  alarm.state = old ? old->state : AlarmState::InsufficientData;
+  alarm.state_reason = old ? old->state_reason : "Unchecked: Initial alarm creation";
+  alarm.state_updated = old ? old->state_updated : context.now();
+  alarm.configuration_updated = context.now();
+  save(context, alarm);
+  note(context, name, "ConfigurationUpdate",
        fmt::format("Alarm \"{}\" {}", name, old ? "updated" : "created"),
        {{"type", old ? "Update" : "Create"}});
   schedule(context, alarm);
@@ -171,13 +167,11 @@ Result<json::object> put_alarm(Context& context, const json::object& input) {
 
 namespace {
 
-bool has_action(const json::object& alarm, std::string_view prefix) {
-  for (const auto* list : {"AlarmActions", "OKActions", "InsufficientDataActions"}) {
-    const json::array* actions = find_array(alarm, list);
-    for (const json::value& action : actions ? *actions : json::array{})
-      if (std::string_view(action.as_string()).starts_with(prefix)) return true;
-  }
-  return false;
+bool has_action(const Alarm& alarm, std::string_view prefix) {
+  const auto starts = [&](const std::string& action) { return action.starts_with(prefix); };
+  return std::ranges::any_of(alarm.alarm_actions, starts) ||
+         std::ranges::any_of(alarm.ok_actions, starts) ||
+         std::ranges::any_of(alarm.insufficient_data_actions, starts);
 }
 
 bool wants_metric_alarms(const json::object& input) {
@@ -205,23 +199,38 @@ Result<void> check_relatives(const json::object& input) {
 
 Result<json::object> describe_alarms(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(check_relatives(input));
-  json::array all;
   const json::array* names = find_array(input, "AlarmNames");
   const std::string state = text(input, "StateValue");
   // There are no composite alarms, so that none has children or parents.
   const bool relatives =
       input.contains("ChildrenOfAlarmName") || input.contains("ParentsOfAlarmName");
-  for (json::object& alarm : all_alarms(context, text(input, "AlarmNamePrefix"))) {
-    if (relatives || !wants_metric_alarms(input)) break;
-    if (!state.empty() && text(alarm, "StateValue") != state) continue;
-    if (names && !names->empty() &&
-        std::ranges::find(*names, alarm.at("AlarmName")) == names->end())
-      continue;
-    if (input.contains("ActionPrefix") && !has_action(alarm, text(input, "ActionPrefix"))) continue;
-    all.push_back(std::move(alarm));
-  }
+  const auto selected = [&](const Alarm& alarm) {
+    if (!state.empty() && name_of(alarm.state) != state) return false;
+    return !input.contains("ActionPrefix") || has_action(alarm, text(input, "ActionPrefix"));
+  };
   const auto limit = static_cast<std::size_t>(number(input, "MaxRecords", page_size));
-  KIBAN_TRY(Page page, paginate(all, limit, find_string(input, "NextToken")));
+  const json::string* token = find_string(input, "NextToken");
+  Page page;
+  if (relatives || !wants_metric_alarms(input)) {
+    KIBAN_TRY(page, paginate({}, limit, token));
+  } else if (names && !names->empty()) {
+    std::set<std::string, std::less<>> wanted;  // At most 100, in the order of their rows.
+    for (const json::value& name : *names) wanted.insert(to_string(name.as_string()));
+    json::array all;
+    for (const std::string& name : wanted) {
+      const auto alarm = find_alarm(context, name);
+      if (alarm && selected(*alarm)) all.push_back(shown(*alarm));
+    }
+    KIBAN_TRY(page, paginate(all, limit, token));
+  } else {
+    const auto entry = [&](const store::Row& row) -> std::optional<json::value> {
+      const auto alarm = read_row<Alarm>(row.key, object_of(row.key, row.value));
+      if (!selected(alarm)) return std::nullopt;
+      return shown(alarm);
+    };
+    KIBAN_TRY(page, page_of_rows(context, alarm_key(context, text(input, "AlarmNamePrefix")), limit,
+                                 token, entry));
+  }
   json::object reply{{"MetricAlarms", std::move(page.entries)}, {"CompositeAlarms", json::array{}}};
   if (page.next_token) reply["NextToken"] = *page.next_token;
   return reply;
@@ -236,7 +245,8 @@ Result<json::object> describe_alarms_for_metric(Context& context, const json::ob
     const json::value* has = find(alarm, member);
     return wanted && (!has || *has != *wanted);
   };
-  for (json::object& alarm : all_alarms(context, "")) {
+  for (const store::Row& row : context.scan(alarm_key(context, ""))) {
+    json::object alarm = shown(read_row<Alarm>(row.key, object_of(row.key, row.value)));
     if (metric_from(alarm) != metric) continue;
     if (differs(alarm, "Statistic") || differs(alarm, "ExtendedStatistic") ||
         differs(alarm, "Period") || differs(alarm, "Unit"))
@@ -253,10 +263,9 @@ Result<json::object> delete_alarms(Context& context, const json::object& input) 
   bool deleted = false;
   for (const json::value& name : names ? *names : json::array{}) {
     const std::string alarm = to_string(name.as_string());
-    const auto row = get_json(context, alarm_key(context, alarm));
-    if (!row) continue;
+    if (!context.get(alarm_key(context, alarm))) continue;
     deleted = true;
-    note(context, *row, "ConfigurationUpdate", fmt::format("Alarm \"{}\" deleted", alarm),
+    note(context, alarm, "ConfigurationUpdate", fmt::format("Alarm \"{}\" deleted", alarm),
          {{"type", "Delete"}});
     context.erase(alarm_key(context, alarm));
     drop_tags(context, alarm_arn(context, alarm));
@@ -267,14 +276,16 @@ Result<json::object> delete_alarms(Context& context, const json::object& input) 
 }
 
 Result<json::object> set_alarm_state(Context& context, const json::object& input) {
-  auto alarm = get_json(context, alarm_key(context, text(input, "AlarmName")));
+  auto alarm = find_alarm(context, text(input, "AlarmName"));
   if (!alarm) return no_alarm(text(input, "AlarmName"));
   if (const std::string data = text(input, "StateReasonData"); !data.empty()) {
     if (!parse_json(data))
       return fail("InvalidFormat", "StateReasonData is not syntactically valid JSON.");
-    (*alarm)["StateReasonData"] = data;
+    alarm->state_reason_data = data;
   }
-  move(context, *alarm, {text(input, "StateValue"), text(input, "StateReason")});
+  const auto state = enum_of<AlarmState>(text(input, "StateValue"));
+  if (!state) return fail("ValidationError", "StateValue must be OK, ALARM or INSUFFICIENT_DATA");
+  move(context, *alarm, {*state, text(input, "StateReason")});
   return json::object{};
 }
 
@@ -286,7 +297,7 @@ Result<json::object> disable_actions(Context& context, const json::object& input
 }
 
 void evaluate_timer(Context& context, const json::object& payload) {
-  auto alarm = get_json(context, alarm_key(context, text(payload, "Alarm")));
+  auto alarm = find_alarm(context, text(payload, "Alarm"));
   if (!alarm) return;
   evaluate(context, *alarm);
   schedule(context, *alarm);
@@ -298,9 +309,11 @@ void evaluate_metric(Context& context, const Metric& metric) {
   for (const store::Row& row : context.scan(alarm_key(context, ""))) {
     if (row.value.find(name) == std::string::npos) continue;  // Cheaper than to parse them all.
     // One damaged alarm must not refuse everybody's metrics.
-    Result<json::value> alarm = parse_json(row.value);
-    if (!alarm || !alarm->is_object() || !alarm->get_object().contains("AlarmName")) continue;
-    if (metric_from(alarm->get_object()) == metric) evaluate(context, alarm->get_object());
+    const Result<json::value> parsed = parse_json(row.value);
+    const json::object* object = parsed ? parsed->if_object() : nullptr;
+    if (object == nullptr || !object->contains("AlarmName") || metric_from(*object) != metric)
+      continue;
+    if (auto alarm = try_row<Alarm>(*object)) evaluate(context, *alarm);
   }
 }
 

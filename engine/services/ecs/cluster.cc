@@ -263,11 +263,12 @@ Result<json::object> describe_capacity_providers(Context& context, const json::o
 }
 
 Result<json::object> list_clusters(Context& context, const json::object& input) {
-  json::array arns;
-  for (const json::object& cluster : list_json(context, row_key(context, "cluster", ""))) {
-    if (text(cluster, "status") == "ACTIVE") arns.push_back(cluster.at("clusterArn"));
-  }
-  return arn_page(input, "clusterArns", arns);
+  return arn_page(context, input, "clusterArns", row_key(context, "cluster", ""),
+                  [](const store::Row& row) -> std::optional<json::value> {
+                    const json::object cluster = object_of(row.key, row.value);
+                    if (text(cluster, "status") != "ACTIVE") return std::nullopt;
+                    return cluster.at("clusterArn");
+                  });
 }
 
 }  // namespace kiban::services::ecs

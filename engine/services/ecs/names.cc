@@ -35,17 +35,37 @@ Result<json::object> load_cluster(const Context& context, std::string_view name)
   return *std::move(cluster);
 }
 
-Result<json::object> arn_page(const json::object& input, std::string_view member,
-                              const json::array& arns, std::size_t page_default) {
+namespace {
+
+Result<std::size_t> page_limit(const json::object& input, std::size_t page_default) {
   constexpr std::int64_t page_max = 100;
   const std::int64_t limit = number(input, "maxResults", static_cast<std::int64_t>(page_default));
   if (limit < 1 || limit > page_max)
     return fail("InvalidParameterException", "maxResults should be between 1 and 100.");
-  auto page = paginate(arns, static_cast<std::size_t>(limit), find_string(input, "nextToken"));
+  return static_cast<std::size_t>(limit);
+}
+
+Result<json::object> shown_page(std::string_view member, Result<Page> page) {
   if (!page) return fail("InvalidParameterException", "Invalid token.");
   json::object reply{{member, std::move(page->entries)}};
-  if (page->next_token) reply["nextToken"] = *page->next_token;
+  if (page->next_token) reply["nextToken"] = *std::move(page->next_token);
   return reply;
+}
+
+}  // namespace
+
+Result<json::object> arn_page(const Context& context, const json::object& input,
+                              std::string_view member, std::string_view prefix,
+                              const EntryOf& entry, std::size_t page_default) {
+  KIBAN_TRY(const std::size_t limit, page_limit(input, page_default));
+  return shown_page(member,
+                    page_of_rows(context, prefix, limit, find_string(input, "nextToken"), entry));
+}
+
+Result<json::object> arn_page(const json::object& input, std::string_view member,
+                              const json::array& arns) {
+  KIBAN_TRY(const std::size_t limit, page_limit(input, 100));
+  return shown_page(member, paginate(arns, limit, find_string(input, "nextToken")));
 }
 
 Result<std::string> name_in_cluster(std::string_view arn_or_name, std::string_view mark,

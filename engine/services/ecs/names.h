@@ -17,6 +17,7 @@
 
 #include <string>
 
+#include "services/base/pages.h"
 #include "services/base/service.h"
 
 namespace kiban::services::ecs {
@@ -32,10 +33,14 @@ std::string cluster_arn(const Context& context, std::string_view name);
 // A service principal as caller, in the account and region of this command.
 Caller principal(const Context& context, std::string_view name);
 
-// A page of ARNs under `member`, with maxResults and nextToken of the request. Error
-// InvalidParameterException.
+// A page of the rows below `prefix` (base/pages.h) under `member`, with maxResults and nextToken of
+// the request. Error InvalidParameterException.
+Result<json::object> arn_page(const Context& context, const json::object& input,
+                              std::string_view member, std::string_view prefix,
+                              const EntryOf& entry, std::size_t page_default = 100);
+// The same of a list that is in memory.
 Result<json::object> arn_page(const json::object& input, std::string_view member,
-                              const json::array& arns, std::size_t page_default = 100);
+                              const json::array& arns);
 
 // The name or id behind an ARN of a request that named `cluster`; `mark` is ":task/" or
 // ":service/". Error InvalidParameterException when the ARN is of another cluster.

@@ -243,15 +243,16 @@ Result<json::object> list_services(Context& context, const json::object& input) 
   const std::string cluster = cluster_name(input);
   KIBAN_TRY_VOID(load_cluster(context, cluster));
   const std::string launch = text(input, "launchType");
-  json::array arns;
-  for (const json::object& service :
-       list_json(context, row_key(context, "service", fmt::format("{}/", cluster)))) {
-    if (text(service, "status") != "ACTIVE") continue;
-    if (!launch.empty() && text(service, "launchType") != launch) continue;
-    if (text(input, "schedulingStrategy", "REPLICA") != "REPLICA") continue;
-    arns.push_back(service.at("serviceArn"));
-  }
-  return arn_page(input, "serviceArns", arns, services_described_max);
+  const auto entry = [&](const store::Row& row) -> std::optional<json::value> {
+    const json::object service = object_of(row.key, row.value);
+    if (text(service, "status") != "ACTIVE") return std::nullopt;
+    if (!launch.empty() && text(service, "launchType") != launch) return std::nullopt;
+    if (text(input, "schedulingStrategy", "REPLICA") != "REPLICA") return std::nullopt;
+    return service.at("serviceArn");
+  };
+  return arn_page(context, input, "serviceArns",
+                  row_key(context, "service", fmt::format("{}/", cluster)), entry,
+                  services_described_max);
 }
 
 Result<json::object> service_rollout(Context& context, const json::object& input) {

@@ -443,19 +443,21 @@ Result<json::object> list_tasks(Context& context, const json::object& input) {
   if (!service.empty() &&
       !context.get(row_key(context, "service", fmt::format("{}/{}", cluster, service))))
     return fail("ServiceNotFoundException", "Service not found.");
-  json::array arns;
   // Nothing runs on container instances, or by another launch type.
-  if (input.contains("containerInstance") || text(input, "launchType", "FARGATE") != "FARGATE")
-    return arn_page(input, "taskArns", arns);
-  for (const json::object& task : list_json(context, row_key(context, "task", cluster + "/"))) {
+  const bool none =
+      input.contains("containerInstance") || text(input, "launchType", "FARGATE") != "FARGATE";
+  const auto entry = [&](const store::Row& row) -> std::optional<json::value> {
+    if (none) return std::nullopt;
+    const json::object task = object_of(row.key, row.value);
     const std::string definition = last_part(text(task, "taskDefinitionArn"));
-    if (text(task, "desiredStatus") != status) continue;
-    if (!family.empty() && definition.substr(0, definition.find(':')) != family) continue;
-    if (!service.empty() && text(task, "group") != "service:" + service) continue;
-    if (!started_by.empty() && text(task, "startedBy") != started_by) continue;
-    arns.push_back(task.at("taskArn"));
-  }
-  return arn_page(input, "taskArns", arns);
+    if (text(task, "desiredStatus") != status) return std::nullopt;
+    if (!family.empty() && definition.substr(0, definition.find(':')) != family)
+      return std::nullopt;
+    if (!service.empty() && text(task, "group") != "service:" + service) return std::nullopt;
+    if (!started_by.empty() && text(task, "startedBy") != started_by) return std::nullopt;
+    return task.at("taskArn");
+  };
+  return arn_page(context, input, "taskArns", row_key(context, "task", cluster + "/"), entry);
 }
 
 namespace {

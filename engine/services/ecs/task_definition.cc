@@ -240,12 +240,19 @@ Result<json::object> describe_task_definition(Context& context, const json::obje
 Result<json::object> list_task_definitions(Context& context, const json::object& input) {
   const std::string status = text(input, "status", "ACTIVE");
   const std::string family = text(input, "familyPrefix");
+  const std::string prefix = row_key(context, "definition", family.empty() ? "" : family + "/");
+  const auto entry = [&](const store::Row& stored) -> std::optional<json::value> {
+    const json::object row = object_of(stored.key, stored.value);
+    if (text(row, "status") != status) return std::nullopt;
+    return row.at("taskDefinitionArn");
+  };
+  if (text(input, "sort") != "DESC")
+    return arn_page(context, input, "taskDefinitionArns", prefix, entry);
+  // The store reads forward only: all of them are read for the last ones.
   json::array arns;
-  for (const json::object& row :
-       list_json(context, row_key(context, "definition", family.empty() ? "" : family + "/"))) {
-    if (text(row, "status") == status) arns.push_back(row.at("taskDefinitionArn"));
-  }
-  if (text(input, "sort") == "DESC") std::ranges::reverse(arns);
+  for (const store::Row& row : context.scan(prefix))
+    if (auto arn = entry(row)) arns.push_back(*std::move(arn));
+  std::ranges::reverse(arns);
   return arn_page(input, "taskDefinitionArns", arns);
 }
 
@@ -254,13 +261,13 @@ Result<json::object> list_task_definitions(Context& context, const json::object&
 Result<json::object> list_families(Context& context, const json::object& input) {
   const std::string status = text(input, "status", "ALL");
   const std::string base = row_key(context, "family", "");
-  json::array families;
-  for (const store::Row& row : context.scan(base + text(input, "familyPrefix"))) {
-    const std::string family = row.key.substr(base.size());
-    const bool active = load_task_definition(context, family).has_value();
-    if (status == "ALL" || active == (status == "ACTIVE")) families.push_back(json::value(family));
-  }
-  return arn_page(input, "families", families);
+  return arn_page(context, input, "families", base + text(input, "familyPrefix"),
+                  [&](const store::Row& row) -> std::optional<json::value> {
+                    const std::string family = row.key.substr(base.size());
+                    const bool active = load_task_definition(context, family).has_value();
+                    if (status != "ALL" && active != (status == "ACTIVE")) return std::nullopt;
+                    return json::value(family);
+                  });
 }
 
 }  // namespace kiban::services::ecs

@@ -8,6 +8,7 @@
 #include "api/codec.h"
 #include "core/arn.h"
 #include "patterns/input.h"
+#include "services/base/pages.h"
 #include "services/base/table_service.h"
 #include "services/events/connections.h"
 #include "services/events/http_calls.h"
@@ -249,15 +250,17 @@ Result<json::object> describe_destination(Context& context, const json::object& 
 }
 
 Result<json::object> list_destinations(Context& context, const json::object& input) {
-  json::array all;
   const std::string connection = text(input, "ConnectionArn");
-  for (const json::object& row :
-       list_json(context, destination_key(context, text(input, "NamePrefix")))) {
-    if (connection.empty() || text(row, "ConnectionArn") == connection)
-      all.push_back(shown(context, row));
-  }
   const auto limit = static_cast<std::size_t>(number(input, "Limit", page_size));
-  KIBAN_TRY(Page page, paginate(all, limit, find_string(input, "NextToken")));
+  KIBAN_TRY(Page page,
+            page_of_rows(context, destination_key(context, text(input, "NamePrefix")), limit,
+                         find_string(input, "NextToken"),
+                         [&](const store::Row& stored) -> std::optional<json::value> {
+                           const json::object row = object_of(stored.key, stored.value);
+                           if (!connection.empty() && text(row, "ConnectionArn") != connection)
+                             return std::nullopt;
+                           return shown(context, row);
+                         }));
   json::object reply{{"ApiDestinations", std::move(page.entries)}};
   if (page.next_token) reply["NextToken"] = *page.next_token;
   return reply;

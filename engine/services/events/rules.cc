@@ -4,6 +4,7 @@
 
 #include "patterns/pattern.h"
 #include "schedule/expression.h"
+#include "services/base/pages.h"
 #include "services/base/table_service.h"
 #include "services/events/names.h"
 
@@ -193,11 +194,12 @@ Result<json::object> describe_rule(Context& context, const json::object& input) 
 
 Result<json::object> list_rules(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(load_bus(context, bus_of(input)));
-  json::array all;
-  for (const json::object& rule :
-       list_json(context, rule_key(context, bus_of(input), text(input, "NamePrefix"))))
-    all.push_back(shown_rule(context, rule));
-  KIBAN_TRY(Page page, paginate(all, limit_of(input), find_string(input, "NextToken")));
+  KIBAN_TRY(Page page,
+            page_of_rows(context, rule_key(context, bus_of(input), text(input, "NamePrefix")),
+                         limit_of(input), find_string(input, "NextToken"),
+                         [&](const store::Row& row) -> std::optional<json::value> {
+                           return shown_rule(context, object_of(row.key, row.value));
+                         }));
   json::object reply{{"Rules", std::move(page.entries)}};
   if (page.next_token) reply["NextToken"] = *page.next_token;
   return reply;

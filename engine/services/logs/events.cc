@@ -163,6 +163,7 @@ Result<json::object> put_events(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(check_events(*events, bounds));
   const std::string prefix = event_prefix(context, group, stream);
   std::int64_t count = number(row, "Events", 0);
+  const std::int64_t last = number(row, "lastEventTimestamp", 0);
   json::object rejected;
   std::vector<NewEvent> stored;
   for (std::size_t i = 0; i < events->size(); ++i) {
@@ -186,6 +187,10 @@ Result<json::object> put_events(Context& context, const json::object& input) {
     if (!row.contains("firstEventTimestamp") || number(row, "firstEventTimestamp", 0) > time)
       row["firstEventTimestamp"] = time;
     row["lastEventTimestamp"] = std::max(number(row, "lastEventTimestamp", 0), time);
+  }
+  if (const std::int64_t now_last = number(row, "lastEventTimestamp", 0); now_last != last) {
+    context.erase(latest_key(context, group, last, stream));
+    put_json(context, latest_key(context, group, now_last, stream), {});
   }
   row["Events"] = count;
   row["lastIngestionTime"] = milliseconds(context.now());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/algorithm/string/predicate.hpp>
 
+#include "services/base/pages.h"
 #include "services/base/table_service.h"
 #include "services/logs/metric_filters.h"
 #include "services/logs/names.h"
@@ -98,6 +99,7 @@ Result<json::object> create_group(Context& context, const json::object& input) {
     return fail("ResourceAlreadyExistsException", "The specified log group already exists");
   const json::object* tags = find_object(input, "tags");
   json::object row{{"Created", milliseconds(context.now())},
+                   {"Latest", true},
                    {"Tags", tags ? *tags : json::object{}}};
   if (input.contains("logGroupClass")) row["Class"] = text(input, "logGroupClass");
   if (flag(input, "deletionProtectionEnabled")) row["Protected"] = true;
@@ -173,22 +175,21 @@ Result<json::object> delete_retention(Context& context, const json::object& inpu
 
 Result<json::object> describe_groups(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(check_describe(input));
-  json::array all;
   const std::string base = group_key(context, "");
-  for (const store::Row& row : context.scan(base + text(input, "logGroupNamePrefix"))) {
+  const auto entry = [&](const store::Row& row) -> std::optional<json::value> {
     const std::string name = row.key.substr(base.size());
     const json::object fields = object_of(row.key, row.value);
-    if (!selected(input, name, fields)) continue;
+    if (!selected(input, name, fields)) return std::nullopt;
     json::object group = describe(context, name, fields);
+    if (!input.contains("logGroupNamePattern")) return group;
     // "If you use logGroupNamePattern in your request, then only arn, creationTime, and
     // logGroupName are included in the response": DescribeLogGroups.
-    if (input.contains("logGroupNamePattern"))
-      group = {
-          {"arn", group["arn"]}, {"creationTime", group["creationTime"]}, {"logGroupName", name}};
-    all.push_back(std::move(group));
-  }
+    return json::object{
+        {"arn", group["arn"]}, {"creationTime", group["creationTime"]}, {"logGroupName", name}};
+  };
   const auto limit = static_cast<std::size_t>(number(input, "limit", 50));
-  KIBAN_TRY(Page page, paginate(all, limit, find_string(input, "nextToken")));
+  KIBAN_TRY(Page page, page_of_rows(context, base + text(input, "logGroupNamePrefix"), limit,
+                                    find_string(input, "nextToken"), entry));
   json::object reply{{"logGroups", std::move(page.entries)}};
   if (page.next_token) reply["nextToken"] = *page.next_token;
   return reply;

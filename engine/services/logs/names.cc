@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/arn.h"
 
 namespace kiban::services::logs {
@@ -12,6 +14,14 @@ std::string group_key(const Context& context, std::string_view group) {
 std::string stream_key(const Context& context, std::string_view group, std::string_view stream) {
   return fmt::format("logs/{}/stream/{}{}{}", context.caller().region, group, separator, stream);
 }
+std::string latest_key(const Context& context, std::string_view group, std::int64_t last,
+                       std::string_view stream) {
+  constexpr std::int64_t latest_time_max = 999'999'999'999'999;
+  return fmt::format("logs/{}/latest/{}{}{:015}{}{}", context.caller().region, group, separator,
+                     latest_time_max - std::clamp<std::int64_t>(last, 0, latest_time_max),
+                     separator, stream);
+}
+
 std::string filter_key(const Context& context, std::string_view group, std::string_view filter) {
   return fmt::format("logs/{}/filter/{}{}{}", context.caller().region, group, separator, filter);
 }

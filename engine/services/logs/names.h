@@ -2,6 +2,10 @@
 //
 //   logs/REGION/group/GROUP         Created (ms), Tags, RetentionInDays, KmsKeyId, Class, Protected
 //   logs/REGION/stream/GROUP|STREAM         Created, Events, first- and lastEventTimestamp
+//   logs/REGION/latest/GROUP|TIME|STREAM    streams by lastEventTimestamp, the latest first: TIME
+//   is
+//                                   latest_time_max less it. Complete for groups with Latest: a
+//                                   group that was made before the index is not
 //   logs/REGION/filter/GROUP|FILTER         as PutMetricFilter got it, and creationTime
 //   logs/REGION/event/GROUP|STREAM|TIMESTAMP SEQUENCE   15 and 20 digits: by time, then as ingested
 //   logs/REGION/purge/...           see purge.h
@@ -19,6 +23,9 @@ constexpr char separator = '\x1f';
 
 std::string group_key(const Context& context, std::string_view group);
 std::string stream_key(const Context& context, std::string_view group, std::string_view stream);
+// Of the stream's row in the order of times; `last` in milliseconds, 0 without an event.
+std::string latest_key(const Context& context, std::string_view group, std::int64_t last,
+                       std::string_view stream);
 std::string filter_key(const Context& context, std::string_view group, std::string_view filter);
 std::string event_prefix(const Context& context, std::string_view group, std::string_view stream);
 std::string group_arn(const Context& context, std::string_view group);

@@ -31,7 +31,7 @@ std::string key_of(const Place& place, std::string_view kind, std::string_view n
 
 // True when nothing is left.
 bool erase_slice(Context& context, const Place& place, std::string_view name, std::size_t most) {
-  for (const auto* kind : {"event", "stream"}) {
+  for (const auto* kind : {"event", "stream", "latest"}) {
     const auto rows = context.scan(key_of(place, kind, name), {}, most);
     for (const store::Row& row : rows) context.erase(row.key);
     most -= rows.size();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "services/base/pages.h"
 #include "services/base/table_service.h"
 #include "services/logs/names.h"
 #include "services/logs/operations.h"
@@ -45,6 +46,25 @@ Result<json::object> page_by_name(const Context& context, std::string_view group
   return reply;
 }
 
+// The latest first.
+Result<json::object> page_by_time(const Context& context, std::string_view group,
+                                  const json::object& input, std::size_t limit) {
+  const std::string base = stream_key(context, group, "");
+  std::string prefix = latest_key(context, group, 0, "");
+  prefix.resize(prefix.rfind(separator, prefix.size() - 2) + 1);
+  const auto entry = [&](const store::Row& row) -> std::optional<json::value> {
+    const std::string key = base + row.key.substr(row.key.rfind(separator) + 1);
+    auto stream = context.get(key);
+    if (!stream) return std::nullopt;
+    return shown_stream(context, group, base, {key, *std::move(stream)});
+  };
+  KIBAN_TRY(Page page,
+            page_of_rows(context, prefix, limit, find_string(input, "nextToken"), entry));
+  json::object reply{{"logStreams", std::move(page.entries)}};
+  if (page.next_token) reply["nextToken"] = *std::move(page.next_token);
+  return reply;
+}
+
 }  // namespace
 
 Result<json::object> create_stream(Context& context, const json::object& input) {
@@ -56,6 +76,7 @@ Result<json::object> create_stream(Context& context, const json::object& input) 
   finish_purge(context,
                fmt::format("{}{}{}{}", group, separator, text(input, "logStreamName"), separator));
   put_json(context, key, {{"Created", milliseconds(context.now())}, {"Events", 0}});
+  put_json(context, latest_key(context, group, 0, text(input, "logStreamName")), {});
   return json::object{};
 }
 
@@ -63,7 +84,7 @@ Result<json::object> delete_stream(Context& context, const json::object& input) 
   const std::string group = text(input, "logGroupName");
   const std::string stream = text(input, "logStreamName");
   KIBAN_TRY(const json::object row, load_group(context, group));
-  KIBAN_TRY_VOID(load_stream(context, group, stream));
+  KIBAN_TRY(const json::object stream_row, load_stream(context, group, stream));
   if (flag(row, "Protected"))
     return fail("ValidationException",
                 fmt::format("The log stream '{}' cannot be deleted: the deletion protection of its "
@@ -71,17 +92,20 @@ Result<json::object> delete_stream(Context& context, const json::object& input) 
                             stream));
   purge(context, fmt::format("{}{}{}{}", group, separator, stream, separator));
   context.erase(stream_key(context, group, stream));
+  context.erase(latest_key(context, group, number(stream_row, "lastEventTimestamp", 0), stream));
   return json::object{};
 }
 
 Result<json::object> describe_streams(Context& context, const json::object& input) {
   KIBAN_TRY(const std::string group, group_of(context, input));
-  KIBAN_TRY_VOID(load_group(context, group));
+  KIBAN_TRY(const json::object group_row, load_group(context, group));
   const bool by_time = text(input, "orderBy") == "LastEventTime";
   if (by_time && input.contains("logStreamNamePrefix"))
     return invalid("Cannot order by LastEventTime with a logStreamNamePrefix.");
   const auto limit = static_cast<std::size_t>(number(input, "limit", 50));
   if (!by_time && !flag(input, "descending")) return page_by_name(context, group, input, limit);
+  if (by_time && flag(input, "descending") && flag(group_row, "Latest"))
+    return page_by_time(context, group, input, limit);
   // Time, name: only what the page shows is made of the rows.
   std::vector<std::pair<std::int64_t, store::Row>> found;
   const std::string base = stream_key(context, group, "");

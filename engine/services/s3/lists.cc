@@ -40,7 +40,8 @@ json::object entry_of(const json::object& row, const json::object& input) {
 }
 
 // Keys under the prefix, behind `after`, in byte order; those with the delimiter behind the prefix
-// are rolled up into one common prefix, which counts as one entry.
+// are rolled up into one common prefix, which counts as one entry. Rows are read as they are
+// needed, and none below a common prefix that is listed already.
 Listing list(const Context& context, const json::object& input, const std::string& after,
              std::int64_t limit) {
   const std::string prefix = text(input, "Prefix");
@@ -48,27 +49,39 @@ Listing list(const Context& context, const json::object& input, const std::strin
   const std::string base = object_key(text(input, "Bucket"), "");
   Listing out;
   if (limit == 0) return out;  // As S3 answers, whatever there is.
-  std::int64_t count = 0;
+  // No key of an object, which is UTF-8, has this byte.
+  const auto behind = [&](const std::string& rolled) { return base + rolled + "\xff"; };
   std::string from = after.empty() ? std::string() : base + after;
-  std::string rolled;  // The common prefix whose keys are being skipped.
-  if (!delimiter.empty() && after.ends_with(delimiter)) rolled = after;
-  for (const store::Row& row : context.scan(base + prefix, from)) {
-    const std::string key = row.key.substr(base.size());
-    if (!rolled.empty() && key.starts_with(rolled)) continue;
-    const std::size_t at =
-        delimiter.empty() ? std::string::npos : key.find(delimiter, prefix.size());
-    if (count == limit) {
-      out.truncated = true;
+  if (!delimiter.empty() && after.ends_with(delimiter)) from = behind(after);
+  std::int64_t count = 0;
+  constexpr std::size_t rows_max = 1'001;
+  constexpr std::size_t rows_among_prefixes = 8;  // The next row is often below the same one.
+  std::size_t chunk = rows_max;
+  for (bool last = false; !last;) {
+    const std::vector<store::Row> rows = context.scan(base + prefix, from, chunk);
+    last = rows.size() < chunk;
+    for (const store::Row& row : rows) {
+      if (count == limit) {
+        out.truncated = true;
+        return out;
+      }
+      ++count;
+      from = row.key;
+      const std::string key = row.key.substr(base.size());
+      const std::size_t at =
+          delimiter.empty() ? std::string::npos : key.find(delimiter, prefix.size());
+      if (at == std::string::npos) {
+        out.contents.push_back(entry_of(object_of(row.key, row.value), input));
+        out.last = key;
+        chunk = rows_max;
+        continue;
+      }
+      out.last = key.substr(0, at + delimiter.size());
+      out.common_prefixes.push_back(json::object{{"Prefix", shown(input, out.last)}});
+      from = behind(out.last);
+      chunk = rows_among_prefixes;
+      last = false;
       break;
-    }
-    ++count;
-    if (at != std::string::npos) {
-      rolled = key.substr(0, at + delimiter.size());
-      out.common_prefixes.push_back(json::object{{"Prefix", shown(input, rolled)}});
-      out.last = rolled;
-    } else if (const auto object = get_json(context, row.key)) {
-      out.contents.push_back(entry_of(*object, input));
-      out.last = key;
     }
   }
   return out;

@@ -162,6 +162,17 @@ TEST_F(S3, ListsInPagesAndFolders) {
   EXPECT_EQ(call("ListObjectVersions", {}).at("Versions").as_array().size(), 5U);
 }
 
+// More keys below a common prefix than one look at the rows reads.
+TEST_F(S3, ManyKeysBelowAPrefixAreOneEntry) {
+  using Keys = std::vector<std::string>;
+  for (int i = 0; i < 40; ++i) put("d/" + std::to_string(i));
+  for (const std::string_view key : {"c", "d", "d0", "e/1", "f"}) put(key);
+  EXPECT_EQ(keys(call("ListObjectsV2", {{"Delimiter", "/"}})),
+            (Keys{"c", "d", "d0", "f", "d/", "e/"}));
+  const json::object page = call("ListObjectsV2", {{"Delimiter", "/"}, {"StartAfter", "d/"}});
+  EXPECT_EQ(keys(page), (Keys{"d0", "f", "e/"}));
+}
+
 TEST_F(S3, NamesAreEncodedWhenAskedFor) {
   put("a b+c");
   EXPECT_EQ(keys(call("ListObjectsV2", {{"EncodingType", "url"}})),

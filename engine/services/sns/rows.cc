@@ -49,15 +49,12 @@ void save(Context& context, const Subscription& subscription) {
   put_json(context, subscription_key(subscription.arn), to_json(subscription));
 }
 
-std::vector<Subscription> subscriptions_below(const Context& context, std::string_view prefix) {
+std::vector<Subscription> subscriptions(const Context& context, std::string_view topic_arn) {
   std::vector<Subscription> found;
-  for (const json::object& row : list_json(context, subscription_key(prefix)))
+  for (const json::object& row :
+       list_json(context, subscription_key(fmt::format("{}:", topic_arn))))
     found.push_back(subscription_from(row));
   return found;
-}
-
-std::vector<Subscription> subscriptions(const Context& context, std::string_view topic_arn) {
-  return subscriptions_below(context, fmt::format("{}:", topic_arn));
 }
 
 bool is_fifo(const json::object& topic) {
@@ -68,9 +65,10 @@ std::string signature_version(const json::object& topic) {
   return text(topic.at("Attributes").as_object(), "SignatureVersion", "1");
 }
 
-Result<json::object> page_of(const json::array& all, std::string_view member,
-                             const json::object& input) {
-  auto page = paginate(all, page_size, find_string(input, "NextToken"));
+Result<json::object> page_of(const Context& context, std::string_view prefix,
+                             std::string_view member, const json::object& input,
+                             const EntryOf& entry) {
+  auto page = page_of_rows(context, prefix, page_size, find_string(input, "NextToken"), entry);
   if (!page) return invalid("NextToken");
   json::object reply{{member, std::move(page->entries)}};
   if (page->next_token) reply["NextToken"] = *page->next_token;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "services/base/pages.h"
 #include "services/base/table_service.h"
 #include "services/sns/delivery.h"
 
@@ -24,17 +25,18 @@ Result<json::object> load_topic(const Context& context, std::string_view arn);
 Result<Subscription> load_subscription(const Context& context, std::string_view arn);
 void save(Context& context, const Subscription& subscription);
 
-// Of a topic; and all whose ARN begins with `prefix`.
+// Of a topic.
 std::vector<Subscription> subscriptions(const Context& context, std::string_view topic_arn);
-std::vector<Subscription> subscriptions_below(const Context& context, std::string_view prefix);
 
 bool is_fifo(const json::object& topic);
 // https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 std::string signature_version(const json::object& topic);
 
-// A page of 100. Error InvalidParameterException for a token that is none.
-Result<json::object> page_of(const json::array& all, std::string_view member,
-                             const json::object& input);
+// A page of 100 of the rows below `prefix` (base/pages.h). Error InvalidParameterException for a
+// token that is not one of ours.
+Result<json::object> page_of(const Context& context, std::string_view prefix,
+                             std::string_view member, const json::object& input,
+                             const EntryOf& entry);
 
 const OperationTable& topic_operations();
 const OperationTable& subscription_operations();

@@ -206,26 +206,27 @@ Result<json::object> unsubscribe(Context& context, const json::object& input) {
 }
 
 Result<json::object> list_page(const json::object& input, const Context& context,
-                               const std::vector<Subscription>& found) {
-  json::array all;
-  for (const Subscription& subscription : found) {
-    all.push_back(
-        {{"SubscriptionArn", subscription.pending ? std::string(pending_arn) : subscription.arn},
-         {"Owner", context.caller().account},
-         {"Protocol", subscription.protocol},
-         {"Endpoint", subscription.endpoint},
-         {"TopicArn", subscription.topic_arn}});
-  }
-  return page_of(all, "Subscriptions", input);
+                               std::string_view arn_prefix) {
+  return page_of(
+      context, subscription_key(arn_prefix), "Subscriptions", input,
+      [&](const store::Row& row) -> std::optional<json::value> {
+        const Subscription subscription = subscription_from(object_of(row.key, row.value));
+        return json::object{
+            {"SubscriptionArn", subscription.pending ? std::string(pending_arn) : subscription.arn},
+            {"Owner", context.caller().account},
+            {"Protocol", subscription.protocol},
+            {"Endpoint", subscription.endpoint},
+            {"TopicArn", subscription.topic_arn}};
+      });
 }
 
 Result<json::object> list_subscriptions(Context& context, const json::object& input) {
-  return list_page(input, context, subscriptions_below(context, make_arn(context, "sns", "")));
+  return list_page(input, context, make_arn(context, "sns", ""));
 }
 
 Result<json::object> list_subscriptions_by_topic(Context& context, const json::object& input) {
   KIBAN_TRY_VOID(load_topic(context, text(input, "TopicArn")));
-  return list_page(input, context, subscriptions(context, text(input, "TopicArn")));
+  return list_page(input, context, text(input, "TopicArn") + ":");
 }
 
 Result<json::object> get_subscription_attributes(Context& context, const json::object& input) {

@@ -231,10 +231,10 @@ Result<json::object> set_topic_attributes(Context& context, const json::object& 
 }
 
 Result<json::object> list_topics(Context& context, const json::object& input) {
-  json::array all;
-  for (const store::Row& row : context.scan(topic_key(make_arn(context, "sns", ""))))
-    all.push_back({{"TopicArn", row.key.substr(topic_key("").size())}});
-  return page_of(all, "Topics", input);
+  return page_of(context, topic_key(make_arn(context, "sns", "")), "Topics", input,
+                 [](const store::Row& row) -> std::optional<json::value> {
+                   return json::object{{"TopicArn", row.key.substr(topic_key("").size())}};
+                 });
 }
 
 // Permissions: statements of the policy --------------------------------------------------------

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "services/base/pages.h"
 #include "services/base/tags.h"
 #include "services/sqs/operations.h"
 
@@ -103,8 +104,9 @@ Result<json::object> get_queue_url(Context& context, const json::object& input) 
   return json::object{{"QueueUrl", queue_url(context, queue.name)}};
 }
 
-Result<json::object> page_of_urls(const json::array& urls, std::string_view member,
-                                  const json::object& input) {
+Result<json::object> page_of_urls(const Context& context, std::string_view prefix,
+                                  std::string_view member, const json::object& input,
+                                  const EntryOf& entry) {
   const std::int64_t most = number(input, "MaxResults", 1000);
   if (most < 1 || most > 1000)
     return fail("InvalidParameterValue",
@@ -115,7 +117,8 @@ Result<json::object> page_of_urls(const json::array& urls, std::string_view memb
     return fail("InvalidParameterValue",
                 "Value for parameter NextToken is invalid. Reason: MaxResults is a mandatory "
                 "parameter when you provide a value for NextToken.");
-  auto page = paginate(urls, static_cast<std::size_t>(most), find_string(input, "NextToken"));
+  auto page = page_of_rows(context, prefix, static_cast<std::size_t>(most),
+                           find_string(input, "NextToken"), entry);
   if (!page) return fail("InvalidParameterValue", "Invalid or expired next token.");
   json::object reply;
   if (!page->entries.empty() || member == "queueUrls") reply[member] = std::move(page->entries);
@@ -124,23 +127,24 @@ Result<json::object> page_of_urls(const json::array& urls, std::string_view memb
 }
 
 Result<json::object> list_queues(Context& context, const json::object& input) {
-  json::array urls;
   const std::string base = queue_key(context, "");
-  for (const store::Row& row : context.scan(base + text(input, "QueueNamePrefix")))
-    urls.push_back(json::value(queue_url(context, row.key.substr(base.size()))));
-  return page_of_urls(urls, "QueueUrls", input);
+  return page_of_urls(context, base + text(input, "QueueNamePrefix"), "QueueUrls", input,
+                      [&](const store::Row& row) -> std::optional<json::value> {
+                        return json::value(queue_url(context, row.key.substr(base.size())));
+                      });
 }
 
 Result<json::object> list_sources(Context& context, const json::object& input) {
   KIBAN_TRY(const Queue dead, queue_of(context, input));
   const std::string arn = make_arn(context, "sqs", dead.name);
-  json::array urls;
-  for (const Queue& queue : all_queues(context)) {
-    const auto redrive = redrive_of(queue.attributes);
-    if (redrive && redrive->target == arn)
-      urls.push_back(json::value(queue_url(context, queue.name)));
-  }
-  return page_of_urls(urls, "queueUrls", input);
+  const std::string base = queue_key(context, "");
+  return page_of_urls(context, base, "queueUrls", input,
+                      [&](const store::Row& row) -> std::optional<json::value> {
+                        const auto queue = load(context, row.key.substr(base.size()));
+                        const auto redrive = queue ? redrive_of(queue->attributes) : std::nullopt;
+                        if (!redrive || redrive->target != arn) return std::nullopt;
+                        return json::value(queue_url(context, queue->name));
+                      });
 }
 
 void erase_messages(Context& context, std::string_view queue) {

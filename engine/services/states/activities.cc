@@ -57,7 +57,7 @@ Result<json::object> delete_activity(Context& context, const json::object& input
 
 Result<json::object> list_activities(Context& context, const json::object& input) {
   return page_of_rows(context, input, "activities", row_key(context, "activity", ""),
-                      [](const store::Row& row) -> std::optional<json::object> {
+                      [](const store::Row& row) -> std::optional<json::value> {
                         auto activity = parse_json(row.value);
                         if (!activity) return std::nullopt;
                         activity->as_object().erase("tags");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ranges>
 
 #include "services/base/table_service.h"
 #include "services/states/executions.h"
@@ -62,14 +63,20 @@ struct Chunk {
   json::array events{};
 };
 
-std::vector<Chunk> read_chunks(const Context& context, const std::string& prefix,
-                               const std::string& after, std::size_t limit) {
+// Of one execution.
+struct History {
+  const Context& context;
+  std::string prefix{};  // Of the keys of its chunks.
+  Payload input{};
+};
+
+std::vector<Chunk> read_chunks(const History& of, const std::string& after, std::size_t limit) {
   std::vector<Chunk> chunks;
   for (const store::Row& row :
-       context.scan(prefix, after.empty() ? after : prefix + after, limit)) {
-    auto events = asl::restore_history(row.value);
+       of.context.scan(of.prefix, after.empty() ? after : of.prefix + after, limit)) {
+    auto events = asl::restore_history(row.value, of.input);
     if (!events) throw DamagedRow(row.key, events.error().cause);
-    chunks.push_back({row.key.substr(prefix.size()), *std::move(events)});
+    chunks.push_back({row.key.substr(of.prefix.size()), *std::move(events)});
   }
   return chunks;
 }
@@ -77,11 +84,10 @@ std::vector<Chunk> read_chunks(const Context& context, const std::string& prefix
 std::int64_t id_of(const json::value& event) { return number(event.as_object(), "id", 0); }
 
 // Events from `place` on, at most `limit`; `place` becomes that of the next page, or its event 0.
-json::array forward_page(const Context& context, const std::string& prefix, std::size_t limit,
-                         Place& place) {
+json::array forward_page(const History& of, std::size_t limit, Place& place) {
   json::array events;
   while (true) {
-    std::vector<Chunk> chunks = read_chunks(context, prefix, place.chunk, chunks_at_once);
+    std::vector<Chunk> chunks = read_chunks(of, place.chunk, chunks_at_once);
     for (Chunk& chunk : chunks) {
       for (json::value& event : chunk.events) {
         if (id_of(event) < place.event) continue;
@@ -99,19 +105,64 @@ json::array forward_page(const Context& context, const std::string& prefix, std:
   return events;
 }
 
-// The store reads forward only: the whole history, at most 25,000 events, is read for it.
-json::array backward_page(const Context& context, const std::string& prefix, std::size_t limit,
-                          Place& place) {
-  json::array all;
-  for (Chunk& chunk : read_chunks(context, prefix, {}, SIZE_MAX)) {
-    for (json::value& event : chunk.events) {
-      if (place.event == 0 || id_of(event) <= place.event) all.push_back(std::move(event));
-    }
+// A chunk's key is the id of its first event. The store reads forward only, so that the chunk that
+// holds an event is looked for in front of it.
+constexpr std::int64_t chunk_ids_max = 9'999'999;
+std::string chunk_name(std::int64_t first_event) { return fmt::format("{:07}", first_event); }
+
+// The first event of the first chunk that begins behind `event` and not behind `last`; 0: there is
+// none.
+std::int64_t chunk_behind(const History& of, std::int64_t event, std::int64_t last) {
+  const auto next = of.context.scan(of.prefix, of.prefix + chunk_name(event), 1);
+  if (next.empty()) return 0;
+  std::int64_t first = 0;
+  const std::string_view name = std::string_view(next.front().key).substr(of.prefix.size());
+  std::from_chars(name.data(), name.data() + name.size(), first);
+  return first <= last ? first : 0;
+}
+
+// The first event of the chunk that holds `last`, or of the last chunk when `last` is behind it; 0:
+// there is none.
+std::int64_t chunk_of(const History& of, std::int64_t last) {
+  std::int64_t found = 0;
+  for (std::int64_t step = 8; found == 0; step *= 4) {
+    const std::int64_t low = std::max<std::int64_t>(0, last - step);
+    found = chunk_behind(of, low, last);
+    if (low == 0) break;
   }
-  std::ranges::reverse(all);
-  place.event = all.size() > limit ? id_of(all[limit]) : 0;
-  if (all.size() > limit) all.resize(limit);
-  return all;
+  if (found == 0) return 0;
+  for (std::int64_t high = last; found < high;) {
+    const std::int64_t middle = found + (high - found) / 2;
+    const std::int64_t next = chunk_behind(of, middle, last);
+    if (next == 0)
+      high = middle;
+    else
+      found = next;
+  }
+  return found;
+}
+
+// Events before and with that of `place` (0: the last of all), at most `limit`, the newest first.
+json::array backward_page(const History& of, std::size_t limit, Place& place) {
+  json::array events;
+  std::int64_t last = place.event == 0 ? chunk_ids_max : place.event;
+  while (true) {
+    const std::int64_t first = chunk_of(of, last);
+    if (first == 0) break;
+    for (Chunk& chunk : read_chunks(of, chunk_name(first - 1), 1)) {
+      for (json::value& event : chunk.events | std::views::reverse) {
+        if (id_of(event) > last) continue;
+        if (events.size() == limit) {
+          place.event = id_of(event);
+          return events;
+        }
+        events.push_back(std::move(event));
+      }
+    }
+    last = first - 1;
+  }
+  place.event = 0;
+  return events;
 }
 
 }  // namespace
@@ -208,8 +259,8 @@ Result<json::object> list_executions(Context& context, const json::object& input
   const std::string redriven = text(input, "redriveFilter");
   return page_of_rows(
       context, input, "executions", row_key(context, "started", group + "/"),
-      [&](const store::Row& row) -> std::optional<json::object> {
-        const auto execution = get_json(context, execution_key(context, row.value));
+      [&](const store::Row& row) -> std::optional<json::value> {
+        const auto execution = get_json(context, execution_key(context, row.value));  // No output.
         if (!execution || execution->contains(erasing_member) ||
             execution->at("startDate").to_number<double>() < started_from)
           return std::nullopt;
@@ -226,12 +277,14 @@ Result<json::object> list_executions(Context& context, const json::object& input
 
 Result<json::object> get_history(Context& context, const json::object& input) {
   const std::string arn = text(input, "executionArn");
-  KIBAN_TRY_VOID(load_execution(context, arn));
+  KIBAN_TRY(const json::object execution, load_execution(context, arn));
   KIBAN_TRY(Place place, history_place(input));
-  const std::string prefix = row_key(context, "history", execution_path(arn) + "/");
+  const History history{.context = context,
+                        .prefix = row_key(context, "history", execution_path(arn) + "/"),
+                        .input = Payload::from_text(text(execution, "input"))};
   const std::size_t limit = page_size(input, 100);
-  json::array events = flag(input, "reverseOrder") ? backward_page(context, prefix, limit, place)
-                                                   : forward_page(context, prefix, limit, place);
+  json::array events = flag(input, "reverseOrder") ? backward_page(history, limit, place)
+                                                   : forward_page(history, limit, place);
   if (!flag(input, "includeExecutionData", true)) {
     for (json::value& stored : events) {
       KIBAN_TRY(const asl::HistoryEvent event, asl::event_from_json(stored.as_object()));

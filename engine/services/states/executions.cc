@@ -31,6 +31,11 @@ std::string live_key(const Context& context, std::string_view arn) {
   return row_key(context, "live", execution_path(arn));
 }
 
+// Begins the keys of the parts of a running execution.
+std::string part_prefix(const Context& context, std::string_view arn) {
+  return row_key(context, "part", execution_path(arn) + "/");
+}
+
 std::string sync_key(const Context& context, std::string_view arn) {
   return row_key(context, "sync", execution_path(arn));
 }
@@ -76,9 +81,38 @@ std::string started_key(const Context& context, std::string_view group, const js
       fmt::format("{}/{:016}/{}", group, 9'999'999'999'999'999 - started, text(row, "name")));
 }
 
+namespace {
+
+constexpr const char* output_is_input = "outputIsInput";  // Instead of the output.
+
+}  // namespace
+
+std::optional<json::object> read_execution(const Context& context, std::string_view arn) {
+  auto row = get_json(context, execution_key(context, arn));
+  if (!row || !row->contains(output_is_input)) return row;
+  row->erase(output_is_input);
+  (*row)["output"] = row->at("input");
+  return row;
+}
+
+void write_execution(Context& context, std::string_view arn, const json::object& row) {
+  const std::string key = execution_key(context, arn);
+  const json::value* output = find(row, "output");
+  const json::value* input = find(row, "input");
+  constexpr std::size_t worth_a_comparison = 64;
+  if (output == nullptr || input == nullptr || *output != *input ||
+      output->as_string().size() < worth_a_comparison)
+    return put_json(context, key, row);
+  json::object stored;
+  for (const auto& member : row)
+    if (member.key() != "output") stored[member.key()] = member.value();
+  stored[output_is_input] = true;
+  put_json(context, key, stored);
+}
+
 Result<json::object> load_execution(const Context& context, std::string_view arn) {
   KIBAN_TRY_VOID(resource_of(arn, "execution"));
-  auto row = get_json(context, execution_key(context, arn));
+  auto row = read_execution(context, arn);
   if (!row || text(*row, "executionArn") != arn || row->contains(erasing_member))
     return fail("ExecutionDoesNotExist", fmt::format("Execution Does Not Exist: '{}'", arn));
   return *std::move(row);
@@ -159,14 +193,15 @@ bool Executions::running(const Context& context, std::string_view execution_arn)
 }
 
 bool Executions::load(Context& context, std::string_view execution_arn, Run& run) {
-  auto row = get_json(context, execution_key(context, execution_arn));
+  auto row = read_execution(context, execution_arn);
   const auto saved = context.get(live_key(context, execution_arn));
   if (!row || !saved) return false;
   const auto cached = live_.find(execution_arn);
   if (cached != live_.end() && cached->second.saved == *saved) {
     run.execution.emplace(std::move(cached->second.execution));
+    run.parts = std::move(cached->second.parts);
   } else {
-    auto execution = restore(context, *row, live_key(context, execution_arn), *saved);
+    auto execution = restore(context, *row, live_key(context, execution_arn), *saved, run.parts);
     if (!execution) {
       run.arn = execution_arn;
       run.row = *std::move(row);
@@ -184,10 +219,15 @@ bool Executions::load(Context& context, std::string_view execution_arn, Run& run
 
 // Error when the saved state or what it needs is damaged: the execution can't go on.
 Result<asl::Execution> Executions::restore(const Context& context, const json::object& row,
-                                           const std::string& key, const std::string& saved) {
+                                           const std::string& key, const std::string& saved,
+                                           asl::SavedParts& parts) {
   try {
     (void)machine_of(context, row, machines_);
-    auto execution = asl::Execution::restore(program_of(context, row), saved);
+    asl::SavedTexts texts{.input = Payload::from_text(text(row, "input"))};
+    const std::string prefix = part_prefix(context, text(row, "executionArn"));
+    for (store::Row& part : context.scan(prefix))
+      texts.parts.emplace(part.key.substr(prefix.size()), std::move(part.value));
+    auto execution = asl::Execution::restore(program_of(context, row), saved, texts, parts);
     if (!execution) throw DamagedRow(key, execution.error().cause);
     return execution;
   } catch (const DamagedRow& damage) {
@@ -204,7 +244,7 @@ void Executions::abandon(Context& context, Run& run, const std::string& why) {
                           .fields = {{"error", "States.Runtime"}, {"cause", why}}};
   const std::string history = row_key(context, "history", execution_path(run.arn) + "/");
   for (const store::Row& row : context.scan(history)) {
-    const auto events = asl::restore_history(row.value);
+    const auto events = asl::restore_history(row.value, Payload::from_text(text(run.row, "input")));
     if (!events || events->empty()) continue;
     if (const json::object* last = events->back().if_object())
       event.previous_event_id = number(*last, "id");
@@ -216,11 +256,31 @@ void Executions::abandon(Context& context, Run& run, const std::string& why) {
 }
 
 void Executions::save(Context& context, Run& run) {
-  std::string saved = run.execution->save();
-  context.put(live_key(context, run.arn), saved);
+  asl::SaveDelta saved = run.execution->save(run.parts);
+  context.put(live_key(context, run.arn), saved.main);
+  const std::string prefix = part_prefix(context, run.arn);
+  for (asl::SavedPart& part : saved.parts) {
+    if (part.text)
+      context.put(prefix + part.name, *std::move(part.text));
+    else
+      context.erase(prefix + part.name);
+  }
   if (live_.size() >= live_kept) live_.clear();
   live_.erase(run.arn);
-  live_.emplace(run.arn, Live{.saved = std::move(saved), .execution = *std::move(run.execution)});
+  live_.emplace(run.arn, Live{.saved = std::move(saved.main),
+                              .execution = *std::move(run.execution),
+                              .parts = std::move(run.parts)});
+}
+
+// An execution that can't be restored is not known by its parts.
+void Executions::erase_live(Context& context, const Run& run) {
+  context.erase(live_key(context, run.arn));
+  const std::string prefix = part_prefix(context, run.arn);
+  if (run.execution) {
+    for (const std::string& name : run.parts.names()) context.erase(prefix + name);
+  } else {
+    for (const store::Row& part : context.scan(prefix)) context.erase(part.key);
+  }
 }
 
 // --- Starting ------------------------------------------------------------------------------------
@@ -254,8 +314,7 @@ Result<Executions::Run> Executions::begin(Context& context, const json::object& 
       express ? fmt::format("express:{}:{}:{}", machine_name, name, context.random().uuid())
               : fmt::format("execution:{}:{}", machine_name, name));
   // Only a name that was given can be in use.
-  if (auto old =
-          express || !named ? std::nullopt : get_json(context, execution_key(context, run.arn))) {
+  if (auto old = express || !named ? std::nullopt : read_execution(context, run.arn)) {
     if (text(*old, "status") != "RUNNING" || !same_input(text(*old, "input"), data))
       return fail("ExecutionAlreadyExists", fmt::format("Execution Already Exists: '{}'", run.arn));
     run.row = *std::move(old);
@@ -383,7 +442,7 @@ void Executions::drive(Context& context, Run& run, Inputs inputs) {
 // The row of an execution that began with this command, unless it is there.
 void Executions::store_row(Context& context, Run& run) {
   if (run.stored) return;
-  put_json(context, execution_key(context, run.arn), run.row);
+  write_execution(context, run.arn, run.row);
   run.stored = true;
 }
 
@@ -394,7 +453,7 @@ void Executions::write_history(Context& context, Run& run) {
   if (is_express(run.row)) return;
   context.put(row_key(context, "history",
                       fmt::format("{}/{:07}", execution_path(run.arn), run.events.front().id)),
-              asl::save_history(run.events));
+              asl::save_history(run.events, run.execution->parameters().input));
 }
 
 void Executions::perform(Context& context, Run& run, Inputs& inputs, const asl::Effect& effect) {
@@ -437,10 +496,10 @@ void Executions::finish(Context& context, Run& run, const asl::Finished& finishe
   // Of an Express execution nothing is kept; a map run's children are erased along with it.
   const bool kept = !is_express(run.row) || run.row.contains("parent");
   if (kept)
-    put_json(context, execution_key(context, run.arn), run.row);
+    write_execution(context, run.arn, run.row);
   else if (run.stored)
     context.erase(execution_key(context, run.arn));
-  if (run.live) context.erase(live_key(context, run.arn));
+  if (run.live) erase_live(context, run);
   live_.erase(run.arn);
   if (run.tasks) {
     const std::string stops = row_key(context, "stop", execution_path(run.arn) + "/");
@@ -500,6 +559,10 @@ void Executions::on_timer(Context& context, const json::object& payload) {
   const std::string execution = text(payload, "Execution");
   if (payload.contains("Call"))
     call_again(context, payload);
+  else if (payload.contains("Reading"))
+    go_on_reading(context, execution, number(payload, "Reading", 0), nullptr, nullptr);
+  else if (payload.contains("Writing"))
+    go_on_writing(context, execution, number(payload, "Writing", 0));
   else if (payload.contains("Forget"))
     context.erase(text(payload, "Forget"));
   else if (flag(payload, "Children"))
@@ -554,7 +617,7 @@ void Executions::redrive_run(Context& context, json::object row, const std::stri
   row["status"] = "RUNNING";
   row["redriveCount"] = number(row, "redriveCount", 0) + 1;
   row["redriveDate"] = epoch_seconds(context.now());
-  put_json(context, execution_key(context, run.arn), row);
+  write_execution(context, run.arn, row);
   publish_status(context, row);
   run.machine = machine_of(context, row, machines_);
   run.row = std::move(row);

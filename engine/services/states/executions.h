@@ -32,12 +32,14 @@ class Executions {
   Result<json::object> update_map_run(Context& context, const json::object& input);
 
   // A timer of an execution: {"Execution": ARN, "Timer": n}, {"Proceed": true}, {"Children": true},
-  // {"Forget": KEY} or {"Call": task}.
+  // {"Forget": KEY}, {"Call": task}, {"Reading": map} or {"Writing": map}.
   void on_timer(Context& context, const json::object& payload);
   // Something that a .sync task waits for ended: {"Source", "Resource", "Detail"} of the event.
   void on_ended(Context& context, const json::object& event);
   // What came of the call of an HTTP Task (http_task.h).
   Result<json::object> on_http_answered(Context& context, const json::object& input);
+  // A piece of a Map's items, or why they can't be read; `asked` is the effect's payload.
+  void on_items(Context& context, const json::object& asked, const json::object& outcome);
   // An activity's worker took its task.
   void on_activity_started(Context& context, const json::object& pending,
                            std::optional<std::string> worker);
@@ -50,6 +52,7 @@ class Executions {
     // Once the machine was deleted, as its revision remembers it.
     std::shared_ptr<const json::object> machine{};
     std::optional<asl::Execution> execution{};
+    asl::SavedParts parts{};                  // Rows that hold parts of it.
     std::vector<asl::HistoryEvent> events{};  // Of the drive under way.
     bool finished{false};
     // What there is of it in the store. An execution that begins and ends in one command spares
@@ -64,6 +67,7 @@ class Executions {
   struct Live {
     std::string saved{};
     asl::Execution execution;
+    asl::SavedParts parts{};
   };
 
   // While one lives, inputs of that execution queue up instead of being taken at once.
@@ -97,7 +101,9 @@ class Executions {
   bool load(Context& context, std::string_view execution_arn, Run& run);
   bool running(const Context& context, std::string_view execution_arn) const;
   Result<asl::Execution> restore(const Context& context, const json::object& row,
-                                 const std::string& key, const std::string& saved);
+                                 const std::string& key, const std::string& saved,
+                                 asl::SavedParts& parts);
+  void erase_live(Context& context, const Run& run);
   void abandon(Context& context, Run& run, const std::string& why);
   void save(Context& context, Run& run);
   const Revision& revision_of(const Context& context, const json::object& execution);
@@ -115,6 +121,15 @@ class Executions {
   void call_again(Context& context, const json::object& payload);
   void stop_task(Context& context, Run& run, const asl::StopTask& task);
 
+  Result<Caller> role_of(Context& context, const Run& run);
+  // item_reading.cc
+  void read_items(Context& context, const std::string& arn, Inputs& inputs,
+                  const asl::ReadItems& asked, const Result<Caller>& as);
+  // By a timer, or with what the performer that was `asked` reports.
+  void go_on_reading(Context& context, std::string_view arn, std::int64_t map,
+                     const json::object* asked, const json::object* outcome);
+  void write_results(Context& context, Run& run, Inputs& inputs, const asl::WriteResults& writing);
+  void go_on_writing(Context& context, std::string_view arn, std::int64_t map);
   bool perform_map(Context& context, Run& run, Inputs& inputs, const asl::Effect& effect);
   void start_map_run(Context& context, Run& run, const asl::StartMapRun& start);
   void start_child(Context& context, Run& run, const asl::StartChild& child);
@@ -147,6 +162,10 @@ Result<json::object> list_map_runs(Context& context, const json::object& input);
 
 // --- What these files share ----------------------------------------------------------------------
 
+// The row of an execution; nullopt: there is none. An output that equals the input is not stored
+// twice, so the row is read and written by these two alone.
+std::optional<json::object> read_execution(const Context& context, std::string_view arn);
+void write_execution(Context& context, std::string_view arn, const json::object& row);
 // Error ExecutionDoesNotExist.
 Result<json::object> load_execution(const Context& context, std::string_view arn);
 std::string execution_key(const Context& context, std::string_view arn);
@@ -158,6 +177,8 @@ std::shared_ptr<const json::object> machine_of(const Context& context,
                                                const json::object& execution, ParsedRows& rows);
 // Why it cannot be redriven; nullopt when it can.
 std::optional<std::string> not_redrivable(const Context& context, const json::object& execution);
+// Begins the keys of the rows that lead to the children of a map run, in the order of their items.
+std::string child_prefix(const Context& context, std::string_view execution_arn, std::int64_t map);
 json::object timer_payload(const Context& context, std::string_view execution_arn);
 bool is_express(const json::object& execution);
 // Without our own members.

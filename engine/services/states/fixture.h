@@ -15,6 +15,7 @@
 #include "services/s3/service.h"
 #include "services/sns/service.h"
 #include "services/sqs/service.h"
+#include "services/states/item_reading.h"
 #include "services/states/service.h"
 #include "store/blobs.h"
 
@@ -23,6 +24,35 @@ namespace kiban::services::states {
 using namespace std::chrono_literals;
 
 constexpr const char* role = "arn:aws:iam::000000000000:role/machine";
+
+// Reads items at once, as the server's worker does (cli/items_performer.h).
+class ItemsSink final : public kernel::EffectSink {
+ public:
+  ItemsSink(std::unique_ptr<kernel::Kernel>& kernel, store::Blobs& blobs)
+      : kernel_(kernel), blobs_(blobs) {}
+  void perform(const Effect& effect) override {
+    if (effect.kind != items_effect) return;
+    ++performed;
+    auto pieces = ItemPieces::read([&](std::string_view digest) { return blobs_.read(digest); },
+                                   effect.payload);
+    if (!pieces)
+      return kernel_->outcome("states",
+                              {.id = effect.id, .payload = reading_failed(pieces.error())});
+    for (std::size_t told = 0; told < pieces_max; ++told) {
+      auto piece = pieces->next();
+      if (!piece) return;
+      const bool final = flag(*piece, "Last", true);
+      kernel_->outcome("states", {.id = effect.id, .final = final, .payload = *std::move(piece)});
+    }
+  }
+
+  int performed{0};
+  std::size_t pieces_max{SIZE_MAX};  // After so many the performer dies.
+
+ private:
+  std::unique_ptr<kernel::Kernel>& kernel_;
+  store::Blobs& blobs_;
+};
 
 class States : public testing::Test {
  protected:
@@ -36,8 +66,8 @@ class States : public testing::Test {
     services.push_back(sns::make_sns());
     services.push_back(sqs::make_sqs());
     services.push_back(make_states({.throttle = throttle_, .retention = retention_}));
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services),
-                                               kernel::Options{.blobs = blobs_.get()});
+    kernel_ = std::make_unique<kernel::Kernel>(
+        *store_, std::move(services), kernel::Options{.blobs = blobs_.get(), .sink = &sink_});
   }
   Result<json::object> try_call(std::string service, std::string operation, json::object input) {
     return kernel_->call(std::move(service), std::move(operation), std::move(input), now_, ++seed_);
@@ -75,6 +105,7 @@ class States : public testing::Test {
   std::unique_ptr<store::Store> store_ = store::make_memory_store();
   std::unique_ptr<store::Blobs> blobs_ = store::make_memory_blobs();
   std::unique_ptr<kernel::Kernel> kernel_{};
+  ItemsSink sink_{kernel_, *blobs_};
   Timestamp now_{1'700'000'000'000ms};
   std::uint64_t seed_{0};
 };

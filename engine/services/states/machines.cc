@@ -311,7 +311,7 @@ Result<json::object> validate_definition(Context&, const json::object& input) {
 Result<json::object> list_machines(Context& context, const json::object& input) {
   return page_of_rows(
       context, input, "stateMachines", row_key(context, "machine", ""),
-      [](const store::Row& row) -> std::optional<json::object> {
+      [](const store::Row& row) -> std::optional<json::value> {
         const auto machine = parse_json(row.value);
         if (!machine) return std::nullopt;
         json::object entry;

@@ -7,11 +7,15 @@
 #include "services/base/table_service.h"
 #include "services/states/executions.h"
 #include "services/states/machine_role.h"
-#include "services/states/map_objects.h"
 #include "services/states/names.h"
 #include "services/states/observers.h"
+#include "services/states/result_writer.h"
 
 namespace kiban::services::states {
+std::string child_prefix(const Context& context, std::string_view execution_arn, std::int64_t map) {
+  return row_key(context, "child", fmt::format("{}/{:010}/", execution_path(execution_arn), map));
+}
+
 namespace {
 
 // Children that one command begins, and ends that one takes in; the others go on by a timer of
@@ -22,10 +26,6 @@ constexpr std::size_t ends_per_command_max = 1'000;
 // mapruns/EXECUTION/MAP holds the run; maprun/RUN leads to it.
 std::string run_key(const Context& context, std::string_view execution_arn, std::int64_t map) {
   return row_key(context, "mapruns", fmt::format("{}/{:010}", execution_path(execution_arn), map));
-}
-
-std::string child_prefix(const Context& context, std::string_view execution_arn, std::int64_t map) {
-  return row_key(context, "child", fmt::format("{}/{:010}/", execution_path(execution_arn), map));
 }
 
 std::string child_key(const Context& context, std::string_view execution_arn, std::int64_t map,
@@ -48,16 +48,6 @@ void wake(Context& context, std::string_view execution_arn) {
   payload["Children"] = true;
   context.set_timer("states", execution_path(execution_arn) + "/children", context.now(),
                     std::move(payload));
-}
-
-std::vector<json::object> children_of(const Context& context, std::string_view execution_arn,
-                                      std::int64_t map) {
-  std::vector<json::object> children;
-  for (const store::Row& row : context.scan(child_prefix(context, execution_arn, map))) {
-    auto child = get_json(context, execution_key(context, row.value));
-    if (child) children.push_back(*std::move(child));
-  }
-  return children;
 }
 
 // Inputs of the children that did not begin, of those that wait for their turn as well.
@@ -143,7 +133,7 @@ void Executions::start_map_run(Context& context, Run& run, const asl::StartMapRu
   context.put(row_key(context, "maprun", execution_path(start.map_run_arn)), key);
   if (flag(run.row, "hasMapRuns")) return;
   run.row["hasMapRuns"] = true;
-  put_json(context, execution_key(context, run.arn), run.row);
+  write_execution(context, run.arn, run.row);
 }
 
 // Goes on with a child that did not succeed. False when it must start anew, with `input`: an
@@ -158,7 +148,7 @@ bool Executions::redrive_child(Context& context, Run& parent, const asl::StartCh
     return false;
   }
   const auto arn = context.get(child_key(context, parent.arn, child.map, child.index));
-  auto row = arn ? get_json(context, execution_key(context, *arn)) : std::nullopt;
+  auto row = arn ? read_execution(context, *arn) : std::nullopt;
   if (!row) throw DamagedRow(parent.arn, "a child that is redriven is not there");
   const auto saved = context.get(row_key(context, "ended", execution_path(*arn)));
   if (!is_express(*row) && saved) {
@@ -292,13 +282,63 @@ void Executions::child_finished(Context& context, Run& run, const asl::Finished&
   wake(context, parent);
 }
 
+Result<Caller> Executions::role_of(Context& context, const Run& run) {
+  const asl::ExecutionParameters& of = run.execution->parameters();
+  return assume_task_role(context, of.role_arn, "",
+                          {.machine_arn = of.machine_arn, .execution_arn = of.arn});
+}
+
+void Executions::on_items(Context& context, const json::object& asked,
+                          const json::object& outcome) {
+  go_on_reading(context, text(asked, "Execution"), number(asked, "Map", 0), &asked, &outcome);
+}
+
+namespace {
+
+// What the export came to, for the execution; nothing while it goes on.
+void add_written(std::deque<asl::Input>& inputs, std::int64_t map,
+                 Result<std::optional<Payload>> written) {
+  if (!written)
+    inputs.push_back(asl::ResultsWriteFailed{
+        .map = map, .error = written.error().name, .cause = written.error().cause});
+  else if (*written)
+    inputs.push_back(asl::ResultsWritten{.map = map, .output = **written});
+}
+
+}  // namespace
+
+void Executions::write_results(Context& context, Run& run, Inputs& inputs,
+                               const asl::WriteResults& writing) {
+  const auto as = role_of(context, run);
+  if (!as)
+    return add_written(inputs, writing.map, fail("States.ResultWriterFailed", as.error().cause));
+  auto made =
+      ResultExport::begin(context, writing, run.arn, pending_of(context, run.arn, writing), *as);
+  add_written(inputs, writing.map,
+              made ? made->advance() : std::unexpected(std::move(made).error()));
+}
+
+void Executions::go_on_writing(Context& context, std::string_view arn, std::int64_t map) {
+  Run run;
+  if (!load(context, arn, run)) return;
+  if (!run.execution->writes_results(map)) return ResultExport::erase(context, arn, map);
+  const auto as = role_of(context, run);
+  Inputs inputs;
+  {
+    const Driving driving(*this, run.arn, inputs);
+    const Caller caller = as.value_or(Caller{});
+    auto stored = ResultExport::stored(context, arn, map, caller);
+    if (!stored) return;
+    Result<std::optional<Payload>> written =
+        as ? stored->advance() : fail("States.ResultWriterFailed", as.error().cause);
+    if (!written) ResultExport::erase(context, arn, map);
+    add_written(inputs, map, std::move(written));
+  }
+  drive(context, run, std::move(inputs));
+}
+
 bool Executions::perform_map(Context& context, Run& run, Inputs& inputs,
                              const asl::Effect& effect) {
-  const auto role = [&] {
-    const asl::ExecutionParameters& of = run.execution->parameters();
-    return assume_task_role(context, of.role_arn, "",
-                            {.machine_arn = of.machine_arn, .execution_arn = of.arn});
-  };
   if (const auto* start = std::get_if<asl::StartMapRun>(&effect)) {
     start_map_run(context, run, *start);
   } else if (const auto* child = std::get_if<asl::StartChild>(&effect)) {
@@ -316,27 +356,9 @@ bool Executions::perform_map(Context& context, Run& run, Inputs& inputs,
   } else if (const auto* update = std::get_if<asl::UpdateMapRun>(&effect)) {
     update_run(context, run.arn, *update);
   } else if (const auto* reading = std::get_if<asl::ReadItems>(&effect)) {
-    const auto as = role();
-    auto items = as ? read_items(context, *reading, *as)
-                    : Result<ItemsFound>(fail("States.ItemReaderFailed", as.error().cause));
-    if (items)
-      inputs.push_back(asl::ItemsRead{.map = reading->map,
-                                      .items = Payload::from_tree(std::move(items->items)),
-                                      .sources = std::move(items->sources)});
-    else
-      inputs.push_back(asl::ItemsReadFailed{
-          .map = reading->map, .error = items.error().name, .cause = items.error().cause});
+    read_items(context, run.arn, inputs, *reading, role_of(context, run));
   } else if (const auto* writing = std::get_if<asl::WriteResults>(&effect)) {
-    const auto as = role();
-    auto output = as ? write_results(context, *writing, children_of(context, run.arn, writing->map),
-                                     pending_of(context, run.arn, *writing), *as)
-                     : Result<json::value>(fail("States.ResultWriterFailed", as.error().cause));
-    if (output)
-      inputs.push_back(asl::ResultsWritten{.map = writing->map,
-                                           .output = Payload::from_tree(*std::move(output))});
-    else
-      inputs.push_back(asl::ResultsWriteFailed{
-          .map = writing->map, .error = output.error().name, .cause = output.error().cause});
+    write_results(context, run, inputs, *writing);
   } else {
     return false;
   }
@@ -346,7 +368,7 @@ bool Executions::perform_map(Context& context, Run& run, Inputs& inputs,
 // An execution that ends takes its open map runs along, and leaves nothing of express children once
 // they succeeded: what failed may be redriven.
 void Executions::end_map_runs(Context& context, Run& run) {
-  for (const auto* kind : {"begin", "done", "unbegun"}) {
+  for (const auto* kind : {"begin", "done", "unbegun", "reading", "writing"}) {
     if (std::string_view(kind) == "unbegun" && text(run.row, "status") != "SUCCEEDED") continue;
     for (const store::Row& row : context.scan(waiting_prefix(context, kind, run.arn)))
       context.erase(row.key);
@@ -410,7 +432,7 @@ Result<json::object> list_map_runs(Context& context, const json::object& input) 
   KIBAN_TRY_VOID(load_execution(context, arn));
   return page_of_rows(
       context, input, "mapRuns", row_key(context, "mapruns", execution_path(arn) + "/"),
-      [&](const store::Row& row) -> std::optional<json::object> {
+      [&](const store::Row& row) -> std::optional<json::value> {
         const auto run = parse_json(row.value);
         if (!run) return std::nullopt;
         const std::string run_arn = text(run->as_object(), "mapRunArn");

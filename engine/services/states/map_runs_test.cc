@@ -2,7 +2,7 @@
 
 #include "services/states/fixture.h"
 #include "services/states/item_reader.h"
-#include "services/states/map_objects.h"
+#include "services/states/result_writer.h"
 
 namespace kiban::services::states {
 namespace {

@@ -72,6 +72,16 @@ std::size_t page_size(const json::object& input, std::size_t limit_default) {
   return asked == 0 ? limit_default : asked;
 }
 
+Result<json::object> page_of_rows(const Context& context, const json::object& input,
+                                  std::string_view member, std::string_view prefix,
+                                  const EntryOf& entry) {
+  KIBAN_TRY(Page page, services::page_of_rows(context, prefix, page_size(input, 100),
+                                              find_string(input, "nextToken"), entry));
+  json::object reply{{member, std::move(page.entries)}};
+  if (page.next_token) reply["nextToken"] = *std::move(page.next_token);
+  return reply;
+}
+
 Result<json::object> page_of(const json::object& input, std::string_view member,
                              const json::array& all, std::size_t limit_default) {
   const auto page = paginate(all, page_size(input, limit_default), find_string(input, "nextToken"));

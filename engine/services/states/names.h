@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "services/base/pages.h"
 #include "services/base/service.h"
 
 namespace kiban::services::states {
@@ -38,33 +39,11 @@ Result<std::string> page_place(const json::object& input);
 // How many entries a page may have, by maxResults; 0 and none are the default.
 std::size_t page_size(const json::object& input, std::size_t limit_default);
 
-// A page of the rows below `prefix` in the order of their keys, reading no more than it needs.
-// `entry` makes an entry of a row, or nothing: then it is left out.
-template <typename Entry>
+// A page of the rows below `prefix` in the order of their keys (base/pages.h), under `member`, with
+// maxResults and nextToken of the request.
 Result<json::object> page_of_rows(const Context& context, const json::object& input,
                                   std::string_view member, std::string_view prefix,
-                                  const Entry& entry) {
-  KIBAN_TRY(const std::string place, page_place(input));
-  const std::size_t limit = page_size(input, 100);
-  std::string after = place.empty() ? std::string() : std::string(prefix) + place;
-  json::array entries;
-  while (true) {
-    const std::vector<store::Row> rows = context.scan(prefix, after, limit + 1);
-    for (const store::Row& row : rows) {
-      std::optional<json::object> made = entry(row);
-      if (!made) {
-        after = row.key;
-        continue;
-      }
-      if (entries.size() == limit)
-        return json::object{{member, std::move(entries)},
-                            {"nextToken", page_token(after.substr(prefix.size()))}};
-      after = row.key;
-      entries.push_back(*std::move(made));
-    }
-    if (rows.size() <= limit) return json::object{{member, std::move(entries)}};
-  }
-}
+                                  const EntryOf& entry);
 
 // A page of `all` under `member`, with maxResults and nextToken of the request.
 Result<json::object> page_of(const json::object& input, std::string_view member,

@@ -10,6 +10,7 @@
 #include "services/states/activities.h"
 #include "services/states/executions.h"
 #include "services/states/http_task.h"
+#include "services/states/item_reading.h"
 #include "services/states/machines.h"
 #include "services/states/names.h"
 #include "services/states/retention.h"
@@ -111,6 +112,11 @@ class States final : public Service {
                        {.account = text(payload, "Account"),
                         .region = text(payload, "Region"),
                         .arn = "states.amazonaws.com"});
+  }
+
+  void on_outcome(Context& context, std::string_view kind, const json::object& payload,
+                  const Outcome& outcome) override {
+    if (kind == items_effect) executions_.on_items(context, payload, outcome.payload);
   }
 
   std::vector<std::string_view> event_sources() const override { return {"aws.ecs", "aws.states"}; }

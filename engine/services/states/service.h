@@ -8,13 +8,15 @@
 //   states/REGION/version/NAME/NUMBER, states/REGION/alias/NAME/ALIAS
 //   states/REGION/execution/PATH          what DescribeExecution says
 //   states/REGION/started/GROUP/TIME/NAME which executions a machine or map run has, newest first
-//   states/REGION/live/PATH               a running execution, as asl::Execution::save gives it
-//   states/REGION/ended/PATH              one that failed, for RedriveExecution
-//   states/REGION/history/PATH/ID         events from that id on, a chunk a command
-//   states/REGION/mapruns/PATH/MAP        a map run of that execution; maprun/RUN leads to it
-//   states/REGION/child/PATH/MAP/INDEX    ARNs of its children
+//   states/REGION/live/PATH               a running execution: the main text of
+//   asl::Execution::save states/REGION/part/PATH/NAME          its parts states/REGION/ended/PATH
+//   one that failed, for RedriveExecution states/REGION/history/PATH/ID         events from that id
+//   on, a chunk a command states/REGION/mapruns/PATH/MAP        a map run of that execution;
+//   maprun/RUN leads to it states/REGION/child/PATH/MAP/INDEX    ARNs of its children
 //   states/REGION/begin/PATH/MAP/INDEX    children to begin; done/… ends of others to take in;
 //                                         unbegun/… children that a failure came before
+//   states/REGION/reading/PATH/MAP        how far the items of a Map were read; …/files which
+//   objects states/REGION/writing/PATH/MAP        how far its results were written
 //   states/REGION/token/TOKEN             which execution and task wait for a task token
 //   states/REGION/waiting/ARN             which ones wait for that ECS task or child execution
 //   states/REGION/call/PATH/TASK          a task to start, or to call again, by a timer
