@@ -139,6 +139,7 @@ def measure(binary: str) -> list[Figure]:
     import world
     from browser import Browser
     from browsing import PREFIX, link_of
+    from machines import create_role
     from waiting import finished
 
     with tempfile.TemporaryDirectory() as folder:
@@ -148,7 +149,7 @@ def measure(binary: str) -> list[Figure]:
         browser.size(1440, 900)
         try:
             states = server.client("stepfunctions")
-            role = world.create_roles(server.client("iam"))
+            role = create_role(server.client("iam"), "workflows")
             figures = sizes(server)
             figures.append(idle_memory(server, browser, lambda: link_of(data)))
             figures.append(time_to_interactive(browser, server.endpoint + PREFIX))

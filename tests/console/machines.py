@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-TRUSTED = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
-TRUST = {"Version": "2012-10-17", "Statement": [TRUSTED]}
+SERVICES = [f"{name}.amazonaws.com" for name in ("states", "events", "scheduler", "ecs-tasks")]
+TRUST = {"Effect": "Allow", "Principal": {"Service": SERVICES}, "Action": "sts:AssumeRole"}
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 # Checks an order, ships its items, and fails for lack of a queue.
 ORDER = {
@@ -71,8 +72,15 @@ WAIT = {"StartAt": "Wait a while", "States": {"Wait a while": {"Type": "Wait", "
 ORDER_INPUT = {"amount": 120, "customer": "Ada", "items": ["lamp", "chair", "desk"]}
 
 
+def document(statement: dict) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 def create_role(iam, name: str = "console") -> str:
-    return iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    """A role that may do everything, for machines, rules, schedules and tasks."""
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(TRUST))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=document(EVERYTHING))
+    return role
 
 
 def create(states, role: str, name: str, definition: dict) -> str:

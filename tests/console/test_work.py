@@ -19,7 +19,7 @@ def small(serve, tmp_path):
     """A server with a role; clients of Step Functions; its data directory."""
     data = tmp_path / "data"
     server = serve("--data", data, "--clock", "virtual").use_key_of(data)
-    return server, server.client("stepfunctions"), world.create_roles(server.client("iam")), data
+    return server, server.client("stepfunctions"), machines.create_role(server.client("iam"), "workflows"), data
 
 
 def opened(browse, data, language: str = "en"):

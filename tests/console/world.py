@@ -143,20 +143,6 @@ class World:
     task: str
 
 
-def create_roles(iam) -> str:
-    """The role of machines, rules and schedules, and the one of tasks."""
-    services = [f"{name}.amazonaws.com" for name in ("states", "events", "scheduler", "ecs-tasks")]
-    trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
-    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    for name in ("task", "workflows"):
-        made = iam.create_role(
-            RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        )
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
-        iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=policy)
-    return made["Role"]["Arn"]
-
-
 def stack(server) -> None:
     cloudformation = server.client("cloudformation")
     cloudformation.create_stack(StackName="dev-orders", TemplateBody=TEMPLATE)
@@ -194,7 +180,8 @@ def schedules(server, order: str, invoice: str, role: str) -> None:
 def furnish(server, data: Path, hours: int = 0) -> World:
     """`hours`: so long the schedules have been firing already."""
     states = server.client("stepfunctions")
-    role = create_roles(server.client("iam"))
+    role = machines.create_role(server.client("iam"), "workflows")
+    machines.create_role(server.client("iam"), "task")
     stack(server)
     register(server, "unused", cpu="256", memory="512")
     order = machines.create(states, role, "order", machines.ORDER)

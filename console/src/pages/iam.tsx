@@ -1,7 +1,7 @@
 // IAM: what was decided, the denied first; the statement that decided, and the smallest policy that
 // would allow it.
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError, ownLines, query } from '../api';
+import { ApiError, own, ownLines, query } from '../api';
 import { lastPart } from '../format';
 import { t, type Text } from '../i18n';
 import { isDenied, merged, policyFor, type Decision } from '../model/access';
@@ -37,7 +37,7 @@ function useDecisions(): Read {
         const fresh = document.hidden ? [] : await ownLines<Decision>(`decisions${last ? `?after=${encodeURIComponent(last)}` : ''}`);
         if (stopped) return;
         last = fresh.at(-1)?.id ?? last;
-        setRead((before) => (fresh.length === 0 && before.error === undefined ? before : { decisions: merged(before.decisions, fresh, KEPT_MAX), error: undefined, absent: false }));
+        setRead((before) => (fresh.length === 0 && before.error === undefined ? before : { decisions: merged(before.decisions, fresh, KEPT_MAX), error: undefined, absent: before.absent }));
       } catch (error) {
         if (stopped) return;
         if (error instanceof ApiError && error.status === 404) return setRead((before) => ({ ...before, absent: true }));
@@ -45,6 +45,12 @@ function useDecisions(): Read {
       }
       timer = setTimeout(() => void ask(), 2000);
     };
+    own<{ iam?: string }>('health').then(
+      ({ iam }) => {
+        if (iam === 'off' && !stopped) setRead((before) => ({ ...before, absent: true }));
+      },
+      () => undefined, // ask() says what is wrong.
+    );
     void ask();
     return () => {
       stopped = true;
