@@ -36,6 +36,7 @@ struct ResourceChange {
   std::string type{};
   std::vector<PropertyChange> properties{};
   std::vector<std::string> attributes{};  // Of DeletionPolicy, UpdateReplacePolicy, Metadata.
+  std::string change_set_id{};            // Of a nested stack, where it has one of its own.
   json::object before{};                  // All properties.
   json::object after{};
 };

@@ -4,6 +4,7 @@
 
 #include "cfn/plan.h"
 #include "cfn/template.h"
+#include "cfn/transform.h"
 #include "cfn/types.h"
 
 namespace {
@@ -40,11 +41,24 @@ std::string planned(const json::object& tree) {
   return out;
 }
 
+// With its transforms applied; every snippet that it includes is the same.
+Result<json::object> processed(std::string_view text) {
+  KIBAN_TRY(json::object tree, cfn::read_template(text));
+  const cfn::TransformInput input{.stack = {.name = "s", .region = "ap-northeast-1"},
+                                  .ports = ports(),
+                                  .fetch = [](const std::string&) -> Result<std::string> {
+                                    return R"({"DisplayName":"included"})";
+                                  }};
+  KIBAN_TRY(tree, cfn::apply_transforms(std::move(tree), {}, input));
+  KIBAN_TRY_VOID(cfn::check_tree(tree));
+  return tree;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const auto tree = cfn::parse_template(text);
+  const auto tree = processed(text);
   if (!tree) {
     if (tree.error().name != "ValidationError" || tree.error().cause.empty()) std::abort();
     return 0;

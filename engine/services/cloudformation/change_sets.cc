@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "services/cloudformation/deployment.h"
 #include "services/cloudformation/desired.h"
+#include "services/cloudformation/nested.h"
 #include "services/cloudformation/operations.h"
 #include "services/cloudformation/rows.h"
 
@@ -52,6 +54,7 @@ json::object shown(const cfn::ResourceChange& change, const Resource& resource, 
                    {"Scope", json::array{}},
                    {"Details", json::array{}}};
   if (!change.physical_id.empty()) out["PhysicalResourceId"] = change.physical_id;
+  if (!change.change_set_id.empty()) out["ChangeSetId"] = change.change_set_id;
   const auto context = [&](const json::object& properties) {
     return json::string(print_json(json::object{{"Properties", properties}}));
   };
@@ -100,6 +103,33 @@ json::object shown(const cfn::ResourceChange& change, const Resource& resource, 
   return out;
 }
 
+// The texts among the attributes of custom resources that asked for NoEcho.
+std::set<std::string> masked_texts(const Stack& stack) {
+  std::set<std::string> out;
+  for (const Resource& resource : stack.resources) {
+    if (!resource.no_echo) continue;
+    for (const auto& one : resource.attributes)
+      if (one.value().is_string() && !one.value().get_string().empty())
+        out.emplace(one.value().get_string());
+  }
+  return out;
+}
+
+void mask(json::value& value, const std::set<std::string>& texts) {
+  if (value.is_string()) {
+    std::string text = to_string(value.get_string());
+    for (const std::string& secret : texts)
+      for (std::size_t at = text.find(secret); at != std::string::npos;
+           at = text.find(secret, at + 1))
+        text.replace(at, secret.size(), "*****");
+    value = json::string(text);
+  }
+  if (value.is_array())
+    for (json::value& one : value.get_array()) mask(one, texts);
+  if (value.is_object())
+    for (auto& member : value.get_object()) mask(member.value(), texts);
+}
+
 // Both faces are kept, so that describing it later tells what was planned then.
 void keep_changes(json::object& change_set, const std::vector<cfn::ResourceChange>& changes,
                   const Stack& stack) {
@@ -114,8 +144,10 @@ void keep_changes(json::object& change_set, const std::vector<cfn::ResourceChang
               {"ResourceChange", shown(change, row ? *row : Resource{}, with_values)}});
     }
   }
+  json::value shown_values(std::move(full));
+  if (const auto texts = masked_texts(stack); !texts.empty()) mask(shown_values, texts);
   change_set["Changes"] = std::move(brief);
-  change_set["FullChanges"] = std::move(full);
+  change_set["FullChanges"] = std::move(shown_values);
 }
 
 Result<Stack> stack_for(Context& context, const json::object& input, bool create) {
@@ -140,6 +172,84 @@ Result<Stack> stack_for(Context& context, const json::object& input, bool create
                                                name, text(input, "ChangeSetName")));
   }
   return stack;
+}
+
+// Of a nested stack's change set.
+struct Origin {
+  std::string parent{};  // ARN of the change set that asked for it.
+  std::string root{};
+};
+
+Result<std::string> make_change_set(Context& context, const Stack& stack, const Desired& desired,
+                                    const json::object& input, const Origin& origin);
+
+// Change sets of the nested stacks that are there and change; each change names its own. What is
+// nested in a stack that is still to be made is planned when it is made.
+Result<void> plan_nested(Context& context, const Stack& stack, const Desired& desired,
+                         const json::object& input, const Origin& origin,
+                         std::vector<cfn::ResourceChange>& changes) {
+  Stack parent = stack;
+  parent.desired = desired;
+  for (cfn::ResourceChange& change : changes) {
+    if (change.type != "AWS::CloudFormation::Stack" ||
+        change.action != cfn::ResourceChange::Action::Modify)
+      continue;
+    json::object asked = nested_input(parent, change.physical_id, change.after);
+    asked["ChangeSetName"] = fmt::format("{}-{}-{}", text(input, "ChangeSetName"),
+                                         change.logical_id, context.random().hex(8));
+    asked["IncludeNestedStacks"] = true;
+    KIBAN_TRY(const Stack child, find_stack(context, change.physical_id));
+    KIBAN_TRY(const Desired wanted, make_desired(context, child, asked, true));
+    KIBAN_TRY(change.change_set_id, make_change_set(context, child, wanted, asked, origin));
+  }
+  return {};
+}
+
+Result<std::string> make_change_set(Context& context, const Stack& stack, const Desired& desired,
+                                    const json::object& input, const Origin& origin) {
+  const std::string name = text(input, "ChangeSetName");
+  const std::string id = make_arn(context, "cloudformation",
+                                  fmt::format("changeSet/{}/{}", name, context.random().uuid()));
+  json::object change_set{{"ChangeSetName", name},
+                          {"ChangeSetId", id},
+                          {"StackId", stack.id},
+                          {"StackName", stack.name},
+                          {"CreationTime", epoch_seconds(context.now())},
+                          {"Type", text(input, "ChangeSetType", "UPDATE")},
+                          {"Desired", print_desired(desired)},
+                          {"IncludeNestedStacks", flag(input, "IncludeNestedStacks")},
+                          {"Status", "CREATE_COMPLETE"},
+                          {"ExecutionStatus", "AVAILABLE"},
+                          {"Changes", json::array{}},
+                          {"FullChanges", json::array{}}};
+  if (input.contains("ClientToken")) change_set["Token"] = input.at("ClientToken");
+  for (const std::string_view member : {"Description", "OnStackFailure"}) {
+    if (input.contains(member)) change_set[member] = input.at(member);
+  }
+  if (!origin.parent.empty()) {
+    change_set["ParentChangeSetId"] = origin.parent;
+    change_set["RootChangeSetId"] = origin.root;
+  }
+  const auto fail_with = [&](const std::string& why) {
+    change_set["Status"] = "FAILED";
+    change_set["StatusReason"] = why;
+    change_set["ExecutionStatus"] = "UNAVAILABLE";
+  };
+  auto changes = changes_of(context, stack, desired);
+  const bool no_import = !changes && changes.error().cause.starts_with("No export named");
+  if (!changes && !no_import) return std::unexpected(changes.error());
+  if (!changes || !*changes) {
+    fail_with(no_import ? changes.error().cause : std::string(no_changes));
+  } else {
+    if (flag(input, "IncludeNestedStacks")) {
+      const Origin own{.parent = id, .root = origin.root.empty() ? id : origin.root};
+      const auto nested = plan_nested(context, stack, desired, input, own, **changes);
+      if (!nested) fail_with(nested.error().cause);
+    }
+    keep_changes(change_set, **changes, stack);
+  }
+  put_json(context, change_set_key(stack, name), change_set);
+  return id;
 }
 
 Result<json::object> create_change_set(Context& context, const json::object& input) {
@@ -174,35 +284,7 @@ Result<json::object> create_change_set(Context& context, const json::object& inp
     set_status(context, stack, "REVIEW_IN_PROGRESS", "User Initiated");
     save_stack(context, stack);
   }
-  const std::string id = make_arn(context, "cloudformation",
-                                  fmt::format("changeSet/{}/{}", name, context.random().uuid()));
-  json::object change_set{{"ChangeSetName", name},
-                          {"ChangeSetId", id},
-                          {"StackId", stack.id},
-                          {"StackName", stack.name},
-                          {"CreationTime", epoch_seconds(context.now())},
-                          {"Type", type},
-                          {"Desired", print_desired(desired)},
-                          {"IncludeNestedStacks", flag(input, "IncludeNestedStacks")},
-                          {"Status", "CREATE_COMPLETE"},
-                          {"ExecutionStatus", "AVAILABLE"},
-                          {"Changes", json::array{}},
-                          {"FullChanges", json::array{}}};
-  if (input.contains("ClientToken")) change_set["Token"] = input.at("ClientToken");
-  for (const std::string_view member : {"Description", "OnStackFailure"}) {
-    if (input.contains(member)) change_set[member] = input.at(member);
-  }
-  const auto changes = changes_of(context, stack, desired);
-  const bool no_import = !changes && changes.error().cause.starts_with("No export named");
-  if (!changes && !no_import) return std::unexpected(changes.error());
-  if (changes && *changes) {
-    keep_changes(change_set, **changes, stack);
-  } else {
-    change_set["Status"] = "FAILED";
-    change_set["StatusReason"] = no_import ? changes.error().cause : std::string(no_changes);
-    change_set["ExecutionStatus"] = "UNAVAILABLE";
-  }
-  put_json(context, key, change_set);
+  KIBAN_TRY(const std::string id, make_change_set(context, stack, desired, input, {}));
   return json::object{{"Id", id}, {"StackId", stack.id}};
 }
 
@@ -239,7 +321,8 @@ json::object summary(const json::object& change_set) {
   json::object out;
   for (const std::string_view member :
        {"ChangeSetName", "ChangeSetId", "StackId", "StackName", "CreationTime", "Description",
-        "Status", "StatusReason", "ExecutionStatus", "IncludeNestedStacks"}) {
+        "Status", "StatusReason", "ExecutionStatus", "IncludeNestedStacks", "ParentChangeSetId",
+        "RootChangeSetId"}) {
     if (change_set.contains(member)) out[member] = change_set.at(member);
   }
   return out;
@@ -271,6 +354,10 @@ Result<json::object> execute_change_set(Context& context, const json::object& in
                                 "DisableRollback", "RetainExceptOnCreate"}));
   KIBAN_TRY(Found found, find_change_set(context, input));
   json::object& change_set = found.change_set;
+  if (change_set.contains("RootChangeSetId"))
+    return fail("InvalidChangeSetStatus",
+                fmt::format("ChangeSet [{}] is of a nested stack: execute its root change set {}",
+                            text(change_set, "ChangeSetId"), text(change_set, "RootChangeSetId")));
   KIBAN_TRY(Stack stack, find_stack(context, text(change_set, "StackId")));
   const std::string token = text(input, "ClientRequestToken");
   if (text(change_set, "ExecutionStatus") == "EXECUTE_COMPLETE" && !token.empty() &&

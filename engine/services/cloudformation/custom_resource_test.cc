@@ -246,6 +246,26 @@ TEST(CustomResource, LacksAttributesThatTheResponseLacks) {
               HasSubstr("Vendor response doesn't contain Name attribute"));
 }
 
+TEST(CustomResource, WithNoEchoIsMaskedInChangeSets) {
+  for (const bool masked : {true, false}) {
+    World world;
+    Provider provider(world);
+    create(world, with_custom(topic, R"(,"Size":3)"));
+    ASSERT_TRUE(provider.respond({{"NoEcho", masked}, {"Data", {{"Name", "hidden"}}}}));
+    ASSERT_TRUE(world.call("CreateChangeSet", {{"StackName", "s"},
+                                               {"ChangeSetName", "c"},
+                                               {"TemplateBody", R"({"Resources":{"U":{"Type":)"
+                                                                R"("AWS::SQS::Queue"}}})"}}));
+    const auto planned =
+        world.call("DescribeChangeSet",
+                   {{"StackName", "s"}, {"ChangeSetName", "c"}, {"IncludePropertyValues", true}});
+    ASSERT_TRUE(planned);
+    const std::string shown = print_json(planned->at("Changes"));
+    EXPECT_EQ(shown.find("hidden") == std::string::npos, masked) << shown;
+    EXPECT_EQ(shown.find("*****") != std::string::npos, masked) << shown;
+  }
+}
+
 TEST(CustomResource, GoesOnAfterARestart) {
   World world;
   Provider provider(world);

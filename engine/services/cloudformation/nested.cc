@@ -85,31 +85,6 @@ json::array tags_of(const Stack& parent, const json::object& properties) {
   return out;
 }
 
-json::object input_of(const HandlerScope& scope, const std::string& name,
-                      const json::object& properties) {
-  const Stack& parent = scope.stack;
-  json::array parameters;
-  const json::object* given = find_object(properties, "Parameters");
-  for (const auto& one : given ? *given : json::object{})
-    parameters.push_back(
-        json::object{{"ParameterKey", one.key()}, {"ParameterValue", joined(one.value())}});
-  json::object out{{"StackName", name},
-                   {"TemplateURL", text(properties, "TemplateURL")},
-                   {"Parameters", std::move(parameters)},
-                   {"Tags", tags_of(parent, properties)},
-                   {"Capabilities", parent.desired.capabilities},
-                   {"ParentId", parent.id},
-                   {"RootId", parent.root_id.empty() ? parent.id : parent.root_id}};
-  if (!parent.desired.role_arn.empty()) out["RoleARN"] = parent.desired.role_arn;
-  const json::array* topics = find_array(properties, "NotificationARNs");
-  out["NotificationARNs"] = topics ? *topics : json::array{};
-  if (const json::value* minutes = find(properties, "TimeoutInMinutes")) {
-    const auto parsed = parse_json(joined(*minutes));
-    if (parsed && parsed->is_int64()) out["TimeoutInMinutes"] = *parsed;
-  }
-  return out;
-}
-
 std::unexpected<Error> embedded(const Stack& child, std::string_view what) {
   return fail("ValidationError",
               fmt::format("Embedded stack {} was not successfully {}", child.id, what));
@@ -121,16 +96,17 @@ class NestedStack final : public Handler {
                           const json::object& properties) const override {
     KIBAN_TRY(const json::object made,
               scope.context.call("cloudformation", "kiban:CreateNested",
-                                 input_of(scope, resource.name, properties), scope.as));
+                                 nested_input(scope.stack, resource.name, properties), scope.as));
     resource.physical_id = text(made, "StackId");
     return settled(scope, resource);
   }
 
   Result<Progress> update(const HandlerScope& scope, Resource& resource,
                           const json::object& properties, const json::object&) const override {
-    KIBAN_TRY(const json::object done,
-              scope.context.call("cloudformation", "kiban:UpdateNested",
-                                 input_of(scope, resource.physical_id, properties), scope.as));
+    KIBAN_TRY(
+        const json::object done,
+        scope.context.call("cloudformation", "kiban:UpdateNested",
+                           nested_input(scope.stack, resource.physical_id, properties), scope.as));
     if (flag(done, "Changed")) return settled(scope, resource);
     const auto child = get_stack(scope.context, scope.stack.region, uuid_in(resource.physical_id));
     if (child) show_outputs(*child, resource);
@@ -193,6 +169,30 @@ class NestedStack final : public Handler {
 };
 
 }  // namespace
+
+json::object nested_input(const Stack& parent, const std::string& name,
+                          const json::object& properties) {
+  json::array parameters;
+  const json::object* given = find_object(properties, "Parameters");
+  for (const auto& one : given ? *given : json::object{})
+    parameters.push_back(
+        json::object{{"ParameterKey", one.key()}, {"ParameterValue", joined(one.value())}});
+  json::object out{{"StackName", name},
+                   {"TemplateURL", text(properties, "TemplateURL")},
+                   {"Parameters", std::move(parameters)},
+                   {"Tags", tags_of(parent, properties)},
+                   {"Capabilities", parent.desired.capabilities},
+                   {"ParentId", parent.id},
+                   {"RootId", parent.root_id.empty() ? parent.id : parent.root_id}};
+  if (!parent.desired.role_arn.empty()) out["RoleARN"] = parent.desired.role_arn;
+  const json::array* topics = find_array(properties, "NotificationARNs");
+  out["NotificationARNs"] = topics ? *topics : json::array{};
+  if (const json::value* minutes = find(properties, "TimeoutInMinutes")) {
+    const auto parsed = parse_json(joined(*minutes));
+    if (parsed && parsed->is_int64()) out["TimeoutInMinutes"] = *parsed;
+  }
+  return out;
+}
 
 const Handler& nested_stack_handler() {
   static const NestedStack handler;

@@ -12,4 +12,8 @@ namespace kiban::services::cloudformation {
 // "ParentId" and "RootId".
 const OperationTable& nested_operations();
 
+// That input for the stack `name`, a resource of `parent` with those properties.
+json::object nested_input(const Stack& parent, const std::string& name,
+                          const json::object& properties);
+
 }  // namespace kiban::services::cloudformation

@@ -151,6 +151,30 @@ TEST(NestedStack, IsWaitedFor) {
   EXPECT_EQ(family.world.status("s"), "CREATE_COMPLETE");
 }
 
+TEST(NestedStack, HasChangeSetsOfItsOwn) {
+  Family family;
+  ASSERT_TRUE(family.create(parent("one")));
+  family.objects["child"] = child(R"(,"U":{"Type":"AWS::SNS::Topic"})");
+  const auto made = family.world.call("CreateChangeSet", {{"StackName", "s"},
+                                                          {"ChangeSetName", "c"},
+                                                          {"TemplateBody", parent("two")},
+                                                          {"IncludeNestedStacks", true}});
+  ASSERT_TRUE(made) << made.error().cause;
+  const auto root = family.world.call("DescribeChangeSet", {{"ChangeSetName", made->at("Id")}});
+  ASSERT_TRUE(root);
+  const std::string nested =
+      text(root->at("Changes").at(0).at("ResourceChange").as_object(), "ChangeSetId");
+  const auto own = family.world.call("DescribeChangeSet", {{"ChangeSetName", nested}});
+  ASSERT_TRUE(own) << own.error().cause;
+  EXPECT_EQ(own->at("RootChangeSetId"), made->at("Id"));
+  EXPECT_EQ(own->at("Changes").as_array().size(), 2U);  // T changes, U comes.
+  EXPECT_THAT(family.world.call("ExecuteChangeSet", {{"ChangeSetName", nested}}).error().cause,
+              HasSubstr("execute its root change set"));
+  ASSERT_TRUE(family.world.call("ExecuteChangeSet", {{"ChangeSetName", made->at("Id")}}));
+  EXPECT_EQ(family.world.failures("s"), "UPDATE_COMPLETE\n");
+  EXPECT_EQ(family.world.status(family.nested_id()), "UPDATE_COMPLETE");
+}
+
 TEST(NestedStack, NamesATemplateThatIsNotThere) {
   Family family;
   family.objects.clear();

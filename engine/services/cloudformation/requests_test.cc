@@ -277,8 +277,8 @@ TEST(ContinueUpdateRollback, SkipsOnlyWhatFailed) {
 TEST(Templates, AreRefusedBeforeAnythingIsMade) {
   World world;
   const std::pair<const char*, const char*> refused[] = {
-      {R"({"Transform":"AWS::Serverless-2016-10-31","Resources":{"T":{"Type":"AWS::SNS::Topic"}}})",
-       "kiban does not run the transform (macro) \"AWS::Serverless-2016-10-31\""},
+      {R"({"Transform":"Own::Macro","Resources":{"T":{"Type":"AWS::SNS::Topic"}}})",
+       "kiban does not run the transform (macro) \"Own::Macro\""},
       {R"({"Resources":{"Fn::ForEach::Topics":["X",["a"],{"T${X}":{"Type":"AWS::SNS::Topic"}}]}})",
        "Template format error: Resource name Fn::ForEach::Topics is non alphanumeric."},
       {R"({"Resources":{"T":{"Type":"AWS::SNS::Topic","Properties":{"DisplayName":{"Fn::Transform":{}}}}}})",
