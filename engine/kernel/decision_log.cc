@@ -79,7 +79,8 @@ void DecisionLog::add(DecisionRecord record) {
 
 void DecisionLog::drain(store::Batch& rows) {
   // Of more than are kept in one batch only the last are written.
-  const std::size_t skipped = unwritten_.size() > denials_kept ? unwritten_.size() - denials_kept : 0;
+  const std::size_t skipped =
+      unwritten_.size() > denials_kept ? unwritten_.size() - denials_kept : 0;
   for (std::size_t i = skipped; i < unwritten_.size(); ++i) {
     rows[denial_key(unwritten_[i].id)] = print_json(print_decision(unwritten_[i]));
     denials_.push_back(unwritten_[i].id);

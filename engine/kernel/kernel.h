@@ -51,7 +51,7 @@ struct Options {
   std::string region{"ap-northeast-1"};
   std::string endpoint{"http://127.0.0.1:4566"};
   Auth auth{Auth::Any};
-  std::optional<Iam> iam{};  // Nothing: Enforce under Auth::Sigv4, Observe under Auth::Any.
+  std::optional<Iam> iam{};      // Nothing: Enforce under Auth::Sigv4, Observe under Auth::Any.
   store::Blobs* blobs{nullptr};  // Outlives the kernel; nullptr: a store in memory of its own.
   EffectSink* sink{nullptr};     // Outlives the kernel; nullptr: effects stay pending rows.
   bool keep_time{false};         // Each batch writes its time, for kept_time().

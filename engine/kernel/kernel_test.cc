@@ -736,8 +736,8 @@ TEST_F(KernelTest, UnderSigv4ARoleThatIsNotThereIsDenied) {
   options_.auth = Auth::Sigv4;
   restart();
   a_->operations["Assume"] = [](Context& context, const json::object&) -> Result<json::object> {
-    KIBAN_TRY_VOID(context.assume_role("arn:aws:iam::000000000000:role/name",
-                                       "states.amazonaws.com", "s"));
+    KIBAN_TRY_VOID(
+        context.assume_role("arn:aws:iam::000000000000:role/name", "states.amazonaws.com", "s"));
     return json::object{};
   };
   submit("Assume");
