@@ -52,6 +52,8 @@ class Authoriser {
   std::shared_ptr<const iam::Policy> compiled(const std::string& document, iam::PolicyKind kind);
   services::ResourceAccess resource(const services::Context& context, std::string_view arn);
   Named named(const services::NamedPolicy& policy, iam::PolicyKind kind);
+  void add_identity(const Role* identity, const services::Caller& caller, Applied& applied,
+                    DecisionRecord& record);
   DecisionRecord evaluate(iam::Request& request, const Applied& applied, DecisionRecord record);
 
   const ServicesByName& by_name_;
@@ -66,10 +68,5 @@ class Authoriser {
 // whose operation is called.
 bool acts_on_own_authority(std::string_view principal, std::string_view folder,
                            std::string_view action);
-
-// The name of the error by which the service of `folder` refuses.
-std::string_view refusal_name(std::string_view folder);
-// What stands in front of the message: EC2 has a sentence of its own.
-std::string refusal_text(std::string_view folder, const std::string& text);
 
 }  // namespace kiban::kernel

@@ -75,23 +75,19 @@ def test_roles_are_enforced_and_the_refused_go_to_the_dead_letters(serve, tmp_pa
         "stateMachineArn"
     ]
     url, dead = queue(server, "dead")
-    rule = events.put_rule(Name="r", ScheduleExpression="rate(1 hour)")["RuleArn"]
-    accepted = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": dead,
-        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
-    }
-    server.client("sqs").set_queue_attributes(
-        QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [accepted]})}
-    )
+    send = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    letters = {"Version": "2012-10-17", "Statement": [{**send, "Resource": dead}]}
+    server.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(letters)})
+    events.put_rule(Name="r", ScheduleExpression="rate(1 hour)")
     target = {"Arn": machine, "DeadLetterConfig": {"Arn": dead}}
     good = {**target, "Id": "good", "RoleArn": role("rule", "events.amazonaws.com")}
+    start = {"Effect": "Allow", "Action": "states:StartExecution", "Resource": machine}
+    iam.put_role_policy(
+        RoleName="rule",
+        PolicyName="start",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [start]}),
+    )
     bad = {**target, "Id": "bad", "RoleArn": role("other", "ecs.amazonaws.com")}
-    starts = {"Effect": "Allow", "Action": "states:StartExecution", "Resource": machine}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [starts]})
-    iam.put_role_policy(RoleName="rule", PolicyName="own", PolicyDocument=document)
     events.put_targets(Rule="r", Targets=[good, bad])
     assert kiban("clock", "advance", "1h", "--data", tmp_path).returncode == 0
     (execution,) = states.list_executions(stateMachineArn=machine)["executions"]
@@ -107,8 +103,8 @@ def test_roles_are_enforced_and_the_refused_go_to_the_dead_letters(serve, tmp_pa
         "ERROR_CODE": "FAILED_TO_ASSUME_ROLE",
     }
     asked = [json.loads(line) for line in server.get("/_kiban/decisions")[1].splitlines()]
-    sessions = [one["session"] for one in asked if one["action"] == "states:StartExecution"]
-    assert sessions == ["arn:aws:sts::000000000000:assumed-role/rule/AWSEvents_r"]
+    callers = [a["session"] for a in asked if a["action"] == "states:StartExecution"]
+    assert callers == ["arn:aws:sts::000000000000:assumed-role/rule/AWSEvents_r"]
 
 
 def test_a_rule_runs_a_task_with_overrides(serve, tmp_path):

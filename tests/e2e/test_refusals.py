@@ -131,6 +131,7 @@ def test_a_machine_needs_a_role_that_step_functions_may_assume(world):
             "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to assume "
             "the provided role.",
         )
+    world.machine("m1", world.role("regional", {"Service": f"states.{REGION}.amazonaws.com"}), PASS)
 
 
 @pytest.mark.parametrize(
@@ -282,6 +283,28 @@ def test_an_explicit_deny_says_so(world, server):
     error, cause = world.failure(machine)
     assert error == "SNS.AuthorizationErrorException"
     assert f"not authorized to perform: SNS:Publish on resource: {topic} with an explicit deny in a" in cause
+
+
+def test_the_role_of_credentials_is_assumed_by_the_machines_role_with_its_arn_as_external_id(world, server):
+    """docs.aws.amazon.com/step-functions/latest/dg/concepts-cross-acct-sync-pattern.html"""
+    topic = server.client("sns").create_topic(Name="foreign")["TopicArn"]
+    worker = world.machine_role("worker", allow("sts:AssumeRole"))
+    for name, trusted in (("target-own", "worker-own"), ("target-other", "another")):
+        external = {"sts:ExternalId": arn("states", f"stateMachine:{trusted}")}
+        world.role(name, {"AWS": worker}, allow("sns:Publish"), StringEquals=external)
+
+    def definition(target: str) -> str:
+        made = json.loads(task("arn:aws:states:::sns:publish", {"TopicArn": topic, "Message": "m"}))
+        made["States"]["T"]["Credentials"] = {"RoleArn": role_arn(target)}
+        return json.dumps(made)
+
+    own = world.machine("worker-own", worker, definition("target-own"))
+    execution = world.states.start_execution(stateMachineArn=own)["executionArn"]
+    assert finished(world.states, execution)["status"] == "SUCCEEDED"
+    assert world.failure(world.machine("worker-other", worker, definition("target-other"))) == (
+        "States.TaskFailed",
+        f"The role {worker} is not authorized to assume the task state's role, {role_arn('target-other')}.",
+    )
 
 
 # --- Clients --------------------------------------------------------------------------------------

@@ -34,8 +34,7 @@ constexpr Title titles[] = {{"sns", "SNS", "AmazonSNS"},
                             {"sqs", "SQS", "AmazonSQS"},
                             {"states", "StepFunctions", "AWSStepFunctions"},
                             {"ecs", "ECS", "AmazonECS"},
-                            {"events", "EventBridge", "AmazonCloudWatchEvents"},
-                            {"lambda", "Lambda", "AWSLambda"}};
+                            {"events", "EventBridge", "AmazonCloudWatchEvents"}};
 
 const api::Member* member_shown(const asl::TaskResource& resource, const api::Service& model,
                                 const api::Shape& shape, std::string_view key) {

@@ -87,13 +87,18 @@ std::vector<AccessRequest> log_delivery_requests(const json::object& machine) {
 
 Result<Caller> assume_machine_role(Context& context, std::string_view role_arn,
                                    const Origin& origin) {
-  const bool runs = !origin.execution_arn.empty();
-  return context.assume(
-      {.role_arn = std::string(role_arn),
-       .principal = std::string(principal),
-       .session_name = session_name_of(runs ? origin.execution_arn : origin.machine_arn),
-       .source_arn = origin.machine_arn,
-       .acts_for = runs ? origin.execution_arn : origin.machine_arn});
+  const std::string& serves =
+      origin.execution_arn.empty() ? origin.machine_arn : origin.execution_arn;
+  RoleRequest request{.role_arn = std::string(role_arn),
+                      .principal = std::string(principal),
+                      .session_name = session_name_of(serves),
+                      .source_arn = origin.machine_arn,
+                      .acts_for = serves};
+  auto session = context.assume(request);
+  if (session) return session;
+  request.principal = fmt::format("states.{}.amazonaws.com", context.caller().region);
+  auto regional = context.assume(request);
+  return regional ? regional : session;
 }
 
 Result<Caller> assume_task_role(Context& context, std::string_view role_arn,

@@ -9,7 +9,8 @@
 namespace kiban::services::states {
 
 // A session of the machine's role, as Step Functions assumes it for the execution: aws:SourceArn is
-// the machine, the session acts for the execution. Error AccessDenied.
+// the machine, the session acts for the execution. A role may trust states.amazonaws.com or
+// states.REGION.amazonaws.com. Error AccessDenied.
 // https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
 Result<Caller> assume_machine_role(Context& context, std::string_view role_arn,
                                    const Origin& origin);
