@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/codec.h"
 #include "services/base/table_service.h"
 #include "services/cloudwatch/alarm_history.h"
 #include "services/cloudwatch/alarm_rules.h"
@@ -60,7 +61,60 @@ Result<Verdict> judge(const Context& context, const json::object& alarm) {
                              alarmed ? "beyond" : "not enough beyond", threshold)};
 }
 
-void tell(Context& context, const json::object& alarm, std::string_view old_state) {
+std::string with_offset(Timestamp time) {
+  std::string words = format_iso8601(time);
+  words.pop_back();
+  return words + "+0000";
+}
+
+// What a function gets of an alarm.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html
+json::object function_event(const Context& context, const json::object& alarm,
+                            const json::object& before) {
+  const Metric metric = metric_from(alarm);
+  json::object dimensions;
+  for (const auto& [name, value] : metric.dimensions) dimensions[name] = value;
+  const auto state_of = [](const json::object& row) {
+    json::object state{{"value", text(row, "StateValue")}, {"reason", text(row, "StateReason")}};
+    if (const json::value* since = find(row, "StateUpdatedTimestamp"))
+      state["timestamp"] = with_offset(from_epoch_seconds(since->to_number<double>()));
+    return state;
+  };
+  return {{"source", "aws.cloudwatch"},
+          {"alarmArn", text(alarm, "AlarmArn")},
+          {"accountId", context.caller().account},
+          {"time", with_offset(context.now())},
+          {"region", context.caller().region},
+          {"alarmData",
+           {{"alarmName", text(alarm, "AlarmName")},
+            {"state", state_of(alarm)},
+            {"previousState", state_of(before)},
+            {"configuration",
+             {{"description", text(alarm, "AlarmDescription")},
+              {"metrics",
+               {{{"id", "m1"},
+                 {"metricStat",
+                  {{"metric",
+                    {{"namespace", metric.metric_namespace},
+                     {"name", metric.name},
+                     {"dimensions", std::move(dimensions)}}},
+                   {"period", number(alarm, "Period", 60)},
+                   {"stat", text(alarm, "Statistic")}}},
+                 {"returnData", true}}}}}}}}};
+}
+
+void invoke_function(Context& context, std::string_view arn, const json::object& event) {
+  (void)context.call("lambda", "Invoke",
+                     {{"FunctionName", arn},
+                      {"InvocationType", "Event"},
+                      {"Payload", api::encode_base64(print_json(event))}},
+                     {.account = context.caller().account,
+                      .region = context.caller().region,
+                      .arn = "lambda.alarms.cloudwatch.amazonaws.com",
+                      .source_arn = text(event, "alarmArn")});
+}
+
+void tell(Context& context, const json::object& alarm, const json::object& before) {
   const std::string state = text(alarm, "StateValue");
   const std::string_view list = state == "ALARM" ? "AlarmActions"
                                 : state == "OK"  ? "OKActions"
@@ -75,13 +129,17 @@ void tell(Context& context, const json::object& alarm, std::string_view old_stat
                              {"StateChangeTime", format_iso8601(context.now())},
                              {"Region", context.caller().region},
                              {"AlarmArn", text(alarm, "AlarmArn")},
-                             {"OldStateValue", old_state},
+                             {"OldStateValue", text(before, "StateValue")},
                              {"Trigger", to_json(metric_from(alarm))}};
   const Caller cloudwatch{.account = context.caller().account,
                           .region = context.caller().region,
                           .arn = "cloudwatch.amazonaws.com"};
   for (const json::value& action : *actions) {
     const std::string arn = to_string(action.as_string());
+    if (arn.starts_with("arn:aws:lambda:")) {
+      invoke_function(context, arn, function_event(context, alarm, before));
+      continue;
+    }
     if (!arn.starts_with("arn:aws:sns:")) continue;  // put_alarm lets no other pass.
     (void)context.call("sns", "Publish",
                        {{"TopicArn", arn},
@@ -93,6 +151,7 @@ void tell(Context& context, const json::object& alarm, std::string_view old_stat
 }
 
 void move(Context& context, json::object& alarm, const Verdict& verdict) {
+  const json::object before = alarm;
   const std::string old_state = text(alarm, "StateValue");
   if (old_state == verdict.state) return;
   alarm["StateValue"] = verdict.state;
@@ -103,7 +162,7 @@ void move(Context& context, json::object& alarm, const Verdict& verdict) {
   note(context, alarm, "StateUpdate",
        fmt::format("Alarm updated from {} to {}", old_state, verdict.state),
        {{"newState", verdict.reason}});
-  tell(context, alarm, old_state);
+  tell(context, alarm, before);
 }
 
 void evaluate(Context& context, json::object& alarm) {

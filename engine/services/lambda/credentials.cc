@@ -25,13 +25,14 @@ std::optional<json::object> credentials_of(Context& context, const std::string& 
   if (row && text(*row, "Role") == role &&
       row->at("Ends").to_number<double>() > epoch_seconds(context.now()) + renewed_before)
     return row->at("Credentials").as_object();
-  const auto reply = context.call(
-      "sts", "AssumeRole",
-      {{"RoleArn", role}, {"RoleSessionName", session_of(function)}, {"DurationSeconds", session_seconds}},
-      {.account = context.caller().account,
-       .region = context.caller().region,
-       .arn = std::string(principal),
-       .source_arn = function_arn(context, function)});
+  const auto reply = context.call("sts", "AssumeRole",
+                                  {{"RoleArn", role},
+                                   {"RoleSessionName", session_of(function)},
+                                   {"DurationSeconds", session_seconds}},
+                                  {.account = context.caller().account,
+                                   .region = context.caller().region,
+                                   .arn = std::string(principal),
+                                   .source_arn = function_arn(context, function)});
   const json::object* fresh = reply ? find_object(*reply, "Credentials") : nullptr;
   if (!fresh) return std::nullopt;
   const double ends = fresh->at("Expiration").to_number<double>();

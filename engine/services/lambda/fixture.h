@@ -17,6 +17,7 @@
 #include "services/lambda/service.h"
 #include "services/logs/service.h"
 #include "services/s3/service.h"
+#include "services/scheduler/service.h"
 #include "services/sns/service.h"
 #include "services/sqs/service.h"
 #include "services/states/service.h"
@@ -41,12 +42,12 @@ class LambdaTest : public ServiceTest {
   using Host = std::function<json::object(const json::object& payload)>;
 
   LambdaTest()
-      : ServiceTest("lambda",
-                    {make_lambda, cloudwatch::make_cloudwatch, ecr::make_ecr,
-                     [] { return events::make_events(); }, iam::make_iam, kms::make_kms,
-                     logs::make_logs, s3::make_s3, sns::make_sns, sqs::make_sqs,
-                     [] { return states::make_states({}); }, sts::make_sts},
-                    {.blobs = blobs().get()}) {
+      : ServiceTest(
+            "lambda",
+            {make_lambda, cloudwatch::make_cloudwatch, ecr::make_ecr, events::make_events,
+             iam::make_iam, kms::make_kms, logs::make_logs, s3::make_s3, scheduler::make_scheduler,
+             sns::make_sns, sqs::make_sqs, [] { return states::make_states({}); }, sts::make_sts},
+            {.blobs = blobs().get()}) {
     call("iam", "CreateRole",
          {{"RoleName", "function"},
           {"AssumeRolePolicyDocument",
