@@ -287,7 +287,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   if (!mailbox) return complain_about_data(mailbox.error());
   auto mail_worker = std::make_unique<runtime::Worker>();
   effects.add("mail.send", runtime::make_mail_performer(mail, **mailbox, signer, *mail_worker));
-  const auto added = runner->add_to(effects, server->port(), *data.blobs);
+  const auto added = runner->add_to(effects, server->port(), endpoint, *data.blobs);
   if (!added) return complain("tasks", added.error().cause, "See who owns the data directory.");
   const auto database_directory = directory_for("databases", options.ephemeral, data.directory);
   if (!database_directory) return complain_about_data(database_directory.error());

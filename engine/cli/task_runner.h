@@ -1,4 +1,4 @@
-// Who runs ECS tasks in this server: containers, processes, or nobody.
+// Who runs ECS tasks and Lambda functions in this server: containers, processes, or nobody.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include "containers/driver.h"
 #include "containers/network.h"
 #include "core/result.h"
+#include "lambda/host.h"
 #include "runtime/effects.h"
 #include "runtime/http_server.h"
 #include "runtime/process_driver.h"
@@ -29,22 +30,28 @@ class TaskRunner {
   // The id of the task that has this address, empty when none has it; nullopt: tasks are processes
   // and have no addresses of their own. From any thread.
   std::optional<std::string> task_at(const std::string& address) const;
-  // After the server knows its port. `blobs` outlives this.
-  Result<void> add_to(runtime::Effects& effects, std::uint16_t port, const store::Blobs& blobs);
+  // After the server knows its port. `endpoint` is its URL for processes of this host; `blobs`
+  // outlives this.
+  Result<void> add_to(runtime::Effects& effects, std::uint16_t port, const std::string& endpoint,
+                      const store::Blobs& blobs);
   // Once the kernel has asked again for what was running.
   void sweep();
   // Ends all tasks, and reports that. Without it they go on, and are taken up by the next run.
   void end_tasks();
-  // Nothing is reported any more. To be called while those who hear reports are still there.
+  // Ends all functions. Nothing is reported any more. To be called while those who hear reports are
+  // still there.
   void end();
 
  private:
   TaskRunner() = default;
+  void add_functions(runtime::Effects& effects, std::unique_ptr<lambda::Launcher> launcher,
+                     const store::Blobs& blobs);
   std::string directory_{};
   std::string refusal_{};  // Why nobody runs them.
   std::unique_ptr<runtime::ProcessDriver> processes_{};
   std::unique_ptr<containers::Bridge> bridge_{};
   std::unique_ptr<containers::Driver> containers_{};
+  std::unique_ptr<lambda::Host> functions_{};  // Uses the others.
 };
 
 }  // namespace kiban::cli
