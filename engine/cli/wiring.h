@@ -39,7 +39,8 @@ std::optional<runtime::RegistryToken> find_registry_token(kernel::Kernel& kernel
                                                           const std::string& password);
 
 // What holds a virtual clock: tasks that run to completion (a service's never do), functions that
-// run, and deliveries, named for people. A state that waits for a task token holds nothing by itself.
+// run, and deliveries, named for people. A state that waits for a task token holds nothing by
+// itself.
 std::vector<std::string> find_in_flight(const kernel::Kernel& kernel);
 
 // The same, found anew only when effects began or ended: a clock asks before every batch. The

@@ -304,8 +304,8 @@ TEST(Templates, AreRefusedBeforeAnythingIsMade) {
       {R"({"Resources":{"Q":{"Type":"AWS::SQS::Queue"}},"Outputs":{"O":{"Value":"a","Export":{"Name":{"Fn::Sub":"${AWS::StackName}-x"}}},"P":{"Value":"b","Export":{"Name":"s-x"}}}})",
        "Template format error: The Outputs section contains duplicate Export names: [s-x]. Specify "
        "a unique name for each export."},
-      {R"({"Resources":{"F":{"Type":"AWS::Lambda::Function"},"C":{"Type":"Custom::Thing"}}})",
-       "Unrecognized resource types: [AWS::Lambda::Function, Custom::Thing]"}};
+      {R"({"Resources":{"F":{"Type":"AWS::Glue::Job"},"C":{"Type":"Custom::Thing"}}})",
+       "Unrecognized resource types: [AWS::Glue::Job, Custom::Thing]"}};
   for (const auto& [body, why] : refused) {
     const auto reply = world.call("CreateStack", asked(body));
     ASSERT_FALSE(reply) << body;

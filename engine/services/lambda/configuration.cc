@@ -189,18 +189,20 @@ Result<void> read_network(Context& context, json::object& shown, const json::obj
     if (described && !described->empty())
       network["VpcId"] = text(described->front().as_object(), "VpcId");
   }
-  shown["VpcConfig"] = std::move(network);
+  if (subnets.empty() && network.at("SecurityGroupIds").as_array().empty())
+    shown.erase("VpcConfig");
+  else
+    shown["VpcConfig"] = std::move(network);
   return {};
 }
 
 // Groups and levels: https://docs.aws.amazon.com/lambda/latest/api/API_LoggingConfig.html
 void read_logging(json::object& shown, const json::object& input) {
   const json::object* given = find_object(input, "LoggingConfig");
-  const json::object* before = find_object(shown, "LoggingConfig");
-  json::object logging = before ? *before : json::object{{"LogFormat", "Text"}};
-  if (!before) logging["LogGroup"] = fmt::format("/aws/lambda/{}", text(shown, "FunctionName"));
-  if (given)
-    for (const auto& member : *given) logging[member.key()] = member.value();
+  if (!given && shown.contains("LoggingConfig")) return;
+  json::object logging{{"LogFormat", "Text"},
+                       {"LogGroup", fmt::format("/aws/lambda/{}", text(shown, "FunctionName"))}};
+  for (const auto& member : given ? *given : json::object{}) logging[member.key()] = member.value();
   if (text(logging, "LogFormat") == "JSON") {
     for (const char* level : {"ApplicationLogLevel", "SystemLogLevel"})
       if (!logging.contains(level)) logging[level] = "INFO";
