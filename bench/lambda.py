@@ -52,7 +52,8 @@ while IFS= read -r line <&3; do
   case ${line,,} in lambda-runtime-aws-request-id:*) id=${line#*: } ;; esac
 done
 exec 4<>/dev/tcp/${AWS_LAMBDA_RUNTIME_API/:/\/}
-printf 'POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: api\r\nContent-Length: 4\r\n\r\nnull' "$id" >&4
+answer='Host: api\r\nContent-Length: 4\r\n\r\nnull'
+printf "POST /2018-06-01/runtime/invocation/$id/response HTTP/1.1\r\n$answer" >&4
 sleep 1000
 """
 

@@ -79,7 +79,8 @@ Environment::~Environment() {
 bool Environment::has_credentials_for(const Plan& plan, Timestamp now) const {
   if (plan_->credentials.has_value() != plan.credentials.has_value()) return false;
   if (!plan_->credentials || !plan_->credentials->expiration) return true;
-  return *plan_->credentials->expiration > now + plan.timeout;
+  const Timestamp end = *plan_->credentials->expiration;
+  return end > now + plan.timeout || end >= plan.credentials->expiration.value_or(end);
 }
 
 json::object Environment::variables() const {

@@ -58,7 +58,8 @@ class Environment {
   // It ends once its invocation has.
   bool retired() const { return retired_; }
   void retire() { retired_ = true; }
-  // Whether the process may run an invocation with its credentials to the end.
+  // Whether the process may run an invocation with its credentials to the end, or `plan` has none
+  // that last longer.
   bool has_credentials_for(const Plan& plan, Timestamp now) const;
   // The variables that do not depend on the way of launching.
   // docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html

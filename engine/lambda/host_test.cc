@@ -8,7 +8,9 @@
 
 #include <condition_variable>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
+#include <thread>
 
 #include "containers/driver.h"
 #include "containers/image_fixture.h"
@@ -76,6 +78,9 @@ enum class Way { Process, Container };
 class LambdaHost : public testing::TestWithParam<Way> {
  protected:
   void SetUp() override {
+    if (!fs::exists("build/lambda-python/python3.11/awslambdaric"))
+      GTEST_SKIP() << "FUNCTIONS ARE NOT TESTED: no build/lambda-python/python3.11, which "
+                      "tools/setup installs where there is a python3.11";
     std::string made = "/tmp/kiban-lambda.XXXXXX";
     folder_ = ::mkdtemp(made.data());
     blobs_ = store::make_memory_blobs();
@@ -467,6 +472,62 @@ TEST_P(LambdaHost, ReportsTheLinesOfALongInvocation) {
   const std::string all = log();
   EXPECT_EQ(std::ranges::count(all, '\n'), 205);
   EXPECT_THAT(text(outcome, "LogTail"), HasSubstr("last\nEND"));
+}
+
+TEST_P(LambdaHost, MakesRoomWhenTheMachineIsFull) {
+  if (GetParam() == Way::Container) GTEST_SKIP() << "the same in both ways";
+  host_.reset();
+  start({.environments_max = 1}, make_process_launcher(folder_ + "/processes", ""));
+  Function function = python("def handler(event, context):\n  return context.function_version\n");
+  EXPECT_EQ(text(invoke(function), "Payload"), R"("$LATEST")");
+  function.version = "7";
+  EXPECT_EQ(text(invoke(function), "Payload"), R"("7")");
+  std::array<Reports, 3> all;
+  for (std::size_t i = 0; i < all.size(); ++i) begin(all[i], function, fmt::format("r-{}", i));
+  for (Reports& reports : all) EXPECT_EQ(text(reports.wait(), "Payload"), R"("7")");
+}
+
+TEST_P(LambdaHost, EndsWhatNothingCalls) {
+  if (GetParam() == Way::Container) GTEST_SKIP() << "the same in both ways";
+  host_.reset();
+  start({.freeze_after = 10ms, .idle_max = 150ms},
+        make_process_launcher(folder_ + "/processes", ""));
+  const Function function = python("def handler(event, context):\n  return 1\n");
+  (void)invoke(function);
+  ASSERT_FALSE(fs::is_empty(folder_ + "/processes"));
+  for (int look = 0; look < 200 && !fs::is_empty(folder_ + "/processes"); ++look)
+    std::this_thread::sleep_for(10ms);
+  EXPECT_TRUE(fs::is_empty(folder_ + "/processes"));
+  EXPECT_TRUE(invoke(function).contains("InitMs"));
+}
+
+TEST_P(LambdaHost, ReadsAFolderInPlaceOfAZip) {
+  const std::string code = folder_ + "/source";
+  fs::create_directory(code);
+  fs::permissions(folder_, fs::perms{0755});
+  fs::permissions(code, fs::perms{0755});
+  Function function;
+  function.config = {{"CodeDir", code}};
+  for (const int number : {1, 2}) {
+    std::ofstream{code + "/app.py"} << "def handler(event, context):\n  return " << number << "\n";
+    fs::permissions(code + "/app.py", fs::perms{0644});
+    EXPECT_EQ(text(invoke(function), "Payload"), std::to_string(number));
+  }
+}
+
+TEST_P(LambdaHost, EndsEnvironmentsWhoseCredentialsEnd) {
+  if (GetParam() == Way::Container) GTEST_SKIP() << "the same in both ways";
+  const Function function =
+      python("import os\ndef handler(event, context):\n  return os.environ['AWS_ACCESS_KEY_ID']\n");
+  for (const auto* key : {"ASIAFIRST", "ASIASECOND"}) {
+    Reports reports;
+    json::object payload = payload_of(function, "r-1", "{}");
+    payload["Credentials"].as_object()["AccessKeyId"] = key;
+    payload["Credentials"].as_object()["Expiration"] =
+        format_iso8601(Now::read().wall + std::chrono::seconds{5});  // Less than the timeout.
+    host_->perform({.kind = "lambda.invoke", .id = "r-1", .payload = payload}, reports.report());
+    EXPECT_EQ(text(reports.wait(), "Payload"), fmt::format("\"{}\"", key));
+  }
 }
 
 TEST_P(LambdaHost, EndsWhatTakesTooMuchMemory) {

@@ -18,6 +18,7 @@ void Pools::invoke(Invocation invocation, Now now) {
   use_plan(pool, invocation.plan, now);
   if (const Shared environment = take_idle(pool, *invocation.plan, now))
     return environment->deliver(std::move(invocation), now);
+  lacking_.insert(invocation.plan->function_arn);
   pool.pending.push_back(std::move(invocation));
   start_wanted(pool, now);
 }
@@ -55,27 +56,33 @@ void Pools::warm(std::shared_ptr<const Plan> plan, std::size_t count, runtime::R
   Pool& pool = pools_[plan->function_arn];
   use_plan(pool, plan, now);
   pool.warm = count;
+  lacking_.insert(plan->function_arn);
   pool.warm_report = std::move(report);
   report_warm(pool);
   start_wanted(pool, now);
 }
 
 void Pools::retire(const std::string& arn, const std::string& version, Now now) {
-  for (auto& [key, pool] : pools_) {
+  for (auto at = pools_.begin(); at != pools_.end();) {
+    auto& [key, pool] = *at++;  // It may be dropped.
     if (key != fmt::format("{}:{}", arn, version) &&
         !(version.empty() && key.starts_with(arn + ":")))
       continue;
     pool.warm = 0;
     retire(pool, now);
     pool.plan.reset();
+    drop_if_unused(key);
   }
-  std::erase_if(pools_, [this](const auto& entry) {
-    const Pool& pool = entry.second;
-    return !pool.plan && pool.pending.empty() &&
-           std::ranges::none_of(live_, [&](const Shared& environment) {
-             return environment->plan().function_arn == entry.first;
-           });
+}
+
+// A pool holds code and credentials.
+void Pools::drop_if_unused(const std::string& function_arn) {
+  const auto found = pools_.find(function_arn);
+  if (found == pools_.end() || !found->second.pending.empty() || found->second.warm > 0) return;
+  const bool used = std::ranges::any_of(live_, [&](const Shared& environment) {
+    return environment->plan().function_arn == found->first;
   });
+  if (!used) pools_.erase(found);
 }
 
 void Pools::next(const Shared& environment, runtime::Respond respond, Now now) {
@@ -214,6 +221,7 @@ void Pools::end_all(Now now) {
 void Pools::gone(const Shared& environment, Now now) {
   live_.erase(environment);
   start_what_waits(now);
+  drop_if_unused(environment->plan().function_arn);
 }
 
 std::size_t Pools::live_of(const Pool& pool) const {
@@ -250,17 +258,24 @@ bool Pools::may_start(Now now) {
 }
 
 void Pools::start_wanted(Pool& pool, Now now) {
-  while (pool.plan && (pool.starting < pool.pending.size() || warm_lacking(pool) > 0) &&
+  std::shared_ptr<const Plan> plan = pool.plan;  // None: the function was deleted meanwhile.
+  if (!plan && !pool.pending.empty()) plan = pool.pending.front().plan;
+  while (plan && (pool.starting < pool.pending.size() || warm_lacking(pool) > 0) &&
          may_start(now)) {
     const bool provisioned = warm_lacking(pool) > 0;
     ++starting_;
     ++pool.starting;
-    live_.insert(start_(pool.plan, provisioned ? Kept::Provisioned : Kept::OnDemand));
+    live_.insert(start_(plan, provisioned ? Kept::Provisioned : Kept::OnDemand));
   }
 }
 
 void Pools::start_what_waits(Now now) {
-  for (auto& [key, pool] : pools_) start_wanted(pool, now);
+  std::erase_if(lacking_, [&](const std::string& key) {
+    const auto found = pools_.find(key);
+    if (found == pools_.end()) return true;
+    start_wanted(found->second, now);
+    return found->second.pending.empty() && found->second.warm == 0;
+  });
 }
 
 }  // namespace kiban::lambda

@@ -77,7 +77,9 @@ class Pools {
   Pool& pool_of(const Environment& environment) { return pools_[environment.plan().function_arn]; }
   void use_plan(Pool& pool, const std::shared_ptr<const Plan>& plan, Now now);
   void retire(Pool& pool, Now now);
+  void drop_if_unused(const std::string& function_arn);
   Shared take_idle(Pool& pool, const Plan& plan, Now now);
+  // Of pools that lack environments.
   void start_what_waits(Now now);
   void start_wanted(Pool& pool, Now now);
   bool may_start(Now now);
@@ -92,6 +94,7 @@ class Pools {
   PoolLimits limits_;
   Start start_;
   std::map<std::string, Pool> pools_{};  // By function ARN.
+  std::set<std::string> lacking_{};      // Those that may lack environments.
   std::set<Shared> live_{};
   std::set<std::string> abandoned_{};
   std::size_t starting_{0};

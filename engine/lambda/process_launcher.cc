@@ -89,13 +89,17 @@ class ProcessLauncher final : public Launcher {
     variables["AWS_LAMBDA_RUNTIME_API"] = fmt::format("127.0.0.1:{}", port);
     variables["AWS_ENDPOINT_URL"] = endpoint_;
     variables["TMPDIR"] = own + "/tmp";
+    // Python compares whole seconds: a file that changes twice in one would stay what it was.
+    if (!request.plan.code_folder.empty()) variables["PYTHONPYCACHEPREFIX"] = own + "/pycache";
     std::vector<std::string> environment;
     for (const auto& [name, value] : variables)
       environment.push_back(
           fmt::format("{}={}", std::string_view(name), std::string_view(value.as_string())));
     request.serve(std::move(socket));
     // It ends with the engine, also when that is killed.
-    std::vector<std::string> arguments{"/usr/bin/setpriv", "--pdeathsig", "KILL", "--"};
+    const std::string setpriv = containers::find_program("setpriv");
+    if (setpriv.empty()) return refuse("the program setpriv (package util-linux) is missing");
+    std::vector<std::string> arguments{setpriv, "--pdeathsig", "KILL", "--"};
     arguments.insert(arguments.end(), command.begin(), command.end());
     const auto child = runtime::spawn_child({.arguments = std::move(arguments),
                                              .environment = std::move(environment),
