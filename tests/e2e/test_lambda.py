@@ -133,7 +133,7 @@ def test_a_workflow_calls_functions_by_arn_by_invoke_and_catches_their_errors(fu
             "Invoke": {
                 "Type": "Task",
                 "Resource": "arn:aws:states:::lambda:invoke",
-                "Parameters": {"FunctionName": "fail", "Payload": "x"},
+                "Parameters": {"FunctionName": "fail", "Payload": ["x"]},
                 "Catch": [{"ErrorEquals": ["ValueError"], "ResultPath": "$.caught", "Next": "Done"}],
                 "End": True,
             },
@@ -147,7 +147,7 @@ def test_a_workflow_calls_functions_by_arn_by_invoke_and_catches_their_errors(fu
     assert done["status"] == "SUCCEEDED", done
     output = json.loads(done["output"])
     assert output["bare"]["event"] == {"n": 1}
-    assert json.loads(output["caught"]["Cause"])["errorMessage"] == "no x"
+    assert json.loads(output["caught"]["Cause"])["errorMessage"] == "no ['x']"
 
 
 def test_a_queue_feeds_a_function_and_keeps_what_it_reports(functions):

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "api/codec.h"
 #include "core/utf8.h"
 #include "services/lambda/concurrency.h"
@@ -19,6 +21,12 @@ namespace {
 constexpr Duration reply_margin = std::chrono::minutes{5};
 // A result that was not fetched, as its caller left.
 constexpr Duration result_kept = std::chrono::minutes{1};
+
+// Of one PutLogEvents.
+// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+constexpr std::size_t lines_max = 10'000;
+constexpr std::size_t lines_bytes_max = 1'048'576;
+constexpr std::size_t line_overhead = 26;
 
 constexpr std::string_view throttled = "TooManyRequestsException";
 constexpr std::string_view throttled_operation = "kiban:Throttled";
@@ -189,19 +197,12 @@ Result<json::object> await_invocation(Context& context, const json::object& inpu
 // --- Outcomes
 // --------------------------------------------------------------------------------------
 
-// Lines go to the group as the function's role would write them; without a group there is one made,
-// as Lambda does.
-void write_logs(Context& context, const json::object& payload, const json::object& outcome) {
-  const json::array* lines = find_array(outcome, "Logs");
-  if (!lines || lines->empty()) return;
-  const std::string group = text(payload.at("Config").as_object(), "LogGroup");
-  const std::string stream = text(outcome, "LogStream");
+// One batch of PutLogEvents; without a group or stream it is made, as Lambda does.
+void put_lines(Context& context, const std::string& group, const std::string& stream,
+               json::array events) {
   const Caller as{.account = context.caller().account,
                   .region = context.caller().region,
                   .arn = std::string(principal)};
-  json::array events;
-  for (const json::value& line : *lines)
-    events.push_back({{"timestamp", line.at("Timestamp")}, {"message", line.at("Message")}});
   const json::object request{
       {"logGroupName", group}, {"logStreamName", stream}, {"logEvents", std::move(events)}};
   const auto written = context.call("logs", "PutLogEvents", request, as);
@@ -210,6 +211,25 @@ void write_logs(Context& context, const json::object& payload, const json::objec
   (void)context.call("logs", "CreateLogStream",
                      {{"logGroupName", group}, {"logStreamName", stream}}, as);
   (void)context.call("logs", "PutLogEvents", request, as);
+}
+
+void write_logs(Context& context, const json::object& payload, const json::object& outcome) {
+  const json::array* lines = find_array(outcome, "Logs");
+  if (!lines || lines->empty()) return;
+  const std::string group = text(payload.at("Config").as_object(), "LogGroup");
+  const std::string stream = text(outcome, "LogStream");
+  json::array events;
+  std::size_t bytes = 0;
+  for (const json::value& line : *lines) {
+    const std::size_t size = line.at("Message").as_string().size() + line_overhead;
+    if (!events.empty() && (events.size() == lines_max || bytes + size > lines_bytes_max)) {
+      put_lines(context, group, stream, std::exchange(events, {}));
+      bytes = 0;
+    }
+    events.push_back({{"timestamp", line.at("Timestamp")}, {"message", line.at("Message")}});
+    bytes += size;
+  }
+  put_lines(context, group, stream, std::move(events));
 }
 
 // What AWS answers for a response that is too large.

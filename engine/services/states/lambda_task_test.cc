@@ -32,8 +32,9 @@ class LambdaTask : public ServiceTest {
   void start(const std::string& resource, const std::string& parameters,
              const std::string& more = "") {
     const std::string definition = fmt::format(
-        R"({{"StartAt":"S","States":{{"S":{{"Type":"Task","Resource":"{}"{}{},"End":true}}}}}})",
-        resource, parameters.empty() ? "" : ",\"Parameters\":" + parameters, more);
+        R"({{"StartAt":"S","States":{{"S":{{"Type":"Task","Resource":"{}"{}{},"End":true}}{}}}}})",
+        resource, parameters.empty() ? "" : ",\"Parameters\":" + parameters, more,
+        more.find("\"S2\"") == std::string::npos ? "" : R"(,"S2":{"Type":"Succeed"})");
     const json::object made =
         call("CreateStateMachine", {{"name", "m"}, {"definition", definition}, {"roleArn", role}});
     execution_ = text(call("StartExecution", {{"stateMachineArn", made.at("stateMachineArn")},
@@ -89,6 +90,14 @@ TEST_F(LambdaTask, ShowsTheWholeAnswerOfInvoke) {
             "TaskStateExited ExecutionSucceeded");
 }
 
+// Recorded by AWS: test_invoke_json_values.
+TEST_F(LambdaTask, SendsATextAsItIs) {
+  start("arn:aws:states:::lambda:invoke", R"({"FunctionName":"work","Payload":"[1]"})");
+  answer({{"Payload", "0"}});
+  EXPECT_EQ(sent_, "[1]");
+  EXPECT_EQ(parse_json(text(result(), "output"))->at("Payload"), 0);
+}
+
 TEST_F(LambdaTask, PassesPayloadsAsTextThroughTheSdk) {
   start("arn:aws:states:::aws-sdk:lambda:invoke",
         R"({"FunctionName":"work","Payload":"{\"a\":1}"})");
@@ -129,6 +138,13 @@ TEST_F(LambdaTask, FailsWithWhatTheHostRefuses) {
   start(function, "");
   answer({{"Error", {{"Code", "ServiceException"}, {"Message", "no room"}}}});
   EXPECT_EQ(text(result(), "error"), "Lambda.ServiceException");
+}
+
+TEST_F(LambdaTask, CatchesAResultThatIsTooLargeByStatesAll) {
+  start(function, "", R"(,"Catch":[{"ErrorEquals":["States.ALL"],"Next":"S2"}])");
+  answer({{"Payload", '"' + std::string(262'144, 'a') + '"'}});
+  EXPECT_EQ(text(result(), "status"), "SUCCEEDED");
+  EXPECT_EQ(parse_json(text(result(), "output"))->at("Error"), "States.DataLimitExceeded");
 }
 
 TEST_F(LambdaTask, FailsWhenItIsThrottled) {
