@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LINES_MAX = 900
 
-# What a folder below engine/ may include; its own files always. The order is that of
-# engine/CMakeLists.txt: pure <- store <- services <- kernel <- runtime <- console, containers, postgres <- cli.
+# What a folder below engine/ may include; its own files always. The order is that of engine/CMakeLists.txt:
+# pure <- store <- services <- kernel <- runtime <- console, containers <- lambda, postgres <- cli.
 PURE = {
     "core": set(),
     "jsonpath": {"core"},
@@ -37,10 +37,12 @@ LAYERS = PURE | {
     "console": {*PURE, "store", "services", "kernel", "runtime"},
     "containers": {*PURE, "store", "services", "kernel", "runtime"},
     "postgres": {*PURE, "store", "services", "kernel", "runtime"},
-    "cli": {*PURE, "store", "services", "kernel", "simulate", "runtime", "console", "containers", "postgres"},
+    "lambda": {*PURE, "store", "services", "kernel", "runtime", "containers"},
+    "cli": {*PURE, "store", "services", "kernel", "simulate", "runtime", "console", "containers", "lambda", "postgres"},
     "testing": {*PURE, "store", "services", "kernel"},
 }
-SHELL = {"runtime", "containers", "postgres", "cli"}  # The only folders that may touch clock, chance, environment.
+# The only folders that may touch clock, chance, environment.
+SHELL = {"runtime", "containers", "lambda", "postgres", "cli"}
 BANNED = re.compile(r"\b(system_clock::now|steady_clock::now|sleep_for|random_device|getenv|std::rand)\b")
 # Secrets come from Context::secrets(): a line that draws one from the visible stream.
 PLAIN_SECRET = re.compile(

@@ -64,7 +64,7 @@ TEST(Model, FindsServicesByEveryName) {
   EXPECT_EQ(find_service("sts"), find_service_by_signing_name("sts", "2011-06-15"));
   EXPECT_EQ(find_service("secretsmanager"), find_service_by_sdk_name("secretsmanager"));
   EXPECT_EQ(find_service("logs"), find_service_by_sdk_name("cloudwatchlogs"));
-  EXPECT_EQ(find_service("lambda"), nullptr);
+  EXPECT_EQ(find_service("batch"), nullptr);
   const Service& sts = *find_service("sts");
   EXPECT_NE(sts.operation("AssumeRole"), nullptr);
   EXPECT_EQ(sts.operation("GetSessionToken"), nullptr);
@@ -522,8 +522,8 @@ TEST(Codec, AServiceThatIsNotServedIsNamed) {
   expect(json_request("DynamoDB_20120810.ListTables", "{}"), Protocol::Json,
          "DynamoDB (operation ListTables)");
   expect(json_request("AWSGlue.GetTables", "{}"), Protocol::Json, "Glue (operation GetTables)");
-  expect(rest("lambda", "/2015-03-31/functions"), Protocol::RestJson,
-         "Lambda (operation GET /2015-03-31/functions)");
+  expect(rest("batch", "/v1/listjobs"), Protocol::RestJson,
+         "Batch (operation GET /v1/listjobs)");
   expect(rest("route53", "/2013-04-01/hostedzone"), Protocol::RestXml, "Route 53");
   expect(rest("apigateway", "/restapis"), Protocol::RestJson, "API Gateway or ApiGatewayV2");
   expect(form_request("elasticloadbalancing", "Action=DescribeLoadBalancers&Version=2012-06-01"),

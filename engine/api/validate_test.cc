@@ -58,7 +58,7 @@ std::vector<json::value> violations(const Limits& limits, Kind kind) {
     for (const std::string& text : hostile_texts()) {
       if (!matches(limits.pattern, text)) out.emplace_back(text);
     }
-    EXPECT_FALSE(out.empty()) << limits.pattern;
+    EXPECT_TRUE(!out.empty() || limits.pattern == R"([\s\S]*)") << limits.pattern;  // Any text.
   }
   const bool number = kind == Kind::Integer || kind == Kind::Long;
   constexpr std::int64_t built_max = 2'000'000;  // Longer values take too long to make here.

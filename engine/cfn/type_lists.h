@@ -11,6 +11,7 @@ extern const std::string_view data_types;
 extern const std::string_view access_types;
 extern const std::string_view events_types;
 extern const std::string_view stack_types;
+extern const std::string_view function_types;
 
 // How tags of what is there change, by service (find_tag_steps).
 extern const std::string_view tag_operations;

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "cfn/buckets.h"
+#include "cfn/functions.h"
 #include "cfn/schedules.h"
 #include "cfn/type_lists.h"
 
@@ -18,7 +19,7 @@ const std::map<std::string, json::object, std::less<>>& catalogue() {
   static const auto* const all = [] {
     auto* out = new std::map<std::string, json::object, std::less<>>;
     for (const std::string_view list :
-         {network_types, compute_types, data_types, access_types, events_types, stack_types}) {
+         {network_types, compute_types, data_types, access_types, events_types, function_types, stack_types}) {
       const auto parsed = parse_json(list);
       KIBAN_CHECK(parsed, "a list of types is no JSON: " + (parsed ? "" : parsed.error().cause));
       for (const json::value& entry : parsed->as_array()) {
@@ -162,6 +163,7 @@ json::value transformations(const json::value& value) {
 json::value changed(std::string_view how, const json::value& value) {
   if (auto bucket = bucket_value(how, value)) return *std::move(bucket);
   if (auto schedule = schedule_value(how, value)) return *std::move(schedule);
+  if (auto function = function_value(how, value)) return *std::move(function);
   if (how == "json" || how == "str") return json::string(plain(value));
   if (how == "lower") return lower(value);
   if (how == "transformations") return transformations(value);

@@ -31,7 +31,7 @@
 // "=@read.A", "=@before.Property" (of an update), "=@account", "=@region", "=@endpoint";
 // "=how:value" changes it: json (text of it), lower (member names begin in lower case), str, int,
 // bool, path (with a slash in front), tagmap, lowertags, kmstags, taglist, fullname (of a balancer
-// or target group), spec-KIND (EC2's TagSpecifications), those of buckets.h and schedules.h. What
+// or target group), spec-KIND (EC2's TagSpecifications), those of buckets.h, schedules.h and functions.h. What
 // is absent is left out. A text beginning with '~' has {such values} in it.
 #pragma once
 

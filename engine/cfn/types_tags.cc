@@ -10,6 +10,7 @@ const std::string_view tag_operations = R"({
 "ecs":{"Tag":{"op":"TagResource","in":{"resourceArn":"=@tagid","tags":"=lowertags:Tags"}},"Untag":{"op":"UntagResource","in":{"resourceArn":"=@tagid","tagKeys":"=@untag.Keys"}}},
 "states":{"Tag":{"op":"TagResource","in":{"resourceArn":"=@tagid","tags":"=lowertags:Tags"}},"Untag":{"op":"UntagResource","in":{"resourceArn":"=@tagid","tagKeys":"=@untag.Keys"}}},
 "logs":{"Tag":{"op":"TagResource","in":{"resourceArn":"=@tagid","tags":"=tagmap:Tags"}},"Untag":{"op":"UntagResource","in":{"resourceArn":"=@tagid","tagKeys":"=@untag.Keys"}}},
+"lambda":{"Tag":{"op":"TagResource","in":{"Resource":"=@tagid","Tags":"=tagmap:Tags"}},"Untag":{"op":"UntagResource","in":{"Resource":"=@tagid","TagKeys":"=@untag.Keys"}}},
 "events":{"Tag":{"op":"TagResource","in":{"ResourceARN":"=@tagid","Tags":"=Tags"}},"Untag":{"op":"UntagResource","in":{"ResourceARN":"=@tagid","TagKeys":"=@untag.Keys"}}},
 "scheduler":{"Tag":{"op":"TagResource","in":{"ResourceArn":"=@tagid","Tags":"=Tags"}},"Untag":{"op":"UntagResource","in":{"ResourceArn":"=@tagid","TagKeys":"=@untag.Keys"}}},
 "cloudwatch":{"Tag":{"op":"TagResource","in":{"ResourceARN":"=@tagid","Tags":"=Tags"}},"Untag":{"op":"UntagResource","in":{"ResourceARN":"=@tagid","TagKeys":"=@untag.Keys"}}},

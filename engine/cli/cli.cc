@@ -24,6 +24,7 @@ struct Chosen {
   ClientOptions client{};
   OutputOptions output{};
   StartOptions start{};
+  InvokeOptions invoke{};
   LogsOptions logs{};
   AslOptions asl{};
   TemplateOptions cfn_template{};
@@ -128,6 +129,11 @@ void add_serve(CLI::App& app, Chosen& chosen) {
                    "server ran, in the last 24 hours: last, the newest one; all, in order; none")
       ->check(CLI::IsMember({"last", "all", "none"}))
       ->capture_default_str();
+  serve_command
+      ->add_option("--code-dir", options.code_folders,
+                   "FUNCTION=DIR: run the Lambda function from this folder instead of its archive, "
+                   "reloaded on change; may be repeated")
+      ->take_all();
   serve_command->callback([&] { chosen.command = [&] { return serve(chosen.serve); }; });
 }
 
@@ -227,18 +233,33 @@ void add_clients(CLI::App& app, Chosen& chosen) {
       "  kiban start nightly --input '{\"day\": \"2026-11-24\"}'\n"
       "  kiban start nightly --input @input.json --name try-1");
 
+  CLI::App* invoke = add_client(app, chosen, "invoke", "Invoke a Lambda function",
+                                [&] { return invoke_function(chosen.client, chosen.invoke); });
+  invoke->add_option("FUNCTION", chosen.invoke.function, "Name or ARN, also NAME:VERSION")
+      ->required();
+  invoke->add_option("--payload", chosen.invoke.payload, "JSON, @FILE, or - for stdin")
+      ->capture_default_str();
+  invoke->add_flag("--event", chosen.invoke.event, "Do not wait for the result");
+  invoke->add_flag("--logs", chosen.invoke.logs, "Show the end of the log, on stderr");
+  invoke->footer(
+      "  kiban invoke resize\n"
+      "  kiban invoke resize:live --payload '{\"key\": \"a.png\"}' --logs\n"
+      "  kiban invoke resize --payload @event.json --event");
+
   CLI::App* logs =
       with_json(add_client(app, chosen, "logs", "Print a log group's events, or list the groups",
                            [&] { return print_logs(chosen.client, chosen.logs, chosen.output); }),
                 chosen);
   logs->add_option("LOG_GROUP", chosen.logs.group, "Its name");
+  logs->add_option("--function", chosen.logs.function, "The group of this Lambda function");
   logs->add_option("--filter", chosen.logs.pattern, "CloudWatch Logs filter pattern");
   logs->add_option("--since", chosen.logs.since, "Only what is younger: 90s, 5m, 24h or 7d");
   logs->add_flag("--follow", chosen.logs.follow, "Print what comes, until Ctrl-C");
   logs->footer(
       "  kiban logs                                   the log groups\n"
       "  kiban logs /dev/ecs/api --since 1h --filter ERROR\n"
-      "  kiban logs /dev/ecs/api --follow");
+      "  kiban logs /dev/ecs/api --follow\n"
+      "  kiban logs --function resize --follow");
 
   CLI::App* tasks = with_json(
       add_client(app, chosen, "tasks", "List ECS tasks",

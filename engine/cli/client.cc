@@ -37,8 +37,8 @@ Error error_of(const runtime::HttpReply& reply) {
   return error;
 }
 
-Result<json::object> send(const Client& client, const api::Service& model,
-                          api::HttpRequest request) {
+Result<runtime::HttpReply> exchange(const Client& client, const api::Service& model,
+                                    api::HttpRequest request) {
   KIBAN_TRY(const runtime::Url url, runtime::parse_url(client.endpoint));
   request.headers.insert(request.headers.begin(), {"Host", url.host + ":" + url.port});
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
@@ -49,12 +49,16 @@ Result<json::object> send(const Client& client, const api::Service& model,
              .service = std::string(model.signing_name)},
             now);
   const std::string query = request.query.empty() ? "" : "?" + request.query;
-  KIBAN_TRY(const runtime::HttpReply reply,
-            runtime::fetch({.method = request.method,
-                            .url = client.endpoint + request.path + query,
-                            .headers = request.headers,
-                            .body = request.body,
-                            .timeout = client.timeout}));
+  return runtime::fetch({.method = request.method,
+                         .url = client.endpoint + request.path + query,
+                         .headers = request.headers,
+                         .body = request.body,
+                         .timeout = client.timeout});
+}
+
+Result<json::object> send(const Client& client, const api::Service& model,
+                          api::HttpRequest request) {
+  KIBAN_TRY(const runtime::HttpReply reply, exchange(client, model, std::move(request)));
   if (reply.status != 200) return std::unexpected(error_of(reply));
   KIBAN_TRY(json::value value, parse_json(reply.body.empty() ? "{}" : reply.body));
   if (!value.is_object()) return fail("BadReply", reply.body.substr(0, 200));
@@ -116,6 +120,18 @@ Result<json::object> Client::get(
     request.query +=
         fmt::format("{}{}={}", request.query.empty() ? "" : "&", name, api::encode_uri(value));
   return send(*this, *model, std::move(request));
+}
+
+Result<Answer> Client::post(const std::string& service, const std::string& path,
+                            const std::vector<std::pair<std::string, std::string>>& headers,
+                            const std::string& body) const {
+  const api::Service* model = api::find_service(service);
+  if (model == nullptr) return fail("UnknownService", "kiban has no " + service);
+  KIBAN_TRY(
+      runtime::HttpReply reply,
+      exchange(*this, *model, {.method = "POST", .path = path, .headers = headers, .body = body}));
+  if (reply.status < 200 || reply.status > 299) return std::unexpected(error_of(reply));
+  return Answer{.headers = std::move(reply.headers), .body = std::move(reply.body)};
 }
 
 Result<json::array> Client::list(const std::string& service, const std::string& operation,

@@ -17,6 +17,12 @@ struct ClientOptions {
   std::string data{};      // Empty: the default directory.
 };
 
+// What a REST operation answers with success.
+struct Answer {
+  std::vector<std::pair<std::string, std::string>> headers{};
+  std::string body{};
+};
+
 struct Client {
   std::string endpoint{};
   std::string region{};
@@ -32,6 +38,10 @@ struct Client {
   // An operation of a REST service that reads: GET of its path, which is encoded, with its query.
   Result<json::object> get(const std::string& service, const std::string& path,
                            const std::vector<std::pair<std::string, std::string>>& query) const;
+  // An operation of a REST service whose payload is a body: POST to its path, which is encoded.
+  Result<Answer> post(const std::string& service, const std::string& path,
+                      const std::vector<std::pair<std::string, std::string>>& headers,
+                      const std::string& body) const;
   // GET of a path below /_kiban/, with the data directory's token.
   Result<json::object> get_own(const std::string& path, std::chrono::seconds patience) const;
   // GET of a path below /_kiban/ as it is answered.

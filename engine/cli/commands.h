@@ -44,8 +44,18 @@ int open_console(const ClientOptions& client, const ConsoleOptions& console,
 std::string execution_link(const Client& client, const std::string& execution_arn);
 std::string executions_link(const Client& client);
 
+struct InvokeOptions {
+  std::string function{};     // Name or ARN, with :VERSION or :ALIAS.
+  std::string payload{"{}"};  // JSON, @FILE, or - for stdin.
+  bool event{false};          // Do not wait for the result.
+  bool logs{false};           // Show the end of the log, on stderr.
+};
+// Prints the payload on stdout; fails when the function did.
+int invoke_function(const ClientOptions& client, const InvokeOptions& invoke);
+
 struct LogsOptions {
-  std::string group{};  // Empty: list the groups.
+  std::string group{};     // Empty: list the groups.
+  std::string function{};  // A Lambda function whose group it is, instead.
   std::string pattern{};
   std::string since{};  // A duration such as 1h; empty: from the beginning.
   bool follow{false};

@@ -103,19 +103,6 @@ class HistoryTable {
   std::map<std::string, std::size_t> entered_{};  // Bytes, by state.
 };
 
-Result<std::string> read_input(const std::string& input) {
-  std::ostringstream text;
-  if (input == "-") {
-    text << std::cin.rdbuf();
-    return text.str();
-  }
-  if (!input.starts_with('@')) return input;
-  std::ifstream file{input.substr(1)};
-  if (!file) return fail("InputFailed", input.substr(1) + " can't be read");
-  text << file.rdbuf();
-  return text.str();
-}
-
 // For people alone: stdout is what scripts read.
 void print_page_link(const std::string& link) {
   if (::isatty(STDERR_FILENO) == 1) fmt::print(stderr, "{}\n", paint(Colour::Dim, link));

@@ -300,7 +300,7 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   effects.add("mail.send", runtime::make_mail_performer(mail, **mailbox, signer, *mail_worker));
   auto items_worker = std::make_unique<runtime::Worker>();
   effects.add("items.read", make_items_performer(*data.blobs, *items_worker));
-  const auto added = runner->add_to(effects, server->port(), *data.blobs);
+  const auto added = runner->add_to(effects, server->port(), endpoint, *data.blobs);
   if (!added) return complain("tasks", added.error().cause, "See who owns the data directory.");
   const auto database_directory = directory_for("databases", options.ephemeral, data.directory);
   if (!database_directory) return complain_about_data(database_directory.error());
@@ -468,6 +468,22 @@ Result<std::optional<Duration>> parse_retention(const std::string& text) {
   return period;
 }
 
+// Functions' names to absolute paths of folders. Error `WrongUsage`.
+Result<std::map<std::string, std::string>> code_folders(const std::vector<std::string>& given) {
+  std::map<std::string, std::string> out;
+  for (const std::string& each : given) {
+    const std::size_t equals = each.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return fail("WrongUsage", fmt::format("'{}' names no function", each));
+    std::error_code failed;
+    const auto folder = std::filesystem::canonical(each.substr(equals + 1), failed);
+    if (failed || !std::filesystem::is_directory(folder, failed))
+      return fail("WrongUsage", fmt::format("{} is not a folder", each.substr(equals + 1)));
+    out[each.substr(0, equals)] = folder.string();
+  }
+  return out;
+}
+
 services::MissedSchedules missed_schedules(std::string_view word) {
   using services::MissedSchedules;
   if (word == "all") return MissedSchedules::All;
@@ -518,6 +534,9 @@ int serve(const ServeOptions& options) {
   if (!mock_config)
     return complain("mock config", mock_config.error().cause,
                     "It must be in the format of Step Functions Local.");
+  const auto folders = code_folders(options.code_folders);
+  if (!folders)
+    return complain("--code-dir", folders.error().cause, "Write FUNCTION=DIR, of a folder.");
   Result<Data> data = open_data(options);
   if (!data) return complain_about_data(data.error());
   // A process of this host does not know the names that containers resolve.
@@ -528,6 +547,7 @@ int serve(const ServeOptions& options) {
                      .retention = *retention,
                      .missed = missed_schedules(options.missed_schedules),
                      .hosts = options.allow_hosts,
+                     .code_folders = *folders,
                      .database_host = options.tasks == "process" ? "127.0.0.1" : ""},
                     *mail);
 }

@@ -31,6 +31,7 @@ struct ServeOptions {
   std::string retention{"90d"};  // Of finished executions; forever: they are not erased.
   // Of scheduled firings that came due while no server ran: last, all or none.
   std::string missed_schedules{"last"};
+  std::vector<std::string> code_folders{};  // "FUNCTION=DIR", of Lambda functions.
 };
 
 // Serves until SIGTERM, or SIGINT, which ends tasks too. Returns the exit code.

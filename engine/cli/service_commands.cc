@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "api/codec.h"
 #include "cli/commands.h"
 #include "cli/follow.h"
 #include "cli/report.h"
@@ -44,6 +45,16 @@ int list_groups(const Client& client, const OutputOptions& output) {
   else
     print_table({"LOG GROUP", "DAYS KEPT"}, rows);
   return exit_done;
+}
+
+// A function may log to a group of its own choice.
+Result<std::string> group_of_function(const Client& client, const std::string& name) {
+  KIBAN_TRY(
+      const json::object function,
+      client.get("lambda",
+                 fmt::format("/2015-03-31/functions/{}/configuration", api::encode_uri(name)), {}));
+  const json::object* logging = find_object(function, "LoggingConfig");
+  return logging ? text_of(*logging, "LogGroup") : fmt::format("/aws/lambda/{}", name);
 }
 
 void print_log_event(const json::object& event, const OutputOptions& output) {
@@ -132,8 +143,15 @@ TableRow task_row(const json::object& task) {
 
 }  // namespace
 
-int print_logs(const ClientOptions& options, const LogsOptions& logs, const OutputOptions& output) {
+int print_logs(const ClientOptions& options, const LogsOptions& asked,
+               const OutputOptions& output) {
   const Client client = make_client(options);
+  LogsOptions logs = asked;
+  if (!logs.function.empty()) {
+    const auto group = group_of_function(client, logs.function);
+    if (!group) return complain_about_call("logs", client, group.error());
+    logs.group = *group;
+  }
   if (logs.group.empty()) return list_groups(client, output);
   json::object input{{"logGroupName", logs.group}};
   if (!logs.pattern.empty()) input["filterPattern"] = logs.pattern;

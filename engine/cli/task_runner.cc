@@ -63,19 +63,31 @@ std::optional<std::string> TaskRunner::task_at(const std::string& address) const
   return containers_ ? containers_->task_at(address) : std::string();
 }
 
+void TaskRunner::add_functions(runtime::Effects& effects,
+                               std::unique_ptr<lambda::Launcher> launcher,
+                               const store::Blobs& blobs) {
+  functions_ = lambda::Host::create({.directory = directory_ + "/lambda",
+                                     .support = lambda::find_runtime_support(),
+                                     .limits = lambda::limits_here()},
+                                    std::move(launcher), blobs);
+  functions_->add_to(effects);
+}
+
 Result<void> TaskRunner::add_to(runtime::Effects& effects, std::uint16_t port,
-                                const store::Blobs& blobs) {
+                                const std::string& endpoint, const store::Blobs& blobs) {
+  const std::string functions = containers::functions_folder(directory_);
   if (processes_) {
     processes_->add_to(effects);
+    add_functions(effects, lambda::make_process_launcher(functions, endpoint), blobs);
   } else if (bridge_) {
-    KIBAN_TRY(containers_,
-              containers::Driver::create(
-                  {.directory = directory_,
-                   .endpoint = fmt::format("http://{}:{}", containers::bridge_address, port)},
-                  *bridge_, blobs));
+    const std::string there = fmt::format("http://{}:{}", containers::bridge_address, port);
+    KIBAN_TRY(containers_, containers::Driver::create({.directory = directory_, .endpoint = there},
+                                                      *bridge_, blobs));
     containers_->add_to(effects);
+    add_functions(effects, lambda::make_container_launcher(*containers_, functions, there), blobs);
   } else {
     runtime::add_refusing_driver(effects, refusal_);
+    lambda::add_refusing_host(effects, refusal_);
   }
   return {};
 }
@@ -91,6 +103,7 @@ void TaskRunner::end_tasks() {
 }
 
 void TaskRunner::end() {
+  functions_.reset();
   containers_.reset();
   processes_.reset();
 }

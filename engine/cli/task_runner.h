@@ -1,4 +1,4 @@
-// Runs the ECS tasks of this server: as containers, as processes, or not at all.
+// Runs the ECS tasks and Lambda functions of this server: as containers, as processes, or not at all.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include "containers/driver.h"
 #include "containers/network.h"
 #include "core/result.h"
+#include "lambda/host.h"
 #include "runtime/effects.h"
 #include "runtime/http_server.h"
 #include "runtime/process_driver.h"
@@ -29,22 +30,28 @@ class TaskRunner {
   // The id of the task that has this address, empty when none has it; nullopt: tasks are processes
   // and have no addresses of their own. From any thread.
   std::optional<std::string> task_at(const std::string& address) const;
-  // After the server knows its port. `blobs` outlives this.
-  Result<void> add_to(runtime::Effects& effects, std::uint16_t port, const store::Blobs& blobs);
+  // After the server knows its port. `endpoint` is its URL for processes of this host; `blobs`
+  // outlives this.
+  Result<void> add_to(runtime::Effects& effects, std::uint16_t port, const std::string& endpoint,
+                      const store::Blobs& blobs);
   // To be called once the kernel has performed the effects of running tasks again.
   void sweep();
   // Ends all tasks, and reports that. Without it they go on, and are taken up by the next run.
   void end_tasks();
-  // Ends all reports. To be called while the receivers of reports still exist.
+  // Ends all functions. Ends all reports. To be called while the receivers of reports still
+  // exist.
   void end();
 
  private:
   TaskRunner() = default;
+  void add_functions(runtime::Effects& effects, std::unique_ptr<lambda::Launcher> launcher,
+                     const store::Blobs& blobs);
   std::string directory_{};
   std::string refusal_{};  // Why tasks are not run.
   std::unique_ptr<runtime::ProcessDriver> processes_{};
   std::unique_ptr<containers::Bridge> bridge_{};
   std::unique_ptr<containers::Driver> containers_{};
+  std::unique_ptr<lambda::Host> functions_{};  // Uses the others.
 };
 
 }  // namespace kiban::cli

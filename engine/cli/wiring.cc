@@ -13,6 +13,7 @@
 #include "services/events/service.h"
 #include "services/iam/service.h"
 #include "services/kms/service.h"
+#include "services/lambda/service.h"
 #include "services/logs/service.h"
 #include "services/rds/service.h"
 #include "services/s3/service.h"
@@ -38,6 +39,7 @@ std::vector<std::unique_ptr<services::Service>> make_services(const WiringOption
   all.push_back(services::events::make_events_with({.missed = options.missed}));
   all.push_back(services::iam::make_iam());
   all.push_back(services::kms::make_kms());
+  all.push_back(services::lambda::make_lambda_with({.code_folders = options.code_folders}));
   all.push_back(services::logs::make_logs());
   all.push_back(services::rds::make_rds({.endpoint_host = options.database_host}));
   all.push_back(services::s3::make_s3());
@@ -131,6 +133,8 @@ std::vector<std::string> find_in_flight(const kernel::Kernel& kernel) {
     if (effect.kind == "task.run" && !member("Group").starts_with("service:"))
       names.push_back(fmt::format("ECS task {} ({})", effect.id.substr(effect.id.rfind('/') + 1),
                                   member("Group")));
+    if (effect.kind == "lambda.invoke")
+      names.push_back(fmt::format("invocation {} of {}", effect.id, member("FunctionName")));
     if (effect.kind == "http.post")
       names.push_back(fmt::format("delivery {} to {}", effect.id, member("Url")));
     if (effect.kind == "mail.send")

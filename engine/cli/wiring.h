@@ -1,6 +1,7 @@
 // All services, joined to the ports that the runtime gives them. Nothing else knows them all.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,8 @@ struct WiringOptions {
   services::MissedSchedules missed{services::MissedSchedules::Last};
   std::vector<std::string> hosts{};               // Further names of this server.
   services::states::Counters* counters{nullptr};  // Outlives the services.
+  // Folders that are run instead of the code of Lambda functions, by the functions' names.
+  std::map<std::string, std::string> code_folders{};
   std::string database_host{};  // Address of all RDS endpoints; empty: AWS's names.
 };
 
@@ -35,8 +38,9 @@ std::optional<runtime::StoredKey> find_key(kernel::Kernel& kernel, std::string_v
 std::optional<runtime::RegistryToken> find_registry_token(kernel::Kernel& kernel,
                                                           const std::string& password);
 
-// What holds a virtual clock: tasks that run to completion (a service's never do) and deliveries,
-// named for people. A state that waits for a task token holds nothing by itself.
+// What holds a virtual clock: tasks that run to completion (a service's never do), functions that
+// run, and deliveries, named for people. A state that waits for a task token holds nothing by
+// itself.
 std::vector<std::string> find_in_flight(const kernel::Kernel& kernel);
 
 // The same, found anew only when effects began or ended: a clock asks before every batch. The

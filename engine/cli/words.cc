@@ -4,7 +4,10 @@
 
 #include <charconv>
 #include <cstdint>
+#include <fstream>
+#include <iostream>
 #include <map>
+#include <sstream>
 
 namespace kiban::cli {
 
@@ -31,6 +34,19 @@ std::string duration_words(Duration duration) {
   if (seconds < 3600) return fmt::format("{} min {} s", seconds / 60, seconds % 60);
   if (seconds < 86'400) return fmt::format("{} h {} min", seconds / 3600, seconds / 60 % 60);
   return fmt::format("{} d {} h", seconds / 86'400, seconds / 3600 % 24);
+}
+
+Result<std::string> read_input(const std::string& input) {
+  std::ostringstream text;
+  if (input == "-") {
+    text << std::cin.rdbuf();
+    return text.str();
+  }
+  if (!input.starts_with('@')) return input;
+  std::ifstream file{input.substr(1)};
+  if (!file) return fail("InputFailed", input.substr(1) + " can't be read");
+  text << file.rdbuf();
+  return text.str();
 }
 
 }  // namespace kiban::cli

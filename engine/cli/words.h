@@ -1,4 +1,4 @@
-// Times and durations as people write and read them.
+// Times, durations and input as people write and read them.
 #pragma once
 
 #include <string>
@@ -12,5 +12,8 @@ namespace kiban::cli {
 Result<Duration> parse_duration(const std::string& text);
 // The two greatest units: "1 d 2 h", "3 min 5 s", "1.250 s", "12 ms".
 std::string duration_words(Duration duration);
+
+// What an option says that takes JSON, @FILE, or - for stdin. Error `InputFailed`.
+Result<std::string> read_input(const std::string& input);
 
 }  // namespace kiban::cli

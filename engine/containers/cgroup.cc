@@ -120,6 +120,20 @@ std::uint64_t oom_kills(const std::string& group) {
                       : number_in(root + "/memory" + group + "/memory.oom_control", "oom_kill");
 }
 
+std::uint64_t peak_memory(const std::string& group) {
+  return number_in(is_unified() ? root + group + "/memory.peak"
+                                : root + "/memory" + group + "/memory.max_usage_in_bytes",
+                   "");
+}
+
+// https://docs.kernel.org/admin-guide/cgroup-v1/freezer-subsystem.html
+bool set_motion(const std::string& group, Motion motion) {
+  const bool frozen = motion == Motion::Frozen;
+  if (is_unified()) return set(root + group + "/cgroup.freeze", frozen ? "1" : "0").has_value();
+  return set(root + "/freezer" + group + "/freezer.state", frozen ? "FROZEN" : "THAWED")
+      .has_value();
+}
+
 Usage read_usage(const std::string& group) {
   const std::string memory = is_unified() ? root + group : root + "/memory" + group;
   const std::uint64_t used =

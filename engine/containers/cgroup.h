@@ -34,4 +34,12 @@ struct Usage {
 };
 Usage read_usage(const std::string& group);
 
+// The most that processes of the group used at once, in bytes; 0: not known.
+std::uint64_t peak_memory(const std::string& group);
+
+// Whether the processes of the group, and of those below it, run.
+enum class Motion { Frozen, Running };
+// False: the kernel has no freezer for the group.
+bool set_motion(const std::string& group, Motion motion);
+
 }  // namespace kiban::containers

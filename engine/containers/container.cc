@@ -172,6 +172,14 @@ std::string Container::layer() const {
 bool Container::was_started() const { return fs::exists(directory_ + "/started"); }
 
 Result<void> Container::create(const Image& image, Surroundings surroundings) {
+  const bool mapped = surroundings.user_namespace.has_value();
+  KIBAN_TRY(const std::uint32_t user, prepare(image, std::move(surroundings)));
+  KIBAN_TRY_VOID(run_conmon());
+  if (mapped) give_output(user);
+  return {};
+}
+
+Result<std::uint32_t> Container::prepare(const Image& image, Surroundings surroundings) {
   remove();  // The incomplete files of a crash.
   std::error_code failed;
   fs::remove_all(directory_, failed);
@@ -197,11 +205,8 @@ Result<void> Container::create(const Image& image, Surroundings surroundings) {
   KIBAN_TRY(const json::object config, runtime_config(image.config, plan_, surroundings));
   KIBAN_TRY_VOID(write_file(directory_ + "/bundle/config.json", print_json(config)));
   stop_signal_ = containers::stop_signal(image.config);
-  KIBAN_TRY_VOID(run_conmon());
-  if (surroundings.user_namespace)
-    give_output(surroundings.user_namespace->first_id +
-                config.at("process").at("user").at("uid").to_number<std::uint32_t>());
-  return {};
+  return (surroundings.user_namespace ? surroundings.user_namespace->first_id : 0) +
+         config.at("process").at("user").at("uid").to_number<std::uint32_t>();
 }
 
 // Its standard output and error are pipes of conmon, which belong to the host's root. Programs open

@@ -56,6 +56,9 @@ class Container {
   // Makes the container, stopped before its first instruction. `surroundings` without root, passwd,
   // group and cgroup, which it fills in.
   Result<void> create(const Image& image, Surroundings surroundings);
+  // The first half of create(): its root and its bundle, for who runs it with runc alone. Returns
+  // the host's id of its user, who has to own its output.
+  Result<std::uint32_t> prepare(const Image& image, Surroundings surroundings);
   Result<void> start();
   // Takes up one that was started: running or ended meanwhile. False: it ended before its first
   // instruction, so it is to be created anew.

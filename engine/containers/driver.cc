@@ -75,6 +75,8 @@ class ContainerDriver final : public Driver {
     if (found != tasks_.end()) found->second->stop();
   }
 
+  Host& host() override { return host_; }
+
   std::string task_at(const std::string& address) override {
     const std::lock_guard lock{host_.mutex};
     const auto found = host_.addresses.find(address);
@@ -98,7 +100,7 @@ class ContainerDriver final : public Driver {
           const std::lock_guard lock{mutex_};
           if (tasks_.contains(entry.path().filename().string())) continue;
         }
-        remove_task(host_, entry.path().string());
+        remove_sandbox(host_, entry.path().string());
       }
     });
   }
@@ -129,6 +131,8 @@ class ContainerDriver final : public Driver {
 };
 
 }  // namespace
+
+std::string functions_folder(const std::string& directory) { return directory + "/functions"; }
 
 std::vector<std::string> missing_here() {
   std::vector<std::string> missing;
@@ -179,8 +183,9 @@ Result<void> erase_tasks(const std::string& directory) {
   Host host;
   use_directory(host, fs::absolute(directory, failed).string());
   host.bridge = bridge.get();
-  for (const auto& entry : fs::directory_iterator{host.directory, failed})
-    remove_task(host, entry.path().string());
+  for (const std::string& folder : {host.directory, functions_folder(directory)})
+    for (const auto& entry : fs::directory_iterator{folder, failed})
+      remove_sandbox(host, entry.path().string());
   Bridge::remove_unused();
   fs::remove_all(directory, failed);
   if (failed)

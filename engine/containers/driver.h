@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "containers/network.h"
+#include "containers/sandbox.h"
 #include "core/result.h"
 #include "runtime/effects.h"
 #include "store/blobs.h"
@@ -24,6 +25,9 @@ struct DriverOptions {
   // Between two reports of the resources that a service's task uses; AWS has a value each minute.
   std::chrono::seconds usage_interval{60};
 };
+
+// The folder of the sandboxes of functions in the driver's directory.
+std::string functions_folder(const std::string& directory);
 
 // The names of missing prerequisites of containers, to be shown: "root", "runc", …. Empty: none.
 std::vector<std::string> missing_here();
@@ -39,6 +43,8 @@ class Driver {
   // `payload` is that of `task.run`. A task that runs already is left alone.
   virtual void run(const json::object& payload, const runtime::Report& report) = 0;
   virtual void stop(const std::string& task_arn) = 0;
+  // What other sandboxes of this server share with its tasks. As long as the driver.
+  virtual Host& host() = 0;
   // The id of the running task that has this address; empty: none.
   virtual std::string task_at(const std::string& address) = 0;
   // Ends all tasks, some seconds at most, and reports that. Others that are asked for then wait for

@@ -24,6 +24,7 @@
 
 #include "containers/container.h"
 #include "containers/files.h"
+#include "containers/image_fixture.h"
 #include "containers/layer.h"
 #include "containers/netlink.h"
 #include "containers/program.h"
@@ -36,59 +37,6 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-std::string run(const std::vector<std::string>& arguments) {
-  auto output = run_program(arguments);
-  EXPECT_TRUE(output) << output.error().cause;
-  return output.value_or("");
-}
-
-struct TestImage {
-  std::string manifest{};
-  std::string digest{};
-};
-
-// An image with bash and a few tools of this host, and their libraries.
-TestImage make_image(store::Blobs& blobs, const std::string& directory) {
-  const std::string root = directory + "/layer";
-  for (const auto* folder : {"/bin", "/etc", "/tmp"}) fs::create_directories(root + folder);
-  for (const auto* tool : {"bash", "cat", "id", "ls", "sleep", "tail", "true"}) {
-    const std::string program = find_program(tool);
-    fs::copy_file(program, root + "/bin/" + tool, fs::copy_options::overwrite_existing);
-    std::istringstream words{run({find_program("ldd"), program})};
-    for (std::string word; words >> word;) {
-      if (!word.starts_with('/') || word.ends_with(':')) continue;
-      fs::create_directories(root + fs::path(word).parent_path().string());
-      fs::copy_file(word, root + word, fs::copy_options::overwrite_existing);
-    }
-  }
-  fs::create_symlink("bash", root + "/bin/sh");
-  std::ofstream{root + "/etc/passwd"} << "root:x:0:0::/:/bin/sh\napp:x:1000:1001::/tmp:/bin/sh\n";
-  std::ofstream{root + "/etc/group"} << "root:x:0:\napp:x:1001:\n";
-  run({find_program("tar"), "-C", root, "-cf", directory + "/layer.tar", "."});
-  const std::string layer = read_file(directory + "/layer.tar");
-  const std::string layer_hex = *blobs.put(layer);
-  const std::string config =
-      print_json({{"architecture", "amd64"},
-                  {"os", "linux"},
-                  {"config", {{"Env", {"PATH=/bin", "FROM=image"}}, {"Cmd", {"true"}}}},
-                  {"rootfs", {{"type", "layers"}, {"diff_ids", {"sha256:" + layer_hex}}}}});
-  TestImage image;
-  // Docker's media types, as `docker push` sends them.
-  image.manifest =
-      print_json({{"schemaVersion", 2},
-                  {"mediaType", "application/vnd.docker.distribution.manifest.v2+json"},
-                  {"config",
-                   {{"mediaType", "application/vnd.docker.container.image.v1+json"},
-                    {"size", config.size()},
-                    {"digest", "sha256:" + *blobs.put(config)}}},
-                  {"layers",
-                   {{{"mediaType", "application/vnd.docker.image.rootfs.diff.tar"},
-                     {"size", layer.size()},
-                     {"digest", "sha256:" + layer_hex}}}}});
-  image.digest = "sha256:" + store::sha256_hex(image.manifest);
-  return image;
-}
 
 // The reports of a task.
 class Heard {
@@ -680,7 +628,7 @@ TEST_F(Containers, HaveStorageOfTheSizeAskedFor) {
   // More at once than are kept ready, then one that was.
   for (const auto* name : {"a", "b", "c", "a"}) {
     const std::string directory = fmt::format("{}/stored-{}", base, name);
-    const auto opened = layers.open(directory, 1);
+    const auto opened = layers.open(directory, 1024);
     ASSERT_TRUE(opened) << opened.error().cause;
     struct statvfs size{};
     ASSERT_EQ(::statvfs((directory + "/layer").c_str(), &size), 0);

@@ -135,9 +135,9 @@ Layers::Layers(std::string templates) : templates_(std::move(templates)) {
   maker_ = std::jthread{[this](const std::stop_token& stop) { make_spares(stop); }};
 }
 
-Result<std::string> Layers::template_of(std::int64_t gib) {
+Result<std::string> Layers::template_of(std::int64_t mib) {
   const std::lock_guard lock{templates_mutex_};
-  const std::string path = fmt::format("{}/{}.ext4", templates_, gib);
+  const std::string path = fmt::format("{}/{}MiB.ext4", templates_, mib);
   if (fs::exists(path)) return path;
   const std::string fresh = path + ".new";
   std::error_code failed;
@@ -145,7 +145,7 @@ Result<std::string> Layers::template_of(std::int64_t gib) {
   fs::remove(fresh, failed);
   {
     const Descriptor file = open_file(fresh, O_CREAT | O_EXCL | O_RDWR, 0600);
-    if (!is_open(file) || ::ftruncate(file.number(), gib << 30) != 0) return refuse(fresh);
+    if (!is_open(file) || ::ftruncate(file.number(), mib << 20) != 0) return refuse(fresh);
   }
   // Without a journal: a task's storage does not outlive a crash of the host.
   const auto made = run_program({find_program("mkfs.ext4"), "-q", "-F", "-m", "0", "-O",
@@ -157,19 +157,19 @@ Result<std::string> Layers::template_of(std::int64_t gib) {
   return path;
 }
 
-Result<Descriptor> Layers::make(std::int64_t gib) {
-  KIBAN_TRY(const std::string source, template_of(gib));
+Result<Descriptor> Layers::make(std::int64_t mib) {
+  KIBAN_TRY(const std::string source, template_of(mib));
   const Descriptor empty = open_file(source, O_RDONLY);
   const Descriptor file = open_nameless(templates_);
   if (!is_open(empty) || !is_open(file) || !copy_sparse(empty, file)) return refuse(templates_);
   return mount_file(file);
 }
 
-std::optional<Descriptor> Layers::take(std::int64_t gib) {
+std::optional<Descriptor> Layers::take(std::int64_t mib) {
   const std::lock_guard lock{mutex_};
-  wanted_gib_ = gib;
+  wanted_mib_ = mib;
   asked_.notify_all();
-  std::erase_if(spares_, [gib](const Spare& spare) { return spare.gib != gib; });
+  std::erase_if(spares_, [mib](const Spare& spare) { return spare.mib != mib; });
   if (spares_.empty()) return std::nullopt;
   Descriptor mount = std::move(spares_.back().mount);
   spares_.pop_back();
@@ -178,23 +178,23 @@ std::optional<Descriptor> Layers::take(std::int64_t gib) {
 
 void Layers::make_spares(const std::stop_token& stop) {
   std::unique_lock lock{mutex_};
-  const auto lacking = [this] { return wanted_gib_ && spares_.size() < spares_max; };
+  const auto lacking = [this] { return wanted_mib_ && spares_.size() < spares_max; };
   while (asked_.wait(lock, stop, lacking) && !stop.stop_requested()) {
     (void)asked_.wait_for(lock, stop, spare_delay, [] { return false; });
     while (!stop.stop_requested() && lacking()) {
-      const std::int64_t gib = *wanted_gib_;
+      const std::int64_t mib = *wanted_mib_;
       lock.unlock();
-      Result<Descriptor> mount = make(gib);
+      Result<Descriptor> mount = make(mib);
       lock.lock();
       if (mount)
-        spares_.push_back({.gib = gib, .mount = *std::move(mount)});
+        spares_.push_back({.mib = mib, .mount = *std::move(mount)});
       else
-        wanted_gib_.reset();  // The next task asks again, and reports the error.
+        wanted_mib_.reset();  // The next task asks again, and reports the error.
     }
   }
 }
 
-Result<void> Layers::open(const std::string& directory, std::int64_t gib) {
+Result<void> Layers::open(const std::string& directory, std::int64_t mib) {
   const std::string target = directory + "/layer";
   if (is_mount_point(target)) return {};
   std::error_code failed;
@@ -203,9 +203,9 @@ Result<void> Layers::open(const std::string& directory, std::int64_t gib) {
   if (failed) return fail("ResourceInitializationError", failed.message());
   static const bool bounded = layers_missing().empty();
   if (!bounded) return {};
-  std::optional<Descriptor> mount = take(gib);
+  std::optional<Descriptor> mount = take(mib);
   if (!mount) {
-    KIBAN_TRY(mount, make(gib));
+    KIBAN_TRY(mount, make(mib));
   }
   if (::move_mount(mount->number(), "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0)
     return refuse(target);

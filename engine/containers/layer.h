@@ -26,27 +26,27 @@ class Layers {
  public:
   // `templates` is a folder that keeps one empty file system for each size.
   explicit Layers(std::string templates);
-  // Mounts DIRECTORY/layer with `gib` GiB; a folder without bound where layers_missing() says so.
+  // Mounts DIRECTORY/layer with `mib` MiB; a folder without bound where layers_missing() says so.
   // An existing mount is kept. Error `ResourceInitializationError`.
-  Result<void> open(const std::string& directory, std::int64_t gib);
+  Result<void> open(const std::string& directory, std::int64_t mib);
 
  private:
   struct Spare {
-    std::int64_t gib{0};
+    std::int64_t mib{0};
     runtime::Descriptor mount{};
   };
-  Result<std::string> template_of(std::int64_t gib);
+  Result<std::string> template_of(std::int64_t mib);
   // An empty file system that is mounted nowhere yet.
-  Result<runtime::Descriptor> make(std::int64_t gib);
+  Result<runtime::Descriptor> make(std::int64_t mib);
   // A spare one of that size, if there is one. Others are made in its place soon.
-  std::optional<runtime::Descriptor> take(std::int64_t gib);
+  std::optional<runtime::Descriptor> take(std::int64_t mib);
   void make_spares(const std::stop_token& stop);
 
   std::string templates_;
   std::mutex templates_mutex_{};
   std::mutex mutex_{};  // Of what follows.
   std::condition_variable_any asked_{};
-  std::optional<std::int64_t> wanted_gib_{};
+  std::optional<std::int64_t> wanted_mib_{};
   std::vector<Spare> spares_{};
   std::jthread maker_{};  // Last: it uses the rest until it has ended.
 };

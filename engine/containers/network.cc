@@ -362,6 +362,25 @@ Result<void> set_up_inside(int socket, const std::string& address) {
 
 }  // namespace
 
+Result<runtime::Descriptor> listen_inside(const std::string& network, std::uint16_t port) {
+  const runtime::Descriptor place{::open(network.c_str(), O_RDONLY | O_CLOEXEC)};
+  runtime::Descriptor made;
+  const auto make = [&made, port] {
+    made = runtime::Descriptor{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::bind(made.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(made.number(), SOMAXCONN) != 0)
+      made = runtime::Descriptor{};
+  };
+  const auto enter = [&place] { return ::setns(place.number(), CLONE_NEWNET); };
+  if (place.number() >= 0 && run_inside(enter, make) && made.number() >= 0) return made;
+  return fail("ProgramFailed",
+              fmt::format("can't listen in {}: {}", network, std::strerror(errno)));
+}
+
 std::string name_servers(const std::string& resolv_conf, const std::string& upstream) {
   std::istringstream in{resolv_conf};
   std::string kept;

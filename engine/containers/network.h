@@ -15,6 +15,7 @@
 #include <string>
 
 #include "core/result.h"
+#include "runtime/child.h"
 
 namespace kiban::containers {
 
@@ -27,6 +28,9 @@ constexpr std::string_view bridge_address = "169.254.170.2";
 std::string name_servers(const std::string& resolv_conf, const std::string& upstream);
 // The same out of this host's files; without a name server names can't be resolved in tasks.
 std::string name_servers_here();
+
+// A socket that listens on 127.0.0.1 of the network namespace in `network`. Error `ProgramFailed`.
+Result<runtime::Descriptor> listen_inside(const std::string& network, std::uint16_t port);
 
 enum class Egress { Denied, Allowed };
 enum class Route { Keep, Remove };

@@ -47,33 +47,7 @@ json::object failure(const Error& error) {
             {"Reason", fmt::format("{}: {}", error.name, error.cause)}}}};
 }
 
-std::unexpected<Error> network_failure(const Error& error) {
-  return fail("ResourceInitializationError", "failed to set up the task's network: " + error.cause);
-}
-
-// An address of our own, for a task without a subnet or whose subnet is not served: the first that
-// no task has out of 169.254.172.0/22, link-local like the bridge's own.
-std::string take_address(Host& host, const std::string& task) {
-  const std::lock_guard lock{host.mutex};
-  for (int number = 1; number < 1023; ++number) {
-    std::string address = fmt::format("169.254.{}.{}", 172 + number / 256, number % 256);
-    if (host.addresses.emplace(address, task).second) return address;
-  }
-  return {};
-}
-
-// Whether the task had egress. An earlier version called the file "way_out".
-bool remove_egress_mark(const std::string& directory) {
-  std::error_code ignored;
-  const bool marked = fs::remove(directory + "/egress", ignored);
-  return fs::remove(directory + "/way_out", ignored) || marked;
-}
-
-std::string host_name(const std::string& address, const std::string& region) {
-  std::string dashed = address;
-  std::ranges::replace(dashed, '.', '-');
-  return fmt::format("ip-{}.{}.compute.internal", dashed, region);
-}
+std::string last_part(const std::string& arn) { return arn.substr(arn.rfind('/') + 1); }
 
 }  // namespace
 
@@ -81,12 +55,11 @@ Task::Task(Host& host, json::object payload, runtime::Report report)
     : host_(host),
       payload_(std::move(payload)),
       report_(std::move(report)),
+      id_(last_part(text(payload_, "TaskArn"))),
+      directory_(host_.directory + "/" + id_),
+      sandbox_(host_, id_, directory_),
       signals_(std::make_shared<Signals>()),
-      log_events_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
-  const std::string arn = text(payload_, "TaskArn");
-  id_ = arn.substr(arn.rfind('/') + 1);
-  directory_ = host_.directory + "/" + id_;
-}
+      log_events_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
 
 Task::~Task() { ::close(log_events_); }
 
@@ -149,7 +122,7 @@ Result<void> Task::launch() {
     members_.clear();
     return {};
   }
-  KIBAN_TRY_VOID(make_surroundings());
+  KIBAN_TRY_VOID(open_sandbox());
   return start_ready();
 }
 
@@ -200,13 +173,13 @@ Result<void> Task::start(Member& member) {
       return fail("CannotPullContainerError", why);
     KIBAN_TRY(const Image image, host_.images->get(text(container.plan(), "ImageManifest"),
                                                    text(container.plan(), "ImageDigest")));
-    Surroundings surroundings = surroundings_;
+    Surroundings surroundings = sandbox_.surroundings();
     KIBAN_TRY(const std::vector<Mount> volumes, volumes_of(container));
     surroundings.mounts.insert(surroundings.mounts.end(), volumes.begin(), volumes.end());
     surroundings.environment =
         runtime::task_environment(payload_, container.plan(), host_.endpoint);
     KIBAN_TRY_VOID(container.create(image, std::move(surroundings)));
-    KIBAN_TRY_VOID(wait_for_admission());
+    KIBAN_TRY_VOID(sandbox_.wait_for_admission());
     KIBAN_TRY_VOID(container.start());
   }
   ::inotify_add_watch(log_events_, (container.directory() + "/log").c_str(), IN_MODIFY);
@@ -218,11 +191,21 @@ Result<void> Task::start(Member& member) {
   return {};
 }
 
-Result<void> Task::wait_for_admission() {
-  if (!admitted_.valid()) return {};
-  if (const Result<void> admitted = admitted_.get(); !admitted)
-    return network_failure(admitted.error());
-  return {};
+Result<void> Task::open_sandbox() {
+  const json::object* network = find_object(payload_, "Network");
+  SandboxOptions options{.cpu = digits(text(payload_, "Cpu")),
+                         .memory_mib = digits(text(payload_, "Memory")),
+                         .storage_mib = storage_of(payload_) * 1024,
+                         // "WayOut" in effects that an earlier version stored.
+                         .egress = flag(payload_, "Egress") || flag(payload_, "WayOut")
+                                       ? Egress::Allowed
+                                       : Egress::Denied,
+                         .address = network ? text(*network, "PrivateIpAddress") : std::string(),
+                         .region = text(payload_, "Region")};
+  if (const json::object* names = find_object(payload_, "Hosts"))
+    for (const auto& [name, value] : *names)
+      if (value.is_string()) options.hosts.emplace_back(name, to_string(value.get_string()));
+  return sandbox_.open(options);
 }
 
 // Folders of the task, which its containers share.
@@ -246,112 +229,13 @@ Result<std::vector<Mount>> Task::volumes_of(const Container& container) const {
       return fail("CannotStartContainerError",
                   fmt::format("can't create {}: {}", source, failed.message()));
     KIBAN_TRY_VOID(make_readable(source));
-    if (fresh) KIBAN_TRY_VOID(give_to_root(source));
+    if (fresh) KIBAN_TRY_VOID(sandbox_.give_to_root(source));
     const json::value* read_only = find(point, "readOnly");
     mounts.push_back({.source = source,
                       .destination = text(point, "containerPath"),
                       .read_only = read_only && read_only->is_bool() && read_only->get_bool()});
   }
   return mounts;
-}
-
-// The one it had before a restart of the engine, or that of its network interface, or else one of
-// ours: two subnets of different networks may hold the same address.
-Result<void> Task::choose_address() {
-  const std::string before = read_file(directory_ + "/address");
-  const json::object* network = find_object(payload_, "Network");
-  const std::string given = network ? text(*network, "PrivateIpAddress") : std::string();
-  {
-    const std::lock_guard lock{host_.mutex};
-    for (const std::string& one : {before, given})
-      if (address_.empty() && !one.empty() && host_.addresses.emplace(one, id_).second)
-        address_ = one;
-  }
-  if (address_.empty()) address_ = take_address(host_, id_);
-  if (address_.empty())
-    return fail("ResourceInitializationError", "every address of 169.254.172.0/22 is taken");
-  return write_file(directory_ + "/address", address_);
-}
-
-// The range it had before a restart of the engine, or a new one where tasks have user namespaces. A
-// task that an earlier version started has a network without one, and stays as it is.
-Result<void> Task::choose_ids() {
-  const std::string before = read_file(directory_ + "/ids");
-  if (!before.empty()) {
-    first_id_ = static_cast<std::uint32_t>(digits(before));
-    host_.ids.keep(*first_id_);
-    return {};
-  }
-  if (!host_.user_namespaces_missing.get().empty()) return {};
-  first_id_ = host_.ids.take(id_);
-  if (!first_id_) return fail("ResourceInitializationError", "every range of user ids is taken");
-  return write_file(directory_ + "/ids", std::to_string(*first_id_));
-}
-
-Result<void> Task::give_to_root(const std::string& path) const {
-  if (!surroundings_.user_namespace) return {};
-  return give_to(path, surroundings_.user_namespace->first_id);
-}
-
-Result<void> Task::make_surroundings() {
-  KIBAN_TRY_VOID(choose_address());
-  // The storage is made while the network is: the start of a task waits for both.
-  auto stored = std::async(std::launch::async,
-                           [this] { return host_.layers->open(directory_, storage_of(payload_)); });
-  const auto bounded = make_group(group_of_task(id_), digits(text(payload_, "Cpu")),
-                                  digits(text(payload_, "Memory")));
-  if (!bounded)
-    return fail("ResourceInitializationError",
-                "failed to set the task's limits: " + bounded.error().cause);
-  // "WayOut" in effects that an earlier version stored.
-  const bool egress = flag(payload_, "Egress") || flag(payload_, "WayOut");
-  if (egress) KIBAN_TRY_VOID(write_file(directory_ + "/egress", ""));
-  admitted_ =
-      std::async(std::launch::async, [this, way = egress ? Egress::Allowed : Egress::Denied] {
-        return host_.bridge->admit(id_, address_, way);
-      });
-  KIBAN_TRY_VOID(choose_ids());
-  const bool own_namespace = host_.user_namespaces_missing.get().empty();
-  const auto attached =
-      host_.bridge->attach(id_, address_, own_namespace ? first_id_ : std::nullopt);
-  if (!attached) return network_failure(attached.error());
-  KIBAN_TRY_VOID(stored.get());
-  surroundings_.network = *attached;
-  surroundings_.hostname = host_name(address_, text(payload_, "Region"));
-  if (auto owner = owner_of_network(*attached); owner && first_id_) {
-    user_namespace_ = *std::move(owner);
-    surroundings_.user_namespace = {
-        .path = fmt::format("/proc/{}/fd/{}", ::getpid(), user_namespace_.number()),
-        .first_id = *first_id_};
-  }
-  return make_network_files();
-}
-
-// /etc/hosts, /etc/resolv.conf and /etc/hostname of its containers.
-Result<void> Task::make_network_files() {
-  Surroundings& surroundings = surroundings_;
-  std::string hosts = fmt::format("127.0.0.1 localhost\n{} {}\n", address_, surroundings.hostname);
-  if (const json::object* names = find_object(payload_, "Hosts"))
-    for (const auto& [name, value] : *names)
-      if (value.is_string())
-        hosts +=
-            fmt::format("{} {}\n", std::string_view(value.get_string()), std::string_view(name));
-  const std::array<std::pair<const char*, std::string>, 3> files{
-      {{"hosts", hosts},
-       {"resolv.conf", name_servers_here()},
-       {"hostname", surroundings.hostname + "\n"}}};
-  for (const auto& [name, content] : files) {
-    const std::string source = fmt::format("{}/layer/{}", directory_, name);
-    std::error_code failed;
-    // A container that is adopted holds the one of before, and may have filled the storage.
-    if (!fs::exists(source)) {
-      KIBAN_TRY_VOID(write_file(source, content));
-      fs::permissions(source, fs::perms{0644}, failed);
-      KIBAN_TRY_VOID(give_to_root(source));
-    }
-    surroundings.mounts.push_back({.source = source, .destination = fmt::format("/etc/{}", name)});
-  }
-  return {};
 }
 
 void Task::watch() {
@@ -521,10 +405,10 @@ void Task::report_running() {
     containers.push_back({{"Name", member.container.name()},
                           {"RuntimeId", member.container.id()},
                           {"ImageDigest", text(member.container.plan(), "ImageDigest")}});
-  report_(
-      {.final = false,
-       .payload = {
-           {"Status", "RUNNING"}, {"Address", address_}, {"Containers", std::move(containers)}}});
+  report_({.final = false,
+           .payload = {{"Status", "RUNNING"},
+                       {"Address", sandbox_.address()},
+                       {"Containers", std::move(containers)}}});
 }
 
 json::array Task::next_lines(bool ended) {
@@ -629,14 +513,7 @@ void Task::report_usage() {
 
 // Another task may get the address once the end is reported, so it must be released before.
 void Task::finish(json::object outcome) {
-  (void)wait_for_admission();  // Otherwise a task that is gone would be admitted.
-  host_.bridge->disconnect(id_);
-  if (remove_egress_mark(directory_)) host_.bridge->revoke_egress(address_);
-  {
-    const std::lock_guard lock{host_.mutex};
-    host_.addresses.erase(address_);
-  }
-  if (first_id_) host_.ids.release(*first_id_);
+  sandbox_.close();
   (void)write_file(directory_ + "/result.json", print_json(outcome));
   send({.payload = std::move(outcome)});
   // Before the commit the next run of the engine may have to report it again.
@@ -647,30 +524,7 @@ void Task::take_down() {
   std::error_code ignored;
   fs::remove(directory_ + "/result.json", ignored);
   for (Member& member : members_) member.container.remove();
-  remove_task(host_, directory_);
-}
-
-void remove_task(Host& host, const std::string& directory) {
-  std::error_code failed;
-  const std::string id = fs::path(directory).filename().string();
-  {
-    const std::string address = read_file(directory + "/address");
-    const std::lock_guard lock{host.mutex};  // Keeps other tasks from taking the address.
-    if (remove_egress_mark(directory)) host.bridge->revoke_egress(address);
-    host.bridge->detach(id, address,
-                        host.addresses.contains(address) ? Route::Keep : Route::Remove);
-  }
-  for (const auto& entry : fs::directory_iterator{directory, failed}) {
-    if (!entry.is_directory(failed) || entry.path().filename() == "layer") continue;
-    for (int index = 0; index < 10; ++index) {
-      Container left{host.tools, {}, fmt::format("{}-{}", id, index), entry.path().string()};
-      left.remove();
-    }
-    fs::remove_all(entry.path(), failed);
-  }
-  close_layer(directory);
-  remove_group(group_of_task(id));
-  fs::remove_all(directory, failed);
+  remove_sandbox(host_, directory_);
 }
 
 }  // namespace kiban::containers

@@ -4,40 +4,17 @@
 
 #include <atomic>
 #include <chrono>
-#include <future>
 #include <list>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
-#include "containers/cgroup.h"
 #include "containers/container.h"
 #include "containers/health.h"
-#include "containers/image.h"
-#include "containers/layer.h"
-#include "containers/network.h"
-#include "containers/user_namespace.h"
+#include "containers/sandbox.h"
 #include "runtime/effects.h"
 
 namespace kiban::containers {
-
-// What all tasks share; outlives them.
-struct Host {
-  std::string directory{};  // Of the tasks' folders.
-  std::string endpoint{};   // The engine's URL as tasks see it.
-  Tools tools{};
-  Images* images{nullptr};
-  Layers* layers{nullptr};
-  Bridge* bridge{nullptr};
-  IdRanges ids{};
-  // Whether tasks get user namespaces: what is missing for them. Known soon after the start.
-  std::shared_future<std::string> user_namespaces_missing{};
-  std::chrono::seconds usage_interval{60};
-  std::mutex mutex{};
-  std::map<std::string, std::string> addresses{};  // Of tasks that run, with their ids.
-};
 
 class Task {
  public:
@@ -86,13 +63,7 @@ class Task {
   Result<void> start(Member& member);
   bool may_start(const Member& member) const;
   Result<std::vector<Mount>> volumes_of(const Container& container) const;
-  Result<void> choose_address();
-  Result<void> choose_ids();
-  Result<void> make_surroundings();
-  Result<void> make_network_files();
-  // To the root of the task's containers.
-  Result<void> give_to_root(const std::string& path) const;
-  Result<void> wait_for_admission();
+  Result<void> open_sandbox();
   void watch();
   void settle_members();
   std::string never_met(const json::object& dependency) const;
@@ -120,13 +91,9 @@ class Task {
   runtime::Report report_;
   std::string id_;
   std::string directory_;
-  std::string address_{};
-  std::optional<std::uint32_t> first_id_{};  // Of its range, when it has one.
-  runtime::Descriptor user_namespace_{};     // Open while containers are made.
-  Surroundings surroundings_{};
+  Sandbox sandbox_;
   std::list<Member> members_{};
-  std::future<Result<void>> admitted_{};  // By the bridge; containers run only then.
-  std::optional<Error> failure_{};        // Why not all of it could be started.
+  std::optional<Error> failure_{};  // Why not all of it could be started.
   std::shared_ptr<Signals> signals_;
   int log_events_;
   bool running_told_{false};
@@ -139,8 +106,5 @@ class Task {
   Steady log_next_{};
   std::optional<Steady> usage_next_{};  // Of a service's task.
 };
-
-// Removes what an ended or forgotten task left in `directory`.
-void remove_task(Host& host, const std::string& directory);
 
 }  // namespace kiban::containers

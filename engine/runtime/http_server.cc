@@ -1,5 +1,6 @@
 #include "runtime/http_server.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -62,6 +63,7 @@ struct Connection {
   Tcp::socket stream;
   asio::ip::address peer{};
   std::string local{};
+  std::string listener{};
   beast::flat_buffer buffer{};
   // One sweep closes all connections past their deadlines: a timer per connection would be set
   // several times for each request.
@@ -89,7 +91,13 @@ class Server final : public HttpServer {
   }
 
   Result<void> bind(const std::string& address, std::uint16_t port);
-  std::uint16_t port() const override { return acceptors_.front().local_endpoint().port(); }
+  void add_listener(Descriptor socket, std::string name) override;
+  void close_listener(std::string name) override;
+  std::uint16_t port() const override {
+    return listeners_.front()->acceptor.local_endpoint().port();
+  }
+  // Before run(): it goes on without listeners.
+  void stay() { work_.emplace(asio::make_work_guard(io_)); }
   std::size_t connections() const override { return connections_open_; }
   Result<void> also_listen(const std::string& address, std::uint16_t port) override {
     return bind(address, port);
@@ -103,7 +111,12 @@ class Server final : public HttpServer {
   }
 
  private:
-  asio::awaitable<void> accept(Tcp::acceptor& acceptor);
+  struct Listener {
+    Tcp::acceptor acceptor;
+    std::string name{};
+  };
+  // Keeps the listener until it is closed.
+  asio::awaitable<void> accept(std::shared_ptr<Listener> listener);
   asio::awaitable<void> sweep();
   bool make_room(const asio::ip::address& peer);
   bool close_oldest_idle(const asio::ip::address* peer);
@@ -134,7 +147,9 @@ class Server final : public HttpServer {
   std::function<void()> at_stop_{};
   HttpLimits limits_;
   asio::io_context io_{1};
-  std::list<Tcp::acceptor> acceptors_{};
+  // Kept alive by work_ when no listener is there yet.
+  std::list<std::shared_ptr<Listener>> listeners_{};
+  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{};
   asio::signal_set signals_;
   asio::steady_timer drain_;
   asio::steady_timer sweep_timer_;
@@ -162,18 +177,43 @@ Result<void> Server::bind(const std::string& address, std::uint16_t port) {
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(1024, error);
   if (error) return failed(error.message());
-  acceptors_.push_back(std::move(acceptor));
+  listeners_.push_back(std::make_shared<Listener>(std::move(acceptor)));
   // From here on a signal is kept for run().
-  if (acceptors_.size() == 1) {
+  if (listeners_.size() == 1) {
     signals_.add(SIGTERM);
     signals_.add(SIGINT);
   }
   return {};
 }
 
+void Server::add_listener(Descriptor socket, std::string name) {
+  asio::post(io_, [this, socket = std::make_shared<Descriptor>(std::move(socket)), name] {
+    Tcp::acceptor acceptor{io_};
+    error_code error;
+    const int number = ::fcntl(socket->number(), F_DUPFD_CLOEXEC, 0);
+    acceptor.assign(Tcp::v4(), number, error);
+    if (error || stopping_) return;
+    listeners_.push_back(std::make_shared<Listener>(std::move(acceptor), name));
+    spawn(io_, accept(listeners_.back()));
+  });
+}
+
+void Server::close_listener(std::string name) {
+  asio::post(io_, [this, name = std::move(name)] {
+    error_code ignored;
+    std::erase_if(listeners_, [&](const auto& listener) {
+      if (listener->name != name) return false;
+      listener->acceptor.close(ignored);
+      return true;
+    });
+    for (const auto& connection : connections_)
+      if (connection->listener == name) connection->stream.close(ignored);
+  });
+}
+
 int Server::run() {
-  wait_for_signal();
-  for (Tcp::acceptor& acceptor : acceptors_) spawn(io_, accept(acceptor));
+  if (!work_) wait_for_signal();
+  for (const auto& listener : listeners_) spawn(io_, accept(listener));
   spawn(io_, sweep());
   io_.run();
   return signal_;
@@ -196,7 +236,7 @@ void Server::begin_stop() {
   stopping_ = true;
   if (at_stop_) at_stop_();
   error_code ignored;
-  for (Tcp::acceptor& acceptor : acceptors_) acceptor.close(ignored);
+  for (const auto& listener : listeners_) listener->acceptor.close(ignored);
   close_idle();
   if (connections_.empty()) {
     io_.stop();
@@ -266,11 +306,11 @@ bool Server::make_room(const asio::ip::address& peer) {
   return connections_.size() < limits_.connections_max || close_oldest_idle(nullptr);
 }
 
-asio::awaitable<void> Server::accept(Tcp::acceptor& acceptor) {
+asio::awaitable<void> Server::accept(std::shared_ptr<Listener> listener) {
   asio::steady_timer pause{io_};
   while (!stopping_) {
-    auto [error, socket] = co_await acceptor.async_accept(as_result);
-    if (stopping_) co_return;
+    auto [error, socket] = co_await listener->acceptor.async_accept(as_result);
+    if (stopping_ || !listener->acceptor.is_open()) co_return;
     if (error) {
       if (error == asio::error::no_descriptors) {
         if (!std::exchange(told_descriptors_, true))
@@ -289,6 +329,7 @@ asio::awaitable<void> Server::accept(Tcp::acceptor& acceptor) {
     auto connection = std::make_shared<Connection>(std::move(socket));
     connection->peer = peer;
     connection->local = connection->stream.local_endpoint(ignored).address().to_string();
+    connection->listener = listener->name;
     connections_.insert(connection);
     connections_open_ = connections_.size();
     ++peers_[peer];
@@ -404,7 +445,8 @@ asio::awaitable<bool> Server::serve_one(Connection& connection) {
   HttpRequest request{.method = std::string(parser.get().method_string()),
                       .target = std::string(parser.get().target()),
                       .peer = text_of(connection.peer),
-                      .local = connection.local};
+                      .local = connection.local,
+                      .listener = connection.listener};
   for (const auto& field : parser.get())
     request.headers.emplace_back(field.name_string(), field.value());
   const unsigned version = parser.get().version();
@@ -632,6 +674,12 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(const std::string& addres
   auto server = std::make_unique<Server>(std::move(handler), limits);
   KIBAN_TRY_VOID(server->bind(address, port));
   return std::unique_ptr<HttpServer>(std::move(server));
+}
+
+std::unique_ptr<HttpServer> HttpServer::create(Handler handler, HttpLimits limits) {
+  auto server = std::make_unique<Server>(std::move(handler), limits);
+  server->stay();
+  return server;
 }
 
 }  // namespace kiban::runtime

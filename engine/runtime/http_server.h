@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "runtime/child.h"
 
 namespace kiban::runtime {
 
@@ -38,6 +39,7 @@ struct HttpRequest {
   std::string body{};
   std::shared_ptr<BodySink> sink{};  // Holds the body when there is one.
   std::string local{};               // The address of ours that the client connected to.
+  std::string listener{};            // The name that add_listener() was given; else empty.
   // True once the client has gone. Safe to ask from any thread.
   std::function<bool()> gone{};
 };
@@ -98,7 +100,14 @@ class HttpServer {
   // Binds at once. Error `ListenFailed` when the address is malformed or in use.
   static Result<std::unique_ptr<HttpServer>> listen(const std::string& address, std::uint16_t port,
                                                     Handler handler, HttpLimits limits = {});
+  // Serves what add_listener() adds, and leaves signals to others: for a server inside this process
+  // that a thread of its own runs until stop().
+  static std::unique_ptr<HttpServer> create(Handler handler, HttpLimits limits);
   virtual ~HttpServer() = default;
+  // From any thread: serves a TCP socket that listens already. Requests on it carry `name`.
+  virtual void add_listener(Descriptor socket, std::string name) = 0;
+  // From any thread: closes what add_listener() was given under `name`, and its connections.
+  virtual void close_listener(std::string name) = 0;
   virtual std::uint16_t port() const = 0;
   // Another address to serve on. Before run(). Errors as listen().
   virtual Result<void> also_listen(const std::string& address, std::uint16_t port) = 0;

@@ -422,5 +422,43 @@ TEST(RootKey, IsRandomAndShapedAsAwsShapesIt) {
   EXPECT_NE(make_root_key(), key);
 }
 
+// A socket on 127.0.0.1 that listens, and its port.
+std::pair<Descriptor, std::uint16_t> listening_socket() {
+  Descriptor socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  KIBAN_CHECK(::bind(socket.number(), generic, size) == 0 && ::listen(socket.number(), 8) == 0 &&
+                  ::getsockname(socket.number(), generic, &size) == 0,
+              "listen");
+  return {std::move(socket), ntohs(address.sin_port)};
+}
+
+TEST(HttpServer, ServesSocketsThatAreAddedAndClosedWhileItRuns) {
+  const auto server = HttpServer::create(
+      [](const HttpRequest& request, const Respond& respond) {
+        respond([name = request.listener] { return HttpReply{.body = name}; });
+      },
+      {.drain = 0s});
+  std::jthread thread{[&server] { server->run(); }};
+  auto [first, first_port] = listening_socket();
+  auto [second, second_port] = listening_socket();
+  server->add_listener(std::move(first), "first");
+  server->add_listener(std::move(second), "second");
+  Wire to_first{first_port};
+  Wire to_second{second_port};
+  to_first.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(to_first.receive("first"), HasSubstr("200 OK"));
+  to_second.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(to_second.receive("second"), HasSubstr("200 OK"));
+  server->close_listener("first");
+  EXPECT_EQ(to_first.receive(), "");  // Closed.
+  to_second.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(to_second.receive("second"), HasSubstr("200 OK"));
+  server->stop();
+}
+
 }  // namespace
 }  // namespace kiban::runtime

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "runtime/child.h"
+
 namespace kiban::runtime {
 
 namespace {
@@ -20,17 +22,6 @@ std::unexpected<Error> failed(std::string_view what, const std::string& path) {
   return fail("StoreFailed",
               fmt::format("can't {} {}: {}", what, path, std::generic_category().message(errno)));
 }
-
-// A descriptor that closes itself.
-struct Descriptor {
-  explicit Descriptor(int opened) : file(opened) {}
-  ~Descriptor() {
-    if (file >= 0) ::close(file);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int file;
-};
 
 bool write_all(int file, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -45,10 +36,10 @@ bool write_all(int file, std::string_view bytes) {
 template <typename Take>
 Result<void> read_pieces(const std::string& path, Take take) {
   const Descriptor in{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (in.file < 0) return failed("read", path);
+  if (in.number() < 0) return failed("read", path);
   std::string piece(piece_bytes, '\0');
   for (;;) {
-    const ssize_t count = ::read(in.file, piece.data(), piece.size());
+    const ssize_t count = ::read(in.number(), piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return failed("read", path);
     if (count == 0) return {};
@@ -132,7 +123,7 @@ std::shared_ptr<Spool> Uploads::spool() {
 
 Result<void> Uploads::begin(const std::string& id) {
   const Descriptor made{::open(path_of(id).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
-  if (made.file < 0) return failed("create", path_of(id));
+  if (made.number() < 0) return failed("create", path_of(id));
   return {};
 }
 
@@ -162,14 +153,14 @@ Result<std::uint64_t> Uploads::append(const std::string& id, Spool& body,
   }
   digests_.erase(id);
   const Descriptor out{::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC)};
-  if (out.file < 0) return failed("write", path);
+  if (out.number() < 0) return failed("write", path);
   bool written = true;
   KIBAN_TRY_VOID(read_pieces(
-      body.path_, [&](std::string_view piece) { return written = write_all(out.file, piece); }));
+      body.path_, [&](std::string_view piece) { return written = write_all(out.number(), piece); }));
   if (written) return before + body.size();
   const auto error = failed("write", path);
   // Half a piece must not stay: the client would send it again.
-  if (::ftruncate(out.file, static_cast<off_t>(before)) != 0) drop(id);
+  if (::ftruncate(out.number(), static_cast<off_t>(before)) != 0) drop(id);
   return error;
 }
 

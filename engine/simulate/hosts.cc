@@ -125,6 +125,10 @@ void Hosts::begin(std::uint64_t job, Timestamp now) {
   if (kind.starts_with("postgres.")) return begin_database(job, random, now);
   if (kind == "http.post") return begin_http(job, random, now);
   if (kind == "host.probe") return begin_probe(job, random, now);
+  if (kind == "lambda.invoke") return begin_invocation(job, random, now);
+  if (kind == "lambda.warm")
+    return say(job, now + up_to(random, 2s), {{"Ready", effect.payload.at("Count")}}, true);
+  if (kind.starts_with("lambda.")) return say(job, now, {}, true);
   if (kind == "mail.send") return begin_mail(job, random, now);
   if (kind == "task.stop") {
     stop_task(text(effect.payload, "TaskArn"), random, now);
@@ -235,6 +239,22 @@ void Hosts::begin_http(std::uint64_t job, Random& random, Timestamp now) {
       {"Reason", status == 200 ? "OK" : "Simulated"},
       {"Headers", std::move(headers)},
       {"Body", R"({"access_token":"t","token_type":"Bearer","expires_in":3600})"}};
+  say(job, at, reply, true);
+  if (fails(random, 10)) say_again(job, at + up_to(random, 1s), reply);
+}
+
+void Hosts::begin_invocation(std::uint64_t job, Random& random, Timestamp now) {
+  const Timestamp at = now + up_to(random, random.below(8) == 0 ? Duration{20s} : Duration{300ms});
+  if (fails(random, 5))
+    return say(job, at, {{"Error", {{"Code", "ServiceException"}, {"Message", "simulated"}}}},
+               true);
+  json::object reply{{"Payload", "null"}, {"DurationMs", 1}, {"LogStream", "simulated"}};
+  reply["Logs"] = json::array{
+      json::object{{"Timestamp", at.time_since_epoch().count()}, {"Message", "simulated"}}};
+  if (fails(random, 20)) {
+    reply["FunctionError"] = "Unhandled";
+    reply["Payload"] = R"({"errorMessage":"simulated","errorType":"Error"})";
+  }
   say(job, at, reply, true);
   if (fails(random, 10)) say_again(job, at + up_to(random, 1s), reply);
 }

@@ -59,6 +59,7 @@ class Hosts {
   void begin_database(std::uint64_t job, Random& random, Timestamp now);
   void begin_http(std::uint64_t job, Random& random, Timestamp now);
   void begin_probe(std::uint64_t job, Random& random, Timestamp now);
+  void begin_invocation(std::uint64_t job, Random& random, Timestamp now);
   void begin_mail(std::uint64_t job, Random& random, Timestamp now);
   void stop_task(const std::string& arn, Random& random, Timestamp now);
   void drop_events(std::uint64_t job);

@@ -126,6 +126,20 @@ events StartReplay {"ReplayName":"@name","EventSourceArn":"@events.archivearn","
 events PutPermission {"StatementId":"s-1","Action":"events:PutEvents","Principal":"000000000000"}
 events RemovePermission {"StatementId":"s-1"}
 events ListRuleNamesByTarget {"TargetArn":"arn:aws:sqs:ap-northeast-1:000000000000:queue-1"}
+lambda CreateFunction {"FunctionName":"function-1","Runtime":"python3.12","Handler":"index.handler","Role":"arn:aws:iam::000000000000:role/role-1","Code":{"ZipFile":"UEsDBBQAAAAAAAAAIQCJLXtlGwAAABsAAAAIAAAAaW5kZXgucHlkZWYgaGFuZGxlcihlLCBjKTogcmV0dXJuIGVQSwECFAMUAAAAAAAAACEAiS17ZRsAAAAbAAAACAAAAAAAAAAAAAAAgAEAAAAAaW5kZXgucHlQSwUGAAAAAAEAAQA2AAAAQQAAAAAA"}}
+lambda CreateFunction {"FunctionName":"@name","Runtime":"nodejs22.x","Handler":"index.handler","Role":"arn:aws:iam::000000000000:role/role-1","Code":{"ZipFile":"UEsDBBQAAAAAAAAAIQCJLXtlGwAAABsAAAAIAAAAaW5kZXgucHlkZWYgaGFuZGxlcihlLCBjKTogcmV0dXJuIGVQSwECFAMUAAAAAAAAACEAiS17ZRsAAAAbAAAACAAAAAAAAAAAAAAAgAEAAAAAaW5kZXgucHlQSwUGAAAAAAEAAQA2AAAAQQAAAAAA"},"Publish":true}
+lambda UpdateFunctionCode {"FunctionName":"function-1","ZipFile":"UEsDBBQAAAAAAAAAIQCJLXtlGwAAABsAAAAIAAAAaW5kZXgucHlkZWYgaGFuZGxlcihlLCBjKTogcmV0dXJuIGVQSwECFAMUAAAAAAAAACEAiS17ZRsAAAAbAAAACAAAAAAAAAAAAAAAgAEAAAAAaW5kZXgucHlQSwUGAAAAAAEAAQA2AAAAQQAAAAAA"}
+lambda PublishLayerVersion {"LayerName":"layer-1","Content":{"ZipFile":"UEsDBBQAAAAAAAAAIQCJLXtlGwAAABsAAAAIAAAAaW5kZXgucHlkZWYgaGFuZGxlcihlLCBjKTogcmV0dXJuIGVQSwECFAMUAAAAAAAAACEAiS17ZRsAAAAbAAAACAAAAAAAAAAAAAAAgAEAAAAAaW5kZXgucHlQSwUGAAAAAAEAAQA2AAAAQQAAAAAA"}}
+lambda PublishVersion {"FunctionName":"function-1"}
+lambda CreateAlias {"FunctionName":"function-1","Name":"live","FunctionVersion":"$LATEST"}
+lambda Invoke {"FunctionName":"function-1","InvocationType":"Event","Payload":"e30="}
+lambda Invoke {"FunctionName":"function-1","Payload":"e30="}
+lambda PutFunctionConcurrency {"FunctionName":"function-1","ReservedConcurrentExecutions":1}
+lambda DeleteFunctionConcurrency {"FunctionName":"function-1"}
+lambda AddPermission {"FunctionName":"function-1","StatementId":"s","Action":"lambda:InvokeFunction","Principal":"events.amazonaws.com"}
+lambda CreateEventSourceMapping {"FunctionName":"function-1","EventSourceArn":"arn:aws:sqs:ap-northeast-1:000000000000:queue-1"}
+lambda PutFunctionEventInvokeConfig {"FunctionName":"function-1","MaximumRetryAttempts":1}
+lambda DeleteFunction {"FunctionName":"function-1"}
 logs CreateLogGroup {"logGroupName":"@name"}
 logs CreateLogStream {"logGroupName":"@logs.loggroupname","logStreamName":"@name"}
 logs PutLogEvents {"logGroupName":"@logs.loggroupname","logStreamName":"@logs.logstreamname","logEvents":[{"timestamp":1767225600000,"message":"ERROR one"}]}

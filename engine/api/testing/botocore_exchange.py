@@ -206,6 +206,12 @@ def text_of(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
+def streams(operation: OperationModel) -> bool:
+    """botocore calls every payload of bytes a stream; kiban goes by the model's trait."""
+    shape = operation.get_streaming_input() if operation.has_streaming_input else None
+    return shape is not None and bool(shape.serialization.get("streaming"))
+
+
 def input_case(folder: str, client: Any, operation: OperationModel, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
     tree: dict[str, Any] = {}
     native: dict[str, Any] = {}
@@ -214,7 +220,7 @@ def input_case(folder: str, client: Any, operation: OperationModel, seed: int) -
         maker = Maker(folder, f"{folder}.{operation.name}.{seed}")
         tree, native = maker.structure(operation.input_shape, 0)
         payload = operation.input_shape.serialization.get("payload")
-        if operation.has_streaming_input:
+        if streams(operation):
             bulk = base64.b64encode(b"bulk bytes \x00\xff").decode()
             native[payload] = b"bulk bytes \x00\xff"
             tree.pop(payload, None)
@@ -258,7 +264,11 @@ def output_tree(folder: str, operation: OperationModel, seed: int) -> tuple[Any,
         return {}, {}
     maker = Maker(folder, f"{folder}.{operation.name}.out.{seed}")
     skip = frozenset([shape.serialization.get("payload", "")] if operation.has_streaming_output else [])
-    return maker.structure(shape, 0, skip)
+    tree, native = maker.structure(shape, 0, skip)
+    for name, member in shape.members.items():
+        if member.serialization.get("location") == "statusCode":
+            tree[name] = native[name] = 200
+    return tree, native
 
 
 SEEDS = range(4)

@@ -12,6 +12,7 @@
 #include "services/base/bulk.h"
 #include "services/base/rights.h"
 #include "services/base/table_service.h"
+#include "services/cloudformation/function_code.h"
 #include "services/cloudformation/refusals.h"
 
 namespace kiban::services::cloudformation {
@@ -492,6 +493,7 @@ Result<void> Lifecycle::prepare(Work& work) {
   if (how == "attachment") return attach_secret(work);
   if (how == "definition") return load_definition(work);
   if (how == "rule") name_rule(work);
+  if (how == "code") work.scope.own["code"] = function_code(work.scope.properties);
   if (how == "policy" && work.scope.own.contains("id")) return prune_versions(work, versions_kept);
   return {};
 }

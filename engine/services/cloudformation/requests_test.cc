@@ -304,8 +304,8 @@ TEST(Templates, AreRefusedBeforeAnythingIsMade) {
       {R"({"Resources":{"Q":{"Type":"AWS::SQS::Queue"}},"Outputs":{"O":{"Value":"a","Export":{"Name":{"Fn::Sub":"${AWS::StackName}-x"}}},"P":{"Value":"b","Export":{"Name":"s-x"}}}})",
        "Template format error: The Outputs section contains duplicate Export names: [s-x]. Specify "
        "a unique name for each export."},
-      {R"({"Resources":{"F":{"Type":"AWS::DynamoDB::Table"},"C":{"Type":"AWS::Nothing::Thing"}}})",
-       "Unrecognized resource types: [AWS::DynamoDB::Table, AWS::Nothing::Thing]"}};
+      {R"({"Resources":{"F":{"Type":"AWS::Glue::Job"},"C":{"Type":"AWS::Nothing::Thing"}}})",
+       "Unrecognized resource types: [AWS::Glue::Job, AWS::Nothing::Thing]"}};
   for (const auto& [body, why] : refused) {
     const auto reply = world.call("CreateStack", asked(body));
     ASSERT_FALSE(reply) << body;

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "cfn/types.h"
+#include "core/zip.h"
 #include "kernel/kernel.h"
 #include "services/applicationautoscaling/service.h"
 #include "services/base/table_service.h"
@@ -23,6 +24,7 @@
 #include "services/events/service.h"
 #include "services/iam/service.h"
 #include "services/kms/service.h"
+#include "services/lambda/service.h"
 #include "services/logs/service.h"
 #include "services/rds/service.h"
 #include "services/s3/service.h"
@@ -33,6 +35,7 @@
 #include "services/ssm/service.h"
 #include "services/states/service.h"
 #include "services/sts/service.h"
+#include "store/blobs.h"
 
 namespace kiban::services::cloudformation {
 namespace {
@@ -59,6 +62,7 @@ class Account {
     services.push_back(events::make_events());
     services.push_back(iam::make_iam());
     services.push_back(kms::make_kms());
+    services.push_back(lambda::make_lambda());
     services.push_back(logs::make_logs());
     services.push_back(rds::make_rds());
     services.push_back(s3::make_s3());
@@ -69,7 +73,26 @@ class Account {
     services.push_back(ssm::make_ssm());
     services.push_back(states::make_states());
     services.push_back(sts::make_sts());
-    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services));
+    kernel_ = std::make_unique<kernel::Kernel>(*store_, std::move(services),
+                                               kernel::Options{.blobs = blobs_.get()});
+    put_archives();
+  }
+
+  // s3://archives/one.zip and two.zip, for types that take code from there.
+  void put_archives() {
+    const auto put = [&](const char* operation, json::object input) {
+      EXPECT_TRUE(kernel_->call("s3", operation, std::move(input), now_, ++seed_)) << operation;
+    };
+    put("CreateBucket",
+        {{"Bucket", "archives"},
+         {"CreateBucketConfiguration", {{"LocationConstraint", "ap-northeast-1"}}}});
+    for (const std::string& name : {std::string("one"), std::string("two")}) {
+      const std::string archive = make_zip({{"layer.py", name}});
+      put("PutObject",
+          {{"Bucket", "archives"},
+           {"Key", name + ".zip"},
+           {"Body", {{"Digest", *blobs_->put(archive)}, {"Offset", 0}, {"Size", archive.size()}}}});
+    }
   }
 
   Result<json::object> call(std::string operation, json::object input) {
@@ -192,6 +215,7 @@ class Account {
     return any || kernel_->busy() || std::exchange(again_, !again_);
   }
 
+  std::unique_ptr<store::Blobs> blobs_ = store::make_memory_blobs();
   std::unique_ptr<store::Store> store_ = store::make_memory_store();
   std::unique_ptr<kernel::Kernel> kernel_{};
   Timestamp now_{1'700'000'000'000ms};

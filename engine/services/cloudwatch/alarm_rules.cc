@@ -73,8 +73,9 @@ Result<void> check_actions(const Context& context, const json::object& input) {
       if (!arn->region.empty() && arn->region != context.caller().region)
         return invalid(fmt::format("Invalid region {} specified. Only {} is supported.",
                                    arn->region, context.caller().region));
-      if (arn->service != "sns")
-        return invalid(fmt::format("kiban notifies SNS topics only, not '{}'", text));
+      if (arn->service != "sns" && arn->service != "lambda")
+        return invalid(
+            fmt::format("kiban notifies SNS topics and Lambda functions only, not '{}'", text));
     }
   }
   return {};

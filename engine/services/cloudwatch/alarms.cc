@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "api/codec.h"
 #include "services/base/pages.h"
 #include "services/base/table_service.h"
 #include "services/cloudwatch/alarm.h"
@@ -64,7 +65,60 @@ Result<Verdict> judge(const Context& context, const Alarm& alarm) {
                              alarmed ? "beyond" : "not enough beyond", threshold)};
 }
 
-void tell(Context& context, const Alarm& alarm, AlarmState old_state) {
+std::string with_offset(Timestamp time) {
+  std::string words = format_iso8601(time);
+  words.pop_back();
+  return words + "+0000";
+}
+
+// The event that a function gets of an alarm.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html
+json::object function_event(const Context& context, const Alarm& alarm, const Alarm& before) {
+  json::object dimensions;
+  for (const auto& [name, value] : metric_of(alarm).dimensions) dimensions[name] = value;
+  const auto state_of = [](const Alarm& row) {
+    json::object state{{"value", name_of(row.state)}, {"reason", row.state_reason.value_or("")}};
+    if (row.state_updated) state["timestamp"] = with_offset(*row.state_updated);
+    return state;
+  };
+  return {{"source", "aws.cloudwatch"},
+          {"alarmArn", alarm.arn},
+          {"accountId", context.caller().account},
+          {"time", with_offset(context.now())},
+          {"region", context.caller().region},
+          {"alarmData",
+           {{"alarmName", alarm.name},
+            {"state", state_of(alarm)},
+            {"previousState", state_of(before)},
+            {"configuration",
+             {{"description", alarm.description.value_or("")},
+              {"metrics",
+               {{{"id", "m1"},
+                 {"metricStat",
+                  {{"metric",
+                    {{"namespace", alarm.metric_namespace},
+                     {"name", alarm.metric_name},
+                     {"dimensions", std::move(dimensions)}}},
+                   {"period", alarm.period.value_or(60)},
+                   {"stat", alarm.statistic}}},
+                 {"returnData", true}}}}}}}}};
+}
+
+void invoke_function(Context& context, std::string_view arn, const Alarm& alarm,
+                     const Alarm& before) {
+  const std::string event = print_json(function_event(context, alarm, before));
+  (void)context.call("lambda", "Invoke",
+                     {{"FunctionName", arn},
+                      {"InvocationType", "Event"},
+                      {"Payload", api::encode_base64(event)}},
+                     {.account = context.caller().account,
+                      .region = context.caller().region,
+                      .arn = "lambda.alarms.cloudwatch.amazonaws.com",
+                      .source_arn = alarm.arn,
+                      .acts_for = alarm.arn});
+}
+
+void tell(Context& context, const Alarm& alarm, const Alarm& before) {
   if (!alarm.actions_enabled) return;
   const std::string_view state = name_of(alarm.state);
   const json::object message{{"AlarmName", alarm.name},
@@ -75,7 +129,7 @@ void tell(Context& context, const Alarm& alarm, AlarmState old_state) {
                              {"StateChangeTime", format_iso8601(context.now())},
                              {"Region", context.caller().region},
                              {"AlarmArn", alarm.arn},
-                             {"OldStateValue", name_of(old_state)},
+                             {"OldStateValue", name_of(before.state)},
                              {"Trigger", to_json(metric_of(alarm))}};
   // The topic's policy decides.
   // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
@@ -85,6 +139,10 @@ void tell(Context& context, const Alarm& alarm, AlarmState old_state) {
                           .source_arn = alarm.arn,
                           .acts_for = alarm.arn};
   for (const std::string& arn : actions_of(alarm, alarm.state)) {
+    if (arn.starts_with("arn:aws:lambda:")) {
+      invoke_function(context, arn, alarm, before);
+      continue;
+    }
     if (!arn.starts_with("arn:aws:sns:")) continue;  // put_alarm lets no other pass.
     (void)context.call(
         "sns", "Publish",
@@ -100,6 +158,7 @@ void save(Context& context, const Alarm& alarm) {
 }
 
 void move(Context& context, Alarm& alarm, const Verdict& verdict) {
+  const Alarm before = alarm;
   const AlarmState old_state = alarm.state;
   if (old_state == verdict.state) return;
   alarm.state = verdict.state;
@@ -109,7 +168,7 @@ void move(Context& context, Alarm& alarm, const Verdict& verdict) {
   note(context, alarm.name, "StateUpdate",
        fmt::format("Alarm updated from {} to {}", name_of(old_state), name_of(verdict.state)),
        {{"newState", verdict.reason}});
-  tell(context, alarm, old_state);
+  tell(context, alarm, before);
 }
 
 void evaluate(Context& context, Alarm& alarm) {

@@ -531,7 +531,8 @@ TEST_F(Events, RefuseByAwsText) {
   const std::string machine = "arn:aws:states:ap-northeast-1:000000000000:stateMachine:m";
   EXPECT_EQ(target({{"Arn", machine}}),
             "ValidationException: RoleArn is required for target " + machine + ".");
-  EXPECT_NE(target({{"Arn", "arn:aws:lambda:ap-northeast-1:000000000000:function:f"}}), "");
+  EXPECT_NE(target({{"Arn", "arn:aws:lambda:ap-northeast-1:000000000000:layer:l"}}), "");
+  EXPECT_EQ(target({{"Arn", "arn:aws:lambda:ap-northeast-1:000000000000:function:f"}}), "");
   EXPECT_NE(target({{"Arn", "nonsense"}}), "");
   EXPECT_EQ(target({{"Arn", std::string(queue_arn) + "q"}}), "");
   EXPECT_EQ(refused("DeleteRule", {{"Name", "r"}}),

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "api/codec.h"
 #include "core/arn.h"
 #include "services/base/table_service.h"
 #include "services/events/delivery.h"
@@ -119,6 +120,14 @@ Call run_task(const Invocation& invocation) {
   return {"ecs", "RunTask", std::move(input)};
 }
 
+Call invoke_function(const Invocation& invocation) {
+  return {"lambda",
+          "Invoke",
+          {{"FunctionName", text(invocation.target, "Arn")},
+           {"InvocationType", "Event"},
+           {"Payload", api::encode_base64(invocation.input)}}};
+}
+
 // A template may give {"timestamp": ms, "message": text}.
 Call put_log_event(const Context& context, const Invocation& invocation, std::string_view group,
                    std::string_view stream) {
@@ -202,6 +211,7 @@ std::optional<Failure> invoke(Context& context, const Invocation& invocation) {
                     {{"TopicArn", text(invocation.target, "Arn")}, {"Message", invocation.input}}},
                    *as);
   if (arn->service == "ecs") return perform(context, run_task(invocation), *as);
+  if (arn->service == "lambda") return perform(context, invoke_function(invocation), *as);
   if (arn->service == "logs") return write_log(context, invocation, *arn, *as);
   if (arn->service != "events")
     return Failure{.code = "SDK_CLIENT_ERROR", .message = "not served by kiban", .may_pass = false};

@@ -19,7 +19,7 @@ constexpr std::size_t targets_max = 5;
 
 // The last part of what is served, as ARNs name it.
 constexpr std::string_view served =
-    "Step Functions, SQS, SNS, CloudWatch Logs, ECS, API destinations and event buses";
+    "Step Functions, Lambda, SQS, SNS, CloudWatch Logs, ECS, API destinations and event buses";
 
 Result<void> check_arn(const json::object& target) {
   const std::string text_of_arn = text(target, "Arn");
@@ -29,6 +29,7 @@ Result<void> check_arn(const json::object& target) {
         "Parameter {} is not valid. Reason: Provided Arn is not in correct format.", text_of_arn));
   const std::string& resource = arn->resource;
   const bool known = arn->service == "sqs" || arn->service == "sns" ||
+                     (arn->service == "lambda" && resource.starts_with("function:")) ||
                      (arn->service == "states" && resource.starts_with("stateMachine:")) ||
                      (arn->service == "logs" && resource.starts_with("log-group:")) ||
                      (arn->service == "ecs" && resource.starts_with("cluster/")) ||

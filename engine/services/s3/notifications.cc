@@ -56,7 +56,8 @@ struct Destination {
 };
 constexpr std::array destinations = {
     Destination{"QueueConfigurations", "QueueArn", "sqs", "FIFO SQS queues are not supported"},
-    Destination{"TopicConfigurations", "TopicArn", "sns", "FIFO SNS topics are not supported"}};
+    Destination{"TopicConfigurations", "TopicArn", "sns", "FIFO SNS topics are not supported"},
+    Destination{"LambdaFunctionConfigurations", "LambdaFunctionArn", "lambda", ""}};
 
 std::unexpected<Error> invalid(std::string text) {
   return fail("InvalidArgument", std::move(text));
@@ -141,7 +142,8 @@ Result<Rule> read_entry(Context& context, const json::object& bucket,
     return invalid(
         "The notification destination service region is not valid for the bucket location "
         "constraint");
-  if (arn->resource.ends_with(".fifo")) return invalid(std::string(destination.fifo));
+  if (!destination.fifo.empty() && arn->resource.ends_with(".fifo"))
+    return invalid(std::string(destination.fifo));
   Rule rule;
   for (const json::value& event : *events) {
     const std::string name = event.is_string() ? to_string(event.get_string()) : std::string();
@@ -161,10 +163,14 @@ std::string address(const Context& context, const Arn& arn) {
   return fmt::format("{}/{}/{}", context.endpoint(), arn.account, arn.resource);
 }
 
-// Into a queue or a topic, as S3 on behalf of the bucket: the policy of the queue or topic decides.
+// A test sends no event to a function: it only checks whether the function may be invoked.
+enum class Purpose : std::uint8_t { Event, Test };
+
+// Into a queue or a topic, or to a function, as S3 on behalf of the bucket: the policy of the
+// destination decides.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
 Result<json::object> send(Context& context, std::string_view bucket, std::string_view destination,
-                          std::string message) {
+                          std::string message, Purpose purpose) {
   const auto arn = parse_arn(destination);
   if (!arn) return std::unexpected(arn.error());
   // No other account's queues and topics are here.
@@ -179,6 +185,12 @@ Result<json::object> send(Context& context, std::string_view bucket, std::string
   if (arn->service == "sqs")
     return context.call("sqs", "SendMessage",
                         {{"QueueUrl", address(context, *arn)}, {"MessageBody", std::move(message)}},
+                        s3);
+  if (arn->service == "lambda")
+    return context.call("lambda", "Invoke",
+                        {{"FunctionName", destination},
+                         {"InvocationType", purpose == Purpose::Test ? "DryRun" : "Event"},
+                         {"Payload", api::encode_base64(message)}},
                         s3);
   return context.call("sns", "Publish",
                       {{"TopicArn", destination},
@@ -332,7 +344,7 @@ void announce(Context& context, const json::object& bucket, const Change& change
       const json::object& entry = value.as_object();
       if (!wants(entry, change, text(row, "Key"))) continue;
       (void)send(context, text(bucket, "Name"), text(entry, destination.arn),
-                 record(context, bucket, change, row, facts, text(entry, "Id")));
+                 record(context, bucket, change, row, facts, text(entry, "Id")), Purpose::Event);
     }
   }
   if (configuration->contains("EventBridgeConfiguration"))
@@ -341,11 +353,6 @@ void announce(Context& context, const json::object& bucket, const Change& change
 
 Result<json::object> read_notifications(Context& context, const json::object& bucket,
                                         const json::object& configuration) {
-  const json::array* functions = find_array(configuration, "LambdaFunctionConfigurations");
-  if (functions && !functions->empty())
-    return fail("NotImplemented",
-                "kiban does not support LambdaFunctionConfigurations of "
-                "s3:PutBucketNotificationConfiguration: it serves no Lambda");
   json::object out = configuration;
   std::vector<Rule> rules;
   std::set<std::string> ids;
@@ -379,7 +386,7 @@ Result<void> test_destinations(Context& context, const json::object& bucket,
                                  {"RequestId", id},
                                  {"HostId", api::encode_base64(id)}};
       if (!send(context, text(bucket, "Name"), text(value.as_object(), destination.arn),
-                print_json(message)))
+                print_json(message), Purpose::Test))
         return invalid("Unable to validate the following destination configurations");
     }
   }

@@ -2,7 +2,7 @@
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html
 //
 // What an object's change tells leaves in the same batch as the change: a message to a queue, a
-// message to a topic, an event on the default bus. A destination that is gone by then loses it, as
+// message to a topic, an event for a function, an event on the default bus. A destination that is gone by then loses it, as
 // on AWS. The destinations' own policies are not asked.
 #pragma once
 
@@ -22,7 +22,7 @@ void announce(Context& context, const json::object& bucket, const Change& change
               const json::object& row);
 
 // The rules of API_PutBucketNotificationConfiguration.html, ids filled in. Errors InvalidArgument,
-// MalformedXML, NotImplemented (Lambda).
+// MalformedXML.
 Result<json::object> read_notifications(Context& context, const json::object& bucket,
                                         const json::object& configuration);
 // What the destinations get before the configuration is kept. Error InvalidArgument: one is absent.

@@ -191,7 +191,8 @@ TEST_F(Notifications, WhatAwsRefusesIsRefused) {
                     {{"Bucket", "inbox"},
                      {"NotificationConfiguration",
                       {{"LambdaFunctionConfigurations", json::array{lambda}}}}}),
-            "NotImplemented");
+            "InvalidArgument")
+      << "no such function";
   EXPECT_EQ(call("GetBucketNotificationConfiguration", {{"Bucket", "inbox"}}), json::object{});
 }
 

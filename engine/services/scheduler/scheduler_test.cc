@@ -178,12 +178,12 @@ TEST_F(SchedulerApi, RefusesTargetsByName) {
   const auto refused_target = [&](json::object more) {
     return refusal_of(schedule("s", with_target(std::move(more))));
   };
-  for (const char* arn :
-       {"arn:aws:lambda:ap-northeast-1:000000000000:function:f",
-        "arn:aws:kinesis:ap-northeast-1:000000000000:stream/s",
-        "arn:aws:states:ap-northeast-1:000000000000:activity:a",
-        "arn:aws:scheduler:::aws-sdk:lambda:invoke", "arn:aws:scheduler:::aws-sdk:sqs:noSuchAction",
-        "arn:aws:scheduler:::aws-sdk:sqs:SendMessage"})
+  for (const char* arn : {"arn:aws:lambda:ap-northeast-1:000000000000:layer:l",
+                          "arn:aws:kinesis:ap-northeast-1:000000000000:stream/s",
+                          "arn:aws:states:ap-northeast-1:000000000000:activity:a",
+                          "arn:aws:scheduler:::aws-sdk:batch:submitJob",
+                          "arn:aws:scheduler:::aws-sdk:sqs:noSuchAction",
+                          "arn:aws:scheduler:::aws-sdk:sqs:SendMessage"})
     EXPECT_THAT(refused_target({{"Arn", arn}}),
                 StartsWith(fmt::format("kiban does not serve the target {}", arn)));
   EXPECT_EQ(refused_target({{"Arn", "arn:aws:scheduler:::aws-sdk:sqs:getQueueUrl"}}),

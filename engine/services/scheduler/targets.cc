@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "api/codec.h"
 #include "api/validate.h"
 #include "core/arn.h"
 #include "core/letters.h"
@@ -24,9 +25,10 @@ struct Template {
   std::string_view parameters{};
   bool parameters_required{false};
 };
-constexpr std::array<Template, 5> templates{{
+constexpr std::array<Template, 6> templates{{
     {"states", "stateMachine:", "StartExecution"},
     {"ecs", "cluster/", "RunTask", "EcsParameters", true},
+    {"lambda", "function:", "Invoke"},
     {"sqs", "", "SendMessage", "SqsParameters"},
     {"sns", "", "Publish"},
     {"events", "event-bus/", "PutEvents", "EventBridgeParameters", true},
@@ -69,10 +71,11 @@ struct Target {
 };
 
 std::unexpected<Error> not_served(std::string_view what) {
-  return invalid(fmt::format(
-      "kiban does not serve the target {}: it serves Step Functions, ECS, SQS, SNS, event buses, "
-      "and the operations of its services as universal targets",
-      what));
+  return invalid(
+      fmt::format("kiban does not serve the target {}: it serves Step Functions, Lambda, ECS, SQS, "
+                  "SNS, event buses, "
+                  "and the operations of its services as universal targets",
+                  what));
 }
 
 Result<Target> read_universal(std::string_view arn) {
@@ -167,6 +170,9 @@ Result<json::object> templated_input(const Context& context, const json::object&
   const std::string_view service = read.templated->service;
   if (service == "states") return json::object{{"stateMachineArn", arn}, {"input", input}};
   if (service == "sns") return json::object{{"TopicArn", arn}, {"Message", input}};
+  if (service == "lambda")
+    return json::object{
+        {"FunctionName", arn}, {"InvocationType", "Event"}, {"Payload", api::encode_base64(input)}};
   if (service == "events") {
     const json::object& parameters = target.at("EventBridgeParameters").as_object();
     return json::object{{"Entries",
@@ -204,11 +210,15 @@ void complete_request(Context& context, const Target& read, json::object& reques
        read.model->members_of(read.model->shape(read.operation->input))) {
     if (member.required && member.idempotency_token && !request.contains(member.name))
       request[member.name] = context.random().uuid();
-    const json::value* given = member.streaming ? find(request, member.name) : nullptr;
-    if (!given) continue;
+    const json::value* given = find(request, member.name);
+    const bool blob = read.model->shape(member).kind == api::Kind::Blob;
+    if (!given || !blob) continue;
     const std::string bytes =
         given->is_string() ? to_string(given->get_string()) : print_json(*given);
-    request[member.name] = {{"Digest", context.put_blob(bytes)}, {"Size", bytes.size()}};
+    if (member.streaming)
+      request[member.name] = {{"Digest", context.put_blob(bytes)}, {"Size", bytes.size()}};
+    else if (read.model->folder == "lambda")
+      request[member.name] = api::encode_base64(bytes);  // A payload is given as its text.
   }
 }
 
@@ -250,7 +260,8 @@ Result<void> check_input(const json::object& target, const Target& read) {
     KIBAN_TRY(const json::object request, run_task(target, read, "schedule"));
     return api::validate(*read.model, *read.operation, request);
   }
-  if (!target.contains("Input") || (service != "states" && service != "events")) return {};
+  const bool is_json = service == "states" || service == "lambda" || service == "events";
+  if (!target.contains("Input") || !is_json) return {};
   const auto document = parse_json(input);
   if (!document)
     return invalid(fmt::format("The Input of the target {} must be well-formed JSON: {}",

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/codec.h"
 #include "core/arn.h"
 #include "services/base/table_service.h"
 #include "services/sns/mail.h"
@@ -88,6 +89,51 @@ void deliver_to_queue(Context& context, const Subscription& subscription, const 
                                {"Queue", subscription.endpoint},
                                {"DeadLetters", dead_letters_of(subscription)},
                                {"Order", order_of(message)},
+                               {"Body", print_json(envelope(context, subscription, message))},
+                               {"Sign", message.signature_version}}});
+}
+
+// The record of an event has the envelope's members, two of them spelled otherwise.
+// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
+Result<void> invoke_function(Context& context, const json::object& payload,
+                             const std::string& envelope) {
+  const auto arn = parse_arn(text(payload, "Function"));
+  if (!arn) return fail("InvalidFunction", "it has no ARN");
+  KIBAN_TRY(json::value record, parse_json(envelope));
+  json::object& sns = record.as_object();
+  for (const auto& [ours, theirs] : {std::pair{"SigningCertURL", "SigningCertUrl"},
+                                     std::pair{"UnsubscribeURL", "UnsubscribeUrl"}}) {
+    if (!sns.contains(ours)) continue;
+    sns[theirs] = json::value(sns.at(ours));
+    sns.erase(ours);
+  }
+  if (!sns.contains("Subject")) sns["Subject"] = nullptr;
+  if (!sns.contains("MessageAttributes")) sns["MessageAttributes"] = json::object{};
+  const json::object event{{"Records",
+                            {{{"EventSource", "aws:sns"},
+                              {"EventVersion", "1.0"},
+                              {"EventSubscriptionArn", text(payload, "Subscription")},
+                              {"Sns", std::move(record)}}}}};
+  KIBAN_TRY_VOID(context.call("lambda", "Invoke",
+                              {{"FunctionName", text(payload, "Function")},
+                               {"InvocationType", "Event"},
+                               {"Payload", api::encode_base64(print_json(event))}},
+                              {.account = arn->account,
+                               .region = arn->region,
+                               .arn = "sns.amazonaws.com",
+                               .source_arn = text(payload, "TopicArn")}));
+  return {};
+}
+
+void deliver_to_function(Context& context, const Subscription& subscription,
+                         const Message& message) {
+  context.perform({.service = "sns",
+                   .kind = "sns.sign",
+                   .id = fmt::format("{}/{}", message.id, subscription.arn),
+                   .payload = {{"Function", subscription.endpoint},
+                               {"Subscription", subscription.arn},
+                               {"TopicArn", subscription.topic_arn},
+                               {"DeadLetters", dead_letters_of(subscription)},
                                {"Body", print_json(envelope(context, subscription, message))},
                                {"Sign", message.signature_version}}});
 }
@@ -197,6 +243,7 @@ Subscription subscription_from(const json::object& row) {
 void deliver(Context& context, const Subscription& subscription, const Message& message) {
   if (subscription.pending) return;
   if (subscription.protocol == "sqs") return deliver_to_queue(context, subscription, message);
+  if (subscription.protocol == "lambda") return deliver_to_function(context, subscription, message);
   if (is_mail(subscription.protocol)) return mail_message(context, subscription, message);
   deliver_by_http(context, subscription, message);
 }
@@ -237,6 +284,14 @@ void on_outcome(Context& context, const json::object& payload, const Outcome& ou
     if (!sent)
       send_to_dead_letters(context, topic, text(payload, "DeadLetters"), std::move(input),
                            sent.error());
+    return;
+  }
+  if (payload.contains("Function")) {
+    const std::string body = text(outcome.payload, "Body", text(payload, "Body"));
+    const auto sent = invoke_function(context, payload, body);
+    if (!sent)
+      send_to_dead_letters(context, text(payload, "TopicArn"), text(payload, "DeadLetters"),
+                           {{"MessageBody", body}}, sent.error());
     return;
   }
   if (!outcome.final) return;

@@ -10,8 +10,8 @@ namespace kiban::services::sns {
 struct Subscription {
   std::string arn{};
   std::string topic_arn{};
-  std::string protocol{};  // sqs, http, https, email or email-json.
-  std::string endpoint{};  // Queue ARN, URL or mail address.
+  std::string protocol{};  // sqs, lambda, http, https, email or email-json.
+  std::string endpoint{};  // ARN of a queue or function, URL or mail address.
   json::object attributes{};
   bool pending{false};        // Waits for ConfirmSubscription.
   std::string token{};        // What confirms it.
@@ -39,7 +39,7 @@ Subscription subscription_from(const json::object& row);
 void deliver(Context& context, const Subscription& subscription, const Message& message);
 void request_confirmation(Context& context, const Subscription& subscription,
                           std::string_view signature_version);
-// A message that was signed goes to its queue. After a failed post or mail: the next try, or the
+// A message that was signed goes to its queue or function. After a failed post or mail: the next try, or the
 // dead-letter queue.
 void on_outcome(Context& context, const json::object& payload, const Outcome& outcome);
 

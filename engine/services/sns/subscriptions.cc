@@ -23,7 +23,9 @@ const std::set<std::string_view> attributes_served = {"FilterPolicy", "FilterPol
 const std::set<std::string_view> attributes_unserved = {"DeliveryPolicy", "SubscriptionRoleArn",
                                                         "ReplayPolicy"};
 
-bool confirms_by_owner(std::string_view protocol) { return protocol != "sqs"; }
+bool confirms_by_owner(std::string_view protocol) {
+  return protocol != "sqs" && protocol != "lambda";
+}
 
 Result<void> check_endpoint(std::string_view protocol, std::string_view endpoint) {
   if (!known_protocols.contains(protocol))
@@ -31,6 +33,12 @@ Result<void> check_endpoint(std::string_view protocol, std::string_view endpoint
   if (protocol == "sqs") {
     const auto arn = parse_arn(endpoint);
     if (!arn || arn->service != "sqs") return invalid("SQS endpoint ARN");
+    return {};
+  }
+  if (protocol == "lambda") {
+    const auto arn = parse_arn(endpoint);
+    if (!arn || arn->service != "lambda" || !arn->resource.starts_with("function:"))
+      return invalid("Lambda endpoint ARN");
     return {};
   }
   if (protocol == "http" || protocol == "https") {
@@ -48,7 +56,7 @@ Result<void> check_endpoint(std::string_view protocol, std::string_view endpoint
     return {};
   }
   return invalid(fmt::format(
-      "kiban does not deliver by protocol '{}': use sqs, http, https, email or email-json",
+      "kiban does not deliver by protocol '{}': use sqs, lambda, http, https, email or email-json",
       protocol));
 }
 
@@ -89,7 +97,7 @@ Result<void> check_attribute(std::string_view name, std::string_view value,
     return invalid(fmt::format(
         "Attributes Reason: RawMessageDelivery: Invalid value [{}]. Must be true or false.",
         value));
-  if (value == "true" && is_mail(subscription.protocol))
+  if (value == "true" && (is_mail(subscription.protocol) || subscription.protocol == "lambda"))
     return invalid(
         fmt::format("Attributes Reason: Delivery protocol [{}] does not support raw "
                     "message delivery.",

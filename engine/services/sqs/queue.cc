@@ -83,8 +83,22 @@ std::string queue_url(const Context& context, std::string_view name) {
   return fmt::format("{}/{}/{}", context.endpoint(), context.caller().account, name);
 }
 
+std::string watch_key(const Context& context, std::string_view name) {
+  return fmt::format("sqs/{}/watch/{}", context.caller().region, name);
+}
 std::string channel(const Context& context, std::string_view name) {
   return fmt::format("sqs/{}/{}", context.caller().region, name);
+}
+
+void announce(Context& context, std::string_view name) {
+  context.notify(channel(context, name));
+  const auto watcher = context.get(watch_key(context, name));
+  if (!watcher) return;
+  (void)context.call(*watcher, "kiban:MessagesArrived",
+                     {{"QueueArn", make_arn(context, "sqs", name)}},
+                     {.account = context.caller().account,
+                      .region = context.caller().region,
+                      .arn = "sqs.amazonaws.com"});
 }
 
 void save(Context& context, const Queue& queue) {

@@ -28,8 +28,13 @@ json::object effective(const Queue& queue);
 
 std::string queue_key(const Context& context, std::string_view name);
 std::string queue_url(const Context& context, std::string_view name);
+// Holds the name of the service that watches the queue, if one does.
+std::string watch_key(const Context& context, std::string_view name);
 // Notified when a message of the queue may have become visible.
 std::string channel(const Context& context, std::string_view name);
+// A message of the queue may have become visible: notifies the channel and tells the service that
+// watches the queue (kiban:Watch), by its operation kiban:MessagesArrived {"QueueArn"}.
+void announce(Context& context, std::string_view name);
 
 void save(Context& context, const Queue& queue);
 // Error QueueDoesNotExist.

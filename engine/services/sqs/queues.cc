@@ -250,7 +250,7 @@ Result<json::object> set_queue_attributes(Context& context, const json::object& 
   if (!text(*attributes, "KmsMasterKeyId").empty()) queue.attributes.erase("SqsManagedSseEnabled");
   queue.modified = epoch_seconds(context.now());
   save(context, queue);
-  context.notify(channel(context, queue.name));
+  announce(context, queue.name);
   return json::object{};
 }
 

@@ -299,7 +299,7 @@ Result<json::object> delete_message(Context& context, const json::object& input)
     return invalid(receipt, "ReceiptHandle", "The receipt handle has expired.");
   erase_message(context, *message);
   // The next of its group may be delivered.
-  if (queue.is_fifo()) context.notify(channel(context, queue.name));
+  if (queue.is_fifo()) announce(context, queue.name);
   return json::object{};
 }
 
@@ -323,7 +323,7 @@ Result<json::object> change_visibility(Context& context, const json::object& inp
                      "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]");
   }
   move_message(context, message, context.now() + seconds{timeout});
-  context.notify(channel(context, queue.name));
+  announce(context, queue.name);
   return json::object{};
 }
 
@@ -354,11 +354,23 @@ Result<json::object> receive_message(Context& context, const json::object& input
       until = std::min(until, std::max(*receiver.next_visible, context.now() + Duration{1}));
     context.defer(channel(context, queue.name), until);
   }
+  // A service that polls asks when it is worth to come again.
+  if (receiver.next_visible && input.contains("kiban:NextVisible"))
+    return json::object{{"kiban:NextVisible", receiver.next_visible->time_since_epoch().count()}};
   return json::object{};
 }
 
 OperationTable receive_operations() {
-  return {{"ChangeMessageVisibility", change_visibility},
+  return {{"kiban:Watch",
+           [](Context& context, const json::object& input) -> Result<json::object> {
+             const std::string key = watch_key(context, text(input, "QueueName"));
+             if (input.contains("Service"))
+               context.put(key, text(input, "Service"));
+             else
+               context.erase(key);
+             return json::object{};
+           }},
+          {"ChangeMessageVisibility", change_visibility},
           {"ChangeMessageVisibilityBatch",
            [](Context& c, const json::object& i) { return batch(c, i, change_visibility); }},
           {"DeleteMessage", delete_message},

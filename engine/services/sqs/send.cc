@@ -235,7 +235,7 @@ Result<json::object> send(Context& context, const Queue& queue, const json::obje
     context.set_timer("sqs", known, until, {{"Forget", known}});
   }
   add_message(context, message);
-  context.notify(channel(context, queue.name));
+  announce(context, queue.name);
   return reply;
 }
 
@@ -314,7 +314,7 @@ void transfer(Context& context, const Queue& target, Message message) {
   message.body.erase("ReceivedAt");
   if (target.is_fifo()) message.body["SequenceNumber"] = sequence_number(message.sequence);
   add_message(context, message);
-  context.notify(channel(context, target.name));
+  announce(context, target.name);
 }
 
 OperationTable send_operations() {

@@ -36,6 +36,8 @@ class Executions {
   void on_timer(Context& context, const json::object& payload);
   // Something that a .sync task waits for ended: {"Source", "Resource", "Detail"} of the event.
   void on_ended(Context& context, const json::object& event);
+  // The same of a function (lambda_task.h): "Detail" is its outcome.
+  void on_function_ended(Context& context, const json::object& event);
   // What came of the call of an HTTP Task (http_task.h).
   Result<json::object> on_http_answered(Context& context, const json::object& input);
   // A piece of a Map's items, or why they can't be read; `asked` is the effect's payload.

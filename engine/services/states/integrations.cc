@@ -11,6 +11,7 @@
 #include "services/base/rights.h"
 #include "services/base/table_service.h"
 #include "services/states/http_task.h"
+#include "services/states/lambda_task.h"
 #include "services/states/parameters.h"
 #include "services/states/sdk_names.h"
 
@@ -34,6 +35,7 @@ constexpr Title titles[] = {{"sns", "SNS", "AmazonSNS"},
                             {"sqs", "SQS", "AmazonSQS"},
                             {"states", "StepFunctions", "AWSStepFunctions"},
                             {"ecs", "ECS", "AmazonECS"},
+                            {"lambda", "Lambda", "AWSLambda"},
                             {"events", "EventBridge", "AmazonCloudWatchEvents"}};
 
 const api::Member* member_shown(const asl::TaskResource& resource, const api::Service& model,
@@ -162,12 +164,44 @@ Refused head_found_nothing(Context& context, std::string_view operation) {
                   context.random().uuid(), context.random().hex(32))};
 }
 
+Refused not_served(const asl::TaskResource& resource) {
+  return {"Kiban.NotServed",
+          fmt::format("kiban does not serve the integration {}. Mock it with --mock-config, or run "
+                      "this state machine on AWS.",
+                      resource.arn)};
+}
+
+bool waits_for_end(const asl::TaskResource& resource) {
+  return resource.pattern == asl::TaskPattern::Sync || resource.pattern == asl::TaskPattern::Sync2;
+}
+
+const api::Service* served_model(const asl::TaskResource& resource) {
+  const api::Service* model = model_of(resource);
+  return model && std::ranges::find(api::services(), model) != api::services().end() ? model
+                                                                                     : nullptr;
+}
+
+// events:putEvents fails the task when one entry failed. Recorded by AWS.
+std::optional<Refused> failed_entries(const asl::TaskResource& resource,
+                                      const json::object& output) {
+  if (resource.service != "events" || number(output, "FailedEntryCount", 0) == 0) return {};
+  return Refused{"EventBridge.FailedEntry", print_json(output)};
+}
+
+std::string awaited(const asl::TaskResource& resource, const json::object& output) {
+  if (resource.service == "states") return text(output, "ExecutionArn");
+  const json::array* tasks = find_array(output, "Tasks");
+  return tasks && !tasks->empty() ? text((*tasks)[0].as_object(), "TaskArn") : std::string();
+}
+
 // A refusal is a 403, but a 400 in AWS's JSON protocols, of which SQS alone keeps the 403.
 int status_of(const api::Service& model, const api::Shape* shape, const Error& error) {
   if (shape && shape->http_status != 0) return shape->http_status;
   const bool json = model.protocol == api::Protocol::Json && model.folder != "sqs";
   return is_refusal(error) && !json ? 403 : 400;
 }
+
+}  // namespace
 
 // An error that the model does not know is the service's own exception. Recorded by AWS for SQS.
 Refused refused_by(Context& context, const api::Service& model, const api::Operation* operation,
@@ -201,38 +235,6 @@ Refused refused_by(Context& context, const api::Service& model, const api::Opera
                       "null)",
                       error.cause, service_name, status, code, id)};
 }
-
-Refused not_served(const asl::TaskResource& resource) {
-  return {"Kiban.NotServed",
-          fmt::format("kiban does not serve the integration {}. Mock it with --mock-config, or run "
-                      "this state machine on AWS.",
-                      resource.arn)};
-}
-
-bool waits_for_end(const asl::TaskResource& resource) {
-  return resource.pattern == asl::TaskPattern::Sync || resource.pattern == asl::TaskPattern::Sync2;
-}
-
-const api::Service* served_model(const asl::TaskResource& resource) {
-  const api::Service* model = model_of(resource);
-  return model && std::ranges::find(api::services(), model) != api::services().end() ? model
-                                                                                     : nullptr;
-}
-
-// events:putEvents fails the task when one entry failed. Recorded by AWS.
-std::optional<Refused> failed_entries(const asl::TaskResource& resource,
-                                      const json::object& output) {
-  if (resource.service != "events" || number(output, "FailedEntryCount", 0) == 0) return {};
-  return Refused{"EventBridge.FailedEntry", print_json(output)};
-}
-
-std::string awaited(const asl::TaskResource& resource, const json::object& output) {
-  if (resource.service == "states") return text(output, "ExecutionArn");
-  const json::array* tasks = find_array(output, "Tasks");
-  return tasks && !tasks->empty() ? text((*tasks)[0].as_object(), "TaskArn") : std::string();
-}
-
-}  // namespace
 
 json::value upper_camel(const json::value& value) {
   if (const json::object* object = value.if_object()) {
@@ -311,6 +313,7 @@ std::optional<Duration> long_poll(const asl::TaskResource& resource, const json:
 
 bool serves(const asl::TaskResource& resource) {
   if (resource.kind == asl::TaskKind::Activity || is_http_task(resource)) return true;
+  if (invokes_function(resource)) return resource.pattern != asl::TaskPattern::Sync;
   const api::Service* model = served_model(resource);
   const bool can_wait = resource.service == "ecs" || resource.service == "states";
   return model && model->operation(with_first(resource.action, std::toupper)) &&
@@ -337,6 +340,7 @@ std::variant<Called, Refused> call_integration(Context& context, const asl::Star
     if (auto* begun = std::get_if<Called>(&called)) begun->waits_for = id;
     return called;
   }
+  if (invokes_function(resource)) return call_function(context, task, as);
   const api::Service* model = served_model(resource);
   const std::string action = with_first(resource.action, std::toupper);
   const api::Operation* operation = model ? model->operation(action) : nullptr;

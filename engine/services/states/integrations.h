@@ -5,6 +5,7 @@
 #include <string>
 #include <variant>
 
+#include "api/model.h"
 #include "asl/validate.h"
 #include "services/base/service.h"
 
@@ -15,6 +16,8 @@ struct Called {  // The call was accepted.
   // .sync, StartSyncExecution and HTTP Tasks: the ECS task, execution or call whose end is the
   // task's.
   std::string waits_for{};
+  // Of a function that runs: what read_function_answer (lambda_task.h) needs of the task.
+  json::object waiting{};
   // A long poll that found nothing: the task may call again for so long.
   std::optional<Duration> poll{};
 };
@@ -34,6 +37,10 @@ struct Refused {  // error and cause as the state machine sees them.
 // names. `as` is the state machine's role. What no service here serves is refused by name.
 std::variant<Called, Refused> call_integration(Context& context, const asl::StartTask& task,
                                                const Origin& origin, const Caller& as);
+
+// An operation's error in the integration's words.
+Refused refused_by(Context& context, const api::Service& model, const api::Operation* operation,
+                   const asl::TaskResource& resource, const Error& error);
 
 // Parameters as the operation of our own service `folder` names them; nullopt when they are no
 // object, or there is no such operation.

@@ -215,8 +215,10 @@ void Executions::call(Context& context, Run& run, Inputs& inputs, const asl::Sta
   }
   if (!called.waits_for.empty()) {
     json::object row = waiting;
+    for (const auto& member : called.waiting) row[member.key()] = member.value();
     row["Sync2"] = task.resource.pattern == asl::TaskPattern::Sync2;
     put_json(context, row_key(context, "waiting", called.waits_for), row);
+    if (!called.waiting.empty()) return;  // A function: its end is the submission or the result.
     if (submits) {
       json::object stop = stop_call(task.credentials_role, called.waits_for);
       stop["Token"] = task.token;
@@ -275,6 +277,7 @@ void Executions::stop_task(Context& context, Run& run, const asl::StopTask& task
 // --- What it waited for --------------------------------------------------------------------------
 
 void Executions::on_ended(Context& context, const json::object& event) {
+  if (text(event, "Source") == "aws.lambda") return on_function_ended(context, event);
   const std::string resource = text(event, "Resource");
   const json::object& detail = event.at("Detail").as_object();
   const bool is_task = text(event, "Source") == "aws.ecs";

@@ -10,6 +10,7 @@
 #include "services/base/table_service.h"
 #include "services/states/http_task.h"
 #include "services/states/integrations.h"
+#include "services/states/lambda_task.h"
 #include "services/states/machine_role.h"
 #include "services/states/mock_schema.h"
 #include "services/states/names.h"
@@ -304,15 +305,38 @@ asl::Input input_of(const asl::StartTask& task, std::variant<Called, Refused> re
       .task = task.task, .output = Payload::from_tree(std::move(std::get<Called>(result).output))};
 }
 
-// Nothing: an HTTP call began, and the test goes on with its answer.
+asl::Input input_of_function(Context& context, const asl::StartTask& task,
+                             const json::object& answer) {
+  auto result = read_function_answer(context, answer.at("Waiting").as_object(),
+                                     answer.at("Outcome").as_object());
+  if (const auto* refused = std::get_if<Refused>(&result))
+    return asl::TaskFailed{.task = task.task, .error = refused->error, .cause = refused->cause};
+  return asl::TaskSucceeded{.task = task.task, .output = std::get<Payload>(std::move(result))};
+}
+
+// The function's end is told to the test.
+std::optional<asl::Input> begin_function(Context& context, const asl::StartTask& task,
+                                         const Caller& role, const std::string& id) {
+  auto begun = call_function(context, task, role);
+  auto* called = std::get_if<Called>(&begun);
+  if (!called || called->waits_for.empty()) return input_of(task, std::move(begun));
+  called->waiting["Test"] = id;
+  put_json(context, row_key(context, "waiting", called->waits_for), called->waiting);
+  return std::nullopt;
+}
+
+// Nothing: an HTTP call or a function began, and the test goes on with its answer.
 std::optional<asl::Input> real_answer(Context& context, const Subject& subject,
                                       const asl::StartTask& task, const std::string& id) {
+  if (subject.answer && subject.answer->contains("Outcome"))
+    return input_of_function(context, task, *subject.answer);
   if (subject.answer) return input_of(task, read_http_answer(*subject.answer));
   const Origin origin{.machine_arn = make_arn(context, "states", "stateMachine:TestState")};
   const auto role = assume_task_role(context, subject.role_arn, task.credentials_role, origin);
   if (!role)
     return asl::TaskFailed{
         .task = task.task, .error = "States.TaskFailed", .cause = role.error().cause};
+  if (invokes_function(task.resource)) return begin_function(context, task, *role, id);
   if (!is_http_task(task.resource))
     return input_of(task, call_integration(context, task, {}, *role));
   auto begun = call_http(context, task, origin, *role, {{"Test", id}});
@@ -326,7 +350,7 @@ std::size_t count_items(const Subject& subject, const asl::StartTask& task) {
   return items.is_array() ? items.get_array().size() : 0;
 }
 
-// Nothing: it waits for an HTTP call.
+// Nothing: it waits for an HTTP call or a function.
 Result<std::optional<asl::Finished>> run(Context& context, const Subject& subject,
                                          asl::Execution& execution, const std::string& id) {
   asl::Input next = asl::Start{};
@@ -402,7 +426,7 @@ constexpr std::chrono::minutes test_max{5};
 
 std::string test_channel(std::string_view id) { return fmt::format("states/test/{}", id); }
 
-// `kept`: the row of a test whose HTTP call is over.
+// `kept`: the row of a test whose HTTP call or function is over.
 Result<json::object> test(Context& context, const json::object& input, const json::object* kept) {
   KIBAN_TRY(Subject subject, read_request(input));
   if (kept) {
@@ -424,7 +448,9 @@ Result<json::object> test(Context& context, const json::object& input, const jso
   KIBAN_TRY(const std::optional<asl::Finished> end, run(context, subject, execution, id));
   if (!end) {
     if (context.last_attempt())
-      return invalid("kiban serves TestState of an HTTP Task to clients only, not to Task states.");
+      return invalid(
+          "kiban serves TestState of HTTP Tasks and functions to clients only, not to Task "
+          "states.");
     put_json(context, row_key(context, "test", id),
              {{"Input", input}, {"Context", *subject.context}});
     context.reply_with(await_test_operation, {{"Test", id}});
@@ -451,7 +477,7 @@ Result<json::object> test(Context& context, const json::object& input, const jso
   }
   const std::string level = text(input, "inspectionLevel", "INFO");
   if (level != "INFO") reply["inspectionData"] = inspection_data(subject, inspection);
-  if (level == "TRACE" && subject.answer) {
+  if (level == "TRACE" && subject.answer && !subject.answer->contains("Outcome")) {
     const Secrets secrets = flag(input, "revealSecrets") ? Secrets::Reveal : Secrets::Hide;
     for (auto& [name, value] : http_trace(*subject.answer, secrets))
       reply["inspectionData"].as_object()[name] = value;
