@@ -177,6 +177,23 @@ def test_a_night_passes_and_the_schedule_has_fired(small, browse):
     check_quiet(browser, server)
 
 
+def test_a_pattern_is_tried_against_an_event(small, browse):
+    server, _, _, data = small
+    browser = opened(browse, data)
+    browser.open(server.endpoint + PREFIX + "schedules?tab=pattern")
+    browser.wait(f"{BUTTON}('Try') !== undefined")
+    browser.evaluate(f"{BUTTON}('Try').click()")
+    browser.wait_text("The pattern matches.")
+    browser.evaluate("document.querySelector('textarea').select()")
+    browser.send("Input.insertText", text='{"source": ["aws.ecs"]}')
+    browser.evaluate(f"{BUTTON}('Try').click()")
+    browser.wait_text("The pattern does not match.")
+    browser.evaluate("document.querySelector('textarea').select()")
+    browser.send("Input.insertText", text='{"source": "aws.ecs"}')
+    browser.evaluate(f"{BUTTON}('Try').click()")
+    browser.wait_text("InvalidEventPatternException")
+
+
 def test_a_map_of_10_000_items_is_paged_and_smooth(small, browse):
     server, states, role, data = small
     many = machines.create(states, role, "import", world.distributed())
