@@ -66,6 +66,12 @@ def test_a_definition_is_edited_checked_saved_and_run(small, browse):
     browser.evaluate("document.querySelector('.test-state button[type=submit]').click()")
     browser.wait_text("next state: Bye")
     browser.wait("document.querySelector('.test-state').innerText.includes('good morning')")
+    # While the text is no JSON the graph, and the state that is tried, stay.
+    write('{"StartAt": ')
+    browser.wait_text("INVALID_JSON_DESCRIPTION")
+    assert browser.evaluate("document.querySelector('[data-state=Bye]') !== null")
+    write(json.dumps(right, indent=2))
+    browser.wait_text("No diagnostics.")
     browser.evaluate(f"{BUTTON}('Save as a new revision').click()")
     browser.wait(f"{BUTTON}('Start execution').disabled === false")
     assert json.loads(states.describe_state_machine(stateMachineArn=machine)["definition"]) == right
