@@ -1,5 +1,5 @@
 import './style.css';
-import { render, type ComponentType } from 'preact';
+import { Component, render, type ComponentChildren, type ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError, openSession, session } from './api';
 import { followFeed, onChange } from './feed';
@@ -51,6 +51,20 @@ function Page() {
   return <p class="empty">{t('There is no such page.')}</p>;
 }
 
+/** A page that fails to draw is told; the menu and the other pages go on. */
+class Boundary extends Component<{ children: ComponentChildren }, { error: unknown }> {
+  override state = { error: undefined as unknown };
+
+  override componentDidCatch(error: unknown): void {
+    this.setState({ error });
+  }
+
+  override render() {
+    if (this.state.error === undefined) return this.props.children;
+    return <Problem error={this.state.error} retry={() => this.setState({ error: undefined })} />;
+  }
+}
+
 function NoSession({ error }: { error: ApiError | undefined }) {
   return (
     <main class="door">
@@ -84,7 +98,9 @@ function App() {
   if (session.value === 'none') return <NoSession error={error} />;
   return (
     <Shell>
-      <Page />
+      <Boundary key={place.value.path}>
+        <Page />
+      </Boundary>
     </Shell>
   );
 }

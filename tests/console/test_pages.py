@@ -20,7 +20,7 @@ HOURS = 30 if PICTURES else 2
 # Of pages(): those that the documents show.
 PICTURED = [
     *("overview", "executions", "execution", "execution-task", "execution-jsonata", "execution-map", "definition"),
-    *("schedules", "rules", "ecs", "stacks", "logs", "metrics", "queues", "mailbox", "iam", "roles", "clock", "cost"),
+    *("schedules", "rules", "ecs", "stacks", "logs", "metrics", "queues", "mailbox", "roles", "clock", "cost"),
 ]
 
 

@@ -66,6 +66,12 @@ def test_a_definition_is_edited_checked_saved_and_run(small, browse):
     browser.evaluate("document.querySelector('.test-state button[type=submit]').click()")
     browser.wait_text("next state: Bye")
     browser.wait("document.querySelector('.test-state').innerText.includes('good morning')")
+    # While the text is no JSON the graph, and the state that is tried, stay.
+    write('{"StartAt": ')
+    browser.wait_text("INVALID_JSON_DESCRIPTION")
+    assert browser.evaluate("document.querySelector('[data-state=Bye]') !== null")
+    write(json.dumps(right, indent=2))
+    browser.wait_text("No diagnostics.")
     browser.evaluate(f"{BUTTON}('Save as a new revision').click()")
     browser.wait(f"{BUTTON}('Start execution').disabled === false")
     assert json.loads(states.describe_state_machine(stateMachineArn=machine)["definition"]) == right
@@ -175,6 +181,23 @@ def test_a_night_passes_and_the_schedule_has_fired(small, browse):
     browser.wait_text("What led to it")
     browser.wait("document.querySelector('.chain').innerText.includes('nightly-rule')")
     check_quiet(browser, server)
+
+
+def test_a_pattern_is_tried_against_an_event(small, browse):
+    server, _, _, data = small
+    browser = opened(browse, data)
+    browser.open(server.endpoint + PREFIX + "schedules?tab=pattern")
+    browser.wait(f"{BUTTON}('Try') !== undefined")
+    browser.evaluate(f"{BUTTON}('Try').click()")
+    browser.wait_text("The pattern matches.")
+    browser.evaluate("document.querySelector('textarea').select()")
+    browser.send("Input.insertText", text='{"source": ["aws.ecs"]}')
+    browser.evaluate(f"{BUTTON}('Try').click()")
+    browser.wait_text("The pattern does not match.")
+    browser.evaluate("document.querySelector('textarea').select()")
+    browser.send("Input.insertText", text='{"source": "aws.ecs"}')
+    browser.evaluate(f"{BUTTON}('Try').click()")
+    browser.wait_text("InvalidEventPatternException")
 
 
 def test_a_map_of_10_000_items_is_paged_and_smooth(small, browse):

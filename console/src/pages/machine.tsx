@@ -61,12 +61,11 @@ const EMPTY_SUMMARY = new Map<string, never>();
 const NOTHING_TAKEN: ReadonlySet<string> = new Set();
 
 /** TestState of one state: https://docs.aws.amazon.com/step-functions/latest/apireference/API_TestState.html */
-function TestState({ text, name, described }: { text: string; name: string; described: Described }) {
+function TestState({ text, name, type, described }: { text: string; name: string; type: string; described: Described }) {
   const [input, setInput] = useState('{}');
   const [mock, setMock] = useState('');
   const [reply, setReply] = useState<Record<string, unknown> | undefined>();
   const [error, setError] = useState<unknown>();
-  const type = statesByName(containerOf(JSON.parse(text) as Record<string, unknown>)).get(name)?.type ?? '';
   const mocked = mock.trim() !== '';
   const attempt = async (event: Event) => {
     event.preventDefault();
@@ -130,6 +129,39 @@ function useEditor(described: Described, onText: (text: string) => void, onTold:
   return { host, editor };
 }
 
+const isError = (each: Told) => each.severity === 'ERROR';
+
+const Verdict = ({ told }: { told: readonly Told[] }) => (
+  <span class={told.some(isError) ? 'bad' : 'faint'} role="status">
+    {told.length === 0 ? t('No diagnostics.') : t('{n} diagnostics', { n: told.length })}
+  </span>
+);
+
+const Running = (props: { machine: string; close: () => void }) => (
+  <Panel title={t('Start execution')}>
+    <div class="detail">
+      <RunForm {...props} given="{}" />
+    </div>
+  </Panel>
+);
+
+const TOLD_MAX = 20;
+
+function Diagnostics({ told, reveal }: { told: readonly Told[]; reveal: (path: string | undefined) => void }) {
+  if (told.length === 0) return null;
+  return (
+    <ul class="rows told">
+      {told.slice(0, TOLD_MAX).map((each, i) => (
+        <li key={i}>
+          <button type="button" data-row class="quiet" onClick={() => reveal(each.location)}>
+            <span class={isError(each) ? 'bad' : 'warned'}>{each.code}</span> {each.message} <span class="faint">{each.location}</span>
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 function Editing({ described, reload }: { described: Described; reload: () => Promise<void> }) {
   const saved = pretty(described.definition);
   const [text, setText] = useState(saved);
@@ -161,9 +193,9 @@ function Editing({ described, reload }: { described: Described; reload: () => Pr
       setError(failure);
     }
   };
-  const errors = told.filter((each) => each.severity === 'ERROR').length;
+  const errors = told.filter(isError).length;
   const changed = text !== saved;
-  const known = definition && statesByName(definition).has(selected);
+  const known = definition && statesByName(definition).get(selected); // The text may be no JSON just now.
   return (
     <>
       <p class="tools">
@@ -177,19 +209,11 @@ function Editing({ described, reload }: { described: Described; reload: () => Pr
           {t('Start execution')}
         </button>
         <CopyButton text={text} />
-        <span class={errors > 0 ? 'bad' : 'faint'} role="status">
-          {told.length === 0 ? t('No diagnostics.') : t('{n} diagnostics', { n: told.length })}
-        </span>
+        <Verdict told={told} />
         {changed && <span class="tag">{t('not saved')}</span>}
       </p>
       {error !== undefined && <Problem error={error} />}
-      {running && (
-        <Panel title={t('Start execution')}>
-          <div class="detail">
-            <RunForm machine={described.stateMachineArn} given="{}" close={() => setRunning(false)} />
-          </div>
-        </Panel>
-      )}
+      {running && <Running machine={described.stateMachineArn} close={() => setRunning(false)} />}
       <div class="definition">
         <Panel title={t('Graph')}>
           <div class="plain">{definition && <Graph definition={definition} summary={EMPTY_SUMMARY} taken={NOTHING_TAKEN} selected={selected} onSelect={select} />}</div>
@@ -197,20 +221,10 @@ function Editing({ described, reload }: { described: Described; reload: () => Pr
         <div class="definition-text">
           <Panel title={t('Definition')}>
             <div class="editor" ref={host} />
-            {told.length > 0 && (
-              <ul class="rows told">
-                {told.slice(0, 20).map((each, i) => (
-                  <li key={i}>
-                    <button type="button" data-row class="quiet" onClick={() => reveal(each.location)}>
-                      <span class={each.severity === 'ERROR' ? 'bad' : 'warned'}>{each.code}</span> {each.message} <span class="faint">{each.location}</span>
-                    </button>
-                  </li>
-                ))}
-              </ul>
-            )}
+            <Diagnostics told={told} reveal={reveal} />
           </Panel>
           <section class="panel" aria-label={t('Try a state')}>
-            {known && errors === 0 ? <TestState text={text} name={selected} described={described} /> : <Empty>{t('Select a state in the graph to try it alone.')}</Empty>}
+            {known && errors === 0 ? <TestState text={text} name={selected} type={known.type} described={described} /> : <Empty>{t('Select a state in the graph to try it alone.')}</Empty>}
           </section>
         </div>
       </div>

@@ -72,7 +72,7 @@ export function Iterations({ visits, map, onVisit }: { visits: readonly Visit[];
           ))}
       </p>
       <div class="strip">
-        <VirtualList label={t('Iterations')} count={Math.ceil(shown.length / across)} height={SQUARE} row={row} />
+        <VirtualList label={t('Iterations')} count={Math.ceil(shown.length / across)} height={SQUARE} row={row} spare={2} />
       </div>
     </section>
   );

@@ -110,7 +110,9 @@ function useWidth() {
   const [view, setView] = useState({ width: 600, top: 0, height: 400 });
   const look = () => {
     const element = frame.current;
-    if (element) setView({ width: element.clientWidth, top: element.scrollTop, height: element.clientHeight });
+    if (!element) return;
+    const next = { width: element.clientWidth, top: Math.floor(element.scrollTop / ROW) * ROW, height: element.clientHeight };
+    setView((before) => (before.top === next.top && before.width === next.width && before.height === next.height ? before : next));
   };
   useEffect(() => {
     look();
