@@ -99,7 +99,7 @@ def check_secrets_are_not_in(backup: Path, server: Server) -> None:
 
 def test_a_backup_made_under_load_is_restored_and_goes_on(serve: Callable[..., Server], tmp_path: Path) -> None:
     data, backup, other, key = (tmp_path / name for name in ("data", "backup", "other", "safe.key"))
-    server = serve("--data", data, "--iam", "observe").use_key_of(data)
+    server = serve("--data", data).use_key_of(data)
     filled = Filled(server)
     acknowledged = back_up_under_load(server, data, backup)
     check_secrets_are_not_in(backup, server)
@@ -120,7 +120,7 @@ def test_a_backup_made_under_load_is_restored_and_goes_on(serve: Callable[..., S
     assert kiban("restore", backup, "--data", other, "--key-file", key).returncode == 1, "there is data by now"
 
     old_key = server.key
-    server = serve("--data", other, "--key-file", key, "--iam", "observe").use_key_of(other)
+    server = serve("--data", other, "--key-file", key).use_key_of(other)
     assert server.key == old_key
     for arn in acknowledged:
         assert server.client("stepfunctions").describe_execution(executionArn=arn)["status"] == "SUCCEEDED"

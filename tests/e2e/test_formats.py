@@ -20,10 +20,9 @@ def data(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-# The virtual clock goes on at the time at which the directory was left, so messages are not too old. The directories
-# have no policies: they are of versions that did not decide by them.
+# The virtual clock goes on at the time at which the directory was left, so messages are not too old.
 def opened(serve: Callable[..., Server], data: Path) -> Server:
-    return serve("--data", data, "--clock", "virtual", "--iam", "observe").use_key_of(data)
+    return serve("--data", data, "--clock", "virtual").use_key_of(data)
 
 
 def test_an_older_directory_goes_on(serve: Callable[..., Server], data: Path) -> None:
