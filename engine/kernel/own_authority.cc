@@ -31,6 +31,11 @@ constexpr auto entries = std::to_array<Entry>({
     {"ecs", "elasticloadbalancing:DescribeTargetHealth"},
     {"ecs", "elasticloadbalancing:RegisterTargets"},
     {"ecs", "elasticloadbalancing:DeregisterTargets"},
+    // Tasks without an execution role that are not for Fargate: the container instance's role.
+    {"ecs", "ecr:BatchGetImage"},
+    {"ecs", "logs:CreateLogGroup"},
+    {"ecs", "logs:CreateLogStream"},
+    {"ecs", "logs:PutLogEvents"},
     // Credentials of a task: the role's trust policy decides.
     {"ecs-tasks", "sts:AssumeRole"},
     // The names of databases that a task's network leads to: kiban's own matter.

@@ -24,7 +24,11 @@ def machine(server: Server, name: str, **state) -> str:
 def make_role(server: Server) -> None:
     trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    server.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument=policy)
+    iam = server.client("iam")
+    iam.create_role(RoleName="any", AssumeRolePolicyDocument=policy)
+    send = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [send]})
+    iam.put_role_policy(RoleName="any", PolicyName="send", PolicyDocument=document)
 
 
 def all_bytes(directory: Path) -> bytes:

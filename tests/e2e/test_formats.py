@@ -38,6 +38,13 @@ def test_an_older_directory_goes_on(serve: Callable[..., Server], data: Path) ->
     assert [status(name) for name in ("waiting", "asking", "worked")] == ["RUNNING"] * 3
     assert len(states.get_execution_history(executionArn=executions["passing"])["events"]) == 4
 
+    # The directory is of a time when no policy was evaluated.
+    iam = server.client("iam")
+    for role in iam.list_roles()["Roles"]:
+        allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        iam.put_role_policy(RoleName=role["RoleName"], PolicyName="all", PolicyDocument=document)
+
     states.send_task_success(taskToken=facts["token"], output='"answered"')
     assert finished(states, executions["asking"])["output"] == '"answered"'
     task = states.get_activity_task(activityArn=facts["activity"])

@@ -57,7 +57,7 @@ class Samples:
 
 
 def test_a_scraper_sees_requests_executions_timers_and_the_disk(serve, tmp_path):
-    server = serve("--data", tmp_path).use_key_of(tmp_path)
+    server = serve("--data", tmp_path, "--iam", "observe").use_key_of(tmp_path)
     states = server.client("stepfunctions")
     machines = {
         name: states.create_state_machine(name=name, definition=definition, roleArn=ROLE)["stateMachineArn"]

@@ -321,6 +321,15 @@ def test_running_a_task_names_the_definition_with_its_revision(world, server):
     )
 
 
+def test_whoever_may_run_a_family_hears_that_it_has_no_active_revision(world, server):
+    make_task_definition(server, "gone")
+    server.client("ecs").deregister_task_definition(taskDefinition="gone:1")
+    role = world.machine_role("gone", allow("ecs:RunTask", on=arn("ecs", "task-definition/gone:*")))
+    parameters = {"Cluster": "c", "TaskDefinition": "gone"}
+    error, cause = world.failure(world.machine("gone", role, task("arn:aws:states:::ecs:runTask", parameters)))
+    assert (error, cause.split(" (")[0]) == ("ECS.ClientException", "TaskDefinition not found.")
+
+
 def test_listing_tasks_has_no_resource_but_the_cluster_as_condition(world, server):
     """cdklabs/construct-hub#1207"""
     make_task_definition(server, "listed")

@@ -4,12 +4,15 @@
 
 #include "services/base/rights.h"
 #include "services/base/table_service.h"
+#include "services/ecs/definition_checks.h"
 #include "services/ecs/names.h"
 
 namespace kiban::services::ecs {
 namespace {
 
 constexpr std::string_view tasks_principal = "ecs-tasks.amazonaws.com";
+// Where AWS would pull and log as the container instance's role, which kiban does not have.
+constexpr std::string_view instance = "ecs.amazonaws.com";
 
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html: the trust policy
 // may demand aws:SourceArn arn:aws:ecs:REGION:ACCOUNT:* and aws:SourceAccount.
@@ -47,7 +50,7 @@ Result<Caller> assume_execution_role(Context& context, const json::object& defin
                                      std::string_view task_arn) {
   const std::string role_arn = text(definition, "executionRoleArn");
   if (!role_arn.empty()) return assume(context, role_arn, last_part(task_arn), task_arn);
-  Caller ecs = principal(context, tasks_principal);
+  Caller ecs = principal(context, is_for_fargate(definition) ? tasks_principal : instance);
   ecs.source_arn = task_arn;
   ecs.acts_for = task_arn;
   return ecs;

@@ -10,8 +10,9 @@
 namespace kiban::services::ecs {
 
 // A session of the definition's execution role, named after the task, as ECS assumes it for the
-// task: aws:SourceArn is the task. Without an execution role: the service principal itself.
-// Error ClientException with AWS's text.
+// task: aws:SourceArn is the task. Without an execution role a task for Fargate is the service
+// principal ecs-tasks.amazonaws.com, which may neither pull nor log; another is ECS itself, in
+// place of the container instance's role. Error ClientException with AWS's text.
 Result<Caller> assume_execution_role(Context& context, const json::object& definition,
                                      std::string_view task_arn);
 

@@ -110,13 +110,18 @@ class Ecs : public TableService {
                        {{"Effect", payload}, {"Outcome", outcome.payload}}, self(payload));
   }
 
-  // A task definition may be named without its revision; tags are kept by ARN.
+  // A task definition may be named without its revision; tags are kept by ARN. Whoever may use all
+  // revisions of a family hears that it has no active one.
   ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
     ResourceAccess found{.arn = std::string(arn)};
     constexpr std::string_view kind = "task-definition/";
-    if (const std::string_view named = resource_part(arn); named.starts_with(kind))
-      if (const auto definition = load_task_definition(context, named.substr(kind.size())))
+    if (const std::string_view named = resource_part(arn); named.starts_with(kind)) {
+      const std::string_view name = named.substr(kind.size());
+      if (const auto definition = load_task_definition(context, name))
         found.arn = text(*definition, "taskDefinitionArn");
+      else if (name.find(':') == std::string_view::npos)
+        found.arn += ":*";
+    }
     const json::value tags = tags_of(context, found.arn);
     add_resource_tags(found, &tags);
     return found;

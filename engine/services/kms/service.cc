@@ -22,15 +22,14 @@ class Kms : public CheckedService {
   void on_timer(Context& context, const json::object& payload) override {
     delete_key(context, payload);
   }
-  // An alias stands for its key, except where the alias itself is made or deleted: there the table
-  // names it without "key/".
+  // A key may be named by its alias. One that does not exist counts as having the default policy,
+  // so that whoever may ask is answered NotFoundException.
   ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
     constexpr std::string_view kind = "key/";
     const std::string_view named = resource_part(arn);
-    if (!named.starts_with(kind) && !named.starts_with("alias/")) return {.arn = std::string(arn)};
-    if (named.starts_with("alias/")) return {.arn = std::string(arn)};
+    if (!named.starts_with(kind)) return {.arn = std::string(arn)};
     auto row = load(context, std::string(named.substr(kind.size())));
-    if (!row) return {.arn = std::string(arn)};
+    if (!row) return {.arn = std::string(arn), .policy = default_policy(context)};
     return resource_of_row(text(metadata(*row), "Arn"), *row, "Tags", "Policy");
   }
 };

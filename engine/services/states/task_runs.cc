@@ -342,8 +342,8 @@ Result<Executions::TokenOwner> Executions::owner_of(Context& context, const json
   if (!row) return fail("InvalidToken", "Invalid Token: 'Invalid token'");
   const std::string execution = text(*row, "Execution");
   const std::string path = execution_path(execution);
-  const std::string machine =
-      make_arn(context, "states", fmt::format("stateMachine:{}", path.substr(0, path.find_first_of("/~"))));
+  const std::string machine = make_arn(
+      context, "states", fmt::format("stateMachine:{}", path.substr(0, path.find_first_of("/~"))));
   KIBAN_TRY_VOID(context.authorise(action, text(*row, "Activity", machine)));
   if (flag(*row, "Over") || !running(context, execution))
     return fail("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'");
