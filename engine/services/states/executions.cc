@@ -19,7 +19,7 @@ namespace kiban::services::states {
 namespace {
 
 constexpr std::size_t revisions_kept = 1'000;
-constexpr std::size_t live_kept = 10'000;
+constexpr std::size_t live_kept = 500;
 // https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 constexpr std::int64_t redrivable_events_max = 24'999;
 // Express workflows run up to five minutes; a moment more for whoever waits.

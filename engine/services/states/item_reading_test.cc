@@ -165,7 +165,7 @@ TEST_F(ItemReading, ListsAndLoadsManyObjectsOverSeveralCommands) {
 TEST_F(ItemReading, ResultsOfManyChildrenAreWrittenInSlices) {
   std::string items = "[0";
   for (int i = 1; i < 450; ++i) items += fmt::format(",{}", i);
-  items += "]";
+  items += ']';
   const std::string writer = R"("ResultWriter":{"Resource":"arn:aws:states:::s3:putObject",
       "Parameters":{"Bucket":"data","Prefix":"out"},"WriterConfig":{"Transformation":"COMPACT",
       "OutputType":"JSON"}},)";
