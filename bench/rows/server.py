@@ -102,9 +102,10 @@ class Server:
 
     def drained(self, machine: str, seconds: float = 120) -> float:
         """Waits until no execution of the machine is running; the seconds that took."""
-        steps = self.client()
+        pages = self.client().get_paginator("list_executions")
+        asked = {"stateMachineArn": machine, "statusFilter": "RUNNING", "PaginationConfig": {"PageSize": 1}}
         began = time.monotonic()
-        while steps.list_executions(stateMachineArn=machine, statusFilter="RUNNING", maxResults=1)["executions"]:
+        while any(page["executions"] for page in pages.paginate(**asked)):
             if time.monotonic() - began > seconds:
                 raise NotMeasurable(f"executions are still running {seconds:.0f} s after the last was started")
             time.sleep(0.002)

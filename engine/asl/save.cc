@@ -87,7 +87,7 @@ json::value Writer::part_of(const Payload& payload) {
       part.payloads = {payload};
       changed(name, part, text);
     } else if (!part.payloads.front()->same_as(payload) && part.payloads.front()->text() != text) {
-      name += "'";  // Another text of this hash and size.
+      name += '\'';  // Another text of this hash and size.
       continue;
     }
     use(name, part);

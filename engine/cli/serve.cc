@@ -444,8 +444,9 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   runner->end();
   if (!ends_all) databases->leave();
   databases.reset();
-  // Pauses begin deliveries; all three report to `thread`, which must be there till then.
+  // Pauses begin deliveries; all four report to `thread`, which must be there till then.
   pauses.reset();
+  items_worker.reset();
   mail.stop->stop();  // A server that is silent must not hold up the end.
   mail_worker.reset();
   fetcher.reset();

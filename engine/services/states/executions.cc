@@ -19,7 +19,7 @@ namespace kiban::services::states {
 namespace {
 
 constexpr std::size_t revisions_kept = 1'000;
-constexpr std::size_t live_kept = 10'000;
+constexpr std::size_t live_kept = 500;
 // https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 constexpr std::int64_t redrivable_events_max = 24'999;
 // Express workflows run up to five minutes; a moment more for whoever waits.
@@ -415,7 +415,7 @@ void Executions::feed(Context& context, std::string_view execution_arn, asl::Inp
 // Effects are performed at once; what comes back to this execution meanwhile (a task that answers
 // its own token, a child that ended) queues up. Written once, in the end: it is all one batch.
 void Executions::drive(Context& context, Run& run, Inputs inputs) {
-  if (driving_.empty()) children_started_ = tasks_started_ = 0;
+  if (driving_.empty()) children_started_ = child_bytes_ = tasks_started_ = 0;
   const Driving driving(*this, run.arn, inputs);
   // Telling others (logs) may come back here too.
   do {

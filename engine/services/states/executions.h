@@ -149,6 +149,7 @@ class Executions {
   // Executions that this command drives right now: their inputs queue up here.
   std::map<std::string, Inputs*, std::less<>> driving_{};
   std::size_t children_started_{0};  // By the command under way.
+  std::size_t child_bytes_{0};       // Of their inputs.
   std::size_t tasks_started_{0};
 };
 

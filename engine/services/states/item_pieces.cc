@@ -97,7 +97,7 @@ std::optional<json::object> ItemPieces::next() {
   if (over_) return std::nullopt;
   if (files_) {
     over_ = true;
-    return *std::exchange(files_, std::nullopt);
+    return std::exchange(files_, std::nullopt);
   }
   const std::size_t offset = at_;
   std::size_t bytes = 0;

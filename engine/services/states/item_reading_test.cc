@@ -143,6 +143,26 @@ TEST_F(ItemReading, AnExecutionThatIsStoppedReadsNoMore) {
   for (const auto* kind : {"reading", "part", "live"}) EXPECT_EQ(rows_of(kind), 0U) << kind;
 }
 
+// One command begins children until their inputs have a megabyte; the others wait in rows.
+TEST_F(ItemReading, ChildrenWithLargeInputsBeginOverSeveralCommands) {
+  std::string bytes;
+  for (int i = 0; i < 30; ++i) bytes += "\"" + std::string(200'000, 'x') + "\"\n";
+  put("large", bytes);
+  const std::string execution = start(make(
+      "m",
+      machine_of(
+          R"("ItemReader":{"Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{"InputType":
+      "JSONL"},"Parameters":{"Bucket":"data","Key":"large"}},)")));
+  std::size_t waited = 0;
+  for (std::uint64_t i = 0; i < 100 && text(describe(execution), "status") == "RUNNING"; ++i) {
+    ASSERT_TRUE(kernel_->run_batch(now_, Seed{i}));
+    waited = std::max(waited, rows_of("begin"));
+  }
+  EXPECT_GT(waited, 0U);
+  EXPECT_EQ(text(describe(execution), "status"), "SUCCEEDED");
+  EXPECT_EQ(run_of(execution).at("itemCounts").at("succeeded"), 30);
+}
+
 // More objects than one command reads.
 TEST_F(ItemReading, ListsAndLoadsManyObjectsOverSeveralCommands) {
   for (int i = 0; i < 150; ++i) put(fmt::format("many/{:03}", i), fmt::format("[{},-1]", i));
@@ -165,7 +185,7 @@ TEST_F(ItemReading, ListsAndLoadsManyObjectsOverSeveralCommands) {
 TEST_F(ItemReading, ResultsOfManyChildrenAreWrittenInSlices) {
   std::string items = "[0";
   for (int i = 1; i < 450; ++i) items += fmt::format(",{}", i);
-  items += "]";
+  items += ']';
   const std::string writer = R"("ResultWriter":{"Resource":"arn:aws:states:::s3:putObject",
       "Parameters":{"Bucket":"data","Prefix":"out"},"WriterConfig":{"Transformation":"COMPACT",
       "OutputType":"JSON"}},)";

@@ -21,6 +21,7 @@ namespace {
 // Children that one command begins, and ends that one takes in; the others go on by a timer of
 // their parent's, so that neither a commit is held up nor the parent written for each of them.
 constexpr std::size_t children_per_command_max = 100;
+constexpr std::size_t child_bytes_per_command_max = 1024UL * 1024;  // Of their inputs.
 constexpr std::size_t ends_per_command_max = 1'000;
 
 // mapruns/EXECUTION/MAP holds the run; maprun/RUN leads to it.
@@ -161,7 +162,9 @@ bool Executions::redrive_child(Context& context, Run& parent, const asl::StartCh
 }
 
 void Executions::start_child(Context& context, Run& parent, const asl::StartChild& child) {
-  if (++children_started_ > children_per_command_max) return defer_child(context, parent, child);
+  if (++children_started_ > children_per_command_max || child_bytes_ > child_bytes_per_command_max)
+    return defer_child(context, parent, child);
+  child_bytes_ += child.input.text().size();
   Payload input = child.input;
   if (child.redriven && redrive_child(context, parent, child, input)) return;
   const auto run_row = get_json(context, run_key(context, parent.arn, child.map));
@@ -245,10 +248,14 @@ void Executions::on_children(Context& context, std::string_view execution_arn) {
   }
   const std::string begins = waiting_prefix(context, "begin", execution_arn);
   const auto waiting = context.scan(begins, {}, children_per_command_max + 1);
+  std::size_t begun = 0;
   {
     const Driving driving(*this, run.arn, inputs);
-    children_started_ = 0;
-    for (std::size_t i = 0; i < std::min(waiting.size(), children_per_command_max); ++i) {
+    children_started_ = child_bytes_ = 0;
+    for (; begun < std::min(waiting.size(), children_per_command_max) &&
+           child_bytes_ <= child_bytes_per_command_max;
+         ++begun) {
+      const std::size_t i = begun;
       context.erase(waiting[i].key);
       const json::object of = object_of(waiting[i].key, waiting[i].value);
       start_child(context, run,
@@ -261,8 +268,7 @@ void Executions::on_children(Context& context, std::string_view execution_arn) {
                    .redriven = flag(of, "Redriven")});
     }
   }
-  if (ended.size() == ends_per_command_max || waiting.size() > children_per_command_max)
-    wake(context, execution_arn);
+  if (ended.size() == ends_per_command_max || waiting.size() > begun) wake(context, execution_arn);
   drive(context, run, std::move(inputs));
 }
 

@@ -29,6 +29,32 @@ TEST_F(States, AWaitSurvivesARestart) {
   EXPECT_EQ(text(describe(execution), "output"), R"({"a":1})");
 }
 
+// Through a Wait too: the saved execution does not repeat its input.
+TEST_F(States, APayloadThatPassesThroughIsStoredOnce) {
+  const std::string payload = R"({"a":")" + std::string(10'000, 'x') + R"("})";
+  const auto stored = [&] {
+    std::size_t bytes = 0;
+    for (const store::Row& row : store_->scan("", {}, SIZE_MAX)) bytes += row.value.size();
+    return bytes;
+  };
+  const std::string machine = make("m", R"({"StartAt":"P","States":{"P":{"Type":"Pass","Next":"W"},
+          "W":{"Type":"Wait","Seconds":5,"Next":"Q"},"Q":{"Type":"Pass","End":true}}})");
+  const std::size_t before = stored();
+  const std::string execution = start(machine, payload);
+  EXPECT_LT(stored() - before, 13'000U);
+  restart();
+  now_ = kernel_->run_until_idle(now_, now_ + 1min);
+  EXPECT_LT(stored() - before, 13'000U);
+  const json::object done = describe(execution);
+  EXPECT_EQ(text(done, "input"), payload);
+  EXPECT_EQ(text(done, "output"), payload);
+  const auto history =
+      call("states", "GetExecutionHistory", {{"executionArn", execution}, {"reverseOrder", true}});
+  const json::array& events = history.at("events").as_array();
+  EXPECT_EQ(events.front().at("executionSucceededEventDetails").at("output"), payload.c_str());
+  EXPECT_EQ(events.back().at("executionStartedEventDetails").at("input"), payload.c_str());
+}
+
 TEST_F(States, AnEcsTaskFailsTheStateLikeAwsRecorded) {
   call("ecs", "CreateCluster", {{"clusterName", "dev"}});
   call("ecs", "RegisterTaskDefinition",
