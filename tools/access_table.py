@@ -93,9 +93,7 @@ class Access:
             return
         entry = self.reference.get(line.action)
         if entry is None:
-            self.stop(
-                f"{where}: the reference has no action {line.action}; after a new line, run tools/iam_actions.py"
-            )
+            self.stop(f"{where}: the reference has no action {line.action}; after a new line, run tools/iam_actions.py")
         if line.unlisted or line.kind == "Inside":
             return
         if line.resources and not entry["arns"]:
@@ -104,7 +102,9 @@ class Access:
             self.stop(f"{where}: {line.action} needs a resource")
         for template in line.resources:
             if template.startswith("arn:") and not any(fits(template, arn) for arn in entry["arns"]):
-                self.stop(f"{where}: {line.action} has no resource type for {template}: {', '.join(entry['arns'])[:400]}")
+                self.stop(
+                    f"{where}: {line.action} has no resource type for {template}: {', '.join(entry['arns'])[:400]}"
+                )
         for key, _ in line.keys:
             if key not in entry["keys"]:
                 self.stop(f"{where}: {line.action} has no condition key {key}")

@@ -442,9 +442,9 @@ def access_tables(access: Access) -> tuple[str, list[str]]:
         array("std::string_view", "access_templates", templates)
         + array("AccessKey", "access_keys", keys)
         + "template <typename T, std::size_t size>\n"
-        "[[maybe_unused]] consteval std::span<const T> span_of(const T (&all)[size], std::size_t at, std::size_t count) {\n"
-        "  return std::span<const T>(all).subspan(at, count);\n}\n"
-        + array("AccessRule", "access", rules)
+        "[[maybe_unused]] consteval std::span<const T> span_of(const T (&all)[size], std::size_t at,\n"
+        "                                                      std::size_t count) {\n"
+        "  return std::span<const T>(all).subspan(at, count);\n}\n" + array("AccessRule", "access", rules)
     )
     return arrays, rules
 

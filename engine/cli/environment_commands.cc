@@ -268,6 +268,20 @@ std::vector<Check> check_host(const std::string& data) {
   return checks;
 }
 
+// What the server's IAM decisions do; nothing where no server answers.
+std::vector<Check> check_policies(const Client& client) {
+  const auto health = client.health();
+  if (!health) return {};
+  const std::string mode = text_of(*health, "iam");
+  const bool enforced = mode == "enforce";
+  return {{.name = "policies",
+           .good = enforced,
+           .text = enforced            ? "IAM policies decide every request"
+                   : mode == "observe" ? "IAM decisions are recorded, and every request passes"
+                                       : "IAM policies are not evaluated",
+           .what_to_do = "kiban serve --iam enforce"}};
+}
+
 // True when the answer is yes.
 bool ask(const std::string& question) {
   fmt::print(stderr, "{} [y/N] ", question);
@@ -286,9 +300,7 @@ int doctor(const ClientOptions& options, const OutputOptions& output) {
   std::ranges::move(check_mail(client), std::back_inserter(checks));
   std::ranges::move(check_disk(data), std::back_inserter(checks));
   std::ranges::move(check_host(data), std::back_inserter(checks));
-  checks.push_back({.name = "policies",
-                    .text = "IAM policies are recorded, not evaluated: who may call may call "
-                            "anything"});
+  std::ranges::move(check_policies(client), std::back_inserter(checks));
   bool failed = false;
   std::vector<TableRow> rows;
   json::array list;

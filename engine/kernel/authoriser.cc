@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <chrono>
 
-#include "api/model.h"
 #include "core/arn.h"
+#include "kernel/refusal.h"
 
 namespace kiban::kernel {
 
@@ -20,6 +20,15 @@ using services::ResourceAccess;
 
 constexpr std::size_t roles_seen_max = 1'000;
 constexpr std::size_t documents_max = 2'000;
+
+// How the service that keeps_policies() is asked for an identity; empty: it has no policies.
+std::string identity_name(const iam::Requester& requester) {
+  if (requester.type == iam::Requester::Type::Session ||
+      requester.type == iam::Requester::Type::Role)
+    return requester.role;
+  if (requester.type != iam::Requester::Type::User) return {};
+  return fmt::format("user/{}", requester.name.substr(requester.name.rfind('/') + 1));
+}
 
 std::string role_name(std::string_view arn) { return std::string(arn.substr(arn.rfind('/') + 1)); }
 
@@ -53,15 +62,18 @@ std::vector<ConditionKey> caller_keys(const Caller& caller, const iam::Requester
   const auto add = [&](std::string name, std::string value) {
     if (!value.empty()) keys.push_back({.name = std::move(name), .values = {std::move(value)}});
   };
+  // Only what a service calls has a source, not what a session does that a service assumed.
   const bool service = requester.type == iam::Requester::Type::Service;
-  add("aws:SourceArn", caller.source_arn);
-  if (service || !caller.source_arn.empty()) {
+  if (service) {
+    add("aws:SourceArn", caller.source_arn);
     std::string owner = account_of(caller.source_arn);
     if (owner.size() != 12) owner = caller.account;  // An S3 bucket's ARN has none.
     add("aws:SourceAccount", owner);
   }
   if (service) add("aws:PrincipalServiceName", caller.arn);
-  add("aws:SourceOwner", caller.account);  // Of SNS's default topic policy.
+  if (requester.type == iam::Requester::Type::User) add("aws:username", role_name(caller.arn));
+  // Of SNS's default topic policy: alarms may publish to topics of their account.
+  if (caller.arn == "cloudwatch.amazonaws.com") add("aws:SourceOwner", caller.account);
   return keys;
 }
 
@@ -83,100 +95,7 @@ void set_constant_keys(iam::Context& into, const Context& context, const Caller&
   into.set("aws:PrincipalType", {root ? "Account" : user ? "User" : "AssumedRole"});
 }
 
-// "SNS:Publish" in SNS's messages.
-std::string spelt(std::string_view action) {
-  if (action.starts_with("sns:")) return fmt::format("SNS:{}", action.substr(4));
-  return std::string(action);
-}
-
-// docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
-std::string_view policy_kind(iam::Source source) {
-  switch (source) {
-    case iam::Source::Resource:
-      return "a resource-based policy";
-    case iam::Source::Boundary:
-      return "a permissions boundary";
-    case iam::Source::Session:
-      return "a session policy";
-    default:
-      return "an identity-based policy";
-  }
-}
-
-std::string_view missing_kind(const std::vector<std::string_view>& missing) {
-  const auto has = [&](std::string_view kind) {
-    return std::ranges::find(missing, kind) != missing.end();
-  };
-  if (has("identity")) return "identity-based policy";
-  if (has("boundary")) return "permissions boundary";
-  if (has("session")) return "session policy";
-  return "resource-based policy";
-}
-
-std::string denial_text(const std::string& who, const DecisionRecord& record,
-                        const iam::Decision& decision) {
-  const std::string action = spelt(record.action);
-  const bool names_resource = record.resource != "*" || (!record.action.starts_with("ec2:") &&
-                                                         !record.action.starts_with("s3:"));
-  std::string text = fmt::format("User: {} is not authorized to perform: {}", who, action);
-  if (names_resource) text += fmt::format(" on resource: {}", record.resource);
-  if (decision.verdict == iam::Verdict::ExplicitlyDenied)
-    return text + fmt::format(" with an explicit deny in {}",
-                              policy_kind(decision.statements.front().source));
-  return text +
-         fmt::format(" because no {} allows the {} action", missing_kind(record.missing), action);
-}
-
 }  // namespace
-
-bool acts_on_own_authority(std::string_view principal, std::string_view folder) {
-  struct Entry {
-    std::string_view principal;
-    std::string_view folder;
-  };
-  static constexpr Entry entries[] = {
-      {"applicationautoscaling", "ecs"},  // AWSServiceRoleForApplicationAutoScaling_ECSService.
-      {"applicationautoscaling", "cloudwatch"},
-      {"ecs", "ec2"},  // AWSServiceRoleForECS: interfaces and load balancers of tasks.
-      {"ecs", "elbv2"},
-      {"ecs", "rds"},  // Which databases a task may reach: a matter of kiban's networks.
-      {"ecs", "sts"},  // Credentials of the task role; its trust policy decides.
-      {"ecs", "logs"},
-      {"elasticloadbalancing", "ec2"},
-      {"events", "secretsmanager"},  // AWSServiceRoleForAmazonEventBridgeApiDestinations.
-      {"logs", "cloudwatch"},        // Metric filters.
-      {"rds", "ec2"},                // AWSServiceRoleForRDS.
-      {"rds", "logs"},
-      {"rds", "secretsmanager"},
-      {"scheduler", "cloudwatch"},
-      {"states", "logs"},  // Log delivery, which is checked where it is configured.
-      {"states", "events"},
-  };
-  const std::string_view name = principal.substr(0, principal.find('.'));
-  if (folder_of(name) == folder) return true;
-  return std::ranges::any_of(
-      entries, [&](const Entry& each) { return each.principal == name && each.folder == folder; });
-}
-
-std::string_view refusal_name(std::string_view folder) {
-  if (folder == "sns") return "AuthorizationErrorException";
-  const api::Service* model = api::find_service(folder);
-  if (model == nullptr) return "AccessDeniedException";
-  switch (model->protocol) {
-    case api::Protocol::Ec2:
-      return "UnauthorizedOperation";
-    case api::Protocol::Query:
-    case api::Protocol::RestXml:
-      return "AccessDenied";
-    default:
-      return "AccessDeniedException";
-  }
-}
-
-std::string refusal_text(std::string_view folder, const std::string& text) {
-  if (folder != "ec2") return text;
-  return "You are not authorized to perform this operation. " + text;
-}
 
 // Policies that apply to one request, with their names.
 struct Authoriser::Applied {
@@ -281,6 +200,18 @@ DecisionRecord Authoriser::evaluate(iam::Request& request, const Applied& applie
   return record;
 }
 
+void Authoriser::add_identity(const Role* identity, const Caller& caller, Applied& applied,
+                              DecisionRecord& record) {
+  if (identity != nullptr) {
+    record.principal = identity->source.arn;
+    applied.identity = identity->identity;
+    applied.boundaries = identity->boundaries;
+  }
+  for (const std::string& document : caller.session_policies)
+    applied.session.push_back(
+        {.name = "session", .policy = compiled(document, iam::PolicyKind::Identity)});
+}
+
 std::optional<DecisionRecord> Authoriser::decide(const Context& context, const Caller& caller,
                                                  const AccessRequest& asked, bool strict) {
   iam::Request request{.requester = requester_of(caller.arn), .action = asked.action};
@@ -291,30 +222,15 @@ std::optional<DecisionRecord> Authoriser::decide(const Context& context, const C
                         .acts_for = caller.acts_for,
                         .access_key_id = caller.access_key_id,
                         .action = asked.action};
-  std::shared_ptr<const Role> role_of_session;  // Or the user.
-  if (requester.type == iam::Requester::Type::User) {
-    role_of_session = role(context, "user/" + role_name(caller.arn));
-    if (role_of_session) {
-      applied.identity = role_of_session->identity;
-      applied.boundaries = role_of_session->boundaries;
+  std::shared_ptr<const Role> identity;
+  if (const std::string name = identity_name(requester); !name.empty()) {
+    identity = role(context, name);
+    if (!identity && !strict) return std::nullopt;
+    if (requester.type == iam::Requester::Type::Session) {
+      record.session = caller.arn;
+      record.principal = fmt::format("arn:aws:iam::{}:role/{}", requester.account, requester.role);
     }
-    record.keys.push_back({.name = "aws:username", .values = {role_name(caller.arn)}});
-  }
-  if (requester.type == iam::Requester::Type::Session ||
-      requester.type == iam::Requester::Type::Role) {
-    role_of_session = role(context, requester.role);
-    if (!role_of_session && !strict) return std::nullopt;
-    record.session = caller.arn;
-    record.principal =
-        role_of_session ? role_of_session->source.arn
-                        : fmt::format("arn:aws:iam::{}:role/{}", requester.account, requester.role);
-    if (role_of_session) {
-      applied.identity = role_of_session->identity;
-      applied.boundaries = role_of_session->boundaries;
-    }
-    for (const std::string& document : caller.session_policies)
-      applied.session.push_back(
-          {.name = "session", .policy = compiled(document, iam::PolicyKind::Identity)});
+    add_identity(identity.get(), caller, applied, record);
   }
   ResourceAccess target = resource(context, asked.resource);
   record.resource = request.resource = target.arn;
@@ -325,16 +241,16 @@ std::optional<DecisionRecord> Authoriser::decide(const Context& context, const C
       compiled(document, asked.action.starts_with("ecr:") ? iam::PolicyKind::Repository
                                                           : iam::PolicyKind::Resource);
   applied.resource_name = target.arn;
-  record.keys.insert(record.keys.begin(), asked.keys.begin(), asked.keys.end());
+  record.keys = asked.keys;
   for (ConditionKey& key : record.keys)  // ARNs in full: the task definition with its revision.
     for (std::string& value : key.values)
-      if (value.starts_with("arn:") && key.name.find(':') != std::string::npos)
+      if (value.starts_with("arn:") && !key.name.starts_with("aws:"))
         value = resource(context, value).arn;
   for (ConditionKey& key : caller_keys(caller, requester)) record.keys.push_back(std::move(key));
   for (const auto& [key, value] : target.tags)
     record.keys.push_back({.name = "aws:ResourceTag/" + key, .values = {value}});
-  if (role_of_session)
-    for (const auto& [key, value] : role_of_session->source.tags)
+  if (identity)
+    for (const auto& [key, value] : identity->source.tags)
       record.keys.push_back({.name = "aws:PrincipalTag/" + key, .values = {value}});
   if (requester.type != iam::Requester::Type::Service)
     record.keys.push_back({.name = "aws:PrincipalArn", .values = {record.principal}});
@@ -370,22 +286,10 @@ DecisionRecord Authoriser::assume(const Context& context, const services::RoleRe
   Caller asking = caller;
   asking.arn = asked.principal;
   asking.source_arn = asked.source_arn;
-  if (request.requester.type == iam::Requester::Type::User)
-    if (const auto own = role(context, "user/" + role_name(asked.principal))) {
-      applied.identity = own->identity;
-      applied.boundaries = own->boundaries;
-    }
-  // A session needs permission of its own, unless the trust policy names the role or the session.
-  if (request.requester.type == iam::Requester::Type::Session) {
-    record.session = asked.principal;
-    if (const auto own = role(context, request.requester.role)) {
-      record.principal = own->source.arn;
-      applied.identity = own->identity;
-      applied.boundaries = own->boundaries;
-    }
-    for (const std::string& document : caller.session_policies)
-      applied.session.push_back(
-          {.name = "session", .policy = compiled(document, iam::PolicyKind::Identity)});
+  // A user or a session needs permission of its own, unless the trust policy names it itself.
+  if (const std::string own = identity_name(request.requester); !own.empty()) {
+    if (request.requester.type == iam::Requester::Type::Session) record.session = asked.principal;
+    add_identity(role(context, own).get(), caller, applied, record);
   }
   for (ConditionKey& key : caller_keys(asking, request.requester))
     record.keys.push_back(std::move(key));

@@ -52,6 +52,8 @@ class Authoriser {
   std::shared_ptr<const iam::Policy> compiled(const std::string& document, iam::PolicyKind kind);
   services::ResourceAccess resource(const services::Context& context, std::string_view arn);
   Named named(const services::NamedPolicy& policy, iam::PolicyKind kind);
+  void add_identity(const Role* identity, const services::Caller& caller, Applied& applied,
+                    DecisionRecord& record);
   DecisionRecord evaluate(iam::Request& request, const Applied& applied, DecisionRecord record);
 
   const ServicesByName& by_name_;
@@ -61,13 +63,10 @@ class Authoriser {
 };
 
 // Calls that a service makes by itself, which no policy of the account decides: to its own
-// operations, and to those that its service-linked role may use. Everything else that a service
-// principal calls needs the policy of the resource. `folder` is whose operation is called.
-bool acts_on_own_authority(std::string_view principal, std::string_view folder);
-
-// The name of the error by which the service of `folder` refuses.
-std::string_view refusal_name(std::string_view folder);
-// What stands in front of the message: EC2 has a sentence of its own.
-std::string refusal_text(std::string_view folder, const std::string& text);
+// operations, and the actions listed in own_authority.cc, which its service-linked role may use.
+// Everything else that a service principal calls needs the policy of the resource. `folder` is
+// whose operation is called.
+bool acts_on_own_authority(std::string_view principal, std::string_view folder,
+                           std::string_view action);
 
 }  // namespace kiban::kernel

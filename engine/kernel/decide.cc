@@ -2,6 +2,7 @@
 #include "api/access.h"
 #include "kernel/access.h"
 #include "kernel/operation_context.h"
+#include "kernel/refusal.h"
 
 namespace kiban::kernel {
 
@@ -10,11 +11,13 @@ using services::Caller;
 
 Result<void> Kernel::Batch::note(DecisionRecord record, std::string_view folder) {
   record.enforced = kernel_.options.iam == Iam::Enforce;
-  const bool refused = record.enforced && record.verdict != iam::Verdict::Allowed;
+  const bool denied = record.verdict != iam::Verdict::Allowed;
+  if (denied) record.text = refusal_text(folder, record);
   std::string text = record.text;
+  const bool refused = record.enforced && denied;
   kernel_.decisions.add(std::move(record));
   if (!refused) return {};
-  return fail(std::string(refusal_name(folder)), refusal_text(folder, text));
+  return fail(std::string(refusal_name(folder)), std::move(text));
 }
 
 Result<void> Kernel::Batch::decide(const services::Context& context, std::string_view folder,
@@ -24,7 +27,7 @@ Result<void> Kernel::Batch::decide(const services::Context& context, std::string
   // Unsigned requests reach the few operations that AWS's model leaves open, and the links in SNS's
   // messages, whose token is the permission.
   if (caller.arn == "anonymous") return {};
-  if (acts_on_own_authority(caller.arn, folder)) return {};
+  if (acts_on_own_authority(caller.arn, folder, request.action)) return {};
   const bool strict = kernel_.options.iam == Iam::Enforce;
   auto record = kernel_.authoriser->decide(context, caller, request, strict);
   if (!record) return {};

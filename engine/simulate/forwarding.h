@@ -86,6 +86,15 @@ class ForwardingService : public services::Service {
   void on_event(services::Context& context, const services::Event& event) override {
     inner_->on_event(context, event);
   }
+  bool keeps_policies() const override { return inner_->keeps_policies(); }
+  std::optional<services::RolePolicies> policies_of(const services::Context& context,
+                                                    std::string_view name) override {
+    return inner_->policies_of(context, name);
+  }
+  services::ResourceAccess describe_resource(const services::Context& context,
+                                             std::string_view arn) override {
+    return inner_->describe_resource(context, arn);
+  }
   void on_start(services::Context& context) override { inner_->on_start(context); }
 
  protected:

@@ -41,6 +41,8 @@ def ran(tmp_path_factory):
     data = tmp_path_factory.mktemp("data")
     server = Server("--data", data, "--tasks", "process", "--source", data).use_key_of(data)
     role = server.client("iam").create_role(RoleName="batch", AssumeRolePolicyDocument=trust("states.amazonaws.com"))
+    allow = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    server.client("iam").put_role_policy(RoleName="batch", PolicyName="all", PolicyDocument=json.dumps(allow))
     for group in ("/dev/api", "/aws/vendedlogs/states/batch"):
         server.client("logs").create_log_group(logGroupName=group)
     ecs = server.client("ecs")

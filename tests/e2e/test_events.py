@@ -75,9 +75,18 @@ def test_roles_are_enforced_and_the_refused_go_to_the_dead_letters(serve, tmp_pa
         "stateMachineArn"
     ]
     url, dead = queue(server, "dead")
+    send = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    letters = {"Version": "2012-10-17", "Statement": [{**send, "Resource": dead}]}
+    server.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(letters)})
     events.put_rule(Name="r", ScheduleExpression="rate(1 hour)")
     target = {"Arn": machine, "DeadLetterConfig": {"Arn": dead}}
     good = {**target, "Id": "good", "RoleArn": role("rule", "events.amazonaws.com")}
+    start = {"Effect": "Allow", "Action": "states:StartExecution", "Resource": machine}
+    iam.put_role_policy(
+        RoleName="rule",
+        PolicyName="start",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [start]}),
+    )
     bad = {**target, "Id": "bad", "RoleArn": role("other", "ecs.amazonaws.com")}
     events.put_targets(Rule="r", Targets=[good, bad])
     assert kiban("clock", "advance", "1h", "--data", tmp_path).returncode == 0
@@ -93,8 +102,8 @@ def test_roles_are_enforced_and_the_refused_go_to_the_dead_letters(serve, tmp_pa
         "TARGET_ARN": machine,
         "ERROR_CODE": "FAILED_TO_ASSUME_ROLE",
     }
-    asked = json.loads(server.get("/_kiban/authorisations")[1])
-    callers = [a["caller"] for a in asked if a["action"] == "states:StartExecution"]
+    asked = [json.loads(line) for line in server.get("/_kiban/decisions")[1].splitlines()]
+    callers = [a["session"] for a in asked if a["action"] == "states:StartExecution"]
     assert callers == ["arn:aws:sts::000000000000:assumed-role/rule/AWSEvents_r"]
 
 

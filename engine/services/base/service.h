@@ -237,9 +237,9 @@ class Service {
   // Of the one service that keeps metrics: on_metric is called with what Context::count got.
   virtual bool keeps_metrics() const { return false; }
   virtual void on_metric(Context&, const MetricSum&) {}
-  // Of the one service that keeps roles, users and their policies (IAM): those of the role called
-  // `name`, or of the user called NAME when it is "user/NAME"; nullopt: there is none. The kernel
-  // keeps the result until this service writes a row.
+  // Of the one service that keeps roles and their policies (IAM): those of the role called `name`,
+  // or of the user that "user/NAME" names; nullopt: there is no such identity. The kernel keeps the
+  // result until this service writes a row.
   virtual bool keeps_policies() const { return false; }
   virtual std::optional<RolePolicies> policies_of(const Context&, std::string_view /*name*/) {
     return std::nullopt;

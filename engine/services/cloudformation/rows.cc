@@ -17,7 +17,7 @@ std::string stack_key(std::string_view region, std::string_view uuid) {
   return row_key(region, "stack", uuid);
 }
 
-Result<json::object> find_stack(Context& context, const std::string& given) {
+Result<json::object> find_stack(const Context& context, const std::string& given) {
   const std::string& region = context.caller().region;
   std::optional<std::string> uuid;
   if (given.starts_with("arn:")) {

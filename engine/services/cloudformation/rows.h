@@ -27,7 +27,7 @@ std::string row_key(std::string_view region, std::string_view kind, std::string_
 
 // By name (of what is not deleted) or by ARN (of anything). Error `ValidationError`, "Stack with id
 // X does not exist".
-Result<json::object> find_stack(Context& context, const std::string& given);
+Result<json::object> find_stack(const Context& context, const std::string& given);
 // A row with what every stack has, saved by whoever goes on.
 json::object new_stack(Context& context, const std::string& name);
 void save_stack(Context& context, const json::object& stack);

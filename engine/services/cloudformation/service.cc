@@ -1,5 +1,6 @@
 #include "services/cloudformation/service.h"
 
+#include "services/base/resource_access.h"
 #include "services/cloudformation/deployment.h"
 #include "services/cloudformation/operations.h"
 #include "services/cloudformation/rows.h"
@@ -30,6 +31,18 @@ class CloudFormation final : public TableService {
     for (const store::Row& row : context.scan(prefix)) {
       go_on(context, event.region, row.key.substr(prefix.size()));
     }
+  }
+
+  // The table names a stack as stack/NAME/*: its id follows from the name while it is there.
+  ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
+    constexpr std::string_view kind = "stack/";
+    std::string_view named = resource_part(arn);
+    if (!named.starts_with(kind)) return {.arn = std::string(arn)};
+    named.remove_prefix(kind.size());
+    const std::string_view name = named.substr(0, named.find('/'));
+    const auto stack = find_stack(context, std::string(named.ends_with("/*") ? name : arn));
+    if (!stack) return {.arn = std::string(arn)};
+    return resource_of_row(text(*stack, "StackId"), *stack, "Tags", "");
   }
 
  private:

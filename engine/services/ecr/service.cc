@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "api/codec.h"
+#include "services/base/resource_access.h"
 #include "services/ecr/rows.h"
 #include "store/blobs.h"
 
@@ -20,7 +21,6 @@ std::string sign(std::string_view key, std::string_view text) {
 }
 
 Result<json::object> get_authorization_token(Context& context, const json::object& input) {
-  KIBAN_TRY_VOID(context.authorise("ecr:GetAuthorizationToken", "*"));
   const std::string& account = context.caller().account;
   const json::array* given = find_array(input, "registryIds");
   const json::array registries = given ? *given : json::array{json::string(account)};
@@ -45,6 +45,13 @@ Result<json::object> get_authorization_token(Context& context, const json::objec
 class Ecr final : public TableService {
  public:
   Ecr() : TableService("ecr", all_operations()) {}
+  ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
+    constexpr std::string_view kind = "repository/";
+    const std::string_view named = resource_part(arn);
+    if (!named.starts_with(kind)) return {.arn = std::string(arn)};
+    const auto row = get_json(context, repository_key(context, named.substr(kind.size())));
+    return resource_of_row(arn, row, "tags", "policyText");
+  }
 
  private:
   static const OperationTable& all_operations() {

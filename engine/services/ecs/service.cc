@@ -1,5 +1,6 @@
 #include "services/ecs/service.h"
 
+#include "services/base/resource_access.h"
 #include "services/base/table_service.h"
 #include "services/ecs/cluster.h"
 #include "services/ecs/credentials.h"
@@ -105,6 +106,18 @@ class Ecs : public TableService {
     if (kind != "task.run" && kind != "host.probe") return;
     (void)context.call("ecs", kind == "host.probe" ? probe_operation : outcome_operation,
                        {{"Effect", payload}, {"Outcome", outcome.payload}}, self(payload));
+  }
+
+  // A task definition may be named without its revision; tags are kept by ARN.
+  ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
+    ResourceAccess found{.arn = std::string(arn)};
+    constexpr std::string_view kind = "task-definition/";
+    if (const std::string_view named = resource_part(arn); named.starts_with(kind))
+      if (const auto definition = load_task_definition(context, named.substr(kind.size())))
+        found.arn = text(*definition, "taskDefinitionArn");
+    const json::value tags = tags_of(context, found.arn);
+    add_resource_tags(found, &tags);
+    return found;
   }
 
  private:

@@ -91,7 +91,10 @@ Result<json::object> Router::put_events(Context& context, const json::object& in
   for (const json::value& value : *entries) {
     const json::object& entry = value.as_object();
     const std::string bus = bus_of(entry);
-    KIBAN_TRY_VOID(context.authorise("events:PutEvents", bus_arn(context, bus)));
+    KIBAN_TRY_VOID(context.decide({.action = "events:PutEvents",
+                                   .resource = bus_arn(context, bus),
+                                   .keys = {{"events:source", {text(entry, "Source")}},
+                                            {"events:detail-type", {text(entry, "DetailType")}}}}));
     const auto event = event_of(context, entry);
     if (!event) {
       ++failed;

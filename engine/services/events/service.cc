@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "services/base/resource_access.h"
 #include "services/base/table_service.h"
 #include "services/events/archives.h"
 #include "services/events/connections.h"
@@ -67,32 +70,6 @@ const OperationTable operations = {
     {"UpdateEventBus", update_bus},
 };
 
-// With the id behind the name when it is there already.
-std::string resource_arn(const Context& context, std::string_view kind, const json::object& input) {
-  const std::string name = text(input, "Name");
-  const auto row = get_json(context, kind == "connection" ? connection_key(context, name)
-                                                          : destination_key(context, name));
-  return row ? text(*row, "Arn") : make_arn(context, "events", fmt::format("{}/{}", kind, name));
-}
-
-// The ARN that a policy would name for the operation.
-std::string resource_of(const Context& context, std::string_view operation,
-                        const json::object& input) {
-  if (input.contains("ResourceARN")) return text(input, "ResourceARN");
-  if (input.contains("ArchiveName")) return archive_arn(context, text(input, "ArchiveName"));
-  if (input.contains("ReplayName"))
-    return make_arn(context, "events", fmt::format("replay/{}", text(input, "ReplayName")));
-  if (operation.ends_with("Rule") && input.contains("Name"))
-    return rule_arn(context, bus_of(input), text(input, "Name"));
-  if (operation.ends_with("Connection")) return resource_arn(context, "connection", input);
-  if (operation.ends_with("ApiDestination")) return resource_arn(context, "api-destination", input);
-  if (input.contains("Rule")) return rule_arn(context, bus_of(input), text(input, "Rule"));
-  if (operation.ends_with("EventBus"))
-    return bus_arn(context, bus_of({{"EventBusName", text(input, "Name", default_bus)}}));
-  if (operation.ends_with("Permission")) return bus_arn(context, bus_of(input));
-  return "*";
-}
-
 class Events : public TableService {
  public:
   explicit Events(Options options) : TableService("events", operations), options_(options) {}
@@ -117,10 +94,30 @@ class Events : public TableService {
     }
     for (const char* member : {"EventBusName", "Name"})
       KIBAN_TRY_VOID(check_bus(context, text(input, member)));
-    if (operations.contains(operation))
-      KIBAN_TRY_VOID(context.authorise(fmt::format("events:{}", operation),
-                                       resource_of(context, operation, input)));
     return TableService::call(context, operation, input);
+  }
+  // Connections and destinations have an id behind their name, which requests leave out.
+  ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
+    const std::string_view named = resource_part(arn);
+    const std::string_view kind = named.substr(0, named.find('/'));
+    const std::string_view rest = named.substr(std::min(named.size(), kind.size() + 1));
+    if (kind == "event-bus")
+      return resource_of_row(arn, get_json(context, bus_key(context, rest)), "Tags", "Policy");
+    if (kind == "rule") {
+      const std::size_t slash = rest.find('/');
+      const bool custom = slash != std::string_view::npos;
+      const auto row =
+          get_json(context, rule_key(context, custom ? rest.substr(0, slash) : default_bus,
+                                     custom ? rest.substr(slash + 1) : rest));
+      return resource_of_row(arn, row, "Tags", "");
+    }
+    if ((kind == "connection" || kind == "api-destination") &&
+        rest.find('/') == std::string_view::npos) {
+      const auto row = get_json(context, kind == "connection" ? connection_key(context, rest)
+                                                              : destination_key(context, rest));
+      if (row) return {.arn = text(*row, "Arn")};
+    }
+    return {.arn = std::string(arn)};
   }
 
   void on_timer(Context& context, const json::object& payload) override {

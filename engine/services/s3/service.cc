@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "services/base/resource_access.h"
 #include "services/s3/model_check.h"
 #include "services/s3/rows.h"
 
@@ -60,6 +61,14 @@ class S3 : public CheckedService {
                             const json::object& input) override {
     KIBAN_TRY_VOID(check_model(operation, input));
     return CheckedService::call(context, operation, input);
+  }
+  // Objects have the policy of their bucket.
+  ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
+    const std::string_view named = resource_part(arn);
+    const auto row = get_json(context, bucket_key(named.substr(0, named.find('/'))));
+    ResourceAccess found{.arn = std::string(arn)};
+    if (row) found.policy = text(*row, "Policy");
+    return found;
   }
 };
 

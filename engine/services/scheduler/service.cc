@@ -20,29 +20,10 @@ const OperationTable operations = {
     {"UntagResource", untag_resource},   {"UpdateSchedule", update_schedule},
 };
 
-// The ARN that a policy would name for the operation.
-// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridgescheduler.html
-std::string resource_of(const Context& context, std::string_view operation,
-                        const json::object& input) {
-  if (input.contains("ResourceArn")) return text(input, "ResourceArn");
-  if (operation.ends_with("ScheduleGroup")) return group_arn(context, text(input, "Name"));
-  if (operation.ends_with("Schedule"))
-    return schedule_arn(context, group_of(input), text(input, "Name"));
-  return "*";
-}
-
 class Scheduler : public TableService {
  public:
   explicit Scheduler(MissedSchedules missed)
       : TableService("scheduler", operations), missed_(missed) {}
-
-  Result<json::object> call(Context& context, std::string_view operation,
-                            const json::object& input) override {
-    if (operations.contains(operation))
-      KIBAN_TRY_VOID(context.authorise(fmt::format("scheduler:{}", operation),
-                                       resource_of(context, operation, input)));
-    return TableService::call(context, operation, input);
-  }
 
   void on_timer(Context& context, const json::object& payload) override {
     const std::string kind = text(payload, "Kind");

@@ -1,5 +1,6 @@
 #include "services/secretsmanager/service.h"
 
+#include "services/base/resource_access.h"
 #include "services/secretsmanager/rows.h"
 
 namespace kiban::services::secretsmanager {
@@ -21,6 +22,16 @@ class SecretsManager : public TableService {
   SecretsManager() : TableService("secretsmanager", operations()) {}
   void on_timer(Context& context, const json::object& payload) override {
     context.erase(text(payload, "Key"));
+  }
+  // Requests name secrets by name or ARN, with or without the six characters at the end.
+  ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
+    constexpr std::string_view kind = "secret:";
+    const std::string_view named = resource_part(arn);
+    if (!named.starts_with(kind)) return {.arn = std::string(arn)};
+    auto row = load(context, arn);
+    if (!row) row = load(context, named.substr(kind.size()));
+    if (!row) return {.arn = std::string(arn)};
+    return resource_of_row(text(*row, "ARN"), *row, "Tags", "Policy");
   }
 };
 

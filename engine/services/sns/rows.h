@@ -28,6 +28,9 @@ void save(Context& context, const Subscription& subscription);
 std::vector<Subscription> subscriptions(const Context& context, std::string_view topic_arn);
 std::vector<Subscription> subscriptions_below(const Context& context, std::string_view prefix);
 
+// What a topic has until its attribute Policy is set.
+std::string default_policy(std::string_view topic_arn);
+
 bool is_fifo(const json::object& topic);
 // https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 std::string signature_version(const json::object& topic);

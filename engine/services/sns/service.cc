@@ -1,5 +1,6 @@
 #include "services/sns/service.h"
 
+#include "services/base/resource_access.h"
 #include "services/sns/rows.h"
 
 namespace kiban::services::sns {
@@ -29,6 +30,12 @@ class Sns : public TableService {
   void on_outcome(Context& context, std::string_view, const json::object& payload,
                   const Outcome& outcome) override {
     sns::on_outcome(context, payload, outcome);
+  }
+  ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
+    const auto row = get_json(context, topic_key(arn));
+    ResourceAccess topic = resource_of_row(arn, row, "Tags", "");
+    if (row) topic.policy = text(row->at("Attributes").as_object(), "Policy", default_policy(arn));
+    return topic;
   }
 };
 

@@ -165,23 +165,6 @@ std::string owner_of(std::string_view topic_arn) {
 }
 
 // https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
-std::string default_policy(std::string_view topic_arn) {
-  const auto action = [](std::string_view name) { return fmt::format("SNS:{}", name); };
-  return print_json(json::object{
-      {"Version", "2008-10-17"},
-      {"Id", "__default_policy_ID"},
-      {"Statement",
-       json::array{json::object{
-           {"Sid", "__default_statement_ID"},
-           {"Effect", "Allow"},
-           {"Principal", {{"AWS", "*"}}},
-           {"Action",
-            {action("GetTopicAttributes"), action("SetTopicAttributes"), action("AddPermission"),
-             action("RemovePermission"), action("DeleteTopic"), action("Subscribe"),
-             action("ListSubscriptionsByTopic"), action("Publish")}},
-           {"Resource", topic_arn},
-           {"Condition", {{"StringEquals", {{"AWS:SourceOwner", owner_of(topic_arn)}}}}}}}}});
-}
 
 // https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
 constexpr std::string_view effective_delivery_policy =
@@ -340,6 +323,24 @@ Result<json::object> get_data_protection_policy(Context& context, const json::ob
 }
 
 }  // namespace
+
+std::string default_policy(std::string_view topic_arn) {
+  const auto action = [](std::string_view name) { return fmt::format("SNS:{}", name); };
+  return print_json(json::object{
+      {"Version", "2008-10-17"},
+      {"Id", "__default_policy_ID"},
+      {"Statement",
+       json::array{json::object{
+           {"Sid", "__default_statement_ID"},
+           {"Effect", "Allow"},
+           {"Principal", {{"AWS", "*"}}},
+           {"Action",
+            {action("GetTopicAttributes"), action("SetTopicAttributes"), action("AddPermission"),
+             action("RemovePermission"), action("DeleteTopic"), action("Subscribe"),
+             action("ListSubscriptionsByTopic"), action("Publish")}},
+           {"Resource", topic_arn},
+           {"Condition", {{"StringEquals", {{"AWS:SourceOwner", owner_of(topic_arn)}}}}}}}}});
+}
 
 const OperationTable& topic_operations() {
   static const OperationTable table = {

@@ -1,5 +1,6 @@
 #include "services/sqs/service.h"
 
+#include "services/base/resource_access.h"
 #include "services/sqs/operations.h"
 
 namespace kiban::services::sqs {
@@ -33,6 +34,13 @@ class Sqs : public TableService {
       go_on_moving(context, task);
     else
       context.erase(text(payload, "Forget"));
+  }
+
+  ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
+    const auto row = get_json(context, queue_key(context, resource_part(arn)));
+    ResourceAccess queue = resource_of_row(arn, row, "Tags", "");
+    if (row) queue.policy = text(row->at("Attributes").as_object(), "Policy");
+    return queue;
   }
 
  private:

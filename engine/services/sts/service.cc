@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "api/codec.h"
 #include "core/arn.h"
 #include "core/letters.h"
 #include "services/base/policy.h"
@@ -172,8 +173,21 @@ Result<json::object> get_caller_identity(Context& context, const json::object&) 
   return json::object{{"UserId", user_id}, {"Account", caller.account}, {"Arn", caller.arn}};
 }
 
+// Of EC2's refusals.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html
+Result<json::object> decode_message(Context&, const json::object& input) {
+  const auto decoded = api::decode_base64(text(input, "EncodedMessage"));
+  const auto message =
+      decoded ? parse_json(*decoded) : Result<json::value>(std::unexpected(decoded.error()));
+  if (!message || !message->is_object() || !message->get_object().contains("allowed"))
+    return fail("InvalidAuthorizationMessageException",
+                "Message is not a valid encoded authorization message.");
+  return json::object{{"DecodedMessage", *decoded}};
+}
+
 const OperationTable operations = {
     {"AssumeRole", assume_role},
+    {"DecodeAuthorizationMessage", decode_message},
     {"GetCallerIdentity", get_caller_identity},
 };
 

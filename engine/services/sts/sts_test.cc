@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "api/codec.h"
 #include "services/iam/service.h"
 #include "services/sts/service.h"
 #include "testing/service_fixture.h"
@@ -111,6 +112,34 @@ TEST_F(Sts, TheRootIsItsAccount) {
             (json::object{{"UserId", "000000000000"},
                           {"Account", "000000000000"},
                           {"Arn", "arn:aws:iam::000000000000:root"}}));
+}
+
+TEST_F(Sts, DecodesOnlyAuthorizationMessages) {
+  const std::string encoded = api::encode_base64(R"({"allowed":false})");
+  EXPECT_EQ(call("DecodeAuthorizationMessage", {{"EncodedMessage", encoded}}),
+            (json::object{{"DecodedMessage", R"({"allowed":false})"}}));
+  for (const std::string& other : {std::string("%"), api::encode_base64("[]"),
+                                   api::encode_base64("{}"), api::encode_base64("x")})
+    EXPECT_EQ(refusal("DecodeAuthorizationMessage", {{"EncodedMessage", other}}).name,
+              "InvalidAuthorizationMessageException");
+}
+
+TEST_F(Sts, ASessionKeepsThePoliciesThatLimitIt) {
+  create_role("deploy", trusting_account);
+  constexpr std::string_view limit =
+      R"({"Statement":{"Effect":"Allow","Action":"sqs:*","Resource":"*"}})";
+  const json::object reply =
+      call("AssumeRole",
+           {{"RoleArn", role_arn("deploy")},
+            {"RoleSessionName", "me"},
+            {"Policy", limit},
+            {"PolicyArns", {{{"arn", "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"}}}}});
+  const std::string id = text(reply.at("Credentials").as_object(), "AccessKeyId");
+  const auto row = parse_json(store_->get("sts/session/" + id).value_or(""));
+  ASSERT_TRUE(row);
+  ASSERT_EQ(row->at("Policies").as_array().size(), 2);
+  EXPECT_EQ(std::string(row->at("Policies").at(0).as_string()), limit);
+  EXPECT_THAT(std::string(row->at("Policies").at(1).as_string()), HasSubstr("sqs:ListQueues"));
 }
 
 }  // namespace

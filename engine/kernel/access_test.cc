@@ -1,0 +1,100 @@
+#include "kernel/access.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace kiban::kernel {
+namespace {
+
+using services::AccessRequest;
+using services::ConditionKey;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const services::Caller caller{.account = "111122223333", .region = "eu-west-1"};
+
+std::vector<std::string> expand(std::string_view text, const json::object& input) {
+  return expand_template(text, input, caller);
+}
+
+std::vector<AccessRequest> requests(std::string_view folder, std::string_view operation,
+                                    const json::object& input) {
+  std::vector<AccessRequest> all;
+  for (const api::AccessRule& rule : api::access_rules(folder, operation))
+    for (AccessRequest& each : access_requests(rule, input, caller)) all.push_back(std::move(each));
+  return all;
+}
+
+TEST(Template, PutsMembersIn) {
+  EXPECT_THAT(expand("arn:aws:sqs:{region}:{account}:{Name}", {{"Name", "q"}}),
+              ElementsAre("arn:aws:sqs:eu-west-1:111122223333:q"));
+  EXPECT_THAT(expand("{A|B}", {{"B", "b"}}), ElementsAre("b"));
+  EXPECT_THAT(expand("{A.B[].C}", {{"A", {{"B", {{{"C", 1}}, {{"C", true}}}}}}}),
+              ElementsAre("1", "true"));
+  EXPECT_THAT(expand("x/{A=default}", {}), ElementsAre("x/default"));
+  EXPECT_THAT(expand("x/{A}", {}), IsEmpty());
+}
+
+TEST(Template, AnArnReplacesATemplateOfOne) {
+  EXPECT_THAT(
+      expand("arn:aws:ecs:{region}:{account}:task/{cluster=default:last}/{tasks[]:last}",
+             {{"tasks", {"arn:aws:ecs:x:1:task/c/1", "2"}}}),
+      ElementsAre("arn:aws:ecs:eu-west-1:111122223333:task/default/2", "arn:aws:ecs:x:1:task/c/1"));
+}
+
+TEST(Template, Filters) {
+  const std::string machine = "arn:aws:states:r:1:stateMachine:m";
+  EXPECT_THAT(expand("{A:machine}", {{"A", machine + ":PROD"}}), ElementsAre(machine));
+  EXPECT_THAT(expand("{A:machine}", {{"A", machine + "#Case"}}), ElementsAre(machine));
+  EXPECT_THAT(expand("{A:qualifier}", {{"A", machine + ":PROD"}}), ElementsAre("PROD"));
+  EXPECT_THAT(expand("{A:qualifier}", {{"A", machine}}), IsEmpty());
+  EXPECT_THAT(expand("{A:object}", {{"A", "/b/k%20x?versionId=1"}}), ElementsAre("b/k x"));
+  EXPECT_THAT(expand("rule/{A:bus}{B}", {{"B", "r"}}), ElementsAre("rule/r"));
+  EXPECT_THAT(expand("rule/{A:bus}{B}", {{"A", "orders"}, {"B", "r"}}),
+              ElementsAre("rule/orders/r"));
+  EXPECT_THAT(expand("{A:group}", {{"A", "arn:aws:logs:r:1:log-group:/g:*"}}), ElementsAre("/g"));
+  EXPECT_THAT(expand("{A:ec2}", {{"A", "vpc-1"}}), ElementsAre("vpc/vpc-1"));
+  EXPECT_THAT(expand("{A:sources}", {{"A", R"({"source":["a",{"prefix":"b"}]})"}}),
+              ElementsAre("a"));
+}
+
+TEST(AccessTable, NamesActionsResourcesAndKeys) {
+  const auto lists = requests("s3", "ListObjectsV2", {{"Bucket", "b"}, {"Prefix", "p/"}});
+  ASSERT_EQ(lists.size(), 1);
+  EXPECT_EQ(lists[0].action, "s3:ListBucket");
+  EXPECT_EQ(lists[0].resource, "arn:aws:s3:::b");
+  EXPECT_THAT(lists[0].keys, ElementsAre(ConditionKey{"s3:prefix", {"p/"}}));
+  const auto tasks = requests("ecs", "ListTasks", {{"cluster", "c"}});
+  ASSERT_EQ(tasks.size(), 1);
+  EXPECT_EQ(tasks[0].resource, "*");
+  EXPECT_THAT(tasks[0].keys, ElementsAre(ConditionKey{
+                                 "ecs:cluster", {"arn:aws:ecs:eu-west-1:111122223333:cluster/c"}}));
+}
+
+TEST(AccessTable, PassedRolesAreAskedForWhereTheyAreGiven) {
+  const std::string role = "arn:aws:iam::111122223333:role/r";
+  const auto with =
+      requests("ecs", "RegisterTaskDefinition", {{"family", "f"}, {"executionRoleArn", role}});
+  ASSERT_EQ(with.size(), 2);
+  EXPECT_EQ(with[1].action, "iam:PassRole");
+  EXPECT_EQ(with[1].resource, role);
+  EXPECT_THAT(with[1].keys,
+              ElementsAre(ConditionKey{"iam:PassedToService", {"ecs-tasks.amazonaws.com"}}));
+  EXPECT_EQ(requests("ecs", "RegisterTaskDefinition", {{"family", "f"}}).size(), 1);
+}
+
+TEST(AccessTable, TagsBecomeKeys) {
+  const auto made = requests("sns", "CreateTopic",
+                             {{"Name", "t"}, {"Tags", {{{"Key", "Stage"}, {"Value", "dev"}}}}});
+  ASSERT_EQ(made.size(), 1);
+  EXPECT_THAT(made[0].keys, ElementsAre(ConditionKey{"aws:RequestTag/Stage", {"dev"}},
+                                        ConditionKey{"aws:TagKeys", {"Stage"}}));
+  const auto taken =
+      requests("sqs", "UntagQueue", {{"QueueUrl", "http://h/1/q"}, {"TagKeys", {"Stage"}}});
+  ASSERT_EQ(taken.size(), 1);
+  EXPECT_EQ(taken[0].resource, "arn:aws:sqs:eu-west-1:111122223333:q");
+  EXPECT_THAT(taken[0].keys, ElementsAre(ConditionKey{"aws:TagKeys", {"Stage"}}));
+}
+
+}  // namespace
+}  // namespace kiban::kernel
