@@ -299,8 +299,8 @@ int prove_roles(const ProveOptions& options, const OutputOptions& output) {
     print_json_line(to_json(prover));
   } else if (tell_unchanged(prover)) {
     fmt::print(
-        "{} of {} are necessary or excepted; {} decisions in the unchanged run, {} runs without "
-        "one\n",
+        "{} of {} are necessary or excepted; {} decisions in the unchanged run, {} runs of "
+        "mutations\n",
         prover.proved().size() - failed, prover.proved().size(), prover.unchanged().records.size(),
         prover.runs());
   }

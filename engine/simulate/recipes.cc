@@ -257,6 +257,17 @@ iam SetDefaultPolicyVersion {"PolicyArn":"@iam.policy.arn","VersionId":"v2"}
 iam DeletePolicyVersion {"PolicyArn":"@iam.policy.arn","VersionId":"v2"}
 iam PutRolePermissionsBoundary {"RoleName":"@iam.rolename","PermissionsBoundary":"@iam.policy.arn"}
 iam DeleteRolePermissionsBoundary {"RoleName":"@iam.rolename"}
+iam CreateUser {"UserName":"@name"}
+iam CreateGroup {"GroupName":"@name"}
+iam AddUserToGroup {"UserName":"@iam.username","GroupName":"@iam.groupname"}
+iam RemoveUserFromGroup {"UserName":"@iam.username","GroupName":"@iam.groupname"}
+iam PutUserPolicy {"UserName":"@iam.username","PolicyName":"inline","PolicyDocument":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}]}"}
+iam DeleteUserPolicy {"UserName":"@iam.username","PolicyName":"inline"}
+iam AttachGroupPolicy {"GroupName":"@iam.groupname","PolicyArn":"@iam.policy.arn"}
+iam DetachGroupPolicy {"GroupName":"@iam.groupname","PolicyArn":"@iam.policy.arn"}
+iam CreateAccessKey {"UserName":"@iam.username"}
+iam DeleteAccessKey {"UserName":"@iam.username","AccessKeyId":"@iam.accesskey.accesskeyid"}
+iam GenerateServiceLastAccessedDetails {"Arn":"@iam.role.arn"}
 iam UpdateAssumeRolePolicy {"RoleName":"@iam.rolename","PolicyDocument":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"states.amazonaws.com\"},\"Action\":\"sts:AssumeRole\"}]}"}
 logs AssociateKmsKey {"logGroupName":"@logs.loggroupname","kmsKeyId":"@kms.keymetadata.arn"}
 logs PutLogGroupDeletionProtection {"logGroupIdentifier":"@logs.loggroupname","deletionProtectionEnabled":false}

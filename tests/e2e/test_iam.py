@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -258,3 +261,25 @@ def test_a_user_may_what_its_own_policies_and_those_of_its_groups_allow(enforcin
     with pytest.raises(ClientError) as raised:
         iam.get_service_last_accessed_details(JobId="0" * 36)
     assert raised.value.response["Error"]["Code"] == "NoSuchEntity"
+
+
+def test_an_operation_as_the_root_wants_the_token_of_the_data_directory(enforcing):
+    def ask(body: object, **headers: str) -> tuple[int, dict]:
+        request = urllib.request.Request(
+            enforcing.endpoint + "/_kiban/call", json.dumps(body).encode(), headers, method="POST"
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=10) as reply:
+                return reply.status, json.loads(reply.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+    wish = {"service": "iam", "operation": "CreateUser", "input": {"UserName": "ada"}}
+    token = hashlib.sha256(f"kiban token {enforcing.secret}".encode()).hexdigest()
+    assert ask(wish)[0] == ask(wish, **{"X-Kiban-Token": "x"})[0] == 403
+    assert ask(wish, **{"X-Kiban-Token": token})[1]["User"]["UserName"] == "ada"
+    status, error = ask(wish, **{"X-Kiban-Token": token})
+    assert (status, error["code"]) == (400, "EntityAlreadyExistsException")
+    for wrong in ([], {"service": "iam"}, {"service": "iam", "operation": "Fly"}, {**wish, "input": {}}):
+        assert ask(wrong, **{"X-Kiban-Token": token})[0] == 400

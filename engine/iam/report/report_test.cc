@@ -125,6 +125,15 @@ TEST(Resources, AnArnBelongsToTheResourceThatContainsIt) {
     const Resource* found = resources.find(arn);
     return found == nullptr ? "" : found->logical_id;
   };
+  const std::string ecs = "arn:aws:ecs:ap-northeast-1:000000000000:";
+  for (const std::string name : {"task-definition/api:3", "service/main/api"})
+    resources.add({.stack = "App",
+                   .logical_id = name.substr(0, 4),
+                   .type = "AWS::ECS::Service",
+                   .physical_id = ecs + name});
+  EXPECT_EQ(id(ecs + "task-definition/api:7"), "task");
+  EXPECT_EQ(id(ecs + "task-definition/api:*"), "task");
+  EXPECT_EQ(id(ecs + "task-definition/other:7"), "");
   EXPECT_EQ(id(topic_arn), "Alerts");
   EXPECT_EQ(id("arn:aws:states:ap-northeast-1:000000000000:execution:m:run"), "Machine");
   EXPECT_EQ(id("arn:aws:sqs:ap-northeast-1:000000000000:jobs"), "Queue");

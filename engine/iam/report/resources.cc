@@ -60,7 +60,7 @@ bool names_arn(std::string_view physical, const Arn& arn, std::string_view text)
   if (is_or_is_within(text, physical)) return true;
   // Task definitions without their revision; executions by the name of their machine.
   const std::size_t colon = physical.rfind(':');
-  if (arn.service == "ecs" && arn.resource.starts_with("task-definition/"))
+  if (physical.find(":task-definition/") != std::string_view::npos)
     return is_or_is_within(text, physical.substr(0, colon));
   if (arn.service != "states" || physical.find(":stateMachine:") == std::string_view::npos)
     return false;

@@ -60,9 +60,18 @@ struct Line {
   std::string_view text{};
 };
 
-// By the longest common subsequence: policies have some hundred lines.
+// By the longest common subsequence: policies have some hundred lines. Of longer texts all lines
+// went and came.
+constexpr std::size_t pairs_max = 4'000'000;
+
 std::vector<Line> compare(const std::vector<std::string_view>& before,
                           const std::vector<std::string_view>& after) {
+  if (before.size() * after.size() > pairs_max) {
+    std::vector<Line> all;
+    for (const std::string_view line : before) all.push_back({'-', line});
+    for (const std::string_view line : after) all.push_back({'+', line});
+    return all;
+  }
   std::vector<std::vector<std::size_t>> common(before.size() + 1,
                                                std::vector<std::size_t>(after.size() + 1));
   for (std::size_t i = before.size(); i-- > 0;)
