@@ -343,6 +343,7 @@ Result<void> add_bucket(Event& event) {
   const json::object* own = find_object(bucket, "Properties");
   json::object properties = own ? *own : json::object{};
   let_bucket_wait(event, bucket, properties);
+  KIBAN_TRY_VOID(check_maps(id, properties, {"NotificationConfiguration"}));
   const json::object* there = find_object(properties, "NotificationConfiguration");
   json::object notifications = there ? *there : json::object{};
   json::value& lambdas = notifications["LambdaConfigurations"];

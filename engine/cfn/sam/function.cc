@@ -12,6 +12,9 @@ namespace {
 constexpr std::string_view type = "AWS::Serverless::Function";
 
 Result<void> check(const std::string& id, const json::object& properties) {
+  KIBAN_TRY_VOID(check_maps(id, properties,
+                            {"DeadLetterQueue", "AssumeRolePolicyDocument", "Environment", "Events",
+                             "Tags", "EventInvokeConfig", "SnapStart", "FunctionUrlConfig"}));
   return check_members(id, type, properties,
                        {"FunctionName",
                         "Handler",

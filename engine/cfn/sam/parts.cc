@@ -131,6 +131,16 @@ Result<void> check_members(const std::string& id, std::string_view what, const j
   return {};
 }
 
+Result<void> check_maps(const std::string& id, const json::object& given,
+                        std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) {
+    const json::value* value = find(given, name);
+    if (value && !value->is_object())
+      return invalid(id, fmt::format("Type of property '{}' is invalid.", name));
+  }
+  return {};
+}
+
 json::object reference(std::string_view id) { return {{"Ref", id}}; }
 
 json::object attribute(std::string_view id, std::string_view name) {

@@ -45,6 +45,10 @@ Result<void> check_members(const std::string& id, std::string_view what, const j
                            std::initializer_list<std::string_view> known,
                            std::initializer_list<std::string_view> refused = {});
 
+// Error: one of these is there and not an object.
+Result<void> check_maps(const std::string& id, const json::object& given,
+                        std::initializer_list<std::string_view> names);
+
 json::object reference(std::string_view id);  // {"Ref": id}
 json::object attribute(std::string_view id, std::string_view name);
 bool is_intrinsic(const json::value& value);  // One member, "Ref", "Condition" or "Fn::…".

@@ -67,6 +67,8 @@ TEST(Sam, RefusesWhatTheTranslatorRefuses) {
        "'CodeUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId "
        "query "
        "parameter."},
+      {function(R"(,"FunctionUrlConfig":"NONE")"),
+       "Type of property 'FunctionUrlConfig' is invalid."},
       {function(R"(,"DeadLetterQueue":{"Type":"SQS"})"),
        "'DeadLetterQueue' requires Type and TargetArn properties to be specified."},
       {function(R"(,"AutoPublishAlias":{"Fn::GetAtt":["A","B"]})"),
