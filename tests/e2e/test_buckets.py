@@ -151,7 +151,6 @@ def test_a_template_makes_a_bucket_that_tells_a_queue(server, region):
 
 def test_services_that_are_not_served_are_named(server):
     for service, call, name in [
-        ("lambda", "list_functions", "Lambda"),
         ("dynamodb", "list_tables", "DynamoDB"),
         ("route53", "list_hosted_zones", "Route 53"),
         ("glue", "get_databases", "Glue"),

@@ -209,7 +209,9 @@ def test_a_code_folder_runs_instead_of_the_archive(serve, tmp_path):
     folder = tmp_path / "source"
     folder.mkdir()
     (folder / "app.py").write_text("def echo(event, context):\n    return 'first'\n")
-    server = serve("--ephemeral", "--auth", "any", "--tasks", "process", "--source", tmp_path, "--code-dir", f"echo={folder}")
+    server = serve(
+        "--ephemeral", "--auth", "any", "--tasks", "process", "--source", tmp_path, "--code-dir", f"echo={folder}"
+    )
     server.role = make_role(server)
     create(server, "echo", "echo")
     assert json.load(invoke(server, "echo")["Payload"]) == "first"
@@ -230,7 +232,9 @@ def test_a_stack_deploys_a_function_with_its_trigger(functions):
                     "Runtime": RUNTIME,
                     "Handler": "index.handler",
                     "Role": {"Fn::GetAtt": ["Role", "Arn"]},
-                    "Code": {"ZipFile": "import cfnresponse\ndef handler(event, context):\n    print('deployed', event)"},
+                    "Code": {
+                        "ZipFile": "import cfnresponse\ndef handler(event, context):\n    print('deployed', event)"
+                    },
                 },
             },
             "Rule": {
@@ -253,9 +257,7 @@ def test_a_stack_deploys_a_function_with_its_trigger(functions):
         "Outputs": {"Name": {"Value": {"Ref": "Echo"}}},
     }
     cloudformation = functions.client("cloudformation")
-    cloudformation.create_stack(
-        StackName="s", TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
-    )
+    cloudformation.create_stack(StackName="s", TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
     cloudformation.get_waiter("stack_create_complete").wait(StackName="s", WaiterConfig={"Delay": 1})
     name = cloudformation.describe_stacks(StackName="s")["Stacks"][0]["Outputs"][0]["OutputValue"]
     functions.client("events").put_events(Entries=[{"Source": "shop", "DetailType": "sold", "Detail": "{}"}])

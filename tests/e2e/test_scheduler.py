@@ -103,7 +103,7 @@ def test_schedules_and_groups_are_made_changed_listed_and_deleted(server):
         ({"ScheduleExpression": "daily"}, "Invalid Schedule Expression daily"),
         ({"ScheduleExpressionTimezone": "Mars/Olympus"}, "Invalid Schedule Expression Timezone"),
         ({"StartDate": datetime(2020, 1, 1)}, "The StartDate you specify cannot be earlier than 5 minutes ago."),
-        ({"Target": target(Arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f")}, "kiban does not serve the target"),
+        ({"Target": target(Arn=f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s")}, "kiban does not serve the target"),
         ({"Target": target(Arn="arn:aws:scheduler:::aws-sdk:sqs:listQueues")}, "does not support read-only API"),
         (
             {"Target": target(Arn="arn:aws:scheduler:::aws-sdk:sqs:sendMessage", Input="{}")},

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 #include "services/base/tags.h"
 #include "services/lambda/code.h"
 #include "services/lambda/concurrency.h"
@@ -237,7 +235,7 @@ Result<json::object> delete_function(Context& context, const json::object& input
   const std::string& name = function.name;
   forget_reserved(context, name);
   end_provisioned(context, name);
-  for (const char* kind : {"version", "alias", "policy", "event-config", "provisioned", "url"})
+  for (const char* kind : {"version", "alias", "policy", "event-config", "provisioned"})
     for (const store::Row& row : context.scan(qualified_key(context, kind, name, "")))
       context.erase(row.key);
   context.erase(region_key(context, fmt::format("credentials/{}", name)));

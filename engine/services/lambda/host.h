@@ -3,7 +3,7 @@
 //
 // invoke_effect, id: the request id.
 //   Payload: FunctionArn (with the version), FunctionName, Version, InvokedFunctionArn, RequestId,
-//   InvokedBy ("client", "event", "states", "sqs", "url"), Credentials {AccessKeyId,
+//   InvokedBy ("client", "event", "states", "sqs"), Credentials {AccessKeyId,
 //   SecretAccessKey, Token, Expiration (ISO 8601)} (absent when the role can't be assumed),
 //   Payload (text), ClientContext (JSON text), TraceHeader, and Config: Runtime, Handler,
 //   PackageType, Image {Uri, Repository, Digest, EntryPoint, Command, WorkingDirectory},

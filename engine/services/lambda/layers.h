@@ -1,5 +1,5 @@
 // Layers: archives that functions share, in versions that never change. A row has Shown (as
-// GetLayerVersion shows it), Digest and Size of the archive, and Policy once one was given.
+// GetLayerVersion shows it), and Digest, Size and Sha256 of the archive.
 // https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
 #pragma once
 

@@ -9,9 +9,12 @@
 //   lambda/REGION/policy/NAME/QUALIFIER      Policy, RevisionId; the qualifier of $LATEST is empty
 //   lambda/REGION/event-config/NAME/QUAL     as GetFunctionEventInvokeConfig shows it
 //   lambda/REGION/provisioned/NAME/QUAL      Requested, Ready, Modified, Status (concurrency.h)
-//   lambda/REGION/url/NAME/QUALIFIER         as GetFunctionUrlConfig shows it
-//   lambda/REGION/layer/NAME/VERSION         Shown, Digest, Size, Policy (layers.h)
+//   lambda/REGION/layer/NAME/VERSION         Shown, Digest, Size, Sha256 (layers.h)
+//   lambda/REGION/layer-count/NAME           the newest version of a layer
+//   lambda/REGION/layer-policy/NAME/VERSION  as the policy of a function
 //   lambda/REGION/mapping/UUID               mappings.h
+//   lambda/REGION/queue/QUEUE/UUID           mappings of a queue
+//   lambda/REGION/starved/NAME/UUID          mappings that wait for room of a function
 //   lambda/REGION/busy/NAME                  invocations that run; no row: none
 //   lambda/REGION/shared                     those of functions without reserved concurrency
 //   lambda/REGION/reserved                   sum of reserved concurrency

@@ -6,7 +6,7 @@
 //   again.
 // - Event sources are SQS queues. Destinations are SQS, SNS, Lambda and EventBridge.
 // - Refused by name: code signing, SnapStart, file systems, durable functions, capacity providers,
-//   tenants, response streaming, Lambda@Edge, runtimes that the host does not have.
+//   tenants, function URLs, response streaming, Lambda@Edge, runtimes that the host lacks.
 // - VpcConfig is kept and shown, without an effect on the function's network; KMSKeyArn must name
 //   an enabled key, and encrypts nothing beyond the key of the data directory.
 #pragma once

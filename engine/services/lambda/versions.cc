@@ -127,7 +127,7 @@ Result<json::object> delete_alias(Context& context, const json::object& input) {
   KIBAN_TRY(const FunctionName function, read_name(context, input));
   const std::string name = text(input, "Name");
   context.erase(alias_key(context, function.name, name));  // One that is gone is deleted, as AWS.
-  for (const char* kind : {"policy", "event-config", "url"})
+  for (const char* kind : {"policy", "event-config"})
     context.erase(qualified_key(context, kind, function.name, name));
   return json::object{};
 }
