@@ -40,8 +40,9 @@ class Sandboxed final : public Instance {
     std::unique_ptr<containers::Sandbox> sandbox{};
     std::unique_ptr<containers::Container> container{};
   };
-  Sandboxed(pid_t runc, Parts parts)
-      : Instance(runc),
+  // `first` is the container's first process, whose end is the end of all in it.
+  Sandboxed(pid_t first, Parts parts)
+      : Instance(first),
         parts_(std::move(parts)),
         group_(containers::group_of_task(parts_.id)),
         frozen_group_(group_ + "/0") {}
@@ -55,12 +56,8 @@ class Sandboxed final : public Instance {
     containers::remove_sandbox(parts_.host, parts_.directory);
   }
 
-  // The end of a container's first process is the end of all.
   void kill() override {
-    const std::string text = containers::read_file(parts_.directory + "/0/pid");
-    int first = 0;
-    std::from_chars(text.data(), text.data() + text.size(), first);
-    if (first > 1 && !exit_code()) (void)::kill(first, SIGKILL);
+    if (!exit_code()) (void)::kill(child(), SIGKILL);
   }
   void set_motion(containers::Motion motion) override {
     (void)containers::set_motion(frozen_group_, motion);
@@ -106,6 +103,8 @@ class ContainerLauncher final : public Launcher {
   // Empties `parts` when it succeeds.
   Result<std::unique_ptr<Instance>> start(Sandboxed::Parts& parts, LaunchRequest& request,
                                           const containers::Image& image);
+
+  Result<pid_t> run_detached(const Sandboxed::Parts& parts, const LaunchRequest& request) const;
 
   containers::Host& host_;
   std::string directory_;
@@ -253,16 +252,33 @@ Result<std::unique_ptr<Instance>> ContainerLauncher::start(Sandboxed::Parts& par
   (void)::fchown(request.output, user, static_cast<gid_t>(-1));
   KIBAN_TRY_VOID(parts.sandbox->wait_for_admission());
   request.serve(std::move(socket));
+  KIBAN_TRY(const pid_t first, run_detached(parts, request));
+  return std::make_unique<Sandboxed>(first, std::move(parts));
+}
+
+// Detached, so that the container writes to `output` itself: a runc that stays copies what is
+// written, which comes late then. The first process becomes a child of the engine, which is the
+// reaper of what its children leave (containers/driver.cc).
+Result<pid_t> ContainerLauncher::run_detached(const Sandboxed::Parts& parts,
+                                              const LaunchRequest& request) const {
   const std::string of_container = parts.directory + "/0";
   const auto runc = runtime::spawn_child(
-      {.arguments = {host_.tools.runc, "--root", host_.tools.state, "run", "--keep", "--bundle",
-                     of_container + "/bundle", "--pid-file", of_container + "/pid",
-                     parts.id + "-0"},
+      {.arguments = {host_.tools.runc, "--root", host_.tools.state, "run", "--detach",
+                     "--preserve-fds", "1", "--bundle", of_container + "/bundle", "--pid-file",
+                     of_container + "/pid", parts.id + "-0"},
        .environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
        .output = request.output,
+       .fourth = request.output,
        .session = runtime::Session::Own});
   if (!runc) return refuse(runc.error().cause);
-  return std::make_unique<Sandboxed>(*runc, std::move(parts));
+  const auto status =
+      runtime::wait_for_child(*runc, std::chrono::steady_clock::now() + runtime::program_time_max);
+  const std::string text = containers::read_file(of_container + "/pid");
+  int first = 0;
+  std::from_chars(text.data(), text.data() + text.size(), first);
+  if (status && *status == 0 && first > 1) return first;
+  // What runc says is in the function's log.
+  return fail("Runtime.InvalidEntrypoint", "the entry point could not be started");
 }
 
 }  // namespace

@@ -184,7 +184,7 @@ Measurement Environment::measure(const Ending& ending, Now now) {
           .error_type = ending.error_type};
 }
 
-void Environment::finish(Ending ending, Now now) {
+void Environment::finish(const Ending& ending, Now now) {
   read_output(now);
   if (ending.failure != Failure::None) add(lines_.finish(now.wall.time_since_epoch().count()));
   const std::string& id = invocation_->request_id;
@@ -209,7 +209,7 @@ void Environment::finish(Ending ending, Now now) {
   invocation_.reset();
 }
 
-void Environment::fail_initialisation(Invocation invocation, Ending ending, Now now) {
+void Environment::fail_initialisation(Invocation invocation, const Ending& ending, Now now) {
   read_output(now);
   add(lines_.finish(now.wall.time_since_epoch().count()));
   add(init_report_line(*plan_, milliseconds_between(began_, now.steady),
@@ -219,7 +219,7 @@ void Environment::fail_initialisation(Invocation invocation, Ending ending, Now 
   invocation_ = std::move(invocation);
   delivered_ = now.steady;
   add(start_line(*plan_, invocation_->request_id, now.wall), now);
-  finish(std::move(ending), now);
+  finish(ending, now);
 }
 
 bool Environment::reads_output() const {

@@ -82,10 +82,10 @@ class Environment {
   const std::optional<Invocation>& invocation() const { return invocation_; }
   Steady deadline() const { return deadline_; }
   // Reports the end of the invocation.
-  void finish(Ending ending, Now now);
+  void finish(const Ending& ending, Now now);
   // Takes an invocation that no runtime saw, and reports the failure of the initialisation as its
   // end.
-  void fail_initialisation(Invocation invocation, Ending ending, Now now);
+  void fail_initialisation(Invocation invocation, const Ending& ending, Now now);
   // Reads what the process wrote, and reports lines when that is due. Nothing is read while there
   // is much that the kernel has not committed: the process waits then.
   void read_output(Now now);

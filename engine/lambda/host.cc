@@ -63,14 +63,15 @@ struct Launched {
 
 class LambdaHost final : public Host {
  public:
-  LambdaHost(HostOptions options, std::unique_ptr<Launcher> launcher, const store::Blobs& blobs)
+  LambdaHost(const HostOptions& options, std::unique_ptr<Launcher> launcher,
+             const store::Blobs& blobs)
       : runtimes_(options.support, options.directory + "/runtimes"),
         code_(options.directory + "/code", blobs),
         launcher_(std::move(launcher)),
         pools_(options.limits, [this](std::shared_ptr<const Plan> plan,
                                       Kept kept) { return start(std::move(plan), kept); }),
         server_(runtime::HttpServer::create(
-            [this](runtime::HttpRequest request, runtime::Respond respond) {
+            [this](const runtime::HttpRequest& request, runtime::Respond respond) {
               handle(request, std::move(respond));
             },
             api_limits())),
@@ -118,8 +119,8 @@ class LambdaHost final : public Host {
   void handle(const runtime::HttpRequest& request, runtime::Respond respond);
   void respond_to(const Shared& environment, const ResponseCall& call, std::string body,
                   const runtime::Respond& respond, Now now);
-  void fail_init(const Shared& environment, std::string body, const runtime::Respond& respond,
-                 Now now);
+  void fail_init(const Shared& environment, const std::string& body,
+                 const runtime::Respond& respond, Now now);
   Shared start(std::shared_ptr<const Plan> plan, Kept kept);
   void in_background(std::function<void()> work);
   void run(const Shared& environment);
@@ -226,11 +227,11 @@ void LambdaHost::respond_to(const Shared& environment, const ResponseCall& call,
         print_json(json::object{{"errorType", ending.error_type}, {"errorMessage", message}});
     answer = error_reply(413, "RequestEntityTooLarge", message);
   }
-  environment->finish(std::move(ending), now);
+  environment->finish(ending, now);
   reply(std::move(answer));
 }
 
-void LambdaHost::fail_init(const Shared& environment, std::string body,
+void LambdaHost::fail_init(const Shared& environment, const std::string& body,
                            const runtime::Respond& respond, Now now) {
   respond([] { return accepted_reply(); });
   if (environment->phase() != Phase::Starting) return;
@@ -348,9 +349,9 @@ void LambdaHost::watch(const Shared& environment) {
 
 }  // namespace
 
-std::unique_ptr<Host> Host::create(HostOptions options, std::unique_ptr<Launcher> launcher,
+std::unique_ptr<Host> Host::create(const HostOptions& options, std::unique_ptr<Launcher> launcher,
                                    const store::Blobs& blobs) {
-  return std::make_unique<LambdaHost>(std::move(options), std::move(launcher), blobs);
+  return std::make_unique<LambdaHost>(options, std::move(launcher), blobs);
 }
 
 PoolLimits limits_here() {

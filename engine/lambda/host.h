@@ -26,7 +26,8 @@ struct HostOptions {
 class Host {
  public:
   // `blobs` holds code and layers, and outlives the host. Ends what an earlier run left.
-  static std::unique_ptr<Host> create(HostOptions options, std::unique_ptr<Launcher> launcher,
+  static std::unique_ptr<Host> create(const HostOptions& options,
+                                      std::unique_ptr<Launcher> launcher,
                                       const store::Blobs& blobs);
   // Ends all environments; what they run is not reported.
   virtual ~Host() = default;

@@ -223,6 +223,21 @@ TEST_P(LambdaHost, ReportsTheErrorsOfAHandler) {
   EXPECT_THAT(log(), HasSubstr("[ERROR] ValueError: no\nTraceback"));
 }
 
+TEST_P(LambdaHost, KeepsTheLinesOfALogRecordTogether) {
+  const Function function = python(
+      "import logging\nlogging.getLogger().setLevel('INFO')\n"
+      "def handler(event, context):\n"
+      "  print('first')\n  logging.info('a\\nb')\n  print('last')\n");
+  const json::object outcome = invoke(function);
+  std::vector<std::string> messages;
+  for (const json::value& line : outcome.at("Logs").as_array())
+    messages.push_back(text(line.as_object(), "Message"));
+  ASSERT_EQ(messages.size(), 7U) << log();  // INIT_START, START, these three, END, REPORT.
+  EXPECT_EQ(messages[2], "first");
+  EXPECT_THAT(messages[3], MatchesRegex("\\[INFO\\]\t.*Z\tr-1\ta\nb"));
+  EXPECT_EQ(messages[4], "last");
+}
+
 TEST_P(LambdaHost, ReportsWhatFailsBeforeTheHandler) {
   const json::object import = invoke(python("import nowhere\n"));
   EXPECT_EQ(text(import, "FunctionError"), "Unhandled");
@@ -298,7 +313,9 @@ TEST_P(LambdaHost, RefusesAResponseThatIsTooLarge) {
 }
 
 TEST_P(LambdaHost, RunsANodeFunction) {
-  if (::system("node --version | grep -q '^v20'") != 0) GTEST_SKIP() << "no Node.js 20";
+  const std::string node = containers::find_program("node");
+  if (node.empty() || !containers::run({node, "--version"}).starts_with("v20."))
+    GTEST_SKIP() << "no Node.js 20";
   const Function promise{
       .runtime = "nodejs20.x",
       .handler = "src/index.handler",

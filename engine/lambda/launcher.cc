@@ -67,6 +67,7 @@ json::object path_variables(const LaunchRequest& request, const Places& places) 
                                        fmt::format("/usr/local/bin:/usr/bin:/bin:{}/bin", opt))},
                    {"LD_LIBRARY_PATH", before_own(request, "LD_LIBRARY_PATH",
                                                   fmt::format("{0}:{0}/lib:{1}/lib", task, opt))}};
+  if (request.runtime.python) all[frames_variable] = frames_descriptor;
   if (request.runtime.python)
     all["PYTHONPATH"] =
         before_own(request, "PYTHONPATH",

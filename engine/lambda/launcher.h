@@ -90,5 +90,9 @@ struct Places {
 Result<std::vector<std::string>> command_of(const LaunchRequest& request, const Places& places);
 // The variables that hold paths: PATH, PYTHONPATH, NODE_PATH, LD_LIBRARY_PATH, LAMBDA_TASK_ROOT, …
 json::object path_variables(const LaunchRequest& request, const Places& places);
+// Where the runtime client of Python writes log_lines.h's frames: the output again, so that they
+// and lines keep their order.
+constexpr const char* frames_variable = "_LAMBDA_TELEMETRY_LOG_FD";
+constexpr const char* frames_descriptor = "3";
 
 }  // namespace kiban::lambda

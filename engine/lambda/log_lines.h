@@ -26,12 +26,20 @@ class LogLines {
   // Whole lines, each an event; a longer one than event_bytes_max is cut into several. A carriage
   // return inside a line becomes a line feed: runtimes write several lines of one event so. Bytes
   // that are not UTF-8 become U+FFFD; empty lines are dropped, as CloudWatch takes none.
+  //
+  // Frames of AWS's runtime clients among them are events too, with all their lines and a time of
+  // their own: type (A5 5A 00 and a byte for level and format), length (4 bytes), microseconds
+  // since 1970 (8 bytes), message; numbers with the highest byte first.
+  // https://github.com/aws/aws-lambda-python-runtime-interface-client (FramedTelemetryLogSink)
   std::vector<LogEvent> feed(std::string_view bytes, std::int64_t now);
   // What is left without an end.
   std::vector<LogEvent> finish(std::int64_t now);
 
  private:
-  std::string rest_{};
+  void take_text(std::string_view text, std::int64_t now, std::vector<LogEvent>& events);
+
+  std::string rest_{};  // Not read yet: the begin of a frame.
+  std::string line_{};  // Without an end.
 };
 
 // The last tail_bytes_max bytes of the events' lines, cut at a character.

@@ -79,6 +79,25 @@ TEST(LogLines, CutsBytesIntoEvents) {
   EXPECT_THAT(messages(lines.finish(9)), ElementsAre("left"));
 }
 
+TEST(LogLines, ReadsFramesHoweverTheyAreCut) {
+  const std::string frame{"\xA5\x5A\0\x03\0\0\0\x08\0\0\0\0\0\x0F\x42\x40one\ntwo\n", 24};
+  const std::string all = "before \xC3\xA5" + frame + "after\n" + frame;
+  for (std::size_t cut = 0; cut <= all.size(); ++cut) {
+    LogLines lines;
+    std::vector<LogEvent> events = lines.feed(all.substr(0, cut), 7);
+    for (LogEvent& event : lines.feed(all.substr(cut), 7)) events.push_back(std::move(event));
+    EXPECT_THAT(events, ElementsAre(LogEvent{1000, "one\ntwo"},
+                                    LogEvent{7,
+                                             "before \xC3\xA5"
+                                             "after"},
+                                    LogEvent{1000, "one\ntwo"}))
+        << cut;
+  }
+  LogLines lines;  // What claims to be endless is text.
+  (void)lines.feed(std::string("\xA5\x5A\0\x03\xFF\xFF\xFF\xFF", 8) + std::string(8, 'x'), 7);
+  EXPECT_EQ(lines.feed("\n", 7).size(), 1U);
+}
+
 TEST(LogLines, BoundsAnEvent) {
   LogLines lines;
   std::string text;

@@ -51,7 +51,7 @@ void Pools::abandon(const std::vector<std::string>& request_ids) {
   abandoned_.insert(request_ids.begin(), request_ids.end());
 }
 
-void Pools::warm(std::shared_ptr<const Plan> plan, std::size_t count, runtime::Report report,
+void Pools::warm(const std::shared_ptr<const Plan>& plan, std::size_t count, runtime::Report report,
                  Now now) {
   Pool& pool = pools_[plan->function_arn];
   use_plan(pool, plan, now);

@@ -39,7 +39,8 @@ class Pools {
   // Invocations with these ids are refused when they come.
   void abandon(const std::vector<std::string>& request_ids);
   // Keeps `count` environments ready, and reports {"Ready": n} once they are.
-  void warm(std::shared_ptr<const Plan> plan, std::size_t count, runtime::Report report, Now now);
+  void warm(const std::shared_ptr<const Plan>& plan, std::size_t count, runtime::Report report,
+            Now now);
   // The function `arn` without version; `version` empty: all of them.
   void retire(const std::string& arn, const std::string& version, Now now);
 

@@ -105,6 +105,7 @@ class ProcessLauncher final : public Launcher {
                                              .environment = std::move(environment),
                                              .directory = request.code,
                                              .output = request.output,
+                                             .fourth = request.output,
                                              .session = runtime::Session::Own});
     if (!child) return refuse(child.error().cause);
     return std::make_unique<Process>(*child, own);
