@@ -17,7 +17,7 @@ struct ClientOptions {
   std::string data{};      // Empty: the default directory.
 };
 
-// What a REST operation answers with success.
+// The reply of a REST operation that succeeded.
 struct Answer {
   std::vector<std::pair<std::string, std::string>> headers{};
   std::string body{};

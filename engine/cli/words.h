@@ -13,7 +13,7 @@ Result<Duration> parse_duration(const std::string& text);
 // The two greatest units: "1 d 2 h", "3 min 5 s", "1.250 s", "12 ms".
 std::string duration_words(Duration duration);
 
-// What an option says that takes JSON, @FILE, or - for stdin. Error `InputFailed`.
+// The text of an option that takes JSON, @FILE, or - for stdin. Error `InputFailed`.
 Result<std::string> read_input(const std::string& input);
 
 }  // namespace kiban::cli

@@ -163,7 +163,7 @@ void remove_sandbox(Host& host, const std::string& directory) {
   const std::string id = fs::path(directory).filename().string();
   {
     const std::string address = read_file(directory + "/address");
-    const std::lock_guard lock{host.mutex};  // Nobody takes the address meanwhile.
+    const std::lock_guard lock{host.mutex};  // Keeps other tasks from taking the address.
     if (remove_egress_mark(directory)) host.bridge->revoke_egress(address);
     host.bridge->detach(id, address,
                         host.addresses.contains(address) ? Route::Keep : Route::Remove);

@@ -35,7 +35,7 @@ void append_16(std::string& out, std::initializer_list<std::uint16_t> values) {
   for (const std::uint16_t value : values) append(out, value, 2);
 }
 
-// What a file's own header and its entry in the directory share.
+// The fields that a file's own header and its entry in the directory share.
 std::string common_header(const ZipFile& file) {
   boost::crc_32_type crc;
   crc.process_bytes(file.content.data(), file.content.size());

@@ -108,7 +108,7 @@ class ContainerLauncher final : public Launcher {
 
   containers::Host& host_;
   std::string directory_;
-  std::string base_;  // The root of functions that are no images.
+  std::string base_;  // The root of functions without an image.
   std::string endpoint_;
   std::mutex mutex_{};
   bool base_made_{false};

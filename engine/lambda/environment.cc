@@ -71,7 +71,7 @@ Environment::Environment(std::shared_ptr<const Plan> plan, std::string id, Kept 
   ::fcntl(output_.write.number(), F_SETPIPE_SZ, pipe_bytes);
 }
 
-// The process is gone by now, so nobody reads the answer; the server forgets the request.
+// The process has ended, so the reply is not read; the server drops the request.
 Environment::~Environment() {
   if (parked_) (*parked_)([] { return runtime::HttpReply{.status = 503}; });
 }

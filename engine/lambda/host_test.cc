@@ -470,7 +470,7 @@ TEST_P(LambdaHost, RemovesWhatAKilledServerLeft) {
   (void)invoke(python("def handler(event, context):\n  return 1\n"));
   const std::string functions = containers::functions_folder(folder_ + "/tasks");
   ASSERT_FALSE(fs::is_empty(functions));
-  // What a killed server leaves is what a second one finds.
+  // The second launcher finds the folders of a killed server.
   const auto launcher = make_container_launcher(*driver_, functions, "");
   launcher->sweep()();
   EXPECT_TRUE(fs::is_empty(functions));

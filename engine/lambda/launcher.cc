@@ -13,7 +13,7 @@ bool is_file_of(const std::string& folder, const char* name) {
   return !folder.empty() && ::access(fmt::format("{}/{}", folder, name).c_str(), F_OK) == 0;
 }
 
-// What stands before the variable of the function's own.
+// `paths`, followed by the function's own value of the variable.
 std::string before_own(const LaunchRequest& request, std::string_view name, std::string paths) {
   const std::string own = text(request.plan.environment, name);
   return own.empty() ? paths : fmt::format("{}:{}", own, paths);

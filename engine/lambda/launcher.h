@@ -80,7 +80,7 @@ std::unique_ptr<Launcher> make_container_launcher(containers::Driver& driver, st
 // Environments as processes of this host, with all rights of the engine.
 std::unique_ptr<Launcher> make_process_launcher(std::string directory, std::string endpoint);
 
-// What an environment runs, given where its folders are.
+// The command and variables of an environment, for the places of its folders.
 struct Places {
   std::string task{};     // LAMBDA_TASK_ROOT
   std::string layers{};   // /opt

@@ -12,7 +12,7 @@ bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0)
 
 constexpr std::string_view frame_mark{"\xA5\x5A\0", 3};
 constexpr std::size_t frame_header_bytes = 16;
-constexpr std::uint64_t frame_bytes_max = std::uint64_t{8} << 20;  // More is no frame.
+constexpr std::uint64_t frame_bytes_max = std::uint64_t{8} << 20;  // Longer texts are not frames.
 
 // Where a line that is too long is cut: before a character.
 std::size_t cut_of(std::string_view line) {

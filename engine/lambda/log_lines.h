@@ -32,7 +32,7 @@ class LogLines {
   // since 1970 (8 bytes), message; numbers with the highest byte first.
   // https://github.com/aws/aws-lambda-python-runtime-interface-client (FramedTelemetryLogSink)
   std::vector<LogEvent> feed(std::string_view bytes, std::int64_t now);
-  // What is left without an end.
+  // The remaining text without a line end.
   std::vector<LogEvent> finish(std::int64_t now);
 
  private:

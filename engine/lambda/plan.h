@@ -25,7 +25,7 @@ struct Credentials {
 };
 
 struct Plan {
-  std::string function_arn{};  // With the version: its environments are shared by nobody else.
+  std::string function_arn{};  // With the version: environments are not shared between versions.
   std::string function_name{};
   std::string version{};
   std::string revision{};  // Environments of another one are not used again.

@@ -1,4 +1,4 @@
-// What a runtime asks of the Runtime API, and what it is answered. Pure.
+// The requests of a runtime to the Runtime API, and their replies. Pure.
 // docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 #pragma once
 

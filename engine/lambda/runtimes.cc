@@ -75,7 +75,8 @@ Runtimes::Runtimes(std::string support, std::string scratch)
 Result<Runtime> Runtimes::find(const std::string& name) {
   const std::lock_guard lock{mutex_};
   if (const auto found = found_.find(name); found != found_.end()) return found->second;
-  KIBAN_TRY(Runtime runtime, look_for(name));  // What is lacking may be installed meanwhile.
+  KIBAN_TRY(Runtime runtime,
+            look_for(name));  // Not kept when it fails: the runtime may be installed later.
   return found_[name] = std::move(runtime);
 }
 
