@@ -1,5 +1,5 @@
 // iam log, explain: what was decided, and why.
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <thread>
 

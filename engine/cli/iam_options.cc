@@ -106,7 +106,7 @@ void add_prove(CLI::App& iam, IamChoice& choice, const Choose& choose) {
 
 }  // namespace
 
-void add_iam(CLI::App& app, IamChoice& choice, Choose choose) {
+void add_iam(CLI::App& app, IamChoice& choice, const Choose& choose) {
   CLI::App* iam = app.add_subcommand("iam", "Decisions of IAM: log, explain, report, prove");
   iam->require_subcommand(1);
   add_log(*iam, choice, choose);

@@ -19,6 +19,7 @@ struct IamChoice {
 };
 
 // `choice` outlives the app; `choose` gets the command that the words name.
-void add_iam(CLI::App& app, IamChoice& choice, std::function<void(std::function<int()>)> choose);
+void add_iam(CLI::App& app, IamChoice& choice,
+             const std::function<void(std::function<int()>)>& choose);
 
 }  // namespace kiban::cli

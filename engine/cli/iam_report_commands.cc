@@ -1,6 +1,5 @@
 // iam report: what roles were granted, what they used of it, and what would suffice.
-#include <fmt/core.h>
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 

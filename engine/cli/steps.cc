@@ -98,9 +98,13 @@ Result<void> start(const Client& client, const Step& step) {
   return step.expect == "RUNNING" ? Result<void>{} : await_end(client, arn, step);
 }
 
-// The newest execution of the machine.
+// The newest execution of the machine; one that runs before others, since under a clock that stands
+// several start at the same time.
 Result<std::string> newest(const Client& client, const std::string& machine) {
-  KIBAN_TRY(const json::array executions, find_executions(client, machine, "", 1));
+  KIBAN_TRY(json::array executions, find_executions(client, machine, "RUNNING", 1));
+  if (executions.empty()) {
+    KIBAN_TRY(executions, find_executions(client, machine, "", 1));
+  }
   if (executions.empty()) return deviated(fmt::format("{} has no execution", machine));
   return text(executions[0].as_object(), "executionArn");
 }
@@ -114,7 +118,8 @@ Result<void> stop(const Client& client, const Step& step) {
   return await_end(client, arn, end);
 }
 
-// The same definition, role and logging again: AWS checks what it checks at creation.
+// The same definition with a line end more, since only another one makes a revision, for which AWS
+// checks the role as at creation.
 Result<void> update(const Client& client, const Step& step) {
   KIBAN_TRY(const std::string arn, find_machine(client, step.name));
   KIBAN_TRY(const json::object machine,
@@ -123,6 +128,7 @@ Result<void> update(const Client& client, const Step& step) {
   for (const std::string_view member :
        {"definition", "roleArn", "loggingConfiguration", "tracingConfiguration"})
     if (machine.contains(member)) input[member] = machine.at(member);
+  input["definition"] = text(machine, "definition") + "\n";
   KIBAN_TRY([[maybe_unused]] const json::object updated,
             client.ask("states", "UpdateStateMachine", input));
   return {};

@@ -194,7 +194,7 @@ std::string cdk_of(const Proposal& proposal, const std::string& role_place,
     for (const std::string& action : texts_in(statement, "Action"))
       if (const std::string_view grant = grant_for(action); !grant.empty())
         out += fmt::format(" // {} holds {}", grant, action);
-    out += "\n";
+    out += '\n';
   }
   return out;
 }
