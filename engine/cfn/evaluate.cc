@@ -415,153 +415,219 @@ Evaluator::Value Evaluator::mapped(const json::array& arguments) {
       fmt::format("Template error: Unable to get mapping for {}::{}::{}", map, top, second));
 }
 
+namespace {
+// The argument as a list; empty when it is not one.
+const json::array& list_of(const json::value& argument) {
+  static const json::array none;
+  return argument.is_array() ? argument.get_array() : none;
+}
+}  // namespace
+
+Evaluator::Value Evaluator::ref(std::string_view /*name*/, const json::value& argument) {
+  if (!argument.is_string()) return invalid("Template format error: Ref must be a string");
+  return reference(to_string(argument.get_string()));
+}
+
+Evaluator::Value Evaluator::get_att(std::string_view /*name*/, const json::value& argument) {
+  const json::array& list = list_of(argument);
+  std::string id;
+  std::string attribute_name;
+  if (argument.is_string()) {
+    id = to_string(argument.get_string());
+    const std::size_t dot = id.find('.');
+    if (dot != std::string::npos) attribute_name = id.substr(dot + 1);
+    id = id.substr(0, dot);
+  } else if (list.size() == 2 && list[0].is_string()) {
+    id = to_string(list[0].get_string());
+    KIBAN_TRY(attribute_name, text_of(list[1]));
+  }
+  if (id.empty() || attribute_name.empty()) {
+    return invalid(
+        "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource "
+        "name and the resource attribute");
+  }
+  return attribute(id, attribute_name);
+}
+
+Evaluator::Value Evaluator::sub(std::string_view /*name*/, const json::value& argument) {
+  return substitute(argument);
+}
+
+Evaluator::Value Evaluator::pick(std::string_view name, const json::value& argument) {
+  const json::array& list = list_of(argument);
+  return select_or_split(name, list);
+}
+
+Evaluator::Value Evaluator::find_in_map(std::string_view /*name*/, const json::value& argument) {
+  const json::array& list = list_of(argument);
+  return mapped(list);
+}
+
+Evaluator::Value Evaluator::join(std::string_view /*name*/, const json::value& argument) {
+  const json::array& list = list_of(argument);
+  if (list.size() != 2 || !list[0].is_string()) {
+    return invalid(
+        "Template error: every Fn::Join object requires two parameters, (1) a string delimiter "
+        "and (2) a list of strings to be joined or a function that returns a list of strings "
+        "(such as Fn::GetAZs) to be joined.");
+  }
+  KIBAN_TRY(const json::value parts, required(list[1]));
+  return joined(list[0].get_string(), parts);
+}
+
+Evaluator::Value Evaluator::choose(std::string_view /*name*/, const json::value& argument) {
+  const json::array& list = list_of(argument);
+  if (list.size() != 3 || !list[0].is_string()) {
+    return invalid(
+        "Template error: Fn::If requires a list argument with the first element being a "
+        "condition");
+  }
+  KIBAN_TRY(const bool yes, named_condition(to_string(list[0].get_string())));
+  return evaluate(list[yes ? 1 : 2]);
+}
+
+Evaluator::Value Evaluator::condition_value(std::string_view /*name*/,
+                                            const json::value& argument) {
+  KIBAN_TRY(const bool yes, named_condition(to_string(argument.get_string())));
+  return json::value(yes);
+}
+
+Evaluator::Value Evaluator::equals(std::string_view /*name*/, const json::value& argument) {
+  const json::array& list = list_of(argument);
+  if (list.size() != 2)
+    return invalid(
+        "Template error: every Fn::Equals object requires a list of 2 string parameters.");
+  KIBAN_TRY(const json::value left, required(list[0]));
+  KIBAN_TRY(const json::value right, required(list[1]));
+  return json::value(scalar_text(left) == scalar_text(right));
+}
+
+Evaluator::Value Evaluator::logical(std::string_view name, const json::value& argument) {
+  const json::array& list = list_of(argument);
+  if (list.empty())
+    return invalid(fmt::format("Template error: {} needs a list of conditions", name));
+  bool all = true;
+  bool any = false;
+  for (const json::value& one : list) {
+    KIBAN_TRY(const bool holds_now, condition(one));
+    all = all && holds_now;
+    any = any || holds_now;
+  }
+  return json::value(name == "Fn::Not" ? !all : name == "Fn::And" ? all : any);
+}
+
+Evaluator::Value Evaluator::contains(std::string_view /*name*/, const json::value& argument) {
+  const json::array& list = list_of(argument);
+  if (list.size() != 2) return invalid("Template error: Fn::Contains requires two parameters");
+  KIBAN_TRY(const json::value all, required(list[0]));
+  KIBAN_TRY(const json::value one, required(list[1]));
+  const bool in = all.is_array() && std::ranges::any_of(all.get_array(), [&](const json::value& x) {
+                    return scalar_text(x) == scalar_text(one);
+                  });
+  return json::value(in);
+}
+
+Evaluator::Value Evaluator::import_value(std::string_view /*name*/, const json::value& argument) {
+  KIBAN_TRY(const std::string key, text_of(argument));
+  KIBAN_TRY_VOID(spend(read_steps, 0));
+  imports_.insert(key);
+  KIBAN_TRY(json::value value, ports_.import_value(key));
+  return std::optional(std::move(value));
+}
+
+Evaluator::Value Evaluator::stack_output(std::string_view /*name*/, const json::value& argument) {
+  KIBAN_TRY(const json::value spec, required(argument));
+  KIBAN_TRY_VOID(spend(read_steps, 0));
+  if (!spec.is_object()) return invalid("Template error: Fn::GetStackOutput requires an object");
+  const auto member = [&](std::string_view key, const std::string& fallback) {
+    const json::string* found = find_string(spec.get_object(), key);
+    return found ? to_string(*found) : fallback;
+  };
+  KIBAN_TRY(json::value value,
+            ports_.stack_output(member("StackName", ""), member("Region", stack_.region),
+                                member("OutputName", "")));
+  return std::optional(std::move(value));
+}
+
+Evaluator::Value Evaluator::zones(std::string_view /*name*/, const json::value& argument) {
+  KIBAN_TRY(std::string region, text_of(argument));
+  if (region.empty()) region = stack_.region;
+  // Tokyo's zones that accounts see are a, c and d (EC2 User Guide, "Regions and Zones").
+  const bool tokyo = region == "ap-northeast-1";
+  json::array zones;
+  for (const char zone : {'a', tokyo ? 'c' : 'b', tokyo ? 'd' : 'c'}) {
+    zones.push_back(json::string(region + zone));
+  }
+  return json::value(std::move(zones));
+}
+
+Evaluator::Value Evaluator::base64_of(std::string_view /*name*/, const json::value& argument) {
+  KIBAN_TRY(const std::string text, text_of(argument));
+  KIBAN_TRY_VOID(spend(1, text.size() / 3 * 4));
+  return json::value(json::string(base64(text)));
+}
+
+Evaluator::Value Evaluator::cidr_blocks(std::string_view /*name*/, const json::value& argument) {
+  const json::array& list = list_of(argument);
+  if (list.size() < 2)
+    return invalid("Template error: every Fn::Cidr object requires two parameters");
+  KIBAN_TRY(const std::string block, text_of(list[0]));
+  KIBAN_TRY(const std::string count, text_of(list[1]));
+  std::string bits = "8";
+  if (list.size() > 2) {
+    KIBAN_TRY(bits, text_of(list[2]));
+  }
+  if (block == known_after_apply) return json::value(json::string(block));
+  KIBAN_TRY_VOID(
+      spend(1, number_in(count).value_or(0) < 257 ? number_in(count).value_or(0) * 32 : 0));
+  KIBAN_TRY(json::array blocks,
+            cidr(block, number_in(count).value_or(0), number_in(bits).value_or(0)));
+  return json::value(std::move(blocks));
+}
+
+Evaluator::Value Evaluator::length(std::string_view /*name*/, const json::value& argument) {
+  KIBAN_TRY(const json::value all, required(argument));
+  if (planning_ && all.is_string()) return json::value(all);  // A list not known yet.
+  if (!all.is_array()) return invalid("Template error: Fn::Length requires a list");
+  return json::value(static_cast<std::int64_t>(all.get_array().size()));
+}
+
+Evaluator::Value Evaluator::json_text(std::string_view /*name*/, const json::value& argument) {
+  KIBAN_TRY(const json::value value, required(argument));
+  const std::string text = print_json(value);
+  KIBAN_TRY_VOID(spend(1, text.size()));
+  return json::value(json::string(text));
+}
+
 Evaluator::Value Evaluator::intrinsic(std::string_view name, const json::value& argument) {
-  const json::array none;
-  const json::array& list = argument.is_array() ? argument.get_array() : none;
-  if (name == "Ref") {
-    if (!argument.is_string()) return invalid("Template format error: Ref must be a string");
-    return reference(to_string(argument.get_string()));
-  }
-  if (name == "Fn::GetAtt") {
-    std::string id;
-    std::string attribute_name;
-    if (argument.is_string()) {
-      id = to_string(argument.get_string());
-      const std::size_t dot = id.find('.');
-      if (dot != std::string::npos) attribute_name = id.substr(dot + 1);
-      id = id.substr(0, dot);
-    } else if (list.size() == 2 && list[0].is_string()) {
-      id = to_string(list[0].get_string());
-      KIBAN_TRY(attribute_name, text_of(list[1]));
-    }
-    if (id.empty() || attribute_name.empty()) {
-      return invalid(
-          "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource "
-          "name and the resource attribute");
-    }
-    return attribute(id, attribute_name);
-  }
-  if (name == "Fn::Sub") return substitute(argument);
-  if (name == "Fn::Select" || name == "Fn::Split") return select_or_split(name, list);
-  if (name == "Fn::FindInMap") return mapped(list);
-  if (name == "Fn::Join") {
-    if (list.size() != 2 || !list[0].is_string()) {
-      return invalid(
-          "Template error: every Fn::Join object requires two parameters, (1) a string delimiter "
-          "and (2) a list of strings to be joined or a function that returns a list of strings "
-          "(such as Fn::GetAZs) to be joined.");
-    }
-    KIBAN_TRY(const json::value parts, required(list[1]));
-    return joined(list[0].get_string(), parts);
-  }
-  if (name == "Fn::If") {
-    if (list.size() != 3 || !list[0].is_string()) {
-      return invalid(
-          "Template error: Fn::If requires a list argument with the first element being a "
-          "condition");
-    }
-    KIBAN_TRY(const bool yes, named_condition(to_string(list[0].get_string())));
-    return evaluate(list[yes ? 1 : 2]);
-  }
-  if (name == "Condition") {
-    KIBAN_TRY(const bool yes, named_condition(to_string(argument.get_string())));
-    return json::value(yes);
-  }
-  if (name == "Fn::Equals") {
-    if (list.size() != 2)
-      return invalid(
-          "Template error: every Fn::Equals object requires a list of 2 string parameters.");
-    KIBAN_TRY(const json::value left, required(list[0]));
-    KIBAN_TRY(const json::value right, required(list[1]));
-    return json::value(scalar_text(left) == scalar_text(right));
-  }
-  if (name == "Fn::Not" || name == "Fn::And" || name == "Fn::Or") {
-    if (list.empty())
-      return invalid(fmt::format("Template error: {} needs a list of conditions", name));
-    bool all = true;
-    bool any = false;
-    for (const json::value& one : list) {
-      KIBAN_TRY(const bool holds_now, condition(one));
-      all = all && holds_now;
-      any = any || holds_now;
-    }
-    return json::value(name == "Fn::Not" ? !all : name == "Fn::And" ? all : any);
-  }
-  if (name == "Fn::Contains") {
-    if (list.size() != 2) return invalid("Template error: Fn::Contains requires two parameters");
-    KIBAN_TRY(const json::value all, required(list[0]));
-    KIBAN_TRY(const json::value one, required(list[1]));
-    const bool in =
-        all.is_array() && std::ranges::any_of(all.get_array(), [&](const json::value& x) {
-          return scalar_text(x) == scalar_text(one);
-        });
-    return json::value(in);
-  }
-  if (name == "Fn::ImportValue") {
-    KIBAN_TRY(const std::string key, text_of(argument));
-    KIBAN_TRY_VOID(spend(read_steps, 0));
-    imports_.insert(key);
-    KIBAN_TRY(json::value value, ports_.import_value(key));
-    return std::optional(std::move(value));
-  }
-  if (name == "Fn::GetStackOutput") {
-    KIBAN_TRY(const json::value spec, required(argument));
-    KIBAN_TRY_VOID(spend(read_steps, 0));
-    if (!spec.is_object()) return invalid("Template error: Fn::GetStackOutput requires an object");
-    const auto member = [&](std::string_view key, const std::string& fallback) {
-      const json::string* found = find_string(spec.get_object(), key);
-      return found ? to_string(*found) : fallback;
-    };
-    KIBAN_TRY(json::value value,
-              ports_.stack_output(member("StackName", ""), member("Region", stack_.region),
-                                  member("OutputName", "")));
-    return std::optional(std::move(value));
-  }
-  if (name == "Fn::GetAZs") {
-    KIBAN_TRY(std::string region, text_of(argument));
-    if (region.empty()) region = stack_.region;
-    // Tokyo's zones that accounts see are a, c and d (EC2 User Guide, "Regions and Zones").
-    const bool tokyo = region == "ap-northeast-1";
-    json::array zones;
-    for (const char zone : {'a', tokyo ? 'c' : 'b', tokyo ? 'd' : 'c'}) {
-      zones.push_back(json::string(region + zone));
-    }
-    return json::value(std::move(zones));
-  }
-  if (name == "Fn::Base64") {
-    KIBAN_TRY(const std::string text, text_of(argument));
-    KIBAN_TRY_VOID(spend(1, text.size() / 3 * 4));
-    return json::value(json::string(base64(text)));
-  }
-  if (name == "Fn::Cidr") {
-    if (list.size() < 2)
-      return invalid("Template error: every Fn::Cidr object requires two parameters");
-    KIBAN_TRY(const std::string block, text_of(list[0]));
-    KIBAN_TRY(const std::string count, text_of(list[1]));
-    std::string bits = "8";
-    if (list.size() > 2) {
-      KIBAN_TRY(bits, text_of(list[2]));
-    }
-    if (block == known_after_apply) return json::value(json::string(block));
-    KIBAN_TRY_VOID(
-        spend(1, number_in(count).value_or(0) < 257 ? number_in(count).value_or(0) * 32 : 0));
-    KIBAN_TRY(json::array blocks,
-              cidr(block, number_in(count).value_or(0), number_in(bits).value_or(0)));
-    return json::value(std::move(blocks));
-  }
-  if (name == "Fn::Length") {
-    KIBAN_TRY(const json::value all, required(argument));
-    if (planning_ && all.is_string()) return json::value(all);  // A list not known yet.
-    if (!all.is_array()) return invalid("Template error: Fn::Length requires a list");
-    return json::value(static_cast<std::int64_t>(all.get_array().size()));
-  }
-  if (name == "Fn::ToJsonString") {
-    KIBAN_TRY(const json::value value, required(argument));
-    const std::string text = print_json(value);
-    KIBAN_TRY_VOID(spend(1, text.size()));
-    return json::value(json::string(text));
-  }
-  return invalid(fmt::format("Template error: kiban does not know the function {}", name));
+  using Function = Value (Evaluator::*)(std::string_view, const json::value&);
+  static const std::map<std::string_view, Function> functions{
+      {"Ref", &Evaluator::ref},
+      {"Fn::GetAtt", &Evaluator::get_att},
+      {"Fn::Sub", &Evaluator::sub},
+      {"Fn::Select", &Evaluator::pick},
+      {"Fn::Split", &Evaluator::pick},
+      {"Fn::FindInMap", &Evaluator::find_in_map},
+      {"Fn::Join", &Evaluator::join},
+      {"Fn::If", &Evaluator::choose},
+      {"Condition", &Evaluator::condition_value},
+      {"Fn::Equals", &Evaluator::equals},
+      {"Fn::Not", &Evaluator::logical},
+      {"Fn::And", &Evaluator::logical},
+      {"Fn::Or", &Evaluator::logical},
+      {"Fn::Contains", &Evaluator::contains},
+      {"Fn::ImportValue", &Evaluator::import_value},
+      {"Fn::GetStackOutput", &Evaluator::stack_output},
+      {"Fn::GetAZs", &Evaluator::zones},
+      {"Fn::Base64", &Evaluator::base64_of},
+      {"Fn::Cidr", &Evaluator::cidr_blocks},
+      {"Fn::Length", &Evaluator::length},
+      {"Fn::ToJsonString", &Evaluator::json_text},
+  };
+  const auto found = functions.find(name);
+  if (found == functions.end())
+    return invalid(fmt::format("Template error: kiban does not know the function {}", name));
+  return (this->*found->second)(name, argument);
 }
 
 namespace {

@@ -90,6 +90,25 @@ class Evaluator {
   Result<void> spend(std::size_t steps, std::size_t bytes);
   Value copied(const json::value& value);
   Value intrinsic(std::string_view name, const json::value& argument);
+  // One function for each intrinsic function of the table in intrinsic().
+  Value ref(std::string_view name, const json::value& argument);
+  Value get_att(std::string_view name, const json::value& argument);
+  Value sub(std::string_view name, const json::value& argument);
+  Value pick(std::string_view name, const json::value& argument);
+  Value find_in_map(std::string_view name, const json::value& argument);
+  Value join(std::string_view name, const json::value& argument);
+  Value choose(std::string_view name, const json::value& argument);
+  Value condition_value(std::string_view name, const json::value& argument);
+  Value equals(std::string_view name, const json::value& argument);
+  Value logical(std::string_view name, const json::value& argument);
+  Value contains(std::string_view name, const json::value& argument);
+  Value import_value(std::string_view name, const json::value& argument);
+  Value stack_output(std::string_view name, const json::value& argument);
+  Value zones(std::string_view name, const json::value& argument);
+  Value base64_of(std::string_view name, const json::value& argument);
+  Value cidr_blocks(std::string_view name, const json::value& argument);
+  Value length(std::string_view name, const json::value& argument);
+  Value json_text(std::string_view name, const json::value& argument);
   Value reference(const std::string& name);
   Value attribute(const std::string& id, const std::string& name);
   Value substitute(const json::value& argument);

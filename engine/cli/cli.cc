@@ -46,45 +46,8 @@ struct Chosen {
   std::function<int()> command{};
 };
 
-void add_serve(CLI::App& app, Chosen& chosen) {
-  CLI::App* serve_command = app.add_subcommand("serve", "Serve the AWS APIs until stopped");
-  ServeOptions& options = chosen.serve;
-  serve_command->add_option("--listen", options.listen, "Address and port; port 0 takes a free one")
-      ->capture_default_str();
-  serve_command->add_option("--data", options.data,
-                            "Directory that keeps everything\n(default: $KIBAN_DATA, or kiban "
-                            "under $XDG_STATE_HOME)");
-  serve_command->add_flag("--ephemeral", options.ephemeral, "Keep nothing: all is in memory");
-  serve_command->add_option("--account", options.account, "The account's id")
-      ->check([](const std::string& text) {
-        const bool good =
-            text.size() == 12 && text.find_first_not_of("0123456789") == std::string::npos;
-        return good ? std::string{} : "'" + text + "' is not an account id: 12 digits";
-      })
-      ->capture_default_str();
-  serve_command->add_option("--region", options.region, "Region of unsigned requests")
-      ->capture_default_str();
-  serve_command
-      ->add_option("--auth", options.auth,
-                   "sigv4: signatures are verified; any: every key is root's")
-      ->check(CLI::IsMember({"sigv4", "any"}))
-      ->capture_default_str();
-  serve_command
-      ->add_option("--iam", options.iam,
-                   "enforce: policies decide; observe: decisions are recorded, and everything "
-                   "passes; off (default: enforce with --auth sigv4, observe with --auth any)")
-      ->check(CLI::IsMember({"enforce", "observe", "off"}));
-  serve_command->add_option("--key-file", options.key_file,
-                            "The key of the encryption at rest (default: `key` in the data "
-                            "directory, made when it is missing)");
-  serve_command->add_option("--allow-host", options.allow_hosts,
-                            "A further name that clients may call this server by, such as kiban "
-                            "or *.example.com; repeatable");
-  serve_command->add_option("--allow-origin", options.allow_origins,
-                            "Web pages of this origin may call the server, such as "
-                            "http://localhost:3000; repeatable");
-  serve_command->add_flag("--allow-remote", options.allow_remote,
-                          "With --auth any: listen where other machines reach it");
+// Clock, tasks, mail and retention of `kiban serve`.
+void add_serve_modes(CLI::App* serve_command, ServeOptions& options) {
   serve_command->add_option("--clock", options.clock, "real, or virtual: frozen until it is moved")
       ->check(CLI::IsMember({"real", "virtual"}))
       ->capture_default_str();
@@ -134,6 +97,48 @@ void add_serve(CLI::App& app, Chosen& chosen) {
                    "FUNCTION=DIR: run the Lambda function from this folder instead of its archive, "
                    "reloaded on change; may be repeated")
       ->take_all();
+}
+
+void add_serve(CLI::App& app, Chosen& chosen) {
+  CLI::App* serve_command = app.add_subcommand("serve", "Serve the AWS APIs until stopped");
+  ServeOptions& options = chosen.serve;
+  serve_command->add_option("--listen", options.listen, "Address and port; port 0 takes a free one")
+      ->capture_default_str();
+  serve_command->add_option("--data", options.data,
+                            "Directory that keeps everything\n(default: $KIBAN_DATA, or kiban "
+                            "under $XDG_STATE_HOME)");
+  serve_command->add_flag("--ephemeral", options.ephemeral, "Keep nothing: all is in memory");
+  serve_command->add_option("--account", options.account, "The account's id")
+      ->check([](const std::string& text) {
+        const bool good =
+            text.size() == 12 && text.find_first_not_of("0123456789") == std::string::npos;
+        return good ? std::string{} : "'" + text + "' is not an account id: 12 digits";
+      })
+      ->capture_default_str();
+  serve_command->add_option("--region", options.region, "Region of unsigned requests")
+      ->capture_default_str();
+  serve_command
+      ->add_option("--auth", options.auth,
+                   "sigv4: signatures are verified; any: every key is root's")
+      ->check(CLI::IsMember({"sigv4", "any"}))
+      ->capture_default_str();
+  serve_command
+      ->add_option("--iam", options.iam,
+                   "enforce: policies decide; observe: decisions are recorded, and everything "
+                   "passes; off (default: enforce with --auth sigv4, observe with --auth any)")
+      ->check(CLI::IsMember({"enforce", "observe", "off"}));
+  serve_command->add_option("--key-file", options.key_file,
+                            "The key of the encryption at rest (default: `key` in the data "
+                            "directory, made when it is missing)");
+  serve_command->add_option("--allow-host", options.allow_hosts,
+                            "A further name that clients may call this server by, such as kiban "
+                            "or *.example.com; repeatable");
+  serve_command->add_option("--allow-origin", options.allow_origins,
+                            "Web pages of this origin may call the server, such as "
+                            "http://localhost:3000; repeatable");
+  serve_command->add_flag("--allow-remote", options.allow_remote,
+                          "With --auth any: listen where other machines reach it");
+  add_serve_modes(serve_command, options);
   serve_command->callback([&] { chosen.command = [&] { return serve(chosen.serve); }; });
 }
 
@@ -168,7 +173,7 @@ CLI::App* with_json(CLI::App* command, Chosen& chosen) {
   return command;
 }
 
-void add_clients(CLI::App& app, Chosen& chosen) {
+void add_environment(CLI::App& app, Chosen& chosen) {
   add_client(app, chosen, "env", "Print shell exports for clients: eval \"$(kiban env)\"",
              [&] { return print_environment(chosen.client); });
   CLI::App* aws = add_client(app, chosen, "aws", "Run the installed AWS CLI against the server",
@@ -180,7 +185,9 @@ void add_clients(CLI::App& app, Chosen& chosen) {
     take_option(chosen.aws, "--data", chosen.client.data);
     chosen.command = [&] { return run_aws(chosen.client, chosen.aws); };
   });
+}
 
+void add_console(CLI::App& app, Chosen& chosen) {
   CLI::App* console = with_json(
       add_client(app, chosen, "console", "Print a link that opens the web console",
                  [&] { return open_console(chosen.client, chosen.console, chosen.output); }),
@@ -189,7 +196,9 @@ void add_clients(CLI::App& app, Chosen& chosen) {
   console->footer(
       "The link works once, within 10 minutes, and opens a session of 12 hours in that browser.\n"
       "Who has it is the account's root: do not pass it on.");
+}
 
+void add_executions(CLI::App& app, Chosen& chosen) {
   CLI::App* executions = with_json(
       add_client(app, chosen, "executions", "List executions of one or of all state machines",
                  [&] {
@@ -217,7 +226,9 @@ void add_clients(CLI::App& app, Chosen& chosen) {
   history->footer(
       "  kiban history nightly              the newest execution of the state machine nightly\n"
       "  kiban history 3f2a --json          as GetExecutionHistory answers, all pages");
+}
 
+void add_start(CLI::App& app, Chosen& chosen) {
   CLI::App* start = with_json(
       add_client(app, chosen, "start", "Start an execution",
                  [&] { return start_execution(chosen.client, chosen.start, chosen.output); }),
@@ -232,7 +243,9 @@ void add_clients(CLI::App& app, Chosen& chosen) {
       "  kiban start nightly --follow\n"
       "  kiban start nightly --input '{\"day\": \"2026-11-24\"}'\n"
       "  kiban start nightly --input @input.json --name try-1");
+}
 
+void add_invoke(CLI::App& app, Chosen& chosen) {
   CLI::App* invoke = add_client(app, chosen, "invoke", "Invoke a Lambda function",
                                 [&] { return invoke_function(chosen.client, chosen.invoke); });
   invoke->add_option("FUNCTION", chosen.invoke.function, "Name or ARN, also NAME:VERSION")
@@ -245,7 +258,9 @@ void add_clients(CLI::App& app, Chosen& chosen) {
       "  kiban invoke resize\n"
       "  kiban invoke resize:live --payload '{\"key\": \"a.png\"}' --logs\n"
       "  kiban invoke resize --payload @event.json --event");
+}
 
+void add_logs(CLI::App& app, Chosen& chosen) {
   CLI::App* logs =
       with_json(add_client(app, chosen, "logs", "Print a log group's events, or list the groups",
                            [&] { return print_logs(chosen.client, chosen.logs, chosen.output); }),
@@ -260,7 +275,9 @@ void add_clients(CLI::App& app, Chosen& chosen) {
       "  kiban logs /dev/ecs/api --since 1h --filter ERROR\n"
       "  kiban logs /dev/ecs/api --follow\n"
       "  kiban logs --function resize --follow");
+}
 
+void add_tasks_and_mail(CLI::App& app, Chosen& chosen) {
   CLI::App* tasks = with_json(
       add_client(app, chosen, "tasks", "List ECS tasks",
                  [&] { return list_tasks(chosen.client, chosen.cluster, chosen.output); }),
@@ -290,6 +307,16 @@ void add_clients(CLI::App& app, Chosen& chosen) {
   with_json(add_client(app, chosen, "doctor", "Check the server and what this machine has",
                        [&] { return doctor(chosen.client, chosen.output); }),
             chosen);
+}
+
+void add_clients(CLI::App& app, Chosen& chosen) {
+  add_environment(app, chosen);
+  add_console(app, chosen);
+  add_executions(app, chosen);
+  add_start(app, chosen);
+  add_invoke(app, chosen);
+  add_logs(app, chosen);
+  add_tasks_and_mail(app, chosen);
 }
 
 void add_backup(CLI::App& app, Chosen& chosen) {
