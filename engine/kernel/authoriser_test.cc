@@ -230,7 +230,6 @@ class TrustTest : public AuthoriserTest {
                           .document = statement(effect, "sts:AssumeRole",
                                                 fmt::format(R"("Principal":{},"Condition":{})",
                                                             principals, condition))};
-    const std::map<std::string, services::Service*, std::less<>> by_name;
     return verdict(request) == iam::Verdict::Allowed;
   }
   iam::Verdict verdict(const services::RoleRequest& request) {

@@ -47,8 +47,8 @@ class AccessWalk : public testing::Test {
            fmt::format(R"({{"Statement":{{"Effect":"{}","Action":"*","Resource":"*"}}}})",
                        effect)}});
   }
-  void call(std::string service, std::string operation, json::object input) {
-    const auto reply = kernel_.call(service, operation, std::move(input), start);
+  void call(std::string service, const std::string& operation, json::object input) {
+    const auto reply = kernel_.call(std::move(service), operation, std::move(input), start);
     ASSERT_TRUE(reply) << operation << ": " << reply.error().cause;
   }
   // A request that the model takes, as far as there is one to be found.
