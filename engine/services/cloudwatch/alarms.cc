@@ -80,27 +80,27 @@ json::object function_event(const Context& context, const json::object& alarm,
       state["timestamp"] = with_offset(from_epoch_seconds(since->to_number<double>()));
     return state;
   };
-  return {{"source", "aws.cloudwatch"},
-          {"alarmArn", text(alarm, "AlarmArn")},
-          {"accountId", context.caller().account},
-          {"time", with_offset(context.now())},
-          {"region", context.caller().region},
-          {"alarmData",
-           {{"alarmName", text(alarm, "AlarmName")},
-            {"state", state_of(alarm)},
-            {"previousState", state_of(before)},
-            {"configuration",
-             {{"description", text(alarm, "AlarmDescription")},
-              {"metrics",
-               {{{"id", "m1"},
-                 {"metricStat",
-                  {{"metric",
-                    {{"namespace", metric.metric_namespace},
-                     {"name", metric.name},
-                     {"dimensions", std::move(dimensions)}}},
-                   {"period", number(alarm, "Period", 60)},
-                   {"stat", text(alarm, "Statistic")}}},
-                 {"returnData", true}}}}}}}}};
+  // Built in steps: static analysis of one deeply nested initialiser takes minutes.
+  json::object measured{{"namespace", metric.metric_namespace}, {"name", metric.name}};
+  measured["dimensions"] = std::move(dimensions);
+  json::object statistic_of{{"period", number(alarm, "Period", 60)},
+                            {"stat", text(alarm, "Statistic")}};
+  statistic_of["metric"] = std::move(measured);
+  json::object query{{"id", "m1"}, {"returnData", true}};
+  query["metricStat"] = std::move(statistic_of);
+  json::object configuration{{"description", text(alarm, "AlarmDescription")}};
+  configuration["metrics"] = json::array{std::move(query)};
+  json::object data{{"alarmName", text(alarm, "AlarmName")}};
+  data["state"] = state_of(alarm);
+  data["previousState"] = state_of(before);
+  data["configuration"] = std::move(configuration);
+  json::object event{{"source", "aws.cloudwatch"},
+                     {"alarmArn", text(alarm, "AlarmArn")},
+                     {"accountId", context.caller().account},
+                     {"time", with_offset(context.now())},
+                     {"region", context.caller().region}};
+  event["alarmData"] = std::move(data);
+  return event;
 }
 
 void invoke_function(Context& context, std::string_view arn, const json::object& event) {
