@@ -98,7 +98,7 @@ Result<void> start(const Client& client, const Step& step) {
   return step.expect == "RUNNING" ? Result<void>{} : await_end(client, arn, step);
 }
 
-// The newest execution of the machine; one that runs before others, since under a clock that stands
+// The newest execution of the machine; one that runs before others, since under a frozen clock
 // several start at the same time.
 Result<std::string> newest(const Client& client, const std::string& machine) {
   KIBAN_TRY(json::array executions, find_executions(client, machine, "RUNNING", 1));

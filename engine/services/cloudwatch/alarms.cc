@@ -81,41 +81,39 @@ json::object function_event(const Context& context, const Alarm& alarm, const Al
     if (row.state_updated) state["timestamp"] = with_offset(*row.state_updated);
     return state;
   };
-  return {{"source", "aws.cloudwatch"},
-          {"alarmArn", alarm.arn},
-          {"accountId", context.caller().account},
-          {"time", with_offset(context.now())},
-          {"region", context.caller().region},
-          {"alarmData",
-           {{"alarmName", alarm.name},
-            {"state", state_of(alarm)},
-            {"previousState", state_of(before)},
-            {"configuration",
-             {{"description", alarm.description.value_or("")},
-              {"metrics",
-               {{{"id", "m1"},
-                 {"metricStat",
-                  {{"metric",
-                    {{"namespace", alarm.metric_namespace},
-                     {"name", alarm.metric_name},
-                     {"dimensions", std::move(dimensions)}}},
-                   {"period", alarm.period.value_or(60)},
-                   {"stat", alarm.statistic}}},
-                 {"returnData", true}}}}}}}}};
+  // Built in steps: static analysis of one deeply nested initialiser takes minutes.
+  json::object measured{{"namespace", alarm.metric_namespace}, {"name", alarm.metric_name}};
+  measured["dimensions"] = std::move(dimensions);
+  json::object statistic_of{{"period", alarm.period.value_or(60)}, {"stat", alarm.statistic}};
+  statistic_of["metric"] = std::move(measured);
+  json::object query{{"id", "m1"}, {"returnData", true}};
+  query["metricStat"] = std::move(statistic_of);
+  json::object configuration{{"description", alarm.description.value_or("")}};
+  configuration["metrics"] = json::array{std::move(query)};
+  json::object data{{"alarmName", alarm.name}};
+  data["state"] = state_of(alarm);
+  data["previousState"] = state_of(before);
+  data["configuration"] = std::move(configuration);
+  json::object event{{"source", "aws.cloudwatch"},
+                     {"alarmArn", alarm.arn},
+                     {"accountId", context.caller().account},
+                     {"time", with_offset(context.now())},
+                     {"region", context.caller().region}};
+  event["alarmData"] = std::move(data);
+  return event;
 }
 
 void invoke_function(Context& context, std::string_view arn, const Alarm& alarm,
                      const Alarm& before) {
   const std::string event = print_json(function_event(context, alarm, before));
-  (void)context.call("lambda", "Invoke",
-                     {{"FunctionName", arn},
-                      {"InvocationType", "Event"},
-                      {"Payload", api::encode_base64(event)}},
-                     {.account = context.caller().account,
-                      .region = context.caller().region,
-                      .arn = "lambda.alarms.cloudwatch.amazonaws.com",
-                      .source_arn = alarm.arn,
-                      .acts_for = alarm.arn});
+  (void)context.call(
+      "lambda", "Invoke",
+      {{"FunctionName", arn}, {"InvocationType", "Event"}, {"Payload", api::encode_base64(event)}},
+      {.account = context.caller().account,
+       .region = context.caller().region,
+       .arn = "lambda.alarms.cloudwatch.amazonaws.com",
+       .source_arn = alarm.arn,
+       .acts_for = alarm.arn});
 }
 
 void tell(Context& context, const Alarm& alarm, const Alarm& before) {
