@@ -24,7 +24,7 @@ namespace kiban::runtime {
 struct StoredKey {
   api::Key key{};
   std::string arn{};
-  bool revoked{false};  // Its role was deleted.
+  bool revoked{false};                  // Its role was deleted.
   std::vector<std::string> policies{};  // Documents that limit the session.
 };
 
