@@ -1,5 +1,6 @@
-// Documents of AWS's managed policies, those that templates commonly attach; tools/managed_policies.py
-// has the list and their source. Others can be attached; a decision that needs one says so.
+// Documents of AWS's managed policies, those that templates commonly attach;
+// tools/managed_policies.py has the list and their source. Others can be attached; a decision that
+// needs one says so.
 #pragma once
 
 #include <span>

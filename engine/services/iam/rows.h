@@ -75,8 +75,8 @@ Result<void> check_managed_document(std::string_view document);
 // That of a trust policy; the roles and users that it names must exist.
 Result<void> check_trust(const Context& context, std::string_view document);
 
-// The default version's document of a managed policy; nothing: there is no such policy, or it is one
-// of AWS's whose document is not here (managed_policies.h).
+// The default version's document of a managed policy; nothing: there is no such policy, or it is
+// one of AWS's whose document is not here (managed_policies.h).
 std::optional<std::string> managed_document(const Context& context, std::string_view arn);
 // Policies that are there; those of AWS all are. Error NoSuchEntityException.
 Result<void> check_attachable(const Context& context, std::string_view arn);
