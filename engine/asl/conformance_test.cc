@@ -350,25 +350,30 @@ std::string input_of(const json::array& events) {
   return input->is_string() ? kiban::to_string(input->get_string()) : print_json(*input);
 }
 
-Verdict run_case(const json::object& test) {
+MachineType type_named(const std::string& name) {
+  return name == "EXPRESS" ? MachineType::Express : MachineType::Standard;
+}
+
+// A case that is one definition and its recorded history.
+Verdict run_single(const json::object& test, const json::object& recorded) {
   Verdict verdict;
-  const json::object& recorded = test.at("recorded").as_object();
-  const auto type_of = [](const std::string& name) {
-    return name == "EXPRESS" ? MachineType::Express : MachineType::Standard;
-  };
-  const json::array* calls = find_array(test, "calls");
-  if (!calls || calls->empty()) {
-    const json::value* definition = find(test, "definition");
-    const json::value* input = find(test, "input");
-    const std::string raw = text_member(test, "input_raw", input ? print_json(*input) : "{}");
-    const std::string text = definition->is_string() ? kiban::to_string(definition->get_string())
-                                                     : print_json(*definition);
-    const Ran run = run_one(text, raw, type_of(text_member(test, "type")), "<ArnPart_0idx>", 0);
-    for (const auto& member : recorded) {
-      if (const json::array* events = history(member.value())) judge(verdict, *events, run);
-    }
-    return verdict;
+  const json::value* definition = find(test, "definition");
+  const json::value* input = find(test, "input");
+  const std::string raw = text_member(test, "input_raw", input ? print_json(*input) : "{}");
+  const std::string text = definition->is_string() ? kiban::to_string(definition->get_string())
+                                                   : print_json(*definition);
+  const Ran run = run_one(text, raw, type_named(text_member(test, "type")), "<ArnPart_0idx>", 0);
+  for (const auto& member : recorded) {
+    if (const json::array* events = history(member.value())) judge(verdict, *events, run);
   }
+  return verdict;
+}
+
+Verdict run_case(const json::object& test) {
+  const json::object& recorded = test.at("recorded").as_object();
+  const json::array* calls = find_array(test, "calls");
+  if (!calls || calls->empty()) return run_single(test, recorded);
+  Verdict verdict;
   struct Machine {
     std::string definition{};
     MachineType type{MachineType::Standard};
@@ -387,7 +392,7 @@ Verdict run_case(const json::object& test) {
     };
     if (op == "CreateStateMachine") {
       machines[text_member(*request, "name")] = {.definition = text_member(*request, "definition"),
-                                                 .type = type_of(text_member(*request, "type"))};
+                                                 .type = type_named(text_member(*request, "type"))};
     } else if (op == "UpdateStateMachine") {
       if (request->contains("definition"))
         machines[machine_name()].definition = text_member(*request, "definition");
