@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 Model = dict[str, Any]
-FILTERS = {"last", "bare", "machine", "qualifier", "group", "bus", "object", "ec2", "sources", "types"}
+FILTERS = {"last", "bare", "machine", "qualifier", "group", "bus", "object", "layer", "ec2", "sources", "types"}
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 TAG_LISTS = ("Tags", "tags", "TagList", "TagSpecifications")
 TAG_KEYS = ("TagKeys", "tagKeys")
@@ -114,7 +114,7 @@ class Access:
         if chosen and chosen not in FILTERS:
             self.stop(f"{where}: unknown filter {chosen}")
         for path in names.partition("=")[0].split("|"):
-            if path not in ("region", "account") and not self.has_member(operation, path):
+            if path not in ("region", "account", "username") and not self.has_member(operation, path):
                 self.stop(f"{where}: the input of {operation} has no {path}")
 
     def has_member(self, operation: str, path: str) -> bool:

@@ -5,14 +5,16 @@
 // A template is text with placeholders of the operation's input: {region}, {account} (the
 // caller's), or {MEMBER.MEMBER[]|MEMBER=DEFAULT:FILTER}, the first member that is there, each
 // element of a list
-// ([]), else the default. A template whose placeholder has neither yields nothing. A value that is
-// an ARN replaces a template that names an ARN, when it is the template's last placeholder and has
-// no filter but last or bare. Filters:
+// ([]), else the default; among members, `username` is the name of the user who calls. A template
+// whose placeholder has neither yields nothing. A value that is an ARN of the template's service,
+// type and region replaces the template, when it is the last placeholder and has no filter but
+// bare; not of S3 and CloudWatch, where a name may look like an ARN. Filters:
 //   last       what follows the last '/'
 //   bare       without a '/' in front
 //   machine    the ARN of a state machine without version or alias; qualifier: these alone
 //   group      the name of a log group, of its name or its ARN
 //   bus        "NAME/" of an event bus, of its name or its ARN; empty for the default one
+//   layer      the name of a layer, of its name or its ARN
 //   object     BUCKET/KEY of S3's CopySource
 //   ec2        TYPE/ID of an id such as vpc-0a1b
 //   sources    the values of "source" in an event pattern that are plain texts;

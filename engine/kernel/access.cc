@@ -15,7 +15,8 @@ using services::AccessRequest;
 using services::Caller;
 using services::ConditionKey;
 
-// Of one placeholder or tag list, so that no input makes a request of unbounded size.
+// Of one placeholder or tag list, so that no input makes a request of unbounded size. Lists of
+// values hold at most one more, by which access_requests() knows that there are too many.
 constexpr std::size_t values_max = 1'000;
 
 // A scalar as the text that a condition compares.
@@ -28,9 +29,12 @@ std::string scalar_text(const json::value& value) {
 
 // The scalars at MEMBER.MEMBER[].MEMBER.
 void collect(const json::value& from, std::string_view path, std::vector<std::string>& into) {
-  if (into.size() >= values_max) return;
+  if (into.size() > values_max) return;
   if (path.empty()) {
-    if (!from.is_object() && !from.is_array()) into.push_back(scalar_text(from));
+    if (from.is_object() || from.is_array()) return;
+    // Each once: repetitions must not displace what comes behind them.
+    if (std::string value = scalar_text(from); std::ranges::find(into, value) == into.end())
+      into.push_back(std::move(value));
     return;
   }
   if (!from.is_object()) return;
@@ -59,7 +63,7 @@ std::string part_of(const std::string& text, std::size_t place, bool alone) {
 // CopySource is BUCKET/KEY, percent-encoded, perhaps with a '/' in front and ?versionId=… behind.
 std::string object_of_copy(std::string text) {
   if (text.starts_with('/')) text.erase(0, 1);
-  text = text.substr(0, text.find("?versionId="));
+  text = text.substr(0, text.rfind("?versionId="));
   return api::decode_uri(text).value_or(text);
 }
 
@@ -115,6 +119,8 @@ std::vector<std::string> filtered(const std::string& value, std::string_view fil
     const std::string name = part_of(value, 6, true);
     return {name.substr(0, name.find(':'))};
   }
+  // arn:aws:lambda:REGION:ACCOUNT:layer:NAME
+  if (filter == "layer") return {value.starts_with("arn:") ? part_of(value, 6, true) : value};
   if (filter == "bus") return {bus_of(value)};
   if (filter == "object") return {object_of_copy(value)};
   if (filter == "ec2") return {typed_id(value)};
@@ -142,6 +148,12 @@ Placeholder parse_placeholder(std::string_view inside) {
   return found;
 }
 
+// Of a user; else empty.
+std::string user_name(const Caller& caller) {
+  if (caller.arn.find(":user/") == std::string::npos) return {};
+  return caller.arn.substr(caller.arn.rfind('/') + 1);
+}
+
 std::vector<std::string> values_of(const Placeholder& placeholder, const json::object& input,
                                    const Caller& caller) {
   if (placeholder.names == "region") return {caller.region};
@@ -150,7 +162,10 @@ std::vector<std::string> values_of(const Placeholder& placeholder, const json::o
   std::string_view names = placeholder.names;
   while (values.empty() && !names.empty()) {
     const std::size_t bar = names.find('|');
-    collect(input, names.substr(0, bar), values);
+    if (names.substr(0, bar) == "username")
+      values.push_back(user_name(caller));
+    else
+      collect(input, names.substr(0, bar), values);
     std::erase(values, "");
     names = bar == std::string_view::npos ? "" : names.substr(bar + 1);
   }
@@ -158,12 +173,26 @@ std::vector<std::string> values_of(const Placeholder& placeholder, const json::o
   return values;
 }
 
+// Names of objects and alarms may look like ARNs.
+bool names_may_be_arns(std::string_view service) {
+  return service == "s3" || service == "cloudwatch";
+}
+
+// Whether `value` is the ARN of a resource that the template could name: of its service and type,
+// in the caller's region. Everything else is a name, which the service reads by its own rules.
 bool replaced_by_arn(const Placeholder& placeholder, const std::string& value,
-                     std::string_view whole, std::string_view rest) {
-  return rest.find('{') == std::string_view::npos && whole.starts_with("arn:") &&
-         value.starts_with("arn:") &&
-         (placeholder.filter.empty() || placeholder.filter == "last" ||
-          placeholder.filter == "bare");
+                     std::string_view whole, std::string_view rest, const Caller& caller) {
+  if (rest.find('{') != std::string_view::npos) return false;
+  if (!placeholder.filter.empty() && placeholder.filter != "bare") return false;
+  const Result<Arn> form = parse_arn(whole);
+  const Result<Arn> arn = parse_arn(value);
+  if (!form || !arn || names_may_be_arns(form->service)) return false;
+  if (arn->partition != form->partition || arn->service != form->service) return false;
+  if (form->region == "{region}" && arn->region != caller.region) return false;
+  if (form->account == "{account}" && arn->account.size() != caller.account.size()) return false;
+  const std::size_t type_end = form->resource.find_first_of(":/{");
+  return type_end != 0 && type_end != std::string::npos && form->resource[type_end] != '{' &&
+         arn->resource.starts_with(form->resource.substr(0, type_end + 1));
 }
 
 void add_tag_keys(const json::object& input, const api::AccessRule& rule,
@@ -201,6 +230,11 @@ void add_tag_keys(const json::object& input, const api::AccessRule& rule,
   if (!names.values.empty()) keys.push_back(std::move(names));
 }
 
+std::unexpected<Error> too_many() {
+  return fail("ValidationException",
+              fmt::format("A request may name at most {} resources", values_max));
+}
+
 }  // namespace
 
 std::vector<std::string> expand_template(std::string_view text, const json::object& input,
@@ -217,13 +251,13 @@ std::vector<std::string> expand_template(std::string_view text, const json::obje
     text.remove_prefix(close + 1);
     std::vector<std::string> longer;
     for (const std::string& value : values_of(placeholder, input, caller)) {
-      if (replaced_by_arn(placeholder, value, whole, text)) {
+      if (replaced_by_arn(placeholder, value, whole, text, caller)) {
         complete.push_back(value);
         continue;
       }
       for (const std::string& piece : filtered(value, placeholder.filter))
         for (const std::string& each : made)
-          if (longer.size() < values_max) longer.push_back(each + piece);
+          if (longer.size() <= values_max) longer.push_back(each + piece);
     }
     made = std::move(longer);
   }
@@ -232,21 +266,24 @@ std::vector<std::string> expand_template(std::string_view text, const json::obje
   return made;
 }
 
-std::vector<AccessRequest> access_requests(const api::AccessRule& rule, const json::object& input,
-                                           const Caller& caller) {
+Result<std::vector<AccessRequest>> access_requests(const api::AccessRule& rule,
+                                                   const json::object& input,
+                                                   const Caller& caller) {
   std::vector<std::string> resources;
   for (const std::string_view each : rule.resources)
     for (std::string& resource : expand_template(each, input, caller))
       if (std::ranges::find(resources, resource) == resources.end())
         resources.push_back(std::move(resource));
+  if (resources.size() > values_max) return too_many();
   if (resources.empty()) {
-    if (rule.passes) return {};
+    if (rule.passes) return std::vector<AccessRequest>{};
     resources.emplace_back("*");
   }
   std::vector<ConditionKey> keys;
   for (const api::AccessKey& each : rule.keys) {
     ConditionKey key{.name = std::string(each.name),
                      .values = expand_template(each.value, input, caller)};
+    if (key.values.size() > values_max) return too_many();
     if (!key.values.empty()) keys.push_back(std::move(key));
   }
   if (!rule.tags.empty() || !rule.tag_keys.empty()) add_tag_keys(input, rule, keys);

@@ -14,8 +14,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data) + 2, size - 2);
   const auto input = parse_json(text);
   if (!input || !input->is_object()) return 0;
-  for (const api::AccessRule& rule : api::access_rules(service.folder, operation.name))
-    for (const auto& request : kernel::access_requests(rule, input->get_object(), {}))
+  for (const api::AccessRule& rule : api::access_rules(service.folder, operation.name)) {
+    const auto asked = kernel::access_requests(rule, input->get_object(), {});
+    if (!asked) continue;
+    for (const auto& request : *asked)
       if (request.action.empty() || request.resource.empty()) abort();
+  }
   return 0;
 }

@@ -21,7 +21,8 @@ std::vector<AccessRequest> requests(std::string_view folder, std::string_view op
                                     const json::object& input) {
   std::vector<AccessRequest> all;
   for (const api::AccessRule& rule : api::access_rules(folder, operation))
-    for (AccessRequest& each : access_requests(rule, input, caller)) all.push_back(std::move(each));
+    for (AccessRequest& each : access_requests(rule, input, caller).value())
+      all.push_back(std::move(each));
   return all;
 }
 
@@ -36,10 +37,58 @@ TEST(Template, PutsMembersIn) {
 }
 
 TEST(Template, AnArnReplacesATemplateOfOne) {
-  EXPECT_THAT(
-      expand("arn:aws:ecs:{region}:{account}:task/{cluster=default:last}/{tasks[]:last}",
-             {{"tasks", {"arn:aws:ecs:x:1:task/c/1", "2"}}}),
-      ElementsAre("arn:aws:ecs:eu-west-1:111122223333:task/default/2", "arn:aws:ecs:x:1:task/c/1"));
+  EXPECT_THAT(expand("arn:aws:secretsmanager:{region}:{account}:secret:{Id[]}",
+                     {{"Id", {"arn:aws:secretsmanager:eu-west-1:111122223333:secret:a", "b"}}}),
+              ElementsAre("arn:aws:secretsmanager:eu-west-1:111122223333:secret:b",
+                          "arn:aws:secretsmanager:eu-west-1:111122223333:secret:a"));
+  // A task is looked up in the cluster of the request, whatever its ARN says.
+  EXPECT_THAT(expand("arn:aws:ecs:{region}:{account}:task/{cluster=default:last}/{tasks[]:last}",
+                     {{"tasks", {"arn:aws:ecs:eu-west-1:111122223333:task/c/1", "2"}}}),
+              ElementsAre("arn:aws:ecs:eu-west-1:111122223333:task/default/1",
+                          "arn:aws:ecs:eu-west-1:111122223333:task/default/2"));
+}
+
+TEST(Template, WhatOnlyLooksLikeAnArnOfTheTypeIsAName) {
+  constexpr std::string_view cluster = "arn:aws:ecs:{region}:{account}:cluster/{c}";
+  for (const std::string name :
+       {"arn:/c", "arn:aws:zz:eu-west-1:111122223333:cluster/c",
+        "arn:aws:ecs:eu-west-1:1:cluster/c", "arn:aws:ecs:us-east-1:111122223333:cluster/c",
+        "arn:aws:ecs:eu-west-1:111122223333:x/c",
+        "arn:aws-cn:ecs:eu-west-1:111122223333:cluster/c"})
+    EXPECT_THAT(expand(cluster, {{"c", name}}),
+                ElementsAre("arn:aws:ecs:eu-west-1:111122223333:cluster/" + name));
+}
+
+TEST(AccessTable, ANameThatIsAnArnNamesTheObjectAndAlarmThatHasIt) {
+  const auto object =
+      requests("s3", "GetObject", {{"Bucket", "b"}, {"Key", "arn:aws:s3:::mine/k"}});
+  ASSERT_EQ(object.size(), 1);
+  EXPECT_EQ(object[0].resource, "arn:aws:s3:::b/arn:aws:s3:::mine/k");
+  const std::string alarm = "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:a";
+  EXPECT_EQ(requests("cloudwatch", "PutMetricAlarm", {{"AlarmName", alarm}})[0].resource,
+            "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:" + alarm);
+}
+
+TEST(AccessTable, RepetitionsDisplaceNothing) {
+  json::array ids(1'000, json::value("vpc-1"));
+  ids.emplace_back("vpc-2");
+  EXPECT_EQ(requests("ec2", "CreateTags", {{"Resources", ids}}).size(), 2);
+  for (int i = 0; i < 1'000; ++i) ids.emplace_back("vpc-x" + std::to_string(i));
+  const auto refused = access_requests(api::access_rules("ec2", "CreateTags").front(),
+                                       {{"Resources", std::move(ids)}}, caller);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().name, "ValidationException");
+}
+
+TEST(AccessTable, WithoutANameAUserMeansItself) {
+  const services::Caller ann{.account = "111122223333",
+                             .region = "eu-west-1",
+                             .arn = "arn:aws:iam::111122223333:user/team/ann"};
+  const api::AccessRule& rule = api::access_rules("iam", "CreateAccessKey").front();
+  EXPECT_EQ(access_requests(rule, {}, ann)->front().resource, "arn:aws:iam::111122223333:user/ann");
+  EXPECT_EQ(access_requests(rule, {{"UserName", "bob"}}, ann)->front().resource,
+            "arn:aws:iam::111122223333:user/bob");
+  EXPECT_EQ(access_requests(rule, {}, caller)->front().resource, "*");
 }
 
 TEST(Template, Filters) {

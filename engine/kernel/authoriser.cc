@@ -161,8 +161,7 @@ DecisionRecord Authoriser::evaluate(iam::Request& request, const Applied& applie
   fill(applied.identity, policies.identity);
   fill(applied.boundaries, policies.boundaries);
   fill(applied.session, policies.session);
-  Budget budget(iam::steps_max, 0);
-  const auto decided = iam::decide(request, policies, budget);
+  const auto decided = iam::decide(request, policies, budget_);
   const iam::Decision decision = decided.value_or(iam::Decision{});
   record.verdict = decision.verdict;
   const auto name_of = [&](const iam::Match& match) -> std::string {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/budget.h"
 #include "iam/decision.h"
 #include "kernel/decision_log.h"
 #include "services/base/service.h"
@@ -20,8 +21,12 @@ using ServicesByName = std::map<std::string, services::Service*, std::less<>>;
 class Authoriser {
  public:
   // `roles` is the service that keeps_policies(); nullptr: there are no roles. Both outlive this.
-  Authoriser(const ServicesByName& by_name, services::Service* roles)
-      : by_name_(by_name), roles_(roles) {}
+  Authoriser(const ServicesByName& by_name, services::Service* roles, std::size_t steps)
+      : by_name_(by_name), roles_(roles), steps_(steps) {}
+
+  // An operation of a client, or a timer, begins: its decisions, with those of the calls inside it,
+  // may take `steps` together. What would take more is denied.
+  void begin_operation() { budget_ = Budget(steps_, 0); }
 
   // What is decided for `caller`. Nothing where no policy speaks about such a caller: see
   // acts_on_own_authority(); nor for the session of a role that does not exist unless `strict`.
@@ -58,6 +63,8 @@ class Authoriser {
 
   const ServicesByName& by_name_;
   services::Service* roles_;
+  std::size_t steps_;
+  Budget budget_{steps_, 0};
   std::map<std::string, std::shared_ptr<const Role>, std::less<>> roles_seen_{};  // nullptr: none.
   std::map<std::string, std::shared_ptr<const iam::Policy>, std::less<>> documents_{};
 };

@@ -51,7 +51,11 @@ class Roles final : public services::Service {
 class Queues final : public services::Service {
  public:
   std::string_view name() const override { return "sqs"; }
-  Result<json::object> call(Context&, std::string_view, const json::object&) override {
+  Result<json::object> call(Context& context, std::string_view operation,
+                            const json::object&) override {
+    if (operation != "kiban:SendToMany") return json::object{};
+    for (int i = 0; i < 100; ++i)
+      KIBAN_TRY_VOID(context.authorise("sqs:SendMessage", queue_arn + std::to_string(i)));
     return json::object{};
   }
   services::ResourceAccess describe_resource(const Context&, std::string_view arn) override {
@@ -123,6 +127,19 @@ TEST_F(AuthoriserTest, ARoleMayDoWhatItsPoliciesAllow) {
   allow(identity("Deny", "*"));
   EXPECT_THAT(call(session_).cause,
               testing::EndsWith("with an explicit deny in an identity-based policy"));
+}
+
+TEST_F(AuthoriserTest, TheDecisionsOfAnOperationAreBoundedTogether) {
+  options_.decision_steps = 2'000;
+  restart();
+  allow(identity("Allow", "sqs:Send*"));
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(call(session_).cause, "");
+  EXPECT_EQ(call(session_, "sqs", "kiban:SendToMany", {}).name, "AccessDeniedException");
+  EXPECT_EQ(call(session_).cause, "");
+  options_.decision_steps = 2'000'000;
+  restart();
+  allow(identity("Allow", "sqs:Send*"));
+  EXPECT_EQ(call(session_, "sqs", "kiban:SendToMany", {}).cause, "");
 }
 
 TEST_F(AuthoriserTest, ObserveRecordsAndLetsPass) {

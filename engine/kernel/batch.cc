@@ -358,6 +358,7 @@ Result<json::object> Kernel::Batch::guarded(
 
 void Kernel::Batch::run_guarded(std::string_view what, std::string_view service, Caller caller,
                                 const std::function<void(Context&)>& body) {
+  kernel_.authoriser->begin_operation();
   OperationContext context{*this, service, std::move(caller), 0, false, true};
   (void)guarded(what, context, [&](Context& inner) -> Result<json::object> {
     body(inner);
@@ -376,6 +377,7 @@ void Kernel::Batch::run_command(Waiting waiting) {
   bool last_attempt = waiting.last_attempt;
   for (;;) {
     const std::string what = command.service + ":" + command.operation;
+    kernel_.authoriser->begin_operation();
     OperationContext context{*this, found->second->name(), command.caller, 0, true, last_attempt};
     Result<json::object> result =
         guarded(what, context, [&](Context& inner) -> Result<json::object> {

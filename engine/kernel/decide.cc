@@ -40,8 +40,9 @@ Result<void> Kernel::Batch::decide_operation(OperationContext& context, std::str
   if (kernel_.options.iam == Iam::Off) return {};
   for (const api::AccessRule& rule : api::access_rules(folder, operation)) {
     if (rule.kind != api::AccessRule::Kind::Decide) continue;
-    for (const AccessRequest& request : access_requests(rule, input, context.caller()))
-      KIBAN_TRY_VOID(context.decide(request));
+    KIBAN_TRY(const std::vector<AccessRequest> asked,
+              access_requests(rule, input, context.caller()));
+    for (const AccessRequest& request : asked) KIBAN_TRY_VOID(context.decide(request));
   }
   return {};
 }

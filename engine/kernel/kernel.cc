@@ -35,7 +35,8 @@ Kernel::Kernel(store::Store& store, std::vector<std::unique_ptr<services::Servic
     if (service->keeps_metrics()) impl_->metrics = service.get();
     if (service->keeps_policies()) impl_->roles = service.get();
   }
-  impl_->authoriser = std::make_unique<Authoriser>(impl_->by_name, impl_->roles);
+  impl_->authoriser =
+      std::make_unique<Authoriser>(impl_->by_name, impl_->roles, impl_->options.decision_steps);
   if (!impl_->options.iam)
     impl_->options.iam = impl_->options.auth == Auth::Sigv4 ? Iam::Enforce : Iam::Observe;
   if (impl_->options.blobs == nullptr) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "iam/decision.h"
 #include "kernel/decision_log.h"
 #include "services/base/service.h"
 #include "store/blobs.h"
@@ -51,7 +52,9 @@ struct Options {
   std::string region{"ap-northeast-1"};
   std::string endpoint{"http://127.0.0.1:4566"};
   Auth auth{Auth::Any};
-  std::optional<Iam> iam{};      // Nothing: Enforce under Auth::Sigv4, Observe under Auth::Any.
+  std::optional<Iam> iam{};  // Nothing: Enforce under Auth::Sigv4, Observe under Auth::Any.
+  // Of the decisions of one operation together; see Authoriser::begin_operation().
+  std::size_t decision_steps{iam::steps_max};
   store::Blobs* blobs{nullptr};  // Outlives the kernel; nullptr: a store in memory of its own.
   EffectSink* sink{nullptr};     // Outlives the kernel; nullptr: effects stay pending rows.
   bool keep_time{false};         // Each batch writes its time, for kept_time().

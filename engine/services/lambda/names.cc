@@ -62,6 +62,8 @@ Result<FunctionName> read_name(const Context& context, const json::object& input
   if (const std::size_t at = given.find(mark); at != std::string::npos) {
     function = split(std::string_view(given).substr(at + mark.size()));
     const auto arn = parse_arn(given);
+    if (arn && (arn->partition != "aws" || arn->service != "lambda"))
+      return not_found(fmt::format("Function not found: {}", given));
     const std::string account = arn ? arn->account : given.substr(0, at == 0 ? 0 : given.find(':'));
     if (arn && arn->region != caller.region)
       return not_found(fmt::format("Functions from '{}' are not reachable in this region ('{}')",

@@ -1,5 +1,7 @@
 #include "services/lambda/service.h"
 
+#include "core/arn.h"
+#include "services/base/resource_access.h"
 #include "services/base/table_service.h"
 #include "services/lambda/concurrency.h"
 #include "services/lambda/events.h"
@@ -8,6 +10,7 @@
 #include "services/lambda/invocations.h"
 #include "services/lambda/layers.h"
 #include "services/lambda/mappings.h"
+#include "services/lambda/names.h"
 #include "services/lambda/permissions.h"
 #include "services/lambda/versions.h"
 
@@ -31,6 +34,19 @@ class Lambda : public TableService {
  public:
   explicit Lambda(Options options)
       : TableService("lambda", operations()), options_(std::move(options)) {}
+
+  // Requests name a function by its name, a part of its ARN or all of it.
+  ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
+    constexpr std::string_view kind = "function:";
+    const std::string_view named = resource_part(arn);
+    if (!named.starts_with(kind)) return {.arn = std::string(arn)};
+    const auto function = read_name(context, {{"FunctionName", named.substr(kind.size())}});
+    const auto parsed = parse_arn(arn);
+    if (!function || !parsed || parsed->account != context.caller().account)
+      return {.arn = std::string(arn)};
+    return resource_of_row(arn_of(context, *function),
+                           get_json(context, function_key(context, function->name)), "Tags", "");
+  }
 
   void on_timer(Context& context, const json::object& payload) override {
     const std::string kind = text(payload, "Kind");

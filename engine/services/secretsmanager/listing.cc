@@ -107,13 +107,18 @@ Result<json::object> list_secrets(Context& context, const json::object& input) {
   return out;
 }
 
-json::object values_of(const Context& context, const json::array& ids) {
+Result<json::object> allowed_value(Context& context, const json::object& row) {
+  KIBAN_TRY_VOID(context.authorise("secretsmanager:GetSecretValue", text(row, "ARN")));
+  return value_of(row, {}, current);
+}
+
+// The caller needs secretsmanager:GetSecretValue of each, too.
+json::object values_of(Context& context, const json::array& ids) {
   json::array values;
   json::array errors;
   for (const json::value& id : ids) {
     const auto row = load_alive(context, {{"SecretId", id}});
-    auto value =
-        row ? value_of(*row, {}, current) : Result<json::object>{std::unexpected(row.error())};
+    auto value = row ? allowed_value(context, *row) : std::unexpected(row.error());
     if (value)
       values.push_back(*std::move(value));
     else
