@@ -169,6 +169,8 @@ int explain_decision(const ClientOptions& options, const IamOptions& iam,
                      const OutputOptions& output) {
   const Client client = make_client(options);
   const auto record = find_record(client, iam.id);
+  if (!record && record.error().name != "NoSuchDecision")
+    return complain_about_call("iam", client, record.error());
   if (!record)
     return complain("iam", record.error().cause, "'kiban iam log' lists those that are kept.");
   const auto stacks = fetch_stacks(client);
