@@ -80,6 +80,8 @@ Client make_client(const ClientOptions& options) {
                 .account = "000000000000",
                 .access_key_id = environment("AWS_ACCESS_KEY_ID"),
                 .secret_access_key = environment("AWS_SECRET_ACCESS_KEY")};
+  if (!options.endpoint.empty()) client.given += " --endpoint " + options.endpoint;
+  if (!options.data.empty()) client.given += " --data " + options.data;
   if (client.endpoint.empty()) client.endpoint = environment("KIBAN_ENDPOINT");
   if (client.endpoint.empty() && file) client.endpoint = file->endpoint;
   if (client.endpoint.empty()) client.endpoint = "http://127.0.0.1:4566";

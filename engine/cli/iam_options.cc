@@ -48,7 +48,8 @@ void add_log(CLI::App& iam, IamChoice& choice, const Choose& choose) {
       add_client(iam, choice, choose, "log", "List decisions, the oldest first",
                  [&choice] { return log_decisions(choice.client, choice.iam, choice.output); });
   log->add_flag("--denied", choice.iam.denied, "Only denials");
-  log->add_option("--role", choice.iam.role, "Only those of this role: its name or ARN");
+  log->add_option("--role", choice.iam.role,
+                  "Only those of this role, by its name or ARN, or of the user of this ARN");
   log->add_flag("--follow", choice.iam.follow, "Print what comes, until Ctrl-C");
   log->footer(
       "Kept are the newest 10,000 denials, and the newest 10,000 requests that were allowed since\n"
