@@ -191,8 +191,8 @@ void print_role(const RoleReport& role, const Inputs& inputs, const std::string&
   print_proposals(role, inputs.stacks, how);
 }
 
-// What was allowed is kept since the server started only, and tells what was used; older denials
-// say nothing about that.
+// Decisions that allowed are kept since the server started, and tell which permissions were used;
+// denials may be older.
 std::string span_words(const std::vector<report::Record>& records) {
   if (records.empty()) return "no decisions are kept";
   const auto counted = std::ranges::count_if(records, &report::Record::allowed);

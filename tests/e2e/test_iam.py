@@ -192,7 +192,7 @@ def test_a_policy_without_use_is_proposed_to_be_removed(enforcing, tmp_path):
     document = json.dumps({"Version": "2012-10-17", "Statement": [NEVER]})
     iam.put_role_policy(RoleName="idle", PolicyName="all", PolicyDocument=document)
     by_diff = kiban("iam", "report", "--role", "idle", "--data", tmp_path).stdout
-    assert "-   \"Version\"" in by_diff and "+" not in by_diff
+    assert '-   "Version"' in by_diff and "+" not in by_diff
     by_cdk = kiban("iam", "report", "--role", "idle", "--proposal", "cdk", "--data", tmp_path).stdout
     assert "Remove the policy arn:aws:iam::000000000000:role/idle/policy/all." in by_cdk
 
