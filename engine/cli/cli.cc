@@ -260,8 +260,10 @@ void add_invoke(CLI::App& app, Chosen& chosen) {
       ->required();
   invoke->add_option("--payload", chosen.invoke.payload, "JSON, @FILE, or - for stdin")
       ->capture_default_str();
-  invoke->add_flag("--event", chosen.invoke.event, "Do not wait for the result");
-  invoke->add_flag("--logs", chosen.invoke.logs, "Show the end of the log, on stderr");
+  CLI::Option* event =
+      invoke->add_flag("--event", chosen.invoke.event, "Do not wait for the result");
+  invoke->add_flag("--logs", chosen.invoke.logs, "Show the end of the log, on stderr")
+      ->excludes(event);
   invoke->footer(
       "Prints the function's result. The exit code is 1 when the function failed.\n\n"
       "  kiban invoke resize\n"
@@ -584,9 +586,9 @@ int complain_about_usage(const std::vector<CLI::App*>& commands, const std::stri
 
 int run(int argc, char** argv) {
   CLI::App app{
-      "kiban runs an AWS orchestration stack on this machine: Step Functions, EventBridge, ECS "
-      "and\n"
-      "the CloudFormation that wires them, for the AWS CLI, the SDKs and 'cdk deploy'.\n\n"
+      "kiban runs an AWS orchestration stack on this machine: Step Functions, EventBridge, ECS,\n"
+      "Lambda and the CloudFormation that wires them, for the AWS CLI, the SDKs and 'cdk "
+      "deploy'.\n\n"
       "  kiban serve                      serve on 127.0.0.1:4566, data kept\n"
       "  eval \"$(kiban env)\"              let the AWS CLI, SDKs and CDK find it\n"
       "  kiban start NAME --follow        run a state machine and watch it\n",

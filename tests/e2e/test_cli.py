@@ -269,6 +269,7 @@ def test_an_error_of_a_rest_service_has_its_name(stack, tmp_path):
     done = kiban("invoke", "nothing", "--data", tmp_path)
     assert done.returncode == 1 and "ResourceNotFoundException: Function not found" in done.stderr
     assert kiban("logs", "/dev/batch", "--function", "f", "--data", tmp_path).returncode == 2
+    assert kiban("invoke", "nothing", "--event", "--logs", "--data", tmp_path).returncode == 2
 
 
 def test_a_server_with_another_key_says_which_option_helps(serve, tmp_path):

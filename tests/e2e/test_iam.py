@@ -186,6 +186,20 @@ def test_decisions_about_a_user_are_listed_by_its_arn(enforcing, tmp_path):
     assert [each["action"] for each in decisions(tmp_path, "--role", user)] == ["sns:ListTopics"]
 
 
+def test_a_stack_that_was_rolled_back_has_no_roles(enforcing, tmp_path):
+    body = json.loads(template(PUBLISH))
+    body["Resources"]["Machine"]["Properties"]["DefinitionString"] = "{}"
+    cloudformation = enforcing.client("cloudformation")
+    cloudformation.create_stack(StackName="app", TemplateBody=json.dumps(body), Capabilities=["CAPABILITY_NAMED_IAM"])
+    until(
+        lambda: cloudformation.describe_stacks(StackName="app")["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE",
+        lambda: cloudformation.describe_stack_events(StackName="app"),
+        30,
+    )
+    reported = kiban("iam", "report", "--stack", "app", "--data", tmp_path)
+    assert reported.returncode == 1 and "no stack app with a role exists" in reported.stderr
+
+
 def test_a_policy_without_use_is_proposed_to_be_removed(enforcing, tmp_path):
     iam = enforcing.client("iam")
     iam.create_role(RoleName="idle", AssumeRolePolicyDocument=json.dumps(TRUST))

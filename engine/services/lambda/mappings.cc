@@ -55,12 +55,17 @@ Result<void> refuse_others(const json::object& input) {
   return {};
 }
 
+// Before its members are looked at: a stream has a StartingPosition.
+Result<void> check_source(const std::string& source) {
+  const auto arn = parse_arn(source);
+  if (arn && arn->service == "sqs") return {};
+  return invalid(
+      fmt::format("kiban does not serve the event source {}: it serves SQS queues", source));
+}
+
 // The queue must be there, and its messages invisible for as long as the function may run.
 Result<void> check_queue(Context& context, const json::object& version, const std::string& source) {
-  const auto arn = parse_arn(source);
-  if (!arn || arn->service != "sqs")
-    return invalid(
-        fmt::format("kiban does not serve the event source {}: it serves SQS queues", source));
+  const auto arn = parse_arn(source);  // As check_source has it.
   const auto reply = context.call(
       "sqs", "GetQueueAttributes",
       {{"QueueUrl", fmt::format("{}/{}/{}", context.endpoint(), arn->account, arn->resource)},
@@ -156,6 +161,7 @@ Result<void> check_double(Context& context, const json::object& shown) {
 Result<json::object> create_mapping(Context& context, const json::object& input) {
   if (!input.contains("EventSourceArn"))
     return invalid("kiban does not serve event sources without EventSourceArn");
+  KIBAN_TRY_VOID(check_source(text(input, "EventSourceArn")));
   const std::string uuid = context.random().uuid();
   json::object row{{"Shown",
                     {{"UUID", uuid},
