@@ -55,17 +55,12 @@ Result<void> refuse_others(const json::object& input) {
   return {};
 }
 
-// Before its members are looked at: a stream has a StartingPosition.
-Result<void> check_source(const std::string& source) {
-  const auto arn = parse_arn(source);
-  if (arn && arn->service == "sqs") return {};
-  return invalid(
-      fmt::format("kiban does not serve the event source {}: it serves SQS queues", source));
-}
-
 // The queue must be there, and its messages invisible for as long as the function may run.
 Result<void> check_queue(Context& context, const json::object& version, const std::string& source) {
-  const auto arn = parse_arn(source);  // As check_source has it.
+  const auto arn = parse_arn(source);
+  if (!arn || arn->service != "sqs")
+    return invalid(
+        fmt::format("kiban does not serve the event source {}: it serves SQS queues", source));
   const auto reply = context.call(
       "sqs", "GetQueueAttributes",
       {{"QueueUrl", fmt::format("{}/{}/{}", context.endpoint(), arn->account, arn->resource)},
@@ -114,7 +109,6 @@ Result<void> check_batching(const json::object& shown) {
 
 // The members of a mapping that a request may set.
 Result<void> apply(Context& context, json::object& row, const json::object& input) {
-  KIBAN_TRY_VOID(refuse_others(input));
   KIBAN_TRY_VOID(check_filters(input));
   json::object& shown = row["Shown"].as_object();
   if (input.contains("FunctionName")) {
@@ -135,8 +129,10 @@ Result<void> apply(Context& context, json::object& row, const json::object& inpu
       shown.erase(member);
   if (input.contains("Enabled")) shown["State"] = flag(input, "Enabled") ? "Enabled" : "Disabled";
   shown["LastModified"] = epoch_seconds(context.now());
-  KIBAN_TRY_VOID(check_batching(shown));
-  return check_queue(context, version, text(shown, "EventSourceArn"));
+  // The source first: a stream has members and sizes that a queue has not.
+  KIBAN_TRY_VOID(check_queue(context, version, text(shown, "EventSourceArn")));
+  KIBAN_TRY_VOID(refuse_others(input));
+  return check_batching(shown);
 }
 
 json::object in_state(json::object shown, std::string_view state) {
@@ -161,7 +157,6 @@ Result<void> check_double(Context& context, const json::object& shown) {
 Result<json::object> create_mapping(Context& context, const json::object& input) {
   if (!input.contains("EventSourceArn"))
     return invalid("kiban does not serve event sources without EventSourceArn");
-  KIBAN_TRY_VOID(check_source(text(input, "EventSourceArn")));
   const std::string uuid = context.random().uuid();
   json::object row{{"Shown",
                     {{"UUID", uuid},
