@@ -16,10 +16,11 @@
 // "is":
 // [...], "absent": [codes]} when deletion takes its time, "Handler"?: code of CloudFormation's own
 // that is its life instead, "Open"?: it takes any property, "OpenAttributes"?: how further
-// attributes begin} Step: {"op", "in", "each"?: a list
-// property, "gone"?: the members of one that the new value lacks, "new"?: those that the old one
-// lacked, "key"?: which member tells them apart, "when"?: only with this property, "dropped"?: only
-// when this property went, "fresh"?: only when it came, "if"?: {property: the only value},
+// attributes begin, "Prepare"?: code that runs before the steps and gives them more values
+// (Lifecycle::prepare), "TagMap"?: its Tags are a map, not a list} Step: {"op", "in", "each"?: a
+// list property, "gone"?: the members of one that the new value lacks, "new"?: those that the old
+// one lacked, "key"?: which member tells them apart, "when"?: only with this property, "dropped"?:
+// only when this property went, "fresh"?: only when it came, "if"?: {property: the only value},
 // "changed"?: only when one of these changed, "find"?: {"op", "in", "at": list in the reply, "by":
 // {member: value}}, whose first entry with those members is "=@found", without which the step is
 // left out, "ignore"?: [codes], "again"?: [codes] ignored when an
@@ -31,8 +32,8 @@
 // "=@read.A", "=@before.Property" (of an update), "=@account", "=@region", "=@endpoint";
 // "=how:value" changes it: json (text of it), lower (member names begin in lower case), str, int,
 // bool, path (with a slash in front), tagmap, lowertags, kmstags, taglist, fullname (of a balancer
-// or target group), spec-KIND (EC2's TagSpecifications), those of buckets.h, schedules.h and functions.h. What
-// is absent is left out. A text beginning with '~' has {such values} in it.
+// or target group), spec-KIND (EC2's TagSpecifications), those of buckets.h, schedules.h and
+// functions.h. What is absent is left out. A text beginning with '~' has {such values} in it.
 #pragma once
 
 #include <functional>

@@ -54,8 +54,9 @@ void add_serve_modes(CLI::App* serve_command, ServeOptions& options) {
   serve_command
       ->add_option(
           "--tasks", options.tasks,
-          "How ECS tasks run: containers (needs root, runc, conmon, umoci); process: their "
-          "commands on this host; none; auto: containers where they can be run")
+          "How ECS tasks and Lambda functions run: containers (needs root, runc, conmon, umoci); "
+          "process: as processes of this host, with --source; none; auto: containers where they "
+          "can be run, else none")
       ->check(CLI::IsMember({"auto", "containers", "process", "none"}))
       ->capture_default_str();
   serve_command->add_option("--source", options.source,
@@ -95,8 +96,8 @@ void add_serve_modes(CLI::App* serve_command, ServeOptions& options) {
   serve_command
       ->add_option("--code-dir", options.code_folders,
                    "FUNCTION=DIR: run the Lambda function from this folder instead of its archive, "
-                   "reloaded on change; may be repeated")
-      ->take_all();
+                   "reloaded on change; repeatable")
+      ->allow_extra_args(false);
 }
 
 void add_serve(CLI::App& app, Chosen& chosen) {
@@ -124,18 +125,23 @@ void add_serve(CLI::App& app, Chosen& chosen) {
       ->capture_default_str();
   serve_command
       ->add_option("--iam", options.iam,
-                   "enforce: policies decide; observe: decisions are recorded, and everything "
-                   "passes; off (default: enforce with --auth sigv4, observe with --auth any)")
+                   "enforce: what policies do not allow is refused; observe: decisions are "
+                   "recorded, and everything passes; off: nothing is decided (default: enforce "
+                   "with --auth sigv4, observe with --auth any)")
       ->check(CLI::IsMember({"enforce", "observe", "off"}));
   serve_command->add_option("--key-file", options.key_file,
                             "The key of the encryption at rest (default: `key` in the data "
                             "directory, made when it is missing)");
-  serve_command->add_option("--allow-host", options.allow_hosts,
-                            "A further name that clients may call this server by, such as kiban "
-                            "or *.example.com; repeatable");
-  serve_command->add_option("--allow-origin", options.allow_origins,
-                            "Web pages of this origin may call the server, such as "
-                            "http://localhost:3000; repeatable");
+  serve_command
+      ->add_option("--allow-host", options.allow_hosts,
+                   "A further name that clients may call this server by, such as kiban "
+                   "or *.example.com; repeatable")
+      ->allow_extra_args(false);
+  serve_command
+      ->add_option("--allow-origin", options.allow_origins,
+                   "Web pages of this origin may call the server, such as "
+                   "http://localhost:3000; repeatable")
+      ->allow_extra_args(false);
   serve_command->add_flag("--allow-remote", options.allow_remote,
                           "With --auth any: listen where other machines reach it");
   add_serve_modes(serve_command, options);
@@ -248,13 +254,18 @@ void add_start(CLI::App& app, Chosen& chosen) {
 void add_invoke(CLI::App& app, Chosen& chosen) {
   CLI::App* invoke = add_client(app, chosen, "invoke", "Invoke a Lambda function",
                                 [&] { return invoke_function(chosen.client, chosen.invoke); });
-  invoke->add_option("FUNCTION", chosen.invoke.function, "Name or ARN, also NAME:VERSION")
+  invoke
+      ->add_option("FUNCTION", chosen.invoke.function,
+                   "Name or ARN, also NAME:VERSION and NAME:ALIAS")
       ->required();
   invoke->add_option("--payload", chosen.invoke.payload, "JSON, @FILE, or - for stdin")
       ->capture_default_str();
-  invoke->add_flag("--event", chosen.invoke.event, "Do not wait for the result");
-  invoke->add_flag("--logs", chosen.invoke.logs, "Show the end of the log, on stderr");
+  CLI::Option* event =
+      invoke->add_flag("--event", chosen.invoke.event, "Do not wait for the result");
+  invoke->add_flag("--logs", chosen.invoke.logs, "Show the end of the log, on stderr")
+      ->excludes(event);
   invoke->footer(
+      "Prints the function's result. The exit code is 1 when the function failed.\n\n"
       "  kiban invoke resize\n"
       "  kiban invoke resize:live --payload '{\"key\": \"a.png\"}' --logs\n"
       "  kiban invoke resize --payload @event.json --event");
@@ -265,8 +276,9 @@ void add_logs(CLI::App& app, Chosen& chosen) {
       with_json(add_client(app, chosen, "logs", "Print a log group's events, or list the groups",
                            [&] { return print_logs(chosen.client, chosen.logs, chosen.output); }),
                 chosen);
-  logs->add_option("LOG_GROUP", chosen.logs.group, "Its name");
-  logs->add_option("--function", chosen.logs.function, "The group of this Lambda function");
+  CLI::Option* group = logs->add_option("LOG_GROUP", chosen.logs.group, "Its name");
+  logs->add_option("--function", chosen.logs.function, "The group of this Lambda function")
+      ->excludes(group);
   logs->add_option("--filter", chosen.logs.pattern, "CloudWatch Logs filter pattern");
   logs->add_option("--since", chosen.logs.since, "Only what is younger: 90s, 5m, 24h or 7d");
   logs->add_flag("--follow", chosen.logs.follow, "Print what comes, until Ctrl-C");
@@ -436,8 +448,14 @@ void add_cfn(CLI::App& app, Chosen& chosen) {
       "transform", "Print a template with its transforms (SAM, language extensions) applied");
   TemplateOptions& options = chosen.cfn_template;
   transform->add_option("FILE", options.file, "The template, - for stdin (default: stdin)");
-  transform->add_option("--parameter", options.parameters, "KEY=VALUE; may be given repeatedly");
-  transform->add_option("--region", options.region, "AWS::Region")->capture_default_str();
+  transform->add_option("--parameter", options.parameters, "KEY=VALUE; repeatable")
+      ->allow_extra_args(false);
+  transform->add_option("--region", options.region, "The value of AWS::Region")
+      ->capture_default_str();
+  transform->footer(
+      "The result is JSON. Includes, SSM parameters and imported values need a server: deploy the\n"
+      "template, and GetTemplate with TemplateStage=Processed shows the same.\n\n"
+      "  kiban cfn transform template.yaml --parameter Stage=dev");
   transform->callback(
       [&] { chosen.command = [&] { return transform_template(chosen.cfn_template); }; });
 }
@@ -541,13 +559,36 @@ void add_asl(CLI::App& app, Chosen& chosen) {
       "history.txt (NAME.history.txt) beside it is compared line by line.");
 }
 
+// `commands`: those that were recognised, the outermost; none: the fault is before any.
+int complain_about_usage(const std::vector<CLI::App*>& commands, const std::string& why) {
+  if (commands.empty()) {
+    complain("usage", why, "'kiban --help' lists the commands.");
+    return exit_usage;
+  }
+  const CLI::App* last = commands.front();
+  std::string line = "kiban " + last->get_name();
+  for (auto inner = last->get_subcommands(); !inner.empty(); inner = last->get_subcommands()) {
+    last = inner.front();
+    line += " " + last->get_name();
+  }
+  const std::string name = commands.front()->get_name();
+  const std::vector<std::string> left = last->remaining();
+  const bool has_commands = last->get_require_subcommand_min() > 0;
+  if (has_commands && !left.empty() && !left.front().starts_with('-'))
+    complain(name, fmt::format("there is no command '{} {}'", line, left.front()),
+             "'" + line + " --help' lists the commands.");
+  else
+    complain(name, why, "'" + line + " --help' tells more.");
+  return exit_usage;
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
   CLI::App app{
-      "kiban runs an AWS orchestration stack on this machine: Step Functions, EventBridge, ECS "
-      "and\n"
-      "the CloudFormation that wires them, for the AWS CLI, the SDKs and 'cdk deploy'.\n\n"
+      "kiban runs an AWS orchestration stack on this machine: Step Functions, EventBridge, ECS,\n"
+      "Lambda and the CloudFormation that wires them, for the AWS CLI, the SDKs and 'cdk "
+      "deploy'.\n\n"
       "  kiban serve                      serve on 127.0.0.1:4566, data kept\n"
       "  eval \"$(kiban env)\"              let the AWS CLI, SDKs and CDK find it\n"
       "  kiban start NAME --follow        run a state machine and watch it\n",
@@ -584,10 +625,7 @@ int run(int argc, char** argv) {
                "'kiban --help' lists the commands.");
       return exit_usage;
     }
-    complain(commands.empty() ? "usage" : commands.front()->get_name(), error.what(),
-             commands.empty() ? "'kiban --help' lists the commands."
-                              : "'kiban " + commands.front()->get_name() + " --help' tells more.");
-    return exit_usage;
+    return complain_about_usage(commands, error.what());
   }
   return chosen.command();
 }

@@ -9,6 +9,7 @@
 #include "api/sigv4.h"
 #include "cli/data_directory.h"
 #include "cli/report.h"
+#include "core/letters.h"
 #include "runtime/frontend.h"
 #include "runtime/http_client.h"
 
@@ -24,6 +25,9 @@ std::string environment(const char* name) {
 Error error_of(const runtime::HttpReply& reply) {
   const Result<json::value> value = parse_json(reply.body);
   Error error{.name = fmt::format("HTTP {}", reply.status), .cause = reply.body.substr(0, 500)};
+  // REST services name the error in a header, some with a URL behind a colon.
+  for (const auto& [name, type] : reply.headers)
+    if (lower_case(name) == "x-amzn-errortype") error.name = type.substr(0, type.find(':'));
   if (!value || !value->is_object()) return error;
   for (const char* key : {"__type", "code", "Code"})
     if (const json::string* type = find_string(value->get_object(), key)) {
@@ -76,6 +80,8 @@ Client make_client(const ClientOptions& options) {
                 .account = "000000000000",
                 .access_key_id = environment("AWS_ACCESS_KEY_ID"),
                 .secret_access_key = environment("AWS_SECRET_ACCESS_KEY")};
+  if (!options.endpoint.empty()) client.given += " --endpoint " + options.endpoint;
+  if (!options.data.empty()) client.given += " --data " + options.data;
   if (client.endpoint.empty()) client.endpoint = environment("KIBAN_ENDPOINT");
   if (client.endpoint.empty() && file) client.endpoint = file->endpoint;
   if (client.endpoint.empty()) client.endpoint = "http://127.0.0.1:4566";
@@ -221,6 +227,9 @@ int complain_about_call(const std::string& what, const Client& client, const Err
   if (error.name == "ConnectFailed")
     return complain(what, "no server answers at " + client.endpoint,
                     "Start one with 'kiban serve', or name it with --endpoint URL.");
+  if (error.cause.starts_with("X-Kiban-Token is"))  // Of a route of kiban's own.
+    return complain(what, "the server at " + client.endpoint + " has another key",
+                    "Name the server's data directory with --data DIR.");
   if (error.name.find("Signature") != std::string::npos ||
       error.name == "UnrecognizedClientException" || error.name == "InvalidClientTokenId")
     return complain(what, fmt::format("{}: {}", error.name, error.cause),

@@ -30,7 +30,8 @@ struct Client {
   std::string access_key_id{};
   std::string secret_access_key{};
   std::chrono::seconds timeout{60};  // Of each call.
-  bool key_found{false};             // False: `--auth any` serves, or every call will be refused.
+  std::string given{};  // The options that lead to this server, for advice: " --data DIR" or empty.
+  bool key_found{false};  // False: `--auth any` serves, or every call will be refused.
 
   // An operation of a service that speaks json 1.0 or 1.1. Errors: AWS's own, `ConnectFailed`.
   Result<json::object> call(const std::string& service, const std::string& operation,

@@ -63,7 +63,9 @@ const std::map<std::string, Names, std::less<>> names_by_option{
     {"--cluster", Names::Clusters},
     {"--rule", Names::Rules},
     {"--role", Names::Roles},
-    {"--stack", Names::Stacks}};
+    {"--stack", Names::Stacks},
+    {"FUNCTION", Names::Functions},
+    {"--function", Names::Functions}};
 const std::set<std::string, std::less<>> files{"FILE", "--mock-config", "--allow", "--scenario"};
 const std::set<std::string, std::less<>> directories{"DIR", "--data", "--source"};
 
@@ -229,15 +231,30 @@ std::vector<std::string> find_names(Names names, const ClientOptions& options) {
       for (const json::value& each : *all) found.push_back(text_of(each.as_object(), "name"));
     names = Names::StateMachines;  // Its newest.
   }
-  if (names == Names::Roles || names == Names::Stacks) {
-    const bool roles = names == Names::Roles;
-    const auto all =
-        roles ? client.ask_all("iam", "ListRoles", {}, {.member = "Roles"})
-              : client.ask_all(
-                    "cloudformation", "DescribeStacks", {},
-                    {.member = "Stacks", .token_in = "NextToken", .token_out = "NextToken"});
+  // Services of other protocols than JSON's.
+  struct Asked {
+    const char* service;
+    const char* operation;
+    Client::Pages pages;
+    const char* name;
+  };
+  const std::map<Names, Asked> asked{
+      {Names::Roles, {"iam", "ListRoles", {.member = "Roles"}, "RoleName"}},
+      {Names::Functions,
+       {"lambda",
+        "ListFunctions",
+        {.member = "Functions", .token_out = "NextMarker"},
+        "FunctionName"}},
+      {Names::Stacks,
+       {"cloudformation",
+        "DescribeStacks",
+        {.member = "Stacks", .token_in = "NextToken", .token_out = "NextToken"},
+        "StackName"}}};
+  if (const auto other = asked.find(names); other != asked.end()) {
+    const Asked& source = other->second;
+    const auto all = client.ask_all(source.service, source.operation, {}, source.pages);
     for (const json::value& each : all.value_or(json::array{}))
-      found.push_back(text_of(each.as_object(), roles ? "RoleName" : "StackName"));
+      found.push_back(text_of(each.as_object(), source.name));
     return found;
   }
   const Source& source = sources.at(names);

@@ -17,7 +17,16 @@ namespace kiban::cli {
 // The script for bash, zsh or fish.
 std::string completion_script(const std::string& shell);
 
-enum class Names { StateMachines, Executions, LogGroups, Clusters, Rules, Roles, Stacks };
+enum class Names {
+  StateMachines,
+  Executions,
+  LogGroups,
+  Clusters,
+  Rules,
+  Roles,
+  Stacks,
+  Functions
+};
 // Asks the server, which must answer soon; empty when there is none.
 using FindNames = std::function<std::vector<std::string>(Names, const ClientOptions&)>;
 std::vector<std::string> find_names(Names names, const ClientOptions& options);

@@ -61,6 +61,8 @@ Result<void> add_stack(const Client& client, const std::string& name, Stacks& to
           {.member = "StackResourceSummaries", .token_in = "NextToken", .token_out = "NextToken"}));
   for (const json::value& each : all) {
     const json::object& resource = each.as_object();
+    // Such as those of a stack that was rolled back.
+    if (text(resource, "ResourceStatus") == "DELETE_COMPLETE") continue;
     const std::string id = text(resource, "LogicalResourceId");
     to.resources.add({.stack = name,
                       .logical_id = id,

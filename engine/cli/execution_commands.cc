@@ -113,9 +113,9 @@ int follow_to_end(const Client& client, const std::string& arn) {
   if (!status) return complain_about_call("start", client, status.error());
   if (*status == "RUNNING") {  // Ctrl-C.
     fmt::print(stderr,
-               "\nThe execution goes on. 'kiban history {0} --follow' shows it again; "
-               "'kiban aws stepfunctions stop-execution --execution-arn {1}' stops it.\n",
-               last_part(arn), arn);
+               "\nThe execution goes on. 'kiban history {0} --follow{2}' shows it again; "
+               "'kiban aws{2} stepfunctions stop-execution --execution-arn {1}' stops it.\n",
+               last_part(arn), arn, client.given);
     return exit_interrupted;
   }
   fmt::print("{}\n", paint(colour_of_status(*status), *status));

@@ -200,14 +200,16 @@ class Follower {
       const bool of_another = !record.acts_for.empty() && record.acts_for != arn_;
       if (of_another || record.time < began_) continue;
       line(at, level, fmt::format("denied: {} on {}", record.action, record.resource), Colour::Red);
-      line(at, level, fmt::format("kiban iam explain {}", record.id), Colour::Dim);
+      line(at, level, fmt::format("kiban iam explain {}{}", record.id, client_.given), Colour::Dim);
     }
   }
 
   void show_next_steps() const {
-    fmt::print("kiban history {} prints all events", arn_.substr(arn_.rfind(':') + 1));
+    fmt::print("kiban history {}{} prints all events", arn_.substr(arn_.rfind(':') + 1),
+               client_.given);
     if (!streams_.empty())
-      fmt::print("; kiban logs {} prints the lines of its containers", streams_.back().group);
+      fmt::print("; kiban logs {}{} prints the lines of its containers", streams_.back().group,
+                 client_.given);
     fmt::print("\n");
   }
 

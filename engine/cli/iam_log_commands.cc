@@ -152,7 +152,7 @@ Result<report::Record> find_record(const Client& client, const std::string& id) 
 int log_decisions(const ClientOptions& options, const IamOptions& iam,
                   const OutputOptions& output) {
   const Client client = make_client(options);
-  DecisionFilter filter{.denied = iam.denied, .role = short_name(iam.role)};
+  DecisionFilter filter{.denied = iam.denied, .role = iam.role};
   const auto records = fetch_decisions(client, filter);
   if (!records) return complain_about_call("iam", client, records.error());
   show(*records, output.json);
@@ -169,6 +169,8 @@ int explain_decision(const ClientOptions& options, const IamOptions& iam,
                      const OutputOptions& output) {
   const Client client = make_client(options);
   const auto record = find_record(client, iam.id);
+  if (!record && record.error().name != "NoSuchDecision")
+    return complain_about_call("iam", client, record.error());
   if (!record)
     return complain("iam", record.error().cause, "'kiban iam log' lists those that are kept.");
   const auto stacks = fetch_stacks(client);

@@ -48,17 +48,24 @@ void add_log(CLI::App& iam, IamChoice& choice, const Choose& choose) {
       add_client(iam, choice, choose, "log", "List decisions, the oldest first",
                  [&choice] { return log_decisions(choice.client, choice.iam, choice.output); });
   log->add_flag("--denied", choice.iam.denied, "Only denials");
-  log->add_option("--role", choice.iam.role, "Only those of this role: its name or ARN");
+  log->add_option("--role", choice.iam.role,
+                  "Only those of this role, by its name or ARN, or of the user of this ARN");
   log->add_flag("--follow", choice.iam.follow, "Print what comes, until Ctrl-C");
   log->footer(
-      "Denials are kept over a restart, of what was allowed the newest. `let pass`: kiban serve\n"
-      "--iam observe decides and refuses nothing. --json prints a record a line.\n\n"
+      "Kept are the newest 10,000 denials, and the newest 10,000 requests that were allowed since\n"
+      "the server started. 'denied, let pass' is what 'kiban serve --iam observe' did not refuse.\n"
+      "Times are UTC. --json prints one record a line.\n\n"
       "  kiban iam log --denied --follow");
   CLI::App* explain =
       add_client(iam, choice, choose, "explain",
                  "Tell why a request was decided so, and the smallest statement that allows it",
                  [&choice] { return explain_decision(choice.client, choice.iam, choice.output); });
-  explain->add_option("ID", choice.iam.id, "The decision's id (default: the newest denial)");
+  explain->add_option(
+      "ID", choice.iam.id,
+      "The decision's id, as 'kiban iam log' prints it (default: the newest denial)");
+  explain->footer(
+      "  kiban iam explain\n"
+      "  kiban iam explain 1a22da069cf00001 --json");
 }
 
 void add_report(CLI::App& iam, IamChoice& choice, const Choose& choose) {

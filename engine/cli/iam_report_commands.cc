@@ -94,10 +94,13 @@ std::optional<TemplateDiff> template_diff(const RoleReport& role, const report::
 
 // The policy itself where no template holds it.
 TemplateDiff document_diff(const report::Proposal& proposal) {
-  const json::value after = proposal.document ? json::value(*proposal.document) : json::object{};
+  const std::string after = proposal.document ? report::pretty_json(*proposal.document) : "";
   return {.place = proposal.policy.ref,
-          .lines = report::line_diff(report::pretty_json(proposal.policy.document),
-                                     report::pretty_json(after))};
+          .lines = report::line_diff(report::pretty_json(proposal.policy.document), after)};
+}
+
+std::string times_words(std::size_t count) {
+  return count == 1 ? "once" : fmt::format("{} times", count);
 }
 
 // People -----------------------------------------------------------------------------------------
@@ -116,9 +119,9 @@ void print_lines(const std::string& lines, const std::string& indent) {
 
 void print_statement(const report::StatementUse& use, const report::Resources& resources) {
   const std::string sid = use.ref.sid.empty() ? "" : fmt::format(" ({})", use.ref.sid);
-  fmt::print("  statement {}{} of {}: {}\n", use.ref.index, sid, short_name(use.ref.policy),
-             use.count == 0 ? paint(Colour::Yellow, "never exercised")
-                            : fmt::format("used {} times", use.count));
+  fmt::print(
+      "  statement {}{} of {}: {}\n", use.ref.index, sid, short_name(use.ref.policy),
+      use.count == 0 ? paint(Colour::Yellow, "never exercised") : "used " + times_words(use.count));
   for (const report::ActionUse& action : use.actions) {
     if (action.count == 0) {
       fmt::print("    {:32} {}\n", action.action, paint(Colour::Yellow, "never exercised"));
@@ -131,7 +134,7 @@ void print_statement(const report::StatementUse& use, const report::Resources& r
                    paint(Colour::Dim, resource == nullptr ? "" : resource->place()));
       }
     fmt::print("    {:32} {}\n", "",
-               paint(Colour::Dim, fmt::format("{} times, first: {}", action.count,
+               paint(Colour::Dim, fmt::format("{}, first: {}", times_words(action.count),
                                               fmt::join(action.records, ", "))));
   }
   if (!use.constant_keys.empty()) {
@@ -188,13 +191,22 @@ void print_role(const RoleReport& role, const Inputs& inputs, const std::string&
   print_proposals(role, inputs.stacks, how);
 }
 
+// Decisions that allowed are kept since the server started, and tell which permissions were used;
+// denials may be older.
 std::string span_words(const std::vector<report::Record>& records) {
   if (records.empty()) return "no decisions are kept";
-  const double first = records.front().time;
+  const auto counted = std::ranges::count_if(records, &report::Record::allowed);
+  const auto first = std::ranges::find_if(records, &report::Record::allowed);
+  const std::string denied = fmt::format("{} that denied", std::ssize(records) - counted);
+  if (first == records.end())
+    return fmt::format("no decisions that allowed are kept of this run of the server, and {}",
+                       denied);
   const double last = records.back().time;
-  const auto span = std::chrono::milliseconds(static_cast<std::int64_t>((last - first) * 1000));
-  return fmt::format("{} decisions in {} of the server's clock, from {} UTC", records.size(),
-                     duration_words(span), time_of(json::object{{"t", first}}, "t"));
+  const auto span =
+      std::chrono::milliseconds(static_cast<std::int64_t>((last - first->time) * 1000));
+  return fmt::format("{} decisions that allowed, in {} of the server's clock from {} UTC, and {}",
+                     counted, duration_words(span), time_of(json::object{{"t", first->time}}, "t"),
+                     denied);
 }
 
 // Programs ---------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ std::string header_of(const Answer& answer, std::string_view name) {
   return {};
 }
 
-int report_failure(const InvokeOptions& invoke, const std::string& payload) {
+int report_failure(const Client& client, const InvokeOptions& invoke, const std::string& payload) {
   const auto told = parse_json(payload);
   const bool typed = told && told->is_object();
   const std::string type =
@@ -30,7 +30,7 @@ int report_failure(const InvokeOptions& invoke, const std::string& payload) {
   const std::string message = typed ? text(told->get_object(), "errorMessage") : payload;
   return complain(invoke.function,
                   fmt::format("{}: {}", harmless_on_terminal(type), harmless_on_terminal(message)),
-                  "'kiban logs --function " + invoke.function + "' shows its log.");
+                  "'kiban logs --function " + invoke.function + client.given + "' shows its log.");
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ int invoke_function(const ClientOptions& options, const InvokeOptions& invoke) {
     if (tail) fmt::print(stderr, "{}\n", harmless_on_terminal(*tail));
   }
   if (!header_of(*answer, "x-amz-function-error").empty())
-    return report_failure(invoke, answer->body);
+    return report_failure(client, invoke, answer->body);
   if (!answer->body.empty()) fmt::print("{}\n", answer->body);
   return exit_done;
 }

@@ -1,4 +1,5 @@
 // cfn transform: what a CloudFormation template's transforms make of it.
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -51,7 +52,8 @@ int transform_template(const TemplateOptions& options) {
     text << std::cin.rdbuf();
   } else {
     std::ifstream in(options.file);
-    if (!in) return complain(options.file, "cannot be read", "Name a template, or - for stdin.");
+    if (!in || std::filesystem::is_directory(options.file))
+      return complain("cfn", options.file + " cannot be read", "Name a template, or - for stdin.");
     text << in.rdbuf();
   }
   auto tree = transformed(text.str(), options);

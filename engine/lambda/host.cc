@@ -367,8 +367,8 @@ void add_refusing_host(runtime::Effects& effects, const std::string& why) {
   const services::Outcome refused = refusal(
       "ServiceException",
       fmt::format(
-          "this server runs no functions: {}. Or start it with --tasks process --source DIR "
-          "to run them as processes of this host",
+          "this server runs no functions: {}. With --tasks process --source DIR they are processes "
+          "of this host",
           why));
   for (const char* kind : {"lambda.invoke", "lambda.warm"})
     effects.add(kind, [refused](const services::Effect&, const runtime::Report& report) {

@@ -65,8 +65,9 @@ constexpr std::uint64_t own_call_bytes_max = 4UL * 1024 * 1024;
 std::uint64_t body_bytes_max(const api::Wire& wire) {
   constexpr std::uint64_t mebibyte = 1024UL * 1024;
   if (wire.service == nullptr) return 4 * mebibyte;
-  if (wire.service->folder == "states") return mebibyte;
-  if (wire.service->folder == "logs" || wire.service->folder == "ecr") return 10 * mebibyte;
+  const std::string_view folder = wire.service->folder;
+  if (folder == "states") return mebibyte;
+  if (folder == "logs" || folder == "ecr" || folder == "lambda") return 10 * mebibyte;
   return 4 * mebibyte;
 }
 

@@ -141,7 +141,9 @@ json::object task_environment(const json::object& payload, const json::object& c
 
 Result<std::unique_ptr<ProcessDriver>> ProcessDriver::create(const std::string& directory,
                                                              const std::string& source) {
-  if (!fs::is_directory(source)) return fail("NoSource", fmt::format("{} is no directory", source));
+  if (source.empty()) return fail("NoSource", "tasks that are processes need a folder to run in");
+  if (!fs::is_directory(source))
+    return fail("NoSource", fmt::format("{} is not a directory", source));
   std::error_code failed;
   const fs::path absolute = fs::absolute(source, failed);
   const fs::path state = fs::absolute(directory, failed);

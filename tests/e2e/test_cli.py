@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,16 @@ def completed(line: str, data: Path, path: Path) -> list[str]:
 def test_the_tab_key_completes_what_there_is(stack, tmp_path, tmp_path_factory):
     path = tmp_path_factory.mktemp("path")
     (path / "case.json").touch()
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("bootstrap", "#!/bin/sh\n")
+    stack.client("lambda").create_function(
+        FunctionName="resize",
+        Runtime="provided.al2023",
+        Handler="any",
+        Role=ROLE,
+        Code={"ZipFile": archive.getvalue()},
+    )
 
     def offered(line: str) -> list[str]:
         return completed(line, tmp_path, path)
@@ -112,6 +124,8 @@ def test_the_tab_key_completes_what_there_is(stack, tmp_path, tmp_path_factory):
     assert "--ephemeral" in offered("kiban serve --")
     assert offered("kiban start n") == ["nightly", "noon"]
     assert offered("kiban logs /dev") == ["/dev/batch"]
+    assert offered("kiban invoke re") == ["resize"]
+    assert offered("kiban logs --function ") == ["resize"]
     assert offered("kiban asl validate ca") == ["case.json"]
     started = json.loads(kiban("start", "noon", "--name", "try-1", "--json", "--data", tmp_path).stdout)
     assert offered("kiban history tr") == ["try-1"] and started["executionArn"].endswith(":try-1")
@@ -230,3 +244,36 @@ def test_doctor_names_what_is_missing_and_what_to_do(serve, tmp_path):
 def test_an_unknown_command_is_named():
     done = kiban("nightly")
     assert done.returncode == 2 and "there is no command 'nightly'" in done.stderr
+    done = kiban("iam", "lgo")
+    assert done.returncode == 2 and "there is no command 'kiban iam lgo'" in done.stderr
+    done = kiban("iam", "report", "--lgo")
+    assert done.returncode == 2 and "'kiban iam report --help'" in done.stderr
+
+
+def test_a_repeatable_option_takes_one_value_at_a_time(tmp_path):
+    template = tmp_path / "template.json"
+    template.write_text('{"Parameters": {"P": {"Type": "String"}}, "Resources": {"T": {"Type": "AWS::SNS::Topic"}}}')
+    done = kiban("cfn", "transform", "--parameter", "P=1", template)
+    assert done.returncode == 0 and json.loads(done.stdout)["Resources"] == {"T": {"Type": "AWS::SNS::Topic"}}
+    done = kiban("serve", "--allow-host", "a", "b", "--data", tmp_path / "data")
+    assert done.returncode == 2 and "not expected: b" in done.stderr
+    assert "cannot be read" in kiban("cfn", "transform", tmp_path).stderr
+
+
+def test_process_tasks_need_a_source():
+    done = kiban("serve", "--ephemeral", "--listen", "127.0.0.1:0", "--tasks", "process")
+    assert done.returncode == 1 and "need a folder to run in. Name the folder" in done.stderr
+
+
+def test_an_error_of_a_rest_service_has_its_name(stack, tmp_path):
+    done = kiban("invoke", "nothing", "--data", tmp_path)
+    assert done.returncode == 1 and "ResourceNotFoundException: Function not found" in done.stderr
+    assert kiban("logs", "/dev/batch", "--function", "f", "--data", tmp_path).returncode == 2
+    assert kiban("invoke", "nothing", "--event", "--logs", "--data", tmp_path).returncode == 2
+
+
+def test_a_server_with_another_key_says_which_option_helps(serve, tmp_path):
+    server = serve("--data", tmp_path / "data")
+    for command in ("log", "explain", "report"):
+        done = kiban("iam", command, "--endpoint", server.endpoint, "--data", tmp_path / "other")
+        assert done.returncode == 1 and "has another key. Name the server's data directory with --data" in done.stderr

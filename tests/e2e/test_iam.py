@@ -131,7 +131,7 @@ def test_a_denial_is_found_explained_fixed_and_reported(enforcing, tmp_path):
     newest = json.loads(kiban("iam", "explain", "--json", "--data", tmp_path).stdout)
     assert newest["decision"]["id"] == denied[0]["id"]
     followed = kiban("history", "jobs", "--follow", "--data", tmp_path)
-    assert f"kiban iam explain {denied[0]['id']}" in followed.stdout
+    assert f"kiban iam explain {denied[0]['id']} --data {tmp_path}" in followed.stdout
     unknown = kiban("iam", "explain", "none", "--data", tmp_path)
     assert unknown.returncode == 1 and "no decision with the id none" in unknown.stderr
 
@@ -169,6 +169,46 @@ def test_denials_are_kept_over_a_kill(enforcing, serve, tmp_path):
     enforcing.kill()
     serve("--data", tmp_path, "--clock", "virtual", "--iam", "enforce")
     assert [each["id"] for each in decisions(tmp_path, "--denied")] == [each["id"] for each in before] != []
+    # What was allowed is not kept: the denials of before do not lengthen the time that was observed.
+    reported = kiban("iam", "report", "--role", "runner", "--data", tmp_path).stdout
+    assert "that allowed, in 0 ms of the server's clock" in reported and "and 1 that denied" in reported
+    assert "was refused once" in reported
+
+
+def test_decisions_about_a_user_are_listed_by_its_arn(enforcing, tmp_path):
+    iam = enforcing.client("iam")
+    user = iam.create_user(UserName="tester")["User"]["Arn"]
+    key = iam.create_access_key(UserName="tester")["AccessKey"]
+    with pytest.raises(ClientError):
+        enforcing.client(
+            "sns", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]
+        ).list_topics()
+    assert [each["action"] for each in decisions(tmp_path, "--role", user)] == ["sns:ListTopics"]
+
+
+def test_a_stack_that_was_rolled_back_has_no_roles(enforcing, tmp_path):
+    body = json.loads(template(PUBLISH))
+    body["Resources"]["Machine"]["Properties"]["DefinitionString"] = "{}"
+    cloudformation = enforcing.client("cloudformation")
+    cloudformation.create_stack(StackName="app", TemplateBody=json.dumps(body), Capabilities=["CAPABILITY_NAMED_IAM"])
+    until(
+        lambda: cloudformation.describe_stacks(StackName="app")["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE",
+        lambda: cloudformation.describe_stack_events(StackName="app"),
+        30,
+    )
+    reported = kiban("iam", "report", "--stack", "app", "--data", tmp_path)
+    assert reported.returncode == 1 and "no stack app with a role exists" in reported.stderr
+
+
+def test_a_policy_without_use_is_proposed_to_be_removed(enforcing, tmp_path):
+    iam = enforcing.client("iam")
+    iam.create_role(RoleName="idle", AssumeRolePolicyDocument=json.dumps(TRUST))
+    document = json.dumps({"Version": "2012-10-17", "Statement": [NEVER]})
+    iam.put_role_policy(RoleName="idle", PolicyName="all", PolicyDocument=document)
+    by_diff = kiban("iam", "report", "--role", "idle", "--data", tmp_path).stdout
+    assert '-   "Version"' in by_diff and "+" not in by_diff
+    by_cdk = kiban("iam", "report", "--role", "idle", "--proposal", "cdk", "--data", tmp_path).stdout
+    assert "Remove the policy arn:aws:iam::000000000000:role/idle/policy/all." in by_cdk
 
 
 def scenario(folder: Path, *statements: dict, extra: str = "") -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import zipfile
 
 import pytest
@@ -82,6 +83,24 @@ def lines(server: Server, name: str) -> list[str]:
     except ClientError:
         return []
     return [event["message"] for event in events]
+
+
+def test_an_archive_of_7_mb_and_a_payload_of_6_are_taken(functions):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context):\n    return len(event)\n")
+        archive.writestr("model.bin", os.urandom(7 * 1024 * 1024))
+    functions.client("lambda").create_function(
+        FunctionName="large",
+        Runtime=RUNTIME,
+        Handler="app.handler",
+        Role=functions.role,
+        Code={"ZipFile": out.getvalue()},
+    )
+    length = 6 * 1024 * 1024 - 2
+    assert json.load(invoke(functions, "large", "a" * length)["Payload"]) == length
+    with pytest.raises(ClientError, match="6291457 byte payload is too large for the RequestResponse"):
+        invoke(functions, "large", "a" * (length + 1))
 
 
 def test_a_function_is_made_invoked_changed_and_deleted(functions):

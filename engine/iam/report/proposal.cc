@@ -188,6 +188,7 @@ std::optional<TemplatePolicy> find_in_template(const json::object& tree,
 std::string cdk_of(const Proposal& proposal, const std::string& role_place,
                    const Resources& resources) {
   std::string out = fmt::format("// {}\n", role_place);
+  if (!proposal.document) out += fmt::format("// Remove the policy {}.\n", proposal.policy.ref);
   for (const json::object& statement :
        proposal.document ? statements_in(*proposal.document) : std::vector<json::object>{}) {
     out += fmt::format("role.addToPrincipalPolicy({});", cdk_statement(statement, resources));

@@ -182,8 +182,10 @@ std::vector<Finding> findings_of(const RolePolicies& role, const RoleUse& use) {
          .kind = "refused",
          .action = refusal.action,
          .resource = refusal.resource,
-         .words = fmt::format("{} on {} was refused {} times; kiban iam explain {}", refusal.action,
-                              refusal.resource, refusal.count, refusal.last_record)});
+         .words = fmt::format("{} on {} was refused {}; kiban iam explain {}", refusal.action,
+                              refusal.resource,
+                              refusal.count == 1 ? "once" : fmt::format("{} times", refusal.count),
+                              refusal.last_record)});
   return findings;
 }
 

@@ -109,7 +109,6 @@ Result<void> check_batching(const json::object& shown) {
 
 // The members of a mapping that a request may set.
 Result<void> apply(Context& context, json::object& row, const json::object& input) {
-  KIBAN_TRY_VOID(refuse_others(input));
   KIBAN_TRY_VOID(check_filters(input));
   json::object& shown = row["Shown"].as_object();
   if (input.contains("FunctionName")) {
@@ -130,8 +129,10 @@ Result<void> apply(Context& context, json::object& row, const json::object& inpu
       shown.erase(member);
   if (input.contains("Enabled")) shown["State"] = flag(input, "Enabled") ? "Enabled" : "Disabled";
   shown["LastModified"] = epoch_seconds(context.now());
-  KIBAN_TRY_VOID(check_batching(shown));
-  return check_queue(context, version, text(shown, "EventSourceArn"));
+  // The source first: a stream has members and sizes that a queue has not.
+  KIBAN_TRY_VOID(check_queue(context, version, text(shown, "EventSourceArn")));
+  KIBAN_TRY_VOID(refuse_others(input));
+  return check_batching(shown);
 }
 
 json::object in_state(json::object shown, std::string_view state) {

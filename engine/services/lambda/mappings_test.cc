@@ -176,7 +176,8 @@ TEST_F(Mappings, AreRefusedWhereAwsRefusesThem) {
   EXPECT_EQ(refusal_with({{"StartingPosition", "LATEST"}}),
             "StartingPosition is not supported for an SQS event source.");
   EXPECT_EQ(
-      refusal_with({{"EventSourceArn", "arn:aws:kinesis:ap-northeast-1:000000000000:stream/s"}}),
+      refusal_with({{"EventSourceArn", "arn:aws:kinesis:ap-northeast-1:000000000000:stream/s"},
+                    {"StartingPosition", "LATEST"}}),
       "kiban does not serve the event source "
       "arn:aws:kinesis:ap-northeast-1:000000000000:stream/s: it serves SQS queues");
   call("UpdateFunctionConfiguration", {{"FunctionName", "f"}, {"Timeout", 31}});

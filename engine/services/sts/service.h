@@ -3,7 +3,7 @@
 //
 // A session is the row sts/session/ACCESS_KEY_ID {SecretAccessKey, SessionToken, Arn, UserId,
 // Expiration}, which the server reads to verify signatures. The role must exist and its trust
-// policy name the caller or its account; conditions are not evaluated yet.
+// policy allow the caller (engine/kernel/authoriser.h).
 #pragma once
 
 #include <memory>
