@@ -2,8 +2,9 @@
 // them from engine/services/NAME/access.txt, which it holds against AWS's Service Authorization
 // Reference. engine/kernel/access.h makes access requests of them.
 //
-// A template is text with placeholders of the operation's input: {region}, {account} (the caller's),
-// or {MEMBER.MEMBER[]|MEMBER=DEFAULT:FILTER}, the first member that is there, each element of a list
+// A template is text with placeholders of the operation's input: {region}, {account} (the
+// caller's), or {MEMBER.MEMBER[]|MEMBER=DEFAULT:FILTER}, the first member that is there, each
+// element of a list
 // ([]), else the default. A template whose placeholder has neither yields nothing. A value that is
 // an ARN replaces a template that names an ARN, when it is the template's last placeholder and has
 // no filter but last or bare. Filters:
@@ -14,6 +15,8 @@
 //   bus        "NAME/" of an event bus, of its name or its ARN; empty for the default one
 //   object     BUCKET/KEY of S3's CopySource
 //   ec2        TYPE/ID of an id such as vpc-0a1b
+//   function   the name of a Lambda function or layer, of its name or its ARN, whole or partial,
+//              without version or alias
 //   sources    the values of "source" in an event pattern that are plain texts;
 //   types      those of "detail-type"
 #pragma once
@@ -38,7 +41,8 @@ struct AccessRule {
   std::string_view operation{};
   Kind kind{Kind::Decide};
   std::string_view action{};
-  // Templates. Where they yield no resource it is "*", or, of a rule that `passes`, nothing is asked.
+  // Templates. Where they yield no resource it is "*", or, of a rule that `passes`, nothing is
+  // asked.
   std::span<const std::string_view> resources{};
   std::span<const AccessKey> keys{};
   std::string_view tags{};      // Member with the tags: aws:RequestTag/KEY and aws:TagKeys.

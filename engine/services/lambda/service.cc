@@ -32,6 +32,10 @@ class Lambda : public TableService {
   explicit Lambda(Options options)
       : TableService("lambda", operations()), options_(std::move(options)) {}
 
+  ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
+    return describe(context, arn);
+  }
+
   void on_timer(Context& context, const json::object& payload) override {
     const std::string kind = text(payload, "Kind");
     if (kind == "event") return try_event(context, text(payload, "RequestId"));
