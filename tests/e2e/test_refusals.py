@@ -804,6 +804,23 @@ def test_a_function_is_one_resource_however_it_is_named(world, server):
     assert client.invoke(FunctionName="my-function:live", InvocationType="DryRun")["StatusCode"] == 204
 
 
+def test_a_function_that_may_not_read_its_queue(world, server):
+    server.client("sqs").create_queue(QueueName="source")
+    make_function(world, "reader")
+    actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+    client = world.session("maps", allow("lambda:*"))("lambda")  # Whoever makes it needs no right to the queue.
+
+    def make():
+        client.create_event_source_mapping(FunctionName="reader", EventSourceArn=arn("sqs", "source"))
+
+    for number, action in enumerate(actions):
+        text = f"The provided execution role does not have permissions to call {action.partition(':')[2]} on SQS"
+        assert refused(make) == ("InvalidParameterValueException", text)
+        document = policy(allow(*actions[: number + 1], on=arn("sqs", "source")))
+        world.iam.put_role_policy(RoleName="reader-role", PolicyName="own", PolicyDocument=document)
+    make()
+
+
 def test_code_that_the_caller_may_not_read(world, server):
     s3 = server.client("s3")
     s3.create_bucket(Bucket="code", CreateBucketConfiguration={"LocationConstraint": REGION})
