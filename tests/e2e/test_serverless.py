@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import test_containers as containers
 from conftest import REGION, Server, environment
 from waiting import until
+
+network = containers.network
 
 RUNTIME = "python3.11"  # Debian 12's own.
 
@@ -115,10 +118,13 @@ class Application:
         return {one["OutputKey"]: one["OutputValue"] for one in self.stack()["Outputs"]}
 
 
-@pytest.fixture
-def application(serve, tmp_path) -> Application:
+@pytest.fixture(params=["process", pytest.param("containers", marks=containers.pytestmark)])
+def application(request, serve, tmp_path) -> Application:
+    if request.param == "containers":
+        request.getfixturevalue("network")
     data = tmp_path / "data"
-    server = serve("--data", data, "--iam", "enforce", "--tasks", "process", "--source", tmp_path).use_key_of(data)
+    source = ["--source", tmp_path] if request.param == "process" else []
+    server = serve("--data", data, "--iam", "enforce", "--tasks", request.param, *source).use_key_of(data)
     return Application(server, tmp_path / "application")
 
 
