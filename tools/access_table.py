@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 Model = dict[str, Any]
-FILTERS = {"last", "bare", "machine", "qualifier", "group", "bus", "object", "layer", "ec2", "sources", "types"}
+FILTERS = {"last", "bare", "machine", "qualifier", "group", "bus", "object", "ec2", "function", "sources", "types"}
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 TAG_LISTS = ("Tags", "tags", "TagList", "TagSpecifications")
 TAG_KEYS = ("TagKeys", "tagKeys")

@@ -14,9 +14,10 @@
 //   machine    the ARN of a state machine without version or alias; qualifier: these alone
 //   group      the name of a log group, of its name or its ARN
 //   bus        "NAME/" of an event bus, of its name or its ARN; empty for the default one
-//   layer      the name of a layer, of its name or its ARN
 //   object     BUCKET/KEY of S3's CopySource
 //   ec2        TYPE/ID of an id such as vpc-0a1b
+//   function   the name of a Lambda function or layer, of its name or its ARN, whole or partial,
+//              without version or alias
 //   sources    the values of "source" in an event pattern that are plain texts;
 //   types      those of "detail-type"
 #pragma once

@@ -316,6 +316,8 @@ int run_server(const ServeOptions& options, const Address& address, Data data,
   services::states::Counters executions;
   WiringOptions wired = wiring;
   wired.counters = &executions;
+  if (const std::string bridge = runner->bridge_address(); !bridge.empty())
+    wired.function_endpoint = fmt::format("http://{}:{}", bridge, server->port());
   runtime::MeteredStore rows{*data.store, batches};
   kernel::Kernel kernel{
       rows,

@@ -30,7 +30,8 @@ namespace kiban::cli {
 std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions& options) {
   std::vector<std::unique_ptr<services::Service>> all;
   all.push_back(services::applicationautoscaling::make_applicationautoscaling());
-  all.push_back(services::cloudformation::make_cloudformation());
+  all.push_back(services::cloudformation::make_cloudformation_with(
+      {.function_endpoint = options.function_endpoint}));
   all.push_back(services::cloudwatch::make_cloudwatch());
   all.push_back(services::ecr::make_ecr());
   all.push_back(services::ec2::make_ec2());

@@ -24,7 +24,8 @@ struct WiringOptions {
   services::states::Counters* counters{nullptr};  // Outlives the services.
   // Folders that are run instead of the code of Lambda functions, by the functions' names.
   std::map<std::string, std::string> code_folders{};
-  std::string database_host{};  // Address of all RDS endpoints; empty: AWS's names.
+  std::string function_endpoint{};  // Base URL at which functions reach this server, if another.
+  std::string database_host{};      // Address of all RDS endpoints; empty: AWS's names.
 };
 
 std::vector<std::unique_ptr<services::Service>> make_services(const WiringOptions& options);

@@ -72,6 +72,15 @@ std::string bus_of(const std::string& bus) {
   return name.empty() || name == "default" ? "" : name + "/";
 }
 
+// NAME, NAME:QUALIFIER, function:NAME, ACCOUNT:function:NAME or an ARN, also of a layer.
+std::string function_of(std::string_view value) {
+  if (value.starts_with("function:")) value.remove_prefix(9);
+  for (const std::string_view mark : {":function:", ":layer:"})
+    if (const std::size_t at = value.find(mark); at != std::string_view::npos)
+      value.remove_prefix(at + mark.size());
+  return std::string(value.substr(0, value.find(':')));
+}
+
 std::string typed_id(const std::string& id) {
   struct Type {
     std::string_view prefix;
@@ -119,11 +128,10 @@ std::vector<std::string> filtered(const std::string& value, std::string_view fil
     const std::string name = part_of(value, 6, true);
     return {name.substr(0, name.find(':'))};
   }
-  // arn:aws:lambda:REGION:ACCOUNT:layer:NAME
-  if (filter == "layer") return {value.starts_with("arn:") ? part_of(value, 6, true) : value};
   if (filter == "bus") return {bus_of(value)};
   if (filter == "object") return {object_of_copy(value)};
   if (filter == "ec2") return {typed_id(value)};
+  if (filter == "function") return {function_of(value)};
   if (filter == "sources") return pattern_values(value, "source");
   if (filter == "types") return pattern_values(value, "detail-type");
   return {value};

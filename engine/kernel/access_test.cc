@@ -103,6 +103,13 @@ TEST(Template, Filters) {
               ElementsAre("rule/orders/r"));
   EXPECT_THAT(expand("{A:group}", {{"A", "arn:aws:logs:r:1:log-group:/g:*"}}), ElementsAre("/g"));
   EXPECT_THAT(expand("{A:ec2}", {{"A", "vpc-1"}}), ElementsAre("vpc/vpc-1"));
+  for (const char* given : {"f", "f:live", "function:f", "111122223333:function:f",
+                            "arn:aws:lambda:r:1:function:f", "arn:aws:lambda:r:1:function:f:7"})
+    EXPECT_THAT(expand("arn:aws:lambda:r:1:function:{A:function}", {{"A", given}}),
+                ElementsAre("arn:aws:lambda:r:1:function:f"));
+  EXPECT_THAT(expand("{A:function}", {{"A", "my-function:live"}}), ElementsAre("my-function"));
+  EXPECT_THAT(expand("{A:function}:{B}", {{"A", "arn:aws:lambda:r:1:layer:l"}, {"B", 7}}),
+              ElementsAre("l:7"));
   EXPECT_THAT(expand("{A:sources}", {{"A", R"({"source":["a",{"prefix":"b"}]})"}}),
               ElementsAre("a"));
 }

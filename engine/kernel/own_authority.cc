@@ -48,6 +48,8 @@ constexpr auto entries = std::to_array<Entry>({
     {"events", "secretsmanager:GetSecretValue"},
     {"events", "secretsmanager:PutSecretValue"},
     {"events", "secretsmanager:UpdateSecret"},
+    // Credentials of a function: the role's trust policy decides.
+    {"lambda", "sts:AssumeRole"},
     // Metrics about the service itself, and those of metric filters.
     {"events", "cloudwatch:PutMetricData"},
     {"logs", "cloudwatch:PutMetricData"},

@@ -47,13 +47,15 @@ def packed(code: str = CODE) -> bytes:
 @pytest.fixture
 def functions(serve, tmp_path):
     """A server that runs functions as processes, with a role for them."""
-    server = serve("--ephemeral", "--auth", "any", "--tasks", "process", "--source", tmp_path)
+    data = tmp_path / "data"
+    server = serve("--data", data, "--iam", "enforce", "--tasks", "process", "--source", tmp_path).use_key_of(data)
     server.role = make_role(server)
     return server
 
 
 def make_role(server: Server) -> str:
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})
+    trust = {**TRUST, "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     iam = server.client("iam")
     role = iam.create_role(RoleName="function", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -130,6 +132,28 @@ def test_a_function_is_made_invoked_changed_and_deleted(functions):
         invoke(functions, "echo")
 
 
+def test_lines_are_written_as_the_functions_role(functions):
+    iam = functions.client("iam")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})
+    role = iam.create_role(RoleName="silent", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    code = {"ZipFile": packed()}
+    functions.client("lambda").create_function(
+        FunctionName="silent", Runtime=RUNTIME, Handler="app.echo", Role=role, Code=code
+    )
+    assert json.load(invoke(functions, "silent", 1)["Payload"])["event"] == 1
+    decided = [json.loads(line) for line in functions.get("/_kiban/decisions?denied=true")[1].splitlines()]
+    [refused] = [one for one in decided if one["action"] == "logs:PutLogEvents"]
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/silent/silent"
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:silent"
+    assert (refused["principal"], refused["session"], refused["actsFor"]) == (role, session, function)
+    with pytest.raises(ClientError):
+        functions.client("logs").filter_log_events(logGroupName="/aws/lambda/silent")
+    basic = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    iam.attach_role_policy(RoleName="silent", PolicyArn=basic)
+    invoke(functions, "silent", 2)
+    until(lambda: any("got 2" in line for line in lines(functions, "silent")), "no lines with the permission")
+
+
 def test_what_a_function_throws_and_its_timeout_are_told(functions):
     create(functions, "fail", "fail")
     reply = invoke(functions, "fail", 7)
@@ -192,7 +216,7 @@ def test_a_queue_feeds_a_function_and_keeps_what_it_reports(functions):
 
 
 def test_an_accepted_event_survives_a_crash(serve, tmp_path):
-    server = serve("--auth", "any", "--tasks", "process", "--source", tmp_path, "--data", tmp_path / "data")
+    server = serve("--iam", "enforce", "--tasks", "process", "--source", tmp_path, "--data", tmp_path / "data")
     server.use_key_of(tmp_path / "data")
     server.role = make_role(server)
     create(server, "echo", "echo")
@@ -201,7 +225,7 @@ def test_an_accepted_event_survives_a_crash(serve, tmp_path):
     accepted = invoke(server, "echo", {"n": 42}, InvocationType="Event")
     assert accepted["StatusCode"] == 202
     server.kill()
-    server = serve("--auth", "any", "--tasks", "process", "--source", tmp_path, "--data", tmp_path / "data")
+    server = serve("--iam", "enforce", "--tasks", "process", "--source", tmp_path, "--data", tmp_path / "data")
     server.use_key_of(tmp_path / "data")
     server.client("lambda").delete_function_concurrency(FunctionName="echo")
     until(lambda: any('got {"n": 42}' in line for line in lines(server, "echo")), "it did not run")
@@ -209,7 +233,7 @@ def test_an_accepted_event_survives_a_crash(serve, tmp_path):
 
 def test_the_command_line_invokes_and_reads_logs(serve, tmp_path):
     data = tmp_path / "data"
-    server = serve("--auth", "any", "--tasks", "process", "--source", tmp_path, "--data", data)
+    server = serve("--iam", "enforce", "--tasks", "process", "--source", tmp_path, "--data", data)
     server.use_key_of(data)
     server.role = make_role(server)
     create(server, "echo", "echo")
@@ -243,7 +267,10 @@ def test_a_stack_deploys_a_function_with_its_trigger(functions):
         "Resources": {
             "Role": {
                 "Type": "AWS::IAM::Role",
-                "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [TRUST]}},
+                "Properties": {
+                    "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [TRUST]},
+                    "ManagedPolicyArns": ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"],
+                },
             },
             "Echo": {
                 "Type": "AWS::Lambda::Function",

@@ -15,6 +15,7 @@ from ecs_tasks import ROLE
 from waiting import until
 
 network = containers.network
+image = containers.image
 
 TRUST = {
     "Version": "2012-10-17",
@@ -86,6 +87,43 @@ def test_a_function_calls_the_server_with_its_role_and_its_lines_are_kept(start)
     )
     words = [event["message"].split()[0] for event in events]
     assert words == ["INIT_START", "START", "hello", "END", "REPORT"]
+
+
+# One invocation by the Runtime API, in the bash of the image.
+RUNTIME_LOOP = r"""
+exec 3<>/dev/tcp/${AWS_LAMBDA_RUNTIME_API/:/\/}
+printf 'GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: a\r\n\r\n' >&3
+while IFS= read -r line <&3; do
+  line=${line%$'\r'}
+  [ -n "$line" ] || break
+  case ${line,,} in lambda-runtime-aws-request-id:*) id=${line#*: } ;; esac
+done
+answer="\"$FROM\""
+exec 4<>/dev/tcp/${AWS_LAMBDA_RUNTIME_API/:/\/}
+printf 'POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: a\r\nContent-Length: %s\r\n\r\n%s' \
+  "$id" ${#answer} "$answer" >&4
+sleep 60
+"""
+
+
+@containers.pytestmark
+def test_an_image_that_was_pushed_runs_as_a_function(network, image, serve, tmp_path):
+    server = serve("--data", tmp_path / "data", "--tasks", "containers").use_key_of(tmp_path / "data")
+    server.client("iam").create_role(RoleName="f", AssumeRolePolicyDocument=json.dumps(TRUST))
+    settings = {
+        "PackageType": "Image",
+        "Role": ROLE.rsplit("/", 1)[0] + "/f",
+        "Code": {"ImageUri": containers.push(server, image)},
+        "ImageConfig": {"EntryPoint": ["bash", "-c"], "Command": [RUNTIME_LOOP]},
+        "Environment": {"Variables": {"FROM": "the image"}},
+    }
+    made = server.client("lambda").create_function(FunctionName="f", Timeout=20, **settings)
+    assert made["PackageType"] == "Image"
+    reply = invoke(server)
+    assert (reply.get("FunctionError"), reply["Answer"]) == (None, "the image")
+    found = server.client("lambda").get_function(FunctionName="f")["Code"]
+    assert found["ImageUri"] == settings["Code"]["ImageUri"]
+    assert found["ResolvedImageUri"].startswith("000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/api@sha256:")
 
 
 def test_environments_end_with_a_killed_server_and_functions_run_after_it(start, tmp_path):

@@ -93,7 +93,8 @@ class World:
         execution = self.states.start_execution(stateMachineArn=machine)["executionArn"]
         assert finished(self.states, execution)["status"] == "FAILED"
         events = self.states.get_execution_history(executionArn=execution)["events"]
-        [failed] = [event["taskFailedEventDetails"] for event in events if event["type"] == "TaskFailed"]
+        details = {"TaskFailed": "taskFailedEventDetails", "LambdaFunctionFailed": "lambdaFunctionFailedEventDetails"}
+        [failed] = [event[details[event["type"]]] for event in events if event["type"] in details]
         return failed["error"], failed["cause"]
 
 

@@ -49,6 +49,11 @@ Result<std::int64_t> timeout_of(const json::object& properties) {
       fmt::format("ServiceTimeout must be an integer between 1 and {}", timeout_seconds_max));
 }
 
+bool invokes_function(const json::object& properties) {
+  const auto arn = parse_arn(text(properties, "ServiceToken"));
+  return arn && arn->service == "lambda";
+}
+
 // To the topic or function that the service token names.
 Result<void> deliver(const HandlerScope& scope, const std::string& service_token,
                      const json::object& request) {
@@ -85,14 +90,16 @@ Result<void> request(const HandlerScope& scope, Resource& resource, std::string_
   const std::string id = scope.context.random().uuid();
   resource.handler = {
       {"RequestId", id}, {"Token", url.token}, {"Sent", epoch_seconds(scope.context.now())}};
-  json::object out{{"RequestType", type},
-                   {"ServiceToken", text(properties, "ServiceToken")},
-                   {"ResponseURL", url.url},
-                   {"StackId", scope.stack.id},
-                   {"RequestId", id},
-                   {"LogicalResourceId", resource.logical_id},
-                   {"ResourceType", resource.type},
-                   {"ResourceProperties", as_texts(properties)}};
+  json::object out{
+      {"RequestType", type},
+      {"ServiceToken", text(properties, "ServiceToken")},
+      {"ResponseURL",
+       invokes_function(properties) ? url_for_functions(scope.context, url.url) : url.url},
+      {"StackId", scope.stack.id},
+      {"RequestId", id},
+      {"LogicalResourceId", resource.logical_id},
+      {"ResourceType", resource.type},
+      {"ResourceProperties", as_texts(properties)}};
   if (type != "Create") out["PhysicalResourceId"] = resource.physical_id;
   if (before) out["OldResourceProperties"] = as_texts(*before);
   auto delivered = deliver(scope, text(properties, "ServiceToken"), out);

@@ -107,6 +107,18 @@ TEST(CustomResource, IsMadeChangedAndDeletedByItsProvider) {
   }
 }
 
+TEST(CustomResource, IsAnsweredAtAUrlThatFunctionsReach) {
+  for (const std::string& token : {topic, function}) {
+    World world{{.function_endpoint = "http://169.254.170.2:4566"}};
+    Provider provider(world);
+    create(world, with_custom(token, ""));
+    EXPECT_EQ(text(provider.last(), "ResponseURL").starts_with("http://169.254.170.2:4566/_kiban/"),
+              token == function);
+    ASSERT_TRUE(provider.respond());
+    EXPECT_EQ(world.status("s"), "CREATE_COMPLETE");
+  }
+}
+
 TEST(CustomResource, AnswersOnce) {
   World world;
   Provider provider(world);

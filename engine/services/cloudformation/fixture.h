@@ -105,7 +105,8 @@ class Fake final : public Service {
 // A kernel of CloudFormation and nothing else real.
 class World {
  public:
-  explicit World() : store_(store::make_memory_store()) {
+  explicit World(Options options = {})
+      : options_(std::move(options)), store_(store::make_memory_store()) {
     start();
     script.answers["ssm:GetParameter"] = [](Context&, const json::object&) -> Result<json::object> {
       return json::object{{"Parameter", {{"Value", "33"}}}};
@@ -115,7 +116,7 @@ class World {
   // As after a kill: what was durable is there, nothing else.
   void start() {
     std::vector<std::unique_ptr<Service>> services;
-    services.push_back(make_cloudformation());
+    services.push_back(make_cloudformation_with(options_));
     for (const char* name : {"applicationautoscaling", "cloudwatch", "ec2", "ecr", "ecs", "elbv2",
                              "events", "iam", "kms", "lambda", "logs", "rds", "s3", "scheduler",
                              "secretsmanager", "sns", "sqs", "ssm", "states"}) {
@@ -181,6 +182,7 @@ class World {
   Timestamp now{std::chrono::milliseconds(1'700'000'000'000)};
 
  private:
+  Options options_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<kernel::Kernel> kernel_;
   std::uint64_t seed_{0};

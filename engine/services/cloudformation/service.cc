@@ -26,7 +26,11 @@ const OperationTable& all_operations() {
 
 class CloudFormation final : public TableService {
  public:
-  CloudFormation() : TableService("cloudformation", all_operations()) {}
+  explicit CloudFormation(Options options)
+      : TableService("cloudformation", all_operations()), options_(std::move(options)) {}
+  void on_start(Context& context) override {
+    keep_function_endpoint(context, options_.function_endpoint);
+  }
   void on_timer(Context& context, const json::object& payload) override {
     go_on(context, context.caller().region, text(payload, "Uuid"));
   }
@@ -56,10 +60,16 @@ class CloudFormation final : public TableService {
     auto stack = get_stack(context, region, uuid);
     if (stack && stack->operation != StackOperation::None) advance(context, *stack);
   }
+
+  Options options_;
 };
 
 }  // namespace
 
-std::unique_ptr<Service> make_cloudformation() { return std::make_unique<CloudFormation>(); }
+std::unique_ptr<Service> make_cloudformation() { return make_cloudformation_with({}); }
+
+std::unique_ptr<Service> make_cloudformation_with(Options options) {
+  return std::make_unique<CloudFormation>(std::move(options));
+}
 
 }  // namespace kiban::services::cloudformation

@@ -8,6 +8,7 @@
 namespace kiban::services::cloudformation {
 namespace {
 
+constexpr std::string_view function_endpoint_row = "cloudformation/function-endpoint";
 constexpr std::size_t token_digits = 48;
 constexpr std::size_t unique_id_bytes_max = 200;  // Our own bounds.
 constexpr std::size_t signals_max = 1'000;
@@ -80,6 +81,16 @@ SignalUrl new_signal_url(Context& context, const std::string& region, const json
   put_json(context, signal_key(region, token), row);
   return {.token = token,
           .url = fmt::format("{}{}{}/{}", context.endpoint(), signal_path, region, token)};
+}
+
+std::string url_for_functions(const Context& context, const std::string& url) {
+  const auto endpoint = context.get(function_endpoint_row);
+  return endpoint ? *endpoint + url.substr(url.find(signal_path)) : url;
+}
+
+void keep_function_endpoint(Context& context, const std::string& endpoint) {
+  if (!endpoint.empty()) return context.put(function_endpoint_row, endpoint);
+  if (context.get(function_endpoint_row)) context.erase(function_endpoint_row);
 }
 
 void revoke_signal_url(Context& context, const std::string& region, const std::string& token) {

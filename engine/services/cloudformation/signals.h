@@ -25,6 +25,10 @@ struct SignalUrl {
   std::string url{};
 };
 SignalUrl new_signal_url(Context& context, const std::string& region, const json::object& row);
+// The same URL as a Lambda function reaches it.
+std::string url_for_functions(const Context& context, const std::string& url);
+// At the start of the server: the base URL of that. Empty: that of all clients.
+void keep_function_endpoint(Context& context, const std::string& endpoint);
 // No longer valid, and what was reported is forgotten.
 void revoke_signal_url(Context& context, const std::string& region, const std::string& token);
 // The token of a URL that new_signal_url made; empty: it did not.

@@ -28,6 +28,12 @@ Result<json::object> from_s3(Context& context, const json::object& code) {
   json::object request{{"Bucket", text(code, "S3Bucket")}, {"Key", text(code, "S3Key")}};
   if (code.contains("S3ObjectVersion")) request["VersionId"] = code.at("S3ObjectVersion");
   const auto reply = context.call("s3", "GetObject", request, context.caller());
+  if (!reply && reply.error().name == "AccessDenied")
+    return fail("AccessDeniedException",
+                fmt::format("Your access has been denied by S3, please make sure your request "
+                            "credentials have permission to GetObject for {}/{}. S3 Error Code: "
+                            "AccessDenied. S3 Error Message: {}",
+                            text(code, "S3Bucket"), text(code, "S3Key"), reply.error().cause));
   if (!reply)
     return invalid(
         fmt::format("Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: {}",
@@ -59,16 +65,29 @@ Result<json::object> from_image(Context& context, const std::string& uri) {
   }
   if (const std::size_t colon = repository.find(':'); colon != std::string::npos)
     repository.resize(colon);
-  const auto found = context.call("ecr", "DescribeImages",
+  const auto found = context.call("ecr", "BatchGetImage",
                                   {{"repositoryName", repository}, {"imageIds", json::array{id}}},
                                   context.caller());
-  const json::array* details = found ? find_array(*found, "imageDetails") : nullptr;
-  if (!details || details->empty()) return missing();
-  const std::string digest = text(details->front().as_object(), "imageDigest");
+  if (!found && found.error().name == "AccessDeniedException")
+    return fail("AccessDeniedException",
+                "Lambda does not have permission to access the ECR image. Check the ECR "
+                "permissions.");
+  const json::array* images = found ? find_array(*found, "images") : nullptr;
+  if (!images || images->empty()) return missing();
+  const json::object& image = images->front().as_object();
+  const json::object* given = find_object(image, "imageId");
+  const auto manifest = parse_json(text(image, "imageManifest"));
+  if (!manifest || !manifest->is_object() || manifest->get_object().contains("manifests"))
+    return invalid(
+        fmt::format("The image manifest, config or layer media type for the source image {} is not "
+                    "supported.",
+                    uri));
+  const std::string digest = given ? text(*given, "imageDigest") : "";
   return json::object{{"Uri", uri},
                       {"Registry", uri.substr(0, slash)},
                       {"Repository", repository},
                       {"ImageDigest", digest},
+                      {"ImageManifest", text(image, "imageManifest")},
                       {"Size", 0},
                       {"Sha256", digest.substr(digest.find(':') + 1)}};
 }

@@ -32,7 +32,8 @@ std::optional<json::object> credentials_of(Context& context, const std::string& 
                                   {.account = context.caller().account,
                                    .region = context.caller().region,
                                    .arn = std::string(principal),
-                                   .source_arn = function_arn(context, function)});
+                                   .source_arn = function_arn(context, function),
+                                   .acts_for = function_arn(context, function)});
   const json::object* fresh = reply ? find_object(*reply, "Credentials") : nullptr;
   if (!fresh) return std::nullopt;
   const double ends = fresh->at("Expiration").to_number<double>();

@@ -61,6 +61,48 @@ TEST_F(Functions, RefusesWhatAwsRefuses) {
             fmt::format("Function not found: {}none", account_arn));
 }
 
+TEST_F(Functions, RunsAnImageByItsManifest) {
+  const auto put = [&](const char* tag, const json::object& manifest) {
+    call("ecr", "PutImage",
+         {{"repositoryName", "app"}, {"imageTag", tag}, {"imageManifest", print_json(manifest)}});
+  };
+  call("ecr", "CreateRepository", {{"repositoryName", "app"}});
+  const std::string digest = "sha256:" + store::sha256_hex("{}");
+  call("ecr", "kiban:PutLayer",
+       {{"repositoryName", "app"}, {"layerDigest", digest}, {"layerSize", 2}});
+  const json::object config{
+      {"mediaType", "application/vnd.oci.image.config.v1+json"}, {"digest", digest}, {"size", 2}};
+  const json::object manifest{{"schemaVersion", 2},
+                              {"mediaType", "application/vnd.oci.image.manifest.v1+json"},
+                              {"config", config},
+                              {"layers", json::array{}}};
+  put("one", manifest);
+  const std::string image_digest = "sha256:" + store::sha256_hex(print_json(manifest));
+  put("all", {{"schemaVersion", 2},
+              {"mediaType", "application/vnd.oci.image.index.v1+json"},
+              {"manifests",
+               {{{"mediaType", "application/vnd.oci.image.manifest.v1+json"},
+                 {"digest", image_digest},
+                 {"size", print_json(manifest).size()}}}}});
+  const auto of_image = [](std::string_view tag) {
+    return json::object{
+        {"FunctionName", "i"},
+        {"PackageType", "Image"},
+        {"Role", function_role},
+        {"Code", {{"ImageUri", fmt::format("000000000000.dkr.ecr.x.amazonaws.com/app:{}", tag)}}}};
+  };
+  EXPECT_THAT(refusal("CreateFunction", of_image("all")).cause,
+              HasSubstr("The image manifest, config or layer media type for the source image"));
+  call("CreateFunction", of_image("one"));
+  json::object image;
+  EXPECT_TRUE(invoke({{"FunctionName", "i"}}, [&](const json::object& payload) {
+    image = payload.at("Config").at("Image").as_object();
+    return returns("1");
+  }));
+  EXPECT_EQ(text(image, "Manifest"), print_json(manifest));
+  EXPECT_EQ(text(image, "Digest"), image_digest);
+}
+
 TEST_F(Functions, ReadsNamesAsAwsDoes) {
   create("f");
   call("PublishVersion", {{"FunctionName", "f"}});
@@ -69,6 +111,12 @@ TEST_F(Functions, ReadsNamesAsAwsDoes) {
         std::string(account_arn) + "f", std::string(account_arn) + "f:1", std::string("f:1")})
     EXPECT_EQ(text(call("GetFunctionConfiguration", {{"FunctionName", name}}), "FunctionName"),
               "f");
+  create("my-function");
+  call("CreateAlias",
+       {{"FunctionName", "my-function"}, {"Name", "live"}, {"FunctionVersion", "$LATEST"}});
+  EXPECT_EQ(text(call("GetFunctionConfiguration", {{"FunctionName", "my-function:live"}}),
+                 "FunctionName"),
+            "my-function");
   EXPECT_EQ(refused("GetFunctionConfiguration", {{"FunctionName", "f:1"}, {"Qualifier", "2"}}),
             "InvalidParameterValueException");
   EXPECT_EQ(refused("GetFunctionConfiguration",

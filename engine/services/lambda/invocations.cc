@@ -75,7 +75,8 @@ json::object config_of(const Context& context, const json::object& owner,
   if (code.contains("Uri")) {
     json::object image{{"Uri", code.at("Uri")},
                        {"Repository", code.at("Repository")},
-                       {"Digest", code.at("ImageDigest")}};
+                       {"Digest", code.at("ImageDigest")},
+                       {"Manifest", code.at("ImageManifest")}};
     if (const json::object* given = find_object(shown, "ImageConfigResponse"))
       for (const char* member : {"EntryPoint", "Command", "WorkingDirectory"})
         copy(image, given->at("ImageConfig").as_object(), member);
@@ -128,9 +129,7 @@ Result<json::object> invoke(Context& context, const json::object& input) {
     if (input.contains(member))
       return invalid(fmt::format("kiban does not support {} of Lambda invocations", member));
   KIBAN_TRY_VOID(
-      context.decide({.action = "lambda:InvokeFunction",
-                      .resource = arn_of(context, function),
-                      .resource_policy = policy_of(context, function.name, function.qualifier)}));
+      context.decide({.action = "lambda:InvokeFunction", .resource = arn_of(context, function)}));
   KIBAN_TRY_VOID(load_function(context, function));
   KIBAN_TRY_VOID(load_version(context, function));
   const std::string type = text(input, "InvocationType", "RequestResponse");
@@ -197,39 +196,43 @@ Result<json::object> await_invocation(Context& context, const json::object& inpu
 // --- Outcomes
 // --------------------------------------------------------------------------------------
 
-// One batch of PutLogEvents; without a group or stream it is made, as Lambda does.
+// One batch of PutLogEvents as the function's role; without a group or stream it is made. What the
+// role may not do stays undone: the function runs, and its lines are nowhere.
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
 void put_lines(Context& context, const std::string& group, const std::string& stream,
-               json::array events) {
-  const Caller as{.account = context.caller().account,
-                  .region = context.caller().region,
-                  .arn = std::string(principal)};
+               json::array events, const Caller& as) {
   const json::object request{
       {"logGroupName", group}, {"logStreamName", stream}, {"logEvents", std::move(events)}};
   const auto written = context.call("logs", "PutLogEvents", request, as);
   if (written || written.error().name != "ResourceNotFoundException") return;
-  (void)context.call("logs", "CreateLogGroup", {{"logGroupName", group}}, as);
-  (void)context.call("logs", "CreateLogStream",
-                     {{"logGroupName", group}, {"logStreamName", stream}}, as);
-  (void)context.call("logs", "PutLogEvents", request, as);
+  const json::object in_group{{"logGroupName", group}, {"logStreamName", stream}};
+  auto made = context.call("logs", "CreateLogStream", in_group, as);
+  if (!made && made.error().name == "ResourceNotFoundException" &&
+      context.call("logs", "CreateLogGroup", {{"logGroupName", group}}, as))
+    made = context.call("logs", "CreateLogStream", in_group, as);
+  if (made) (void)context.call("logs", "PutLogEvents", request, as);
 }
 
 void write_logs(Context& context, const json::object& payload, const json::object& outcome) {
   const json::array* lines = find_array(outcome, "Logs");
   if (!lines || lines->empty()) return;
-  const std::string group = text(payload.at("Config").as_object(), "LogGroup");
+  const json::object& config = payload.at("Config").as_object();
+  const auto as = caller_of(context, text(payload, "FunctionName"), text(config, "Role"));
+  if (!as) return;
+  const std::string group = text(config, "LogGroup");
   const std::string stream = text(outcome, "LogStream");
   json::array events;
   std::size_t bytes = 0;
   for (const json::value& line : *lines) {
     const std::size_t size = line.at("Message").as_string().size() + line_overhead;
     if (!events.empty() && (events.size() == lines_max || bytes + size > lines_bytes_max)) {
-      put_lines(context, group, stream, std::exchange(events, {}));
+      put_lines(context, group, stream, std::exchange(events, {}), *as);
       bytes = 0;
     }
     events.push_back({{"timestamp", line.at("Timestamp")}, {"message", line.at("Message")}});
     bytes += size;
   }
-  put_lines(context, group, stream, std::move(events));
+  put_lines(context, group, stream, std::move(events), *as);
 }
 
 // What AWS answers for a response that is too large.

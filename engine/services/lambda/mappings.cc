@@ -7,7 +7,9 @@
 
 #include "core/arn.h"
 #include "patterns/pattern.h"
+#include "services/base/rights.h"
 #include "services/lambda/batches.h"
+#include "services/lambda/credentials.h"
 #include "services/lambda/names.h"
 
 namespace kiban::services::lambda {
@@ -55,17 +57,37 @@ Result<void> refuse_others(const json::object& input) {
   return {};
 }
 
+// The function's role reads the queue.
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+Result<void> check_rights(Context& context, const std::string& url, const Caller& as) {
+  // Of these inputs SQS receives nothing; whether the role may is decided before they are read.
+  const std::pair<const char*, json::object> calls[] = {
+      {"ReceiveMessage", {{"QueueUrl", url}, {"MaxNumberOfMessages", 0}}},
+      {"DeleteMessage", {{"QueueUrl", url}, {"ReceiptHandle", "none"}}},
+      {"GetQueueAttributes", {{"QueueUrl", url}}}};
+  for (const auto& [operation, input] : calls) {
+    const auto reply = context.call("sqs", operation, input, as);
+    if (!reply && is_refusal(reply.error()))
+      return invalid(fmt::format(
+          "The provided execution role does not have permissions to call {} on SQS", operation));
+  }
+  return {};
+}
+
 // The queue must be there, and its messages invisible for as long as the function may run.
 Result<void> check_queue(Context& context, const json::object& version, const std::string& source) {
   const auto arn = parse_arn(source);
   if (!arn || arn->service != "sqs")
     return invalid(
         fmt::format("kiban does not serve the event source {}: it serves SQS queues", source));
-  const auto reply = context.call(
-      "sqs", "GetQueueAttributes",
-      {{"QueueUrl", fmt::format("{}/{}/{}", context.endpoint(), arn->account, arn->resource)},
-       {"AttributeNames", {"VisibilityTimeout"}}},
-      context.caller());
+  const json::object& function = version.at("Shown").as_object();
+  const auto as = caller_of(context, text(function, "FunctionName"), text(function, "Role"));
+  if (!as) return invalid("The role defined for the function cannot be assumed by Lambda.");
+  const std::string url = fmt::format("{}/{}/{}", context.endpoint(), arn->account, arn->resource);
+  KIBAN_TRY_VOID(check_rights(context, url, *as));
+  const auto reply =
+      context.call("sqs", "GetQueueAttributes",
+                   {{"QueueUrl", url}, {"AttributeNames", {"VisibilityTimeout"}}}, *as);
   if (!reply || arn->region != context.caller().region)
     return invalid(
         fmt::format("Error occurred while ReceiveMessage. SQS Error Code: "
@@ -73,7 +95,7 @@ Result<void> check_queue(Context& context, const json::object& version, const st
                     reply ? "The specified queue does not exist." : reply.error().cause));
   const std::int64_t visible = std::strtoll(
       text(reply->at("Attributes").as_object(), "VisibilityTimeout").c_str(), nullptr, 10);
-  const std::int64_t timeout = number(version.at("Shown").as_object(), "Timeout");
+  const std::int64_t timeout = number(function, "Timeout");
   if (visible >= timeout) return {};
   return invalid(
       fmt::format("Queue visibility timeout: {} seconds is less than Function timeout: "

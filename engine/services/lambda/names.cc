@@ -18,14 +18,6 @@ bool is_number(std::string_view words) {
   return !words.empty() && std::ranges::all_of(words, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// "NAME" or "NAME:QUALIFIER"
-FunctionName split(std::string_view words) {
-  const std::size_t colon = words.find(':');
-  if (colon == std::string_view::npos) return {.name = std::string(words)};
-  return {.name = std::string(words.substr(0, colon)),
-          .qualifier = std::string(words.substr(colon + 1))};
-}
-
 }  // namespace
 
 std::unexpected<Error> invalid(std::string cause) {
@@ -54,13 +46,23 @@ std::string qualified_key(const Context& context, std::string_view kind, std::st
   return region_key(context, fmt::format("{}/{}/{}", kind, name, qualifier));
 }
 
+FunctionName split_qualifier(std::string_view words) {
+  const std::size_t colon = words.find(':');
+  if (colon == std::string_view::npos) return {.name = std::string(words)};
+  return {.name = std::string(words.substr(0, colon)),
+          .qualifier = std::string(words.substr(colon + 1))};
+}
+
 Result<FunctionName> read_name(const Context& context, const json::object& input) {
   const std::string given = text(input, "FunctionName");
   const Caller& caller = context.caller();
   FunctionName function;
-  constexpr std::string_view mark = "function:";
-  if (const std::size_t at = given.find(mark); at != std::string::npos) {
-    function = split(std::string_view(given).substr(at + mark.size()));
+  // A name may end with "function": "my-function:live".
+  constexpr std::string_view mark = ":function:";
+  const std::size_t at = given.starts_with(mark.substr(1)) ? 0 : given.find(mark);
+  if (at != std::string::npos) {
+    function =
+        split_qualifier(std::string_view(given).substr(at + mark.size() - (at == 0 ? 1 : 0)));
     const auto arn = parse_arn(given);
     if (arn && (arn->partition != "aws" || arn->service != "lambda"))
       return not_found(fmt::format("Function not found: {}", given));
@@ -71,7 +73,7 @@ Result<FunctionName> read_name(const Context& context, const json::object& input
     if (!account.empty() && account != caller.account)
       return not_found(fmt::format("Function not found: {}", given));
   } else {
-    function = split(given);
+    function = split_qualifier(given);
   }
   const std::string qualifier = text(input, "Qualifier");
   if (!qualifier.empty() && !function.qualifier.empty() && qualifier != function.qualifier)

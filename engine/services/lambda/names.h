@@ -57,6 +57,7 @@ struct FunctionName {
   std::string name{};
   std::string qualifier{};  // Empty: none was given.
 };
+FunctionName split_qualifier(std::string_view words);  // Of "NAME" or "NAME:QUALIFIER".
 // Errors: InvalidParameterValueException when both qualifiers are given and differ,
 // ResourceNotFoundException for another region or account.
 Result<FunctionName> read_name(const Context& context, const json::object& input);

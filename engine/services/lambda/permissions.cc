@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "services/base/resource_access.h"
 #include "services/lambda/names.h"
 
 namespace kiban::services::lambda {
@@ -91,10 +94,23 @@ Result<json::object> get_policy(Context& context, const json::object& input) {
 
 }  // namespace
 
-std::string policy_of(const Context& context, std::string_view name, std::string_view qualifier) {
-  const auto row = get_json(context, policy_key(context, {.name = std::string(name),
-                                                          .qualifier = std::string(qualifier)}));
-  return row ? print_json(row->at("Policy")) : std::string();
+ResourceAccess describe(const Context& context, std::string_view arn) {
+  ResourceAccess out{.arn = std::string(arn)};
+  std::string_view rest = resource_part(arn);
+  const std::string_view kind = rest.substr(0, rest.find(':'));
+  rest.remove_prefix(std::min(rest.size(), kind.size() + 1));
+  const FunctionName named = split_qualifier(rest);
+  std::optional<json::object> row;
+  if (kind == "function") {
+    row = get_json(context, policy_key(context, named));
+    if (const auto function = get_json(context, function_key(context, named.name)))
+      add_resource_tags(out, find(*function, "Tags"));
+  } else if (kind == "layer") {
+    const std::string version = fmt::format("{:0>10}", named.qualifier);
+    row = get_json(context, qualified_key(context, "layer-policy", named.name, version));
+  }
+  if (row) out.policy = print_json(row->at("Policy"));
+  return out;
 }
 
 Result<json::object> add_statement(Context& context, const std::string& key,

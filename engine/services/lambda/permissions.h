@@ -9,8 +9,9 @@ namespace kiban::services::lambda {
 
 OperationTable permission_operations();
 
-// The document of a function's qualifier, as decide() takes it; empty: none.
-std::string policy_of(const Context& context, std::string_view name, std::string_view qualifier);
+// What the authoriser needs to know of a function, a version or alias of one, or a layer: the
+// policy is that of the qualifier in the ARN, the tags are the function's.
+ResourceAccess describe(const Context& context, std::string_view arn);
 
 // Adds the statement that AddPermission or AddLayerVersionPermission says for `resource` to the
 // policy of a row: {"Statement": text, "RevisionId" for layers}. Errors ResourceConflictException,

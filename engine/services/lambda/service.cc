@@ -35,17 +35,8 @@ class Lambda : public TableService {
   explicit Lambda(Options options)
       : TableService("lambda", operations()), options_(std::move(options)) {}
 
-  // Requests name a function by its name, a part of its ARN or all of it.
   ResourceAccess describe_resource(const Context& context, std::string_view arn) override {
-    constexpr std::string_view kind = "function:";
-    const std::string_view named = resource_part(arn);
-    if (!named.starts_with(kind)) return {.arn = std::string(arn)};
-    const auto function = read_name(context, {{"FunctionName", named.substr(kind.size())}});
-    const auto parsed = parse_arn(arn);
-    if (!function || !parsed || parsed->account != context.caller().account)
-      return {.arn = std::string(arn)};
-    return resource_of_row(arn_of(context, *function),
-                           get_json(context, function_key(context, function->name)), "Tags", "");
+    return describe(context, arn);
   }
 
   void on_timer(Context& context, const json::object& payload) override {

@@ -121,7 +121,8 @@ Result<void> invoke_function(Context& context, const json::object& payload,
                               {.account = arn->account,
                                .region = arn->region,
                                .arn = "sns.amazonaws.com",
-                               .source_arn = text(payload, "TopicArn")}));
+                               .source_arn = text(payload, "TopicArn"),
+                               .acts_for = text(payload, "TopicArn")}));
   return {};
 }
 
