@@ -335,9 +335,11 @@ TEST_P(LambdaHost, RunsANodeFunction) {
   const Function callback{.runtime = "nodejs20.x",
                           .handler = "index.handler",
                           .files = {{"index.js",
+                                     "const called = require('beside');\n"
                                      "exports.handler = (event, context, callback) => {\n"
                                      "  setTimeout(() => console.log('waited for'), 50);\n"
-                                     "  callback(null, 'called');\n};\n"}}};
+                                     "  callback(null, called);\n};\n"},
+                                    {"beside.js", "module.exports = 'called';\n"}}};
   EXPECT_EQ(text(invoke(callback), "Payload"), R"("called")");
   EXPECT_THAT(log(), HasSubstr("waited for"));
   Function missing = promise;

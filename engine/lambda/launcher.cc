@@ -74,7 +74,9 @@ json::object path_variables(const LaunchRequest& request, const Places& places) 
                    fmt::format("{0}:{1}/python/lib/python{2}/site-packages:{1}/python:{3}", task,
                                opt, request.runtime.minor, places.support));
   else if (!request.runtime.program.empty())
-    all["NODE_PATH"] = before_own(request, "NODE_PATH", fmt::format("{}/nodejs/node_modules", opt));
+    // As on AWS with the code itself: require('cfn-response') finds the file beside the handler.
+    all["NODE_PATH"] =
+        before_own(request, "NODE_PATH", fmt::format("{}/nodejs/node_modules:{}", opt, task));
   return all;
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,28 @@ import boto3
 def handler(event, context):
     message = {"detail": event["detail"], "answer": os.environ["ANSWER"]}
     boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps(message))
+"""
+
+
+NODE_PROVIDER = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Provider:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: index.handler
+      Runtime: nodejs20.x
+      Timeout: 20
+      InlineCode: |
+        const response = require('cfn-response');
+        exports.handler = (event, context) => {
+          response.send(event, context, response.SUCCESS, { Loud: 'YES' }, 'answer');
+        };
+  Answer:
+    Type: Custom::Answer
+    Properties: {ServiceToken: !GetAtt Provider.Arn, ServiceTimeout: 20}
+Outputs:
+  Answer: {Value: !GetAtt Answer.Loud}
 """
 
 
@@ -168,3 +191,14 @@ def test_an_application_with_a_custom_resource_is_deployed_changed_and_deleted(a
     # Only the provider's response ends the deletion of its resource.
     events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
     assert ("Answer", "DELETE_COMPLETE") in [(one["LogicalResourceId"], one["ResourceStatus"]) for one in events]
+
+
+def test_a_provider_of_node_answers_by_the_module_beside_its_code(application):
+    node = shutil.which("node")
+    if not node or not subprocess.check_output([node, "--version"], text=True).startswith("v20."):
+        pytest.skip("no Node.js 20")
+    cloudformation = application.server.client("cloudformation")
+    allowed = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    cloudformation.create_stack(StackName="app", TemplateBody=NODE_PROVIDER, Capabilities=allowed)
+    assert until(application.settled, lambda: application.stack()["StackStatus"]) == "CREATE_COMPLETE"
+    assert application.outputs()["Answer"] == "YES"
