@@ -433,7 +433,7 @@ Outcome<Timestamp> Machine::wait_of_seconds_path(Track& track, const Payload& in
     return refused(
         fmt::format("references a negative value: {} == {}", path.text, value_text(*value)));
   if (seconds > wait_seconds_max)
-    return std::unexpected(runtime_failure(track, std::string(wait_too_long)));
+    return std::unexpected(runtime_failure(track, wait_too_long));
   return now_ + Duration(static_cast<std::int64_t>(seconds) * 1000);
 }
 
@@ -441,7 +441,7 @@ Outcome<Timestamp> Machine::wait_of_seconds(Track& track, const Payload& input) 
   auto seconds = number(track, state_of(track).seconds, input);
   if (!seconds) return std::unexpected(std::move(seconds).error());
   if (**seconds > wait_seconds_max || !(**seconds >= 0))
-    return std::unexpected(runtime_failure(track, std::string(wait_too_long)));
+    return std::unexpected(runtime_failure(track, wait_too_long));
   return now_ + Duration(static_cast<std::int64_t>(**seconds * 1000));
 }
 
@@ -475,7 +475,7 @@ Outcome<Timestamp> Machine::wait_of_timestamp(Track& track, const Payload& input
     return std::unexpected(std::move(failure));
   }
   if (std::chrono::duration<double>(*time - now_).count() > wait_seconds_max)
-    return std::unexpected(runtime_failure(track, std::string(wait_too_long)));
+    return std::unexpected(runtime_failure(track, wait_too_long));
   return *time;
 }
 
