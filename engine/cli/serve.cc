@@ -233,9 +233,8 @@ std::optional<kernel::Iam> iam_of(const std::string& given) {
 }
 
 // Everything that lives while the server runs, in the order in which it must end.
-// The composition of the whole server, in the order of ownership: whatever is made later ends
-// first. NOLINTNEXTLINE(readability-function-size): to be split into a Server type whose members
-// have that order.
+// It is long, as it composes the whole server; a Server type with members in that order is to come.
+// NOLINTNEXTLINE(readability-function-size)
 int run_server(const ServeOptions& options, const Address& address, Data data,
                const runtime::Admission& admission, const WiringOptions& wiring,
                const runtime::MailOptions& mail) {
