@@ -72,6 +72,8 @@ TEST(Template, IsCheckedForShape) {
        "kiban does not honour CreationPolicy (of T)"},
       {R"({"Resources":{"T-1":{"Type":"AWS::SNS::Topic"}}})",
        "Template format error: Resource name T-1 is non alphanumeric."},
+      {R"({"Resources":{"":{"Type":"AWS::SNS::Topic"}}})",
+       "Template format error: Resource name  is non alphanumeric."},
       {R"({"Resources":{"T":{}}})",
        "Template format error: [/Resources/T] Every Resources object must contain a Type member."},
       {R"({"Resources":{"T":{"Type":"AWS::SNS::Topic"}},"Outputs":{"O":{}}})",

@@ -12,7 +12,10 @@ namespace {
 
 constexpr std::string_view prefix = "Fn::ForEach::";
 constexpr std::size_t loops_deep_max = 5;
-constexpr std::size_t value_depth_max = 200;  // Our own bound.
+// Our own bounds: a template has at most 500 resources.
+constexpr std::size_t value_depth_max = 200;
+constexpr std::size_t steps_max = 100'000;
+constexpr std::size_t bytes_max = std::size_t{4} << 20;
 
 std::unexpected<Error> failed(std::string why) {
   return fail("ValidationError",
@@ -21,23 +24,6 @@ std::unexpected<Error> failed(std::string why) {
 
 using Variables = std::map<std::string, std::string>;  // Identifiers of the loops around.
 
-void replace_all(std::string& text, std::string_view mark, std::string_view value) {
-  for (std::size_t at = text.find(mark); at != std::string::npos;
-       at = text.find(mark, at + value.size()))
-    text.replace(at, mark.size(), value);
-}
-
-// "${Identifier}" is the value, "&{Identifier}" its letters and digits.
-std::string substituted(std::string text, const Variables& variables) {
-  for (const auto& [name, value] : variables) {
-    std::string letters = value;
-    std::erase_if(letters, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; });
-    replace_all(text, "${" + name + "}", value);
-    replace_all(text, "&{" + name + "}", letters);
-  }
-  return text;
-}
-
 class Loops {
  public:
   explicit Loops(const Evaluate& evaluate) : evaluate_(evaluate) {}
@@ -45,10 +31,11 @@ class Loops {
   Result<json::value> expand(const json::value& value, const Variables& variables,
                              std::size_t loops, std::size_t depth) {
     if (depth > value_depth_max) return failed("values are nested too deep");
-    if (!budget_.spend(1, value.is_string() ? value.get_string().size() : 0))
-      return failed("the loops make too much");
-    if (value.is_string())
-      return json::value(json::string(substituted(to_string(value.get_string()), variables)));
+    KIBAN_TRY_VOID(spend(1, 0));
+    if (value.is_string()) {
+      KIBAN_TRY(const std::string text, substituted(value.get_string(), variables));
+      return json::value(json::string(text));
+    }
     if (value.is_array()) {
       json::array out;
       for (const json::value& one : value.get_array()) {
@@ -68,6 +55,37 @@ class Loops {
   }
 
  private:
+  Result<void> spend(std::size_t steps, std::size_t bytes) {
+    if (budget_.spend(steps, bytes)) return {};
+    return failed("the loops make too much");
+  }
+
+  // `text` with `value` in place of each `mark`.
+  Result<std::string> replaced(std::string_view text, std::string_view mark,
+                               std::string_view value) {
+    std::string out;
+    for (std::size_t at = text.find(mark); at != std::string_view::npos; at = text.find(mark)) {
+      KIBAN_TRY_VOID(spend(0, value.size()));
+      out.append(text.substr(0, at)).append(value);
+      text.remove_prefix(at + mark.size());
+    }
+    return out.append(text);
+  }
+
+  // "${Identifier}" is the value, "&{Identifier}" its letters and digits.
+  Result<std::string> substituted(std::string_view text, const Variables& variables) {
+    KIBAN_TRY_VOID(spend(0, text.size()));
+    std::string out{text};
+    for (const auto& [name, value] : variables) {
+      std::string letters = value;
+      std::erase_if(letters,
+                    [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; });
+      KIBAN_TRY(out, replaced(out, "${" + name + "}", value));
+      KIBAN_TRY(out, replaced(out, "&{" + name + "}", letters));
+    }
+    return out;
+  }
+
   Result<json::value> members(const json::object& object, const Variables& variables,
                               std::size_t loops, std::size_t depth) {
     json::object out;
@@ -77,7 +95,8 @@ class Loops {
         continue;
       }
       KIBAN_TRY(json::value expanded, expand(member.value(), variables, loops, depth + 1));
-      KIBAN_TRY_VOID(add(out, substituted(member.key(), variables), std::move(expanded)));
+      KIBAN_TRY(const std::string key, substituted(member.key(), variables));
+      KIBAN_TRY_VOID(add(out, key, std::move(expanded)));
     }
     return out;
   }
@@ -134,7 +153,7 @@ class Loops {
   }
 
   const Evaluate& evaluate_;
-  Budget budget_{evaluation_steps_max, evaluation_bytes_max};
+  Budget budget_{steps_max, bytes_max};
 };
 
 }  // namespace

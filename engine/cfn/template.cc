@@ -153,8 +153,9 @@ Result<void> check_policies(const std::string& id, const json::object& body, boo
 }
 
 Result<void> check_resource(const std::string& id, const json::value& resource, bool extended) {
-  const bool alphanumeric = std::ranges::all_of(
-      id, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; });
+  const bool alphanumeric = !id.empty() && std::ranges::all_of(id, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0;
+  });
   if (!alphanumeric) {
     return invalid(fmt::format("Template format error: Resource name {} is non alphanumeric.", id));
   }

@@ -156,6 +156,22 @@ TEST(Loops, MakeNoMoreThanTheBudget) {
       "Transform AWS::LanguageExtensions failed with: the loops make too much");
 }
 
+TEST(Loops, MakeNoLongerTextsThanTheBudget) {
+  std::string marks_a;
+  std::string marks_b;
+  for (int i = 0; i < 2'000; ++i) {
+    marks_a += "${A}";
+    marks_b += "${B}";
+  }
+  EXPECT_EQ(processed(fmt::format(R"({{"Transform":"AWS::LanguageExtensions","Resources":{{
+                "Fn::ForEach::A":["A",["{}"],{{"Fn::ForEach::B":["B",["{}"],
+                  {{"N${{B}}":{{"Type":"AWS::SNS::Topic","Properties":{{"DisplayName":"{}"}}}}}}
+                ]}}]}}}})",
+                                  std::string(1'000, 'x'), marks_a, marks_b))
+                .error,
+            "Transform AWS::LanguageExtensions failed with: the loops make too much");
+}
+
 TEST(Include, PutsTheSnippetInPlaceOfItsCall) {
   const Processed made = processed(R"(
 Parameters: {Bucket: {Type: String, Default: b}}

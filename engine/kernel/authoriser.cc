@@ -46,6 +46,13 @@ std::string account_of(std::string_view arn) {
   return parsed ? parsed->account : std::string{};
 }
 
+// The root may change a bucket's policy whatever that says:
+// docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
+bool is_way_out(std::string_view action) {
+  return action == "s3:GetBucketPolicy" || action == "s3:PutBucketPolicy" ||
+         action == "s3:DeleteBucketPolicy";
+}
+
 // Whose resource an ARN names: our folder of the service.
 std::string_view folder_of(std::string_view arn_service) {
   if (arn_service == "elasticloadbalancing") return "elbv2";
@@ -254,7 +261,9 @@ std::optional<DecisionRecord> Authoriser::decide(const Context& context, const C
   if (requester.type != iam::Requester::Type::Service)
     record.keys.push_back({.name = "aws:PrincipalArn", .values = {record.principal}});
   // Only a policy of the resource limits the root.
-  if (requester.type == iam::Requester::Type::Root && !applied.resource) return record;
+  if (requester.type == iam::Requester::Type::Root &&
+      (!applied.resource || is_way_out(asked.action)))
+    return record;
   set_constant_keys(request.context, context, caller, requester);
   if (target.arn != "*") {
     std::string owner =

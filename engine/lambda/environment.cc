@@ -22,6 +22,10 @@ constexpr int pipe_bytes = 1 << 20;
 constexpr auto peak_interval = milliseconds{100};
 constexpr std::uint64_t mebibyte = 1 << 20;
 
+// As CloudWatch Logs counts an event: many short lines are much, too.
+// docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+std::size_t weight_of(const LogEvent& event) { return event.message.size() + 26; }
+
 double milliseconds_between(Steady from, Steady to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
@@ -198,13 +202,11 @@ void Environment::finish(const Ending& ending, Now now) {
                        {"BilledMs", billed_ms(measured)},
                        {"MaxMemoryMB", measured.memory_mb_max_used},
                        {"LogStream", stream_},
-                       {"Logs", json_of(unreported_)}};
+                       {"Logs", take_unreported()}};
   if (measured.init_ms) outcome["InitMs"] = *measured.init_ms;
   if (ending.handler_error || ending.failure != Failure::None)
     outcome["FunctionError"] = "Unhandled";
   if (ending.failure == Failure::Timeout) outcome["TimedOut"] = true;
-  unreported_.clear();
-  unreported_bytes_ = 0;
   invocation_->report({.payload = std::move(outcome)});
   invocation_.reset();
 }
@@ -239,14 +241,18 @@ void Environment::read_output(Now now) {
   if (now.steady >= report_next_) report_lines(now);
 }
 
+json::array Environment::take_unreported() {
+  unreported_bytes_ = 0;
+  const auto events = std::exchange(unreported_, {});
+  return json_of({events.begin(), events.end()});
+}
+
 void Environment::report_lines(Now now) {
   if (!invocation_ || unreported_.empty() || *uncommitted_) return;
   *uncommitted_ = true;
   invocation_->report(
-      {.final = false, .payload = {{"Logs", json_of(unreported_)}, {"LogStream", stream_}}},
+      {.final = false, .payload = {{"Logs", take_unreported()}, {"LogStream", stream_}}},
       [uncommitted = uncommitted_] { *uncommitted = false; });
-  unreported_.clear();
-  unreported_bytes_ = 0;
   report_next_ = now.steady + report_interval;
 }
 
@@ -257,7 +263,7 @@ void Environment::add(std::string message, Now now) {
 void Environment::add(std::vector<LogEvent> events) {
   for (LogEvent& event : events) {
     tail_bytes_ += event.message.size() + 1;
-    unreported_bytes_ += event.message.size() + 1;
+    unreported_bytes_ += weight_of(event);
     tail_.push_back(event);
     unreported_.push_back(std::move(event));
   }
@@ -266,8 +272,8 @@ void Environment::add(std::vector<LogEvent> events) {
     tail_.pop_front();
   }
   while (unreported_bytes_ > unreported_bytes_max && !unreported_.empty()) {
-    unreported_bytes_ -= unreported_.front().message.size() + 1;
-    unreported_.erase(unreported_.begin());
+    unreported_bytes_ -= weight_of(unreported_.front());
+    unreported_.pop_front();
   }
 }
 

@@ -100,6 +100,7 @@ class Environment {
   void add(std::string message, Now now);
   void add(std::vector<LogEvent> events);
   std::int64_t peak_mb();
+  json::array take_unreported();
   void report_lines(Now now);
   Measurement measure(const Ending& ending, Now now);
 
@@ -118,7 +119,7 @@ class Environment {
   std::shared_ptr<const Folder> code_{};  // In use while the process runs.
   std::shared_ptr<const Folder> layers_{};
   LogLines lines_{};
-  std::vector<LogEvent> unreported_{};
+  std::deque<LogEvent> unreported_{};
   std::size_t unreported_bytes_{0};
   std::deque<LogEvent> tail_{};  // Of the invocation.
   std::size_t tail_bytes_{0};

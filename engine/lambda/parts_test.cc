@@ -9,6 +9,7 @@
 
 #include "lambda/archive.h"
 #include "lambda/code.h"
+#include "lambda/environment.h"
 #include "lambda/lambda_fixture.h"
 #include "lambda/lines.h"
 #include "lambda/log_lines.h"
@@ -126,6 +127,31 @@ runtime::HttpRequest request(std::string method, std::string target) {
 int refused_with(const Call& call) {
   const auto* refused = std::get_if<RefusedCall>(&call);
   return refused ? refused->reply.status : 0;
+}
+
+// Its invocation would report them; until there is one the newest are kept.
+TEST(LogLines, OfAnEnvironmentThatFloodsItsLogBeforeItsInvocationAreReadAtTheSamePace) {
+  const Now now = Now::read();
+  Environment environment(std::make_shared<const Plan>(), "id", Kept::OnDemand, now);
+  std::string lines;
+  while (lines.size() < 500'000) lines += "y\n";
+  for (int round = 0; round < 8; ++round) {
+    const auto written = ::write(environment.output_of_process(), lines.data(), lines.size());
+    ASSERT_EQ(written, static_cast<ssize_t>(lines.size()));
+    environment.read_output(now);
+  }
+  std::size_t reported = 0;
+  environment.fail_initialisation(
+      {.plan = std::make_shared<const Plan>(),
+       .request_id = "r",
+       .report =
+           [&](const services::Outcome& outcome, const std::function<void()>&) {
+             reported += find_array(outcome.payload, "Logs")->size();
+           }},
+      {}, now);
+  EXPECT_GT(reported, 10'000U);
+  EXPECT_LT(reported, 400'000U);  // Of two million.
+  EXPECT_LT(std::chrono::steady_clock::now() - now.steady, std::chrono::minutes{1});
 }
 
 TEST(RuntimeCall, KnowsTheRuntimeApi) {

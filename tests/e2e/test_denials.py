@@ -61,6 +61,19 @@ def test_a_key_that_looks_like_an_arn_is_a_key(server):
     mine.put_object(Bucket="mine", Key=key, Body=b"")
 
 
+def test_the_root_can_take_back_a_bucket_policy_that_shuts_it_out(server):
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket="shut", CreateBucketConfiguration={"LocationConstraint": REGION})
+    shut = {**deny("s3:*", "arn:aws:s3:::shut", "arn:aws:s3:::shut/*"), "Principal": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [shut]})
+    s3.put_bucket_policy(Bucket="shut", Policy=policy)
+    assert code_of(lambda: s3.list_objects_v2(Bucket="shut")) == "AccessDenied"
+    assert code_of(lambda: user(server, "shut", EVERYTHING)("s3").delete_bucket_policy(Bucket="shut")) == "AccessDenied"
+    assert s3.get_bucket_policy(Bucket="shut")["Policy"] == policy
+    s3.delete_bucket_policy(Bucket="shut")
+    s3.list_objects_v2(Bucket="shut")
+
+
 def test_parameters_by_version_label_and_arn(server):
     ssm = server.client("ssm")
     ssm.put_parameter(Name="/app/secret", Value="v", Type="String")
@@ -107,6 +120,8 @@ def test_functions_and_layers_by_parts_of_their_arns(server):
     for name in ("l", layer):
         asked = {"LayerName": name, "VersionNumber": 1}
         assert code_of(lambda asked=asked: denied.get_layer_version(**asked)) == "AccessDeniedException"
+    uses = {"FunctionName": "g", "Runtime": "provided.al2023", "Handler": "x", "Role": role, "Code": code}
+    assert code_of(lambda: denied.create_function(**uses, Layers=[f"{layer}:1"])) == "AccessDeniedException"
 
 
 def test_keys_by_the_arn_of_an_alias(server):

@@ -157,6 +157,7 @@ Result<void> read_layers(Context& context, json::object& shown, const json::obje
     if (!layer)
       return invalid(
           fmt::format("Layer version {} does not exist.", std::string_view(arn.as_string())));
+    KIBAN_TRY_VOID(context.authorise("lambda:GetLayerVersion", std::string_view(arn.as_string())));
     layers.push_back({{"Arn", arn}, {"CodeSize", layer->at("Size")}});
   }
   shown["Layers"] = std::move(layers);

@@ -23,6 +23,20 @@ std::unexpected<Error> failed(std::string cause) {
 // Documented bounds of a header list; a field is bounded by what an execution's input may hold.
 constexpr std::size_t headers_bytes_max = 10'240;
 
+// Our own bound: each value takes memory many times its size in the object.
+constexpr std::size_t values_max = 10'000'000;
+
+std::unexpected<Error> too_many() {
+  return failed(fmt::format("kiban reads at most {} values of an object", values_max));
+}
+
+// How many values the text may hold at most, by what separates or opens them.
+bool may_hold_too_many(std::string_view text, char delimiter) {
+  return static_cast<std::size_t>(std::ranges::count_if(text, [&](char c) {
+           return c == delimiter || c == '\n' || c == '\r' || c == '[' || c == '{';
+         })) > values_max;
+}
+
 Result<char> delimiter_of(const json::object& config) {
   const std::string name = text(config, "CSVDelimiter", "COMMA");
   if (name == "COMMA") return ',';
@@ -42,6 +56,7 @@ std::string_view without_mark(std::string_view text) {  // Of a byte order.
 
 Result<json::value> parse_table(std::string_view bytes, const json::object& config) {
   KIBAN_TRY(const char delimiter, delimiter_of(config));
+  if (may_hold_too_many(bytes, delimiter)) return too_many();
   const std::string repaired = is_utf8(bytes) ? std::string() : to_utf8(bytes);
   KIBAN_TRY(auto records, parse_csv(repaired.empty() ? bytes : repaired, delimiter));
   std::vector<std::string> headers;
@@ -61,6 +76,7 @@ Result<json::value> parse_table(std::string_view bytes, const json::object& conf
   std::size_t size = 0;
   for (const std::string& header : headers) size += header.size();
   if (size > headers_bytes_max) return failed("The headers of a CSV hold at most 10 KB");
+  if (records.size() * headers.size() > values_max) return too_many();
   json::array items;
   for (std::size_t i = first; i < records.size(); ++i) {
     // What a row has too few of is empty, too many are dropped. Recorded by AWS:
@@ -74,6 +90,7 @@ Result<json::value> parse_table(std::string_view bytes, const json::object& conf
 }
 
 Result<json::value> parse_lines(std::string_view bytes) {
+  if (may_hold_too_many(bytes, ',')) return too_many();
   json::array items;
   std::size_t number = 0;
   while (!bytes.empty()) {
@@ -90,6 +107,7 @@ Result<json::value> parse_lines(std::string_view bytes) {
 }
 
 Result<json::value> parse_document(std::string_view bytes, const json::object& config) {
+  if (may_hold_too_many(bytes, ',')) return too_many();
   auto document = parse_json_exactly(bytes);
   if (!document) return failed(fmt::format("The object is no JSON: {}", document.error().cause));
   boost::system::error_code ignored;

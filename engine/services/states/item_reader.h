@@ -11,7 +11,7 @@ namespace kiban::services::states {
 
 // By InputType (JSON, JSONL, CSV), CSVHeaderLocation, CSVHeaders, CSVDelimiter and ItemsPointer of
 // a ReaderConfig. An array, or an object whose entries are the items. Error
-// States.ItemReaderFailed.
+// States.ItemReaderFailed, also for more than 10,000,000 values, our own bound.
 Result<json::value> parse_items(std::string_view bytes, const json::object& config);
 
 // Gzip or Zstandard taken off bytes that have it, whatever their name; other bytes as they are.

@@ -236,6 +236,22 @@ TEST_F(MapRuns, ExpressChildrenLeaveNoTrace) {
     EXPECT_EQ(row.key.find("/execution/m~L"), std::string::npos) << row.key;
 }
 
+TEST(ItemReader, ReadsABoundedNumberOfValues) {
+  const auto cause = [](std::string_view bytes, const json::object& config) {
+    const auto read = parse_items(bytes, config);
+    return read ? "" : read.error().cause;
+  };
+  constexpr std::size_t many = 10'000'001;
+  const std::string refused = "kiban reads at most 10000000 values of an object";
+  EXPECT_EQ(cause("[" + std::string(many, ',') + "]", {{"InputType", "JSON"}}), refused);
+  EXPECT_EQ(cause(std::string(many, '\n'), {{"InputType", "JSONL"}}), refused);
+  EXPECT_EQ(cause(std::string(many, ','), {{"InputType", "CSV"}}), refused);
+  // Columns that rows leave out count too.
+  std::string rows(4'000, ',');
+  for (int i = 0; i < 3'000; ++i) rows += "\n1";
+  EXPECT_EQ(cause(rows, {{"InputType", "CSV"}}), refused);
+}
+
 TEST(ItemReader, ReadsEachInputType) {
   const auto items = [](std::string_view bytes, const json::object& config) {
     const auto read = parse_items(bytes, config);
