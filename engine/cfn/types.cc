@@ -18,8 +18,8 @@ namespace {
 const std::map<std::string, json::object, std::less<>>& catalogue() {
   static const auto* const all = [] {
     auto* out = new std::map<std::string, json::object, std::less<>>;
-    for (const std::string_view list :
-         {network_types, compute_types, data_types, access_types, events_types, function_types, stack_types}) {
+    for (const std::string_view list : {network_types, compute_types, data_types, access_types,
+                                        events_types, function_types, stack_types}) {
       const auto parsed = parse_json(list);
       KIBAN_CHECK(parsed, "a list of types is no JSON: " + (parsed ? "" : parsed.error().cause));
       for (const json::value& entry : parsed->as_array()) {
@@ -160,6 +160,40 @@ json::value transformations(const json::value& value) {
   return out;
 }
 
+json::value changed_list(std::string_view how, const json::value& value) {
+  if (how == "encryption" || how == "lifecycle") return bucket_rules(value.get_array());
+  if (how == "ids") {
+    json::array out;
+    for (const json::value& one : value.get_array()) {
+      if (one.is_object() && one.get_object().contains("Id")) out.push_back(one.at("Id"));
+    }
+    return out;
+  }
+  if (how == "lowertags") return lower(value);
+  if (how == "kmstags") {
+    json::array out;
+    for (const json::value& tag : value.get_array()) {
+      json::object renamed;
+      for (const auto& member : tag.is_object() ? tag.get_object() : json::object{}) {
+        renamed.emplace("Tag" + std::string(member.key()), member.value());
+      }
+      out.push_back(std::move(renamed));
+    }
+    return out;
+  }
+  if (how == "tagmap") {
+    json::object out;
+    for (const json::value& tag : value.get_array()) {
+      if (tag.is_object() && tag.get_object().contains("Key")) {
+        const json::value* text = find(tag.get_object(), "Value");
+        out[plain(tag.get_object().at("Key"))] = text ? json::string(plain(*text)) : json::string();
+      }
+    }
+    return out;
+  }
+  return value;
+}
+
 json::value changed(std::string_view how, const json::value& value) {
   if (auto bucket = bucket_value(how, value)) return *std::move(bucket);
   if (auto schedule = schedule_value(how, value)) return *std::move(schedule);
@@ -205,38 +239,7 @@ json::value changed(std::string_view how, const json::value& value) {
     }
     return out;
   }
-  if (!value.is_array()) return value;
-  if (how == "encryption" || how == "lifecycle") return bucket_rules(value.get_array());
-  if (how == "ids") {
-    json::array out;
-    for (const json::value& one : value.get_array()) {
-      if (one.is_object() && one.get_object().contains("Id")) out.push_back(one.at("Id"));
-    }
-    return out;
-  }
-  if (how == "lowertags") return lower(value);
-  if (how == "kmstags") {
-    json::array out;
-    for (const json::value& tag : value.get_array()) {
-      json::object renamed;
-      for (const auto& member : tag.is_object() ? tag.get_object() : json::object{}) {
-        renamed.emplace("Tag" + std::string(member.key()), member.value());
-      }
-      out.push_back(std::move(renamed));
-    }
-    return out;
-  }
-  if (how == "tagmap") {
-    json::object out;
-    for (const json::value& tag : value.get_array()) {
-      if (tag.is_object() && tag.get_object().contains("Key")) {
-        const json::value* text = find(tag.get_object(), "Value");
-        out[plain(tag.get_object().at("Key"))] = text ? json::string(plain(*text)) : json::string();
-      }
-    }
-    return out;
-  }
-  return value;
+  return value.is_array() ? changed_list(how, value) : value;
 }
 
 bool lists(const json::object& type, std::string_view list, std::string_view name) {
