@@ -208,7 +208,7 @@ TEST_F(Console, OnlyTheRoutesThatAPageNeedsAreAsked) {
   EXPECT_EQ(ask("GET", "/own/clock", signed_in()).status, 200);
   EXPECT_EQ(ask("GET", "/own/timers/events/rule/eu-west-1/night", signed_in()).status, 200);
   for (const char* path : {"/own/backup", "/own/metrics", "/own/console-link", "/own/",
-                           "/own/clockx", "/own/../clock", "/own/authorisations"})
+                           "/own/clockx", "/own/../clock", "/own/backups"})
     EXPECT_EQ(ask("POST", path, signed_in()).status, 404) << path;
   EXPECT_EQ(ask("GET", "/own/mail/3", signed_in()).status, 200);
   EXPECT_EQ(ask("GET", "/own/decisions?denied=true", signed_in()).status, 200);

@@ -78,7 +78,7 @@ def test_options_admit_more(serve):
 
 
 @pytest.mark.parametrize("auth", ["any", "sigv4"])
-@pytest.mark.parametrize("path", ["/_kiban/authorisations", "/_kiban/timers/events/rule/r/x", "/_kiban/clock",
+@pytest.mark.parametrize("path", ["/_kiban/decisions", "/_kiban/timers/events/rule/r/x", "/_kiban/clock",
                                   "/_kiban/metrics", "/_kiban/missed/r/x"])  # fmt: skip
 def test_own_routes_want_the_token(serve, tmp_path, auth, path):
     server = serve("--data", tmp_path, "--auth", auth).use_key_of(tmp_path)

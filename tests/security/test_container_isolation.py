@@ -174,7 +174,7 @@ def test_a_full_layer_is_the_task_s_own_problem(server, wide_image, data):
     name = e2e.push(server, wide_image)
     template = data / "tasks" / "layers"
     template.mkdir(parents=True, exist_ok=True)
-    small = template / "20.ext4"  # So that it is full soon.
+    small = template / "20480MiB.ext4"  # So that it is full soon.
     with small.open("wb") as file:
         file.truncate(32 << 20)
     subprocess.run(["/sbin/mkfs.ext4", "-q", "-F", str(small)], check=True)
