@@ -522,8 +522,7 @@ TEST(Codec, AServiceThatIsNotServedIsNamed) {
   expect(json_request("DynamoDB_20120810.ListTables", "{}"), Protocol::Json,
          "DynamoDB (operation ListTables)");
   expect(json_request("AWSGlue.GetTables", "{}"), Protocol::Json, "Glue (operation GetTables)");
-  expect(rest("batch", "/v1/listjobs"), Protocol::RestJson,
-         "Batch (operation GET /v1/listjobs)");
+  expect(rest("batch", "/v1/listjobs"), Protocol::RestJson, "Batch (operation GET /v1/listjobs)");
   expect(rest("route53", "/2013-04-01/hostedzone"), Protocol::RestXml, "Route 53");
   expect(rest("apigateway", "/restapis"), Protocol::RestJson, "API Gateway or ApiGatewayV2");
   expect(form_request("elasticloadbalancing", "Action=DescribeLoadBalancers&Version=2012-06-01"),

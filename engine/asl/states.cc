@@ -432,8 +432,7 @@ Outcome<Timestamp> Machine::wait_of_seconds_path(Track& track, const Payload& in
   if (seconds < 0)
     return refused(
         fmt::format("references a negative value: {} == {}", path.text, value_text(*value)));
-  if (seconds > wait_seconds_max)
-    return std::unexpected(runtime_failure(track, wait_too_long));
+  if (seconds > wait_seconds_max) return std::unexpected(runtime_failure(track, wait_too_long));
   return now_ + Duration(static_cast<std::int64_t>(seconds) * 1000);
 }
 

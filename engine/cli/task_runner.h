@@ -1,4 +1,5 @@
-// Runs the ECS tasks and Lambda functions of this server: as containers, as processes, or not at all.
+// Runs the ECS tasks and Lambda functions of this server: as containers, as processes, or not at
+// all.
 #pragma once
 
 #include <memory>

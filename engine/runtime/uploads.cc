@@ -155,8 +155,9 @@ Result<std::uint64_t> Uploads::append(const std::string& id, Spool& body,
   const Descriptor out{::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC)};
   if (out.number() < 0) return failed("write", path);
   bool written = true;
-  KIBAN_TRY_VOID(read_pieces(
-      body.path_, [&](std::string_view piece) { return written = write_all(out.number(), piece); }));
+  KIBAN_TRY_VOID(read_pieces(body.path_, [&](std::string_view piece) {
+    return written = write_all(out.number(), piece);
+  }));
   if (written) return before + body.size();
   const auto error = failed("write", path);
   // Half a piece must not stay: the client would send it again.

@@ -2,8 +2,8 @@
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html
 //
 // What an object's change tells leaves in the same batch as the change: a message to a queue, a
-// message to a topic, an event for a function, an event on the default bus. A destination that is gone by then loses it, as
-// on AWS. The destinations' own policies are not asked.
+// message to a topic, an event for a function, an event on the default bus. A destination that is
+// gone by then loses it, as on AWS. The destinations' own policies are not asked.
 #pragma once
 
 #include <string_view>

@@ -3,7 +3,8 @@
 //
 // - A schedule has one timer, set anew at each firing, in the batch that invokes the target
 //   (firing.h). When it fires: calendar.h. What it may invoke: targets.h.
-// - The templated targets are Step Functions, Lambda, ECS, SQS, SNS and event buses; universal targets are
+// - The templated targets are Step Functions, Lambda, ECS, SQS, SNS and event buses; universal
+// targets are
 //   the operations that kiban serves. Others are refused by name when a schedule is made.
 // - KmsKeyArn must name an enabled key. It encrypts nothing: all rows of the service are encrypted
 //   with the key of the data directory.

@@ -39,8 +39,8 @@ Subscription subscription_from(const json::object& row);
 void deliver(Context& context, const Subscription& subscription, const Message& message);
 void request_confirmation(Context& context, const Subscription& subscription,
                           std::string_view signature_version);
-// A message that was signed goes to its queue or function. After a failed post or mail: the next try, or the
-// dead-letter queue.
+// A message that was signed goes to its queue or function. After a failed post or mail: the next
+// try, or the dead-letter queue.
 void on_outcome(Context& context, const json::object& payload, const Outcome& outcome);
 
 // The JSON of a notification, and of what asks for a confirmation; not signed yet.
