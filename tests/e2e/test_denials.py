@@ -116,7 +116,8 @@ def test_functions_and_layers_by_parts_of_their_arns(server):
         assert code_of(lambda asked=asked: denied.delete_function(**asked)) == "AccessDeniedException"
         assert allowed.get_function_configuration(**asked)["FunctionArn"] == whole
     elsewhere = whole.replace("arn:aws:", "arn:aws-cn:")
-    assert code_of(lambda: denied.get_function(FunctionName=elsewhere)) == "ResourceNotFoundException"
+    assert code_of(lambda: denied.get_function(FunctionName=elsewhere)) == "AccessDeniedException"
+    assert code_of(lambda: allowed.get_function(FunctionName=elsewhere)) == "ResourceNotFoundException"
     for name in ("l", layer):
         asked = {"LayerName": name, "VersionNumber": 1}
         assert code_of(lambda asked=asked: denied.get_layer_version(**asked)) == "AccessDeniedException"

@@ -42,7 +42,7 @@ def test_following_shows_the_states_and_what_the_container_writes(serve, tmp_pat
     assert shown[3] == "  container api exited with 4"
     assert shown[4] == "  Essential container in task exited (EssentialContainerExited)"
     assert not any("{" in line for line in shown)  # None of ECS's JSON.
-    assert "kiban logs /dev/api prints" in shown[-2] and "kiban history" in shown[-2]
+    assert "kiban logs /dev/api --data " in shown[-2] and "kiban history" in shown[-2]
     assert shown[-1] == "FAILED"
 
 
