@@ -94,7 +94,7 @@ TEST(Files, ThePolicyAllowsNothingInlineAndNothingForeign) {
 }
 
 // Of the bundle itself. Skipped in a build without the console (no Node, or KIBAN_CONSOLE=OFF):
-// there is no bundle to look at then, and the suite `console` of ./test reports that.
+// such a build has no bundle, and the suite `console` of ./test reports that.
 TEST(Files, TheBundleIsSmallAndWhole) {
   if (assets().empty()) GTEST_SKIP() << "built without the console: see tools/console-packages";
   std::size_t bytes = 0;

@@ -28,8 +28,9 @@ class Authoriser {
   // may take `steps` together. What would take more is denied.
   void begin_operation() { budget_ = Budget(steps_, 0); }
 
-  // What is decided for `caller`. Nothing where no policy speaks about such a caller: see
-  // acts_on_own_authority(); nor for the session of a role that does not exist unless `strict`.
+  // The decision for the context's caller. nullopt when no policy applies to such a caller, and,
+  // unless `strict`, for the session of a role that does not exist. Does not ask
+  // acts_on_own_authority(): the callers of decide() do.
   // The record has no id and is not `enforced`.
   std::optional<DecisionRecord> decide(const services::Context& context,
                                        const services::Caller& caller,

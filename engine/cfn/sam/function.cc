@@ -430,11 +430,7 @@ class Function {
   void propagate_tags() {
     constexpr std::string_view tagged[] = {"AWS::Lambda::Function", "AWS::IAM::Role",
                                            "AWS::SQS::Queue", "AWS::SNS::Topic"};
-    for (std::size_t i = first_; i < scope_.made.size(); ++i) {
-      json::object& one = scope_.made[i].body;
-      if (std::ranges::find(tagged, text(one, "Type")) == std::end(tagged)) continue;
-      one["Properties"].as_object()["Tags"] = tag_list(tags());
-    }
+    tag_made(scope_, first_, tagged, tag_list(tags()));
   }
 
   Scope& scope_;

@@ -203,6 +203,15 @@ json::array tag_list(const json::object* tags) {
   return out;
 }
 
+void tag_made(Scope& scope, std::size_t first, std::span<const std::string_view> types,
+              const json::array& tags) {
+  for (std::size_t i = first; i < scope.made.size(); ++i) {
+    json::object& one = scope.made[i].body;
+    if (std::ranges::find(types, text(one, "Type")) == types.end()) continue;
+    one["Properties"].as_object()["Tags"] = tags;
+  }
+}
+
 json::array tag_list_with(std::string_view created_by, const json::object* tags) {
   json::array out{json::object{{"Key", created_by}, {"Value", "SAM"}}};
   for (json::value& tag : tag_list(tags)) out.push_back(std::move(tag));

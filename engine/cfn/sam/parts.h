@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,6 +71,9 @@ void copy_members(json::object& out, const json::object& from,
 json::array tag_list(const json::object* tags);
 // {created_by: "SAM"} in front of the tags.
 json::array tag_list_with(std::string_view created_by, const json::object* tags);
+// PropagateTags: gives `tags` to the resources made from `first` on whose type is in `types`.
+void tag_made(Scope& scope, std::size_t first, std::span<const std::string_view> types,
+              const json::array& tags);
 
 // References to parameters replaced by their values, as far as they are known.
 json::value resolved(json::value value, const std::map<std::string, json::value>& values);

@@ -84,7 +84,8 @@ json::object function_event(const Context& context, const Alarm& alarm, const Al
   // Built in steps: static analysis of one deeply nested initialiser takes minutes.
   json::object measured{{"namespace", alarm.metric_namespace}, {"name", alarm.metric_name}};
   measured["dimensions"] = std::move(dimensions);
-  json::object statistic_of{{"period", alarm.period.value_or(60)}, {"stat", alarm.statistic}};
+  json::object statistic_of{{"period", alarm.period.value_or(period_default)},
+                            {"stat", alarm.statistic}};
   statistic_of["metric"] = std::move(measured);
   json::object query{{"id", "m1"}, {"returnData", true}};
   query["metricStat"] = std::move(statistic_of);
